@@ -1,0 +1,49 @@
+# `make demo` and `make test` set up everything on a fresh machine; `make` lists all targets.
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+JOBS ?= auto
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types ext install install-dev train-nuclei clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+demo: install ## set up, then segment a micrograph with the bundled model: out/demo
+	$(BIN)/python demo.py --out out/demo $(ARGS)
+
+test: install-dev ## set up, then run all tests
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+lint: install-dev ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install-dev ## check types of the public packages
+	$(BIN)/mypy
+
+ext: install ## rebuild the compiled extension; fails if that is impossible
+	E2EC_BUILD=require $(PIP) install --quiet --no-build-isolation --no-deps --force-reinstall -e .
+
+install: $(VENV)/.installed ## virtual environment, packages, compiled extension
+install-dev: $(VENV)/.installed-dev ## the same with what tests and checks need
+
+# torch comes first: the extension is built against the torch that will load it.
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt $(wildcard lib/csrc/*.cpp lib/csrc/*/*)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet -c constraints.txt torch numpy setuptools wheel ninja
+	$(PIP) install -c constraints.txt --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e ".[dev]"
+	touch $@
+
+clean: ## remove builds and caches, keep data, runs and the environment
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find lib -name '*.so' -delete
+	rm -f $(VENV)/.installed $(VENV)/.installed-dev

@@ -1,0 +1,1 @@
+"""Presets, one a file; `get_config()` returns a fresh settings object."""

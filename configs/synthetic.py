@@ -1,0 +1,31 @@
+"""Generated shapes: try everything without any download."""
+
+from __future__ import annotations
+
+from e2ec.config import (
+    AugmentationSettings,
+    Config,
+    DataConfig,
+    ModelConfig,
+    OptimConfig,
+    TargetSettings,
+    TrainConfig,
+)
+
+
+def get_config() -> Config:
+    """The nano network on textured shapes made on the fly.
+
+        python train.py synthetic
+    """
+    return Config(
+        name="synthetic",
+        model=ModelConfig(architecture="nano"),
+        data=DataConfig(
+            format="synthetic",
+            targets=TargetSettings(vertices=64),
+            augmentation=AugmentationSettings(crop_size=(256, 256), scale_range=(0.7, 1.2)),
+        ),
+        optim=OptimConfig(lr=1e-3, schedule="cosine", warmup_steps=50),
+        train=TrainConfig(epochs=10, batch_size=8, eval_every=2),
+    )

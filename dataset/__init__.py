@@ -1,0 +1,1 @@
+"""Images and their labels: data sets, augmentation, training targets, loading, test views."""

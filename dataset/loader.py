@@ -1,0 +1,228 @@
+"""Loading training batches: order, sharing between processes, workers, errors.
+
+What an example looks like depends on (seed, epoch, index) alone: not on the worker that makes it,
+the number of workers or processes, the batch it falls into, or whether training was resumed.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from dataset.sample import InstanceDataset
+from dataset.targets import Batch, TargetSettings, TrainingExample, build_example, collate
+from dataset.transforms import AugmentationSettings
+from lib.errors import InputError
+
+Key = tuple[int, int]  # epoch, index of the sample
+
+
+class EpochSampler(Sampler[list[Key]]):
+    """Batches of keys (epoch, index) for one process of a training run.
+
+    Global batch b of an epoch is the b-th slice of that epoch's permutation; process `rank` takes
+    the rank-th of `world_size` equal contiguous shares of it. So however many processes there are,
+    together they see the same global batches.
+
+    Args:
+        length: number of samples of the data set.
+        batch_size: size of the GLOBAL batch, a multiple of `world_size`.
+        seed: of the order of the epochs.
+        rank, world_size: this process, and how many there are.
+        shuffle: False keeps the data set's order in every epoch.
+        drop_last: leave out the last, incomplete batch of an epoch; otherwise it is filled up, only
+            as far as the processes need equal shares, from the beginning of the epoch.
+
+    Raises:
+        InputError: there are too few samples for one batch.
+        ValueError: `batch_size` cannot be shared equally, or `rank` is out of range.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        *,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        shuffle: bool = True,
+        drop_last: bool = True,
+    ) -> None:
+        if not 0 <= rank < world_size:
+            raise ValueError(f"rank {rank} is not one of {world_size} processes")
+        if batch_size < 1 or batch_size % world_size:
+            raise ValueError(
+                f"the batch size, {batch_size}, must be a positive multiple of the number of "
+                f"processes, {world_size}"
+            )
+        if length < (batch_size if drop_last else 1):
+            raise InputError(
+                f"the training set has {length} images, too few for one batch of {batch_size}; "
+                "lower the batch size"
+            )
+        self.length = length
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.shuffle = shuffle
+        self.drop_last = drop_last
+        self.epoch = 0
+        self._skipped = 0
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Number of batches of a whole epoch."""
+        whole, rest = divmod(self.length, self.batch_size)
+        return whole + bool(rest and not self.drop_last)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Start epoch `epoch` with the next iteration, from its first batch."""
+        self.epoch = epoch
+        self._skipped = 0
+
+    def skip(self, batches: int) -> None:
+        """Leave out the first `batches` batches of the current epoch, to resume within it."""
+        if not 0 <= batches <= self.batches_per_epoch:
+            raise ValueError(
+                f"cannot skip {batches} of {self.batches_per_epoch} batches of an epoch"
+            )
+        self._skipped = batches
+
+    def __len__(self) -> int:
+        return self.batches_per_epoch - self._skipped
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        epoch = self.epoch
+        order = np.arange(self.length)
+        if self.shuffle:
+            # `length` is the index of no sample: the order shares its random numbers with no example.
+            rng = np.random.default_rng([self.seed, epoch, self.length])
+            order = rng.permutation(self.length)
+        for number in range(self._skipped, self.batches_per_epoch):
+            batch = order[number * self.batch_size : (number + 1) * self.batch_size]
+            missing = -len(batch) % self.world_size
+            batch = np.concatenate([batch, np.resize(order, missing)])
+            share = len(batch) // self.world_size
+            mine = batch[self.rank * share : (self.rank + 1) * share]
+            yield [(epoch, int(index)) for index in mine]
+
+
+@dataclass(frozen=True)
+class LoadingFailure:
+    """Bad input met while loading, on its way from a worker to the main process as one line."""
+
+    message: str
+
+
+class TrainingDataset(Dataset[TrainingExample | LoadingFailure]):
+    """Augmented training examples of a data set, by (epoch, index).
+
+    Args:
+        dataset: images and labels.
+        augmentation: crop and colours.
+        targets: form of the targets.
+        seed: with epoch and index it fixes every random choice.
+    """
+
+    def __init__(
+        self,
+        dataset: InstanceDataset,
+        augmentation: AugmentationSettings,
+        targets: TargetSettings,
+        *,
+        seed: int,
+    ) -> None:
+        self.dataset = dataset
+        self.augmentation = augmentation
+        self.targets = targets
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, key: Key) -> TrainingExample | LoadingFailure:
+        """The example of sample `index` in epoch `epoch`, or why there is none."""
+        epoch, index = key
+        rng = np.random.default_rng([self.seed, epoch, index])
+        try:
+            sample = self.dataset[index]
+        except InputError as error:
+            # Raised here, a worker's exception would reach the user wrapped in a traceback.
+            return LoadingFailure(str(error))
+        classes = len(self.dataset.class_names)
+        return build_example(sample, rng, self.augmentation, self.targets, classes)
+
+
+class TrainingLoader(DataLoader[Batch]):
+    """A DataLoader of `Batch` that raises bad input met by a worker as a clean InputError."""
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if isinstance(batch, LoadingFailure):
+                raise InputError(batch.message)
+            yield batch
+
+
+def make_loader(
+    dataset: TrainingDataset,
+    sampler: EpochSampler,
+    *,
+    num_workers: int = 0,
+    pin_memory: bool = False,
+    persistent_workers: bool = True,
+    prefetch_factor: int = 2,
+) -> TrainingLoader:
+    """A loader of training batches.
+
+    Call `sampler.set_epoch` before every pass over it.
+
+    Args:
+        dataset: the examples.
+        sampler: the order, and the share of this process.
+        num_workers: processes that make examples; 0 makes them in this one.
+        pin_memory: hand batches over in page-locked memory (for a GPU).
+        persistent_workers: keep the workers from epoch to epoch.
+        prefetch_factor: batches that every worker prepares ahead.
+    """
+    parallel = num_workers > 0
+    return TrainingLoader(
+        dataset,  # type: ignore[arg-type]  # examples or failures in, batches out
+        batch_sampler=sampler,
+        num_workers=num_workers,
+        collate_fn=_collate_or_fail,
+        pin_memory=pin_memory,
+        worker_init_fn=_start_worker if parallel else None,
+        persistent_workers=persistent_workers and parallel,
+        prefetch_factor=prefetch_factor if parallel else None,
+    )
+
+
+def _collate_or_fail(
+    examples: Sequence[TrainingExample | LoadingFailure],
+) -> Batch | LoadingFailure:
+    good = []
+    for example in examples:
+        if isinstance(example, LoadingFailure):
+            return example
+        good.append(example)
+    return collate(good)
+
+
+def _start_worker(worker: int) -> None:
+    """One thread a worker: the workers themselves fill the processor.
+
+    Ctrl-C and SIGTERM often reach the whole process group; the main process decides what they
+    mean, and its workers end with it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -1,0 +1,57 @@
+"""COCO's run-length encoding of masks, read without trusting what the file says.
+
+A mask is written column by column as the lengths of alternating runs, background first. The
+compressed form stores each length in groups of five bits (48 is added to make them printable, bit
+32 says that another group follows), from the fourth run on as the difference from the length two
+runs before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def run_lengths(counts: str | bytes | Sequence[int], height: int, width: int) -> np.ndarray:
+    """Lengths of the runs of a mask, (n,) int64, which sum to height * width.
+
+    Args:
+        counts: COCO's `counts` field: a compressed string or a list of lengths.
+        height, width: size of the mask, pixels.
+
+    Raises:
+        ValueError: the counts are malformed or do not fill the mask exactly.
+    """
+    if isinstance(counts, (str, bytes)):
+        lengths = _decompress(counts.encode("ascii") if isinstance(counts, str) else counts)
+    elif isinstance(counts, list) and set(map(type, counts)) <= {int}:
+        lengths = np.array(counts, dtype=np.int64)
+    else:
+        raise ValueError("run lengths must be a string or a list of whole numbers")
+    if (lengths < 0).any() or int(lengths.sum()) != height * width:
+        raise ValueError(f"run lengths do not fill a mask of {width} x {height} pixels")
+    return lengths
+
+
+def decode_mask(lengths: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The (height, width) bool mask of the run lengths that `run_lengths` returned."""
+    values = np.arange(len(lengths)) % 2 == 1
+    return np.repeat(values, lengths).reshape(width, height).T
+
+
+def _decompress(data: bytes) -> np.ndarray:
+    digits = np.frombuffer(data, dtype=np.uint8).astype(np.int64) - 48
+    if len(digits) == 0 or digits.min() < 0 or digits.max() > 63 or digits[-1] & 32:
+        raise ValueError("compressed run lengths are malformed")
+    last = np.flatnonzero(digits & 32 == 0)
+    first = np.concatenate([[0], last[:-1] + 1])
+    if int((last - first).max()) > 9:
+        raise ValueError("compressed run lengths are malformed")
+    place = 5 * (np.arange(len(digits)) - np.repeat(first, last - first + 1))
+    lengths = np.add.reduceat((digits & 31) << place, first)
+    # Bit 16 of the last group is the sign.
+    lengths = np.where(digits[last] & 16, lengths - (1 << (place[last] + 5)), lengths)
+    lengths[1::2] = np.cumsum(lengths[1::2])
+    lengths[2::2] = np.cumsum(lengths[2::2])
+    return lengths

@@ -1,0 +1,99 @@
+"""How an image is presented to the network at test time, and the way back.
+
+Three modes, all of them one zoom factor (the same for x and y) with the image centre mapped to the
+centre of the input; what the image does not cover is black:
+
+- "canvas": every side of the input is the image's side, times `zoom`, rounded up to `multiple`; the
+  zoom factor is input width / image width (the published COCO test). As height and width round up
+  differently, up to a few pixels at the top and bottom can fall outside the input.
+- "letterbox": the input is `size`, times `zoom` and rounded up to `multiple`; the zoom factor is
+  `zoom` times the largest at which the whole image fits into `size` (for a square size: the long
+  side fills it; the published SBD test).
+- "fixed": the same as "letterbox" under the name that fits data whose images share one shape and
+  `size` that shape enlarged (the published KINS and Cityscapes tests).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataset.transforms import warp_image
+from lib.geometry import invert_affine, transform_points
+
+VIEW_MODES = ("canvas", "letterbox", "fixed")
+
+
+@dataclass(frozen=True)
+class TestView:
+    """Presentation of a test image.
+
+    Attributes:
+        mode: "canvas", "letterbox" or "fixed"; see the module.
+        size: height, width of the input, for "letterbox" and "fixed".
+        zoom: further enlargement, for testing at several scales.
+        multiple: the sides of the input are multiples of this.
+    """
+
+    __test__ = False  # the name makes pytest look here for tests
+
+    mode: str = "canvas"
+    size: tuple[int, int] | None = None
+    zoom: float = 1.0
+    multiple: int = 32
+
+    def __post_init__(self) -> None:
+        if self.mode not in VIEW_MODES:
+            raise ValueError(f"mode must be one of {', '.join(VIEW_MODES)}, not {self.mode!r}")
+        if self.mode != "canvas" and (self.size is None or min(self.size) < 1):
+            raise ValueError(f"mode {self.mode!r} needs a size (height, width), not {self.size}")
+        if not self.zoom > 0 or self.multiple < 1:
+            raise ValueError("zoom must be positive and multiple at least 1")
+
+    def geometry(self, height: int, width: int) -> tuple[tuple[int, int], np.ndarray]:
+        """Input size and affine map for an image of the given size.
+
+        Returns:
+            (height, width) of the input and the (2, 3) map from image to input coordinates.
+        """
+        size = self.size if self.mode != "canvas" and self.size is not None else (height, width)
+        input_height, input_width = (
+            max(1, math.ceil(round(side * self.zoom / self.multiple, 9))) * self.multiple
+            for side in size
+        )
+        if self.mode == "canvas":
+            factor = input_width / width
+        else:
+            factor = self.zoom * min(size[0] / height, size[1] / width)
+        matrix = np.array(
+            [
+                [factor, 0.0, (input_width - factor * width) / 2],
+                [0.0, factor, (input_height - factor * height) / 2],
+            ]
+        )
+        return (input_height, input_width), matrix
+
+    def apply(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Present an image.
+
+        Args:
+            image: (H, W, 3) uint8, RGB. It is returned itself where nothing has to change.
+
+        Returns:
+            The (h, w, 3) uint8 input and the (2, 3) map from image to input coordinates.
+        """
+        size, matrix = self.geometry(*image.shape[:2])
+        if size == image.shape[:2] and np.array_equal(matrix, np.eye(2, 3)):
+            return image, matrix
+        return warp_image(image, matrix, size), matrix
+
+
+def restore_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Points of the input, (..., 2), in coordinates of the image they came from.
+
+    `matrix` is the (2, 3) map that `TestView.apply` returned.
+    """
+    flat = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    return transform_points(flat, invert_affine(matrix)).reshape(np.shape(points))

@@ -1,0 +1,1 @@
+"""The command line, image and video sources, and the demo pipeline."""

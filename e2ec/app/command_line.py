@@ -1,0 +1,88 @@
+"""Parsing `PRESET --section.field value ...`, and how a front door ends."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from e2ec.config import Config
+from e2ec.presets import load_preset, preset_names
+from lib.errors import InputError
+
+
+@dataclass(frozen=True)
+class TestOptions:
+    """What `test.py` takes besides the settings of a preset."""
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    weights: Path
+    """Weights to evaluate (.safetensors, or a published .pth)."""
+    out: Path
+    """Folder for metrics.json and results.json."""
+    preset: str
+    """Name of the preset."""
+
+
+def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Config:
+    """The settings of a preset, changed by the options that follow it.
+
+    Exits with status 2 on a usage error (unknown preset or option, wrong type, invalid value)
+    and 0 after `--help`.
+    """
+    usage = f"usage: {program} PRESET [--section.field VALUE ...]\n{purpose}"
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(
+            f"{usage}\npresets: {', '.join(preset_names())}\n"
+            f"`{program} PRESET --help` lists all settings of a preset."
+        )
+        raise SystemExit(0 if arguments else 2)
+    try:
+        preset = load_preset(arguments[0])
+        return tyro.cli(
+            Config, default=preset, args=list(arguments[1:]), prog=f"{program} {arguments[0]}"
+        )
+    except (InputError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, TestOptions]:
+    """`test.py`'s own options, and the preset's settings; ends like `parse_config`."""
+    own = argparse.ArgumentParser(prog="test.py", add_help=False, allow_abbrev=False)
+    own.add_argument("--weights", type=Path)
+    own.add_argument("--out", type=Path)
+    own.add_argument("--stage")
+    options, rest = own.parse_known_args(arguments)
+    if options.stage is not None:
+        rest += ["--eval.stage", options.stage]
+    config = parse_config(
+        rest,
+        program="test.py",
+        purpose="Evaluate weights on the validation data: --weights FILE [--stage init|coarse|"
+        "final|final-dml] [--out DIR]",
+    )
+    preset = rest[0]
+    weights = options.weights or config.out / config.name / "weights.safetensors"
+    out = options.out or config.out / config.name / f"test-{config.eval.stage}"
+    return config, TestOptions(weights=weights, out=out, preset=preset)
+
+
+def run(main: Callable[[], int]) -> int:
+    """Call a front door's body; bad input becomes one line and status 1."""
+    try:
+        return main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output has gone, e.g. `test.py ... | head`.
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

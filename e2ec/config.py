@@ -1,0 +1,244 @@
+"""The settings of a run: small documented dataclasses, validated when they are made.
+
+A preset in `configs/` returns a fresh `Config`; the command line changes single fields
+(`--optim.lr 2e-4`); a run writes the whole of it beside its results. The class count is not a
+setting: it comes from the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from dataset.targets import TargetSettings
+from dataset.transforms import AugmentationSettings
+from dataset.view import TestView
+
+__all__ = [
+    "AugmentationSettings",
+    "Config",
+    "DataConfig",
+    "EvalConfig",
+    "LossConfig",
+    "ModelConfig",
+    "OptimConfig",
+    "TargetSettings",
+    "TestView",
+    "TrainConfig",
+]
+
+Stage = Literal["init", "coarse", "final", "final-dml"]
+IouType = Literal["segm", "bbox", "boundary"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network."""
+
+    architecture: Literal["dla34", "nano"] = "dla34"
+    """dla34 is the published network; nano is a thin one for CPUs."""
+    weights: Path | None = None
+    """Weights to start from (.safetensors, or a published .pth); random without."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where images and labels are, and how they are read."""
+
+    format: Literal["coco", "synthetic"] = "coco"
+    """coco: images and a COCO annotation file; synthetic: made on the fly, needs no files."""
+    root: Path = Path("data")
+    """The folder that the four paths below start from."""
+    train_images: Path = Path("train2017")
+    """Folder of the training images."""
+    train_annotations: Path = Path("annotations/instances_train2017.json")
+    """Labels of the training images, COCO format."""
+    val_images: Path = Path("val2017")
+    """Folder of the validation images."""
+    val_annotations: Path = Path("annotations/instances_val2017.json")
+    """Labels of the validation images, COCO format."""
+    train_limit: int | None = None
+    """Use only the first images of the training set."""
+    val_limit: int | None = None
+    """Use only the first images of the validation set."""
+    image_ids: tuple[int, ...] | None = None
+    """Use only these images, in training and in validation."""
+    synthetic_train: int = 1000
+    """Number of generated training images."""
+    synthetic_val: int = 100
+    """Number of generated validation images."""
+    workers: int = 2
+    """Loader processes for each training process."""
+    targets: TargetSettings = field(default_factory=TargetSettings)
+    """How labels become targets."""
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    """How training images are cropped and coloured."""
+    view: TestView = field(default_factory=TestView)
+    """How an image is shown to the network at test time."""
+
+    def __post_init__(self) -> None:
+        _require(self.workers >= 0, "data.workers must be 0 or more")
+        for name in ("train_limit", "val_limit"):
+            limit = getattr(self, name)
+            _require(limit is None or limit > 0, f"data.{name} must be positive")
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Optimiser and learning rate."""
+
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    """Adam and SGD take the weight decay into the gradient, as published; AdamW decouples it."""
+    lr: float = 1e-4
+    """Learning rate at its highest."""
+    weight_decay: float = 5e-4
+    """Weight decay."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    schedule: Literal["step", "cosine"] = "step"
+    """step: times `factor` at each milestone; cosine: down to zero at the end."""
+    milestones: tuple[int, ...] = (80, 120)
+    """Epochs at which the step schedule lowers the rate."""
+    factor: float = 0.5
+    """What the step schedule multiplies by."""
+    warmup_steps: int = 0
+    """Optimiser steps of linear warm-up."""
+    clip_value: float = 40.0
+    """Gradients are limited to +-this, value by value; 0 leaves them alone."""
+
+    def __post_init__(self) -> None:
+        _require(self.lr > 0, "optim.lr must be positive")
+        _require(self.weight_decay >= 0, "optim.weight_decay must not be negative")
+        _require(self.factor > 0, "optim.factor must be positive")
+        _require(self.warmup_steps >= 0, "optim.warmup_steps must not be negative")
+        _require(self.clip_value >= 0, "optim.clip_value must not be negative")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Losses and their weights (paper sec. 4; published and paper variants)."""
+
+    center_weight: float = 1.0
+    """Weight of the centre heat map's focal loss."""
+    initial_weight: float = 0.1
+    """Weight of the initial contour's smooth L1."""
+    coarse_weight: float = 0.1
+    """Weight of the coarse contour's smooth L1."""
+    refinement_weight: float = 1.0
+    """Weight of the refinement's losses."""
+    average_refinements: bool = True
+    """True divides the refinement's losses by the number of modules, as published; False sums
+    them, as in the paper's equation 10."""
+    matching_start_epoch: int = 10
+    """The dynamic matching loss replaces smooth L1 at the last module from this epoch on."""
+    matching_distance: Literal["smooth_l1", "l1"] = "smooth_l1"
+    """Distance inside the dynamic matching loss: smooth_l1 as published, l1 as in the paper."""
+
+    def __post_init__(self) -> None:
+        for name in ("center", "initial", "coarse", "refinement"):
+            weight = getattr(self, f"{name}_weight")
+            _require(weight >= 0, f"loss.{name}_weight must not be negative")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The training loop."""
+
+    epochs: int = 150
+    """Passes over the training set."""
+    batch_size: int = 24
+    """Images an optimiser step, over all processes and accumulated parts."""
+    accumulate: int = 1
+    """Parts that a step's images are worked through in, to save memory."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Arithmetic of the network; contours and losses stay in fp32."""
+    ema_decay: float = 0.0
+    """Decay of the exponential moving average that is evaluated and saved; 0 turns it off."""
+    sync_batchnorm: bool = True
+    """Batch statistics over all processes, so that their number does not change the result."""
+    seed: int = 0
+    """Seed of weights, order and augmentation."""
+    eval_every: int = 5
+    """Evaluate after every so many epochs, and after the last."""
+    save_every: int = 1
+    """Write the training state after every so many epochs."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulate", "eval_every", "save_every"):
+            _require(getattr(self, name) > 0, f"train.{name} must be positive")
+        _require(0 <= self.ema_decay < 1, "train.ema_decay must lie in [0, 1)")
+        _require(
+            self.batch_size % self.accumulate == 0,
+            "train.batch_size must be a multiple of train.accumulate",
+        )
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Decoding and evaluation."""
+
+    stage: Stage = "final-dml"
+    """The contour that is evaluated."""
+    score_threshold: float = 0.05
+    """Detections below it are left out (published: 0.05)."""
+    max_detections: int = 100
+    """Detections an image, in decoding and in the metric."""
+    nms_iou: float = 1.0
+    """Class-wise non-maximum suppression on the contours' boxes above this IoU; 1 is none."""
+    iou_types: tuple[IouType, ...] = ("segm", "bbox", "boundary")
+    """What AP is computed on."""
+    per_class: bool = False
+    """Also AP of every class."""
+    batch_size: int = 1
+    """Images at a time; more than 1 needs images of one test size."""
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")
+        _require(self.max_detections > 0, "eval.max_detections must be positive")
+        _require(0 < self.nms_iou <= 1, "eval.nms_iou must lie in (0, 1]")
+        _require(self.batch_size > 0, "eval.batch_size must be positive")
+        _require(len(self.iou_types) > 0, "eval.iou_types must name at least one")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a run is made of."""
+
+    name: str
+    """Results go to `<out>/<name>`."""
+    out: Path = Path("runs")
+    """Folder of all runs."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where the network runs; auto takes CUDA, then MPS, then the CPU."""
+    resume: bool = False
+    """Continue the run of this name where it stopped."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+
+    def __post_init__(self) -> None:
+        _require(
+            bool(self.name) and not self.name.startswith(".") and Path(self.name).name == self.name,
+            "name must be a plain folder name",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as JSON-ready values."""
+        return _plain(asdict(self))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)

@@ -1,0 +1,148 @@
+"""Settings -> objects: the only place that knows both."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from dataset.coco import CocoDataset
+from dataset.loader import EpochSampler, TrainingDataset, TrainingLoader, make_loader
+from dataset.sample import InstanceDataset
+from dataset.synthetic import SyntheticDataset
+from e2ec.config import Config, LossConfig, OptimConfig
+from e2ec.engine.checkpoint import load_weights
+from e2ec.engine.model_card import ModelCard
+from e2ec.losses.total import TotalLoss
+from lib.errors import InputError
+from network.architecture import ARCHITECTURES
+from network.e2ec import E2EC, build_network
+from network.published import load_published
+
+# Samples of the validation half of generated data differ from all training samples.
+_SYNTHETIC_VAL_SEED = 1_000_003
+
+
+def build_datasets(config: Config) -> tuple[InstanceDataset, InstanceDataset]:
+    """Training and validation data.
+
+    Raises:
+        InputError: a file is missing or unusable, or the two disagree about the classes.
+    """
+    train = build_dataset(config, "train")
+    val = build_dataset(config, "val")
+    if train.class_names != val.class_names or train.category_ids != val.category_ids:
+        raise InputError(
+            f"{config.data.val_annotations}: its categories differ from those of "
+            f"{config.data.train_annotations}; both files need the same list"
+        )
+    return train, val
+
+
+def build_dataset(config: Config, split: str) -> InstanceDataset:
+    """The training ("train") or validation ("val") data."""
+    data = config.data
+    if data.format == "synthetic":
+        length = data.synthetic_train if split == "train" else data.synthetic_val
+        seed = config.train.seed + (0 if split == "train" else _SYNTHETIC_VAL_SEED)
+        return SyntheticDataset(length, seed=seed)
+    return CocoDataset(
+        data.root / (data.train_images if split == "train" else data.val_images),
+        data.root / (data.train_annotations if split == "train" else data.val_annotations),
+        limit=data.train_limit if split == "train" else data.val_limit,
+        image_ids=data.image_ids,
+    )
+
+
+def build_loader(
+    config: Config, dataset: InstanceDataset, *, rank: int, world_size: int, device: torch.device
+) -> tuple[TrainingLoader, EpochSampler]:
+    """The training loader of one process, and the sampler that orders it."""
+    if (config.train.batch_size // config.train.accumulate) % world_size:
+        raise InputError(
+            f"train.batch_size {config.train.batch_size} cannot be shared equally by "
+            f"{world_size} processes and {config.train.accumulate} accumulated parts"
+        )
+    sampler = EpochSampler(
+        len(dataset),
+        batch_size=config.train.batch_size // config.train.accumulate,
+        seed=config.train.seed,
+        rank=rank,
+        world_size=world_size,
+    )
+    examples = TrainingDataset(
+        dataset, config.data.augmentation, config.data.targets, seed=config.train.seed
+    )
+    loader = make_loader(
+        examples, sampler, num_workers=config.data.workers, pin_memory=device.type == "cuda"
+    )
+    return loader, sampler
+
+
+def build_model(config: Config, num_classes: int) -> E2EC:
+    """The network in training mode, with seeded random weights or those the settings name."""
+    torch.manual_seed(config.train.seed)
+    network = build_network(
+        num_classes=num_classes,
+        architecture=ARCHITECTURES[config.model.architecture],
+        vertices=config.data.targets.vertices,
+    )
+    if config.model.weights is not None:
+        _start_from(network, config.model.weights)
+    return network.train()
+
+
+def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
+    """What the weights of this run will say of themselves."""
+    return ModelCard(
+        architecture=config.model.architecture,
+        class_names=dataset.class_names,
+        category_ids=dataset.category_ids,
+        view=config.data.view,
+        stage=config.eval.stage,
+        score_threshold=config.eval.score_threshold,
+        max_detections=config.eval.max_detections,
+        nms_iou=config.eval.nms_iou,
+        settings=config.to_dict(),
+    )
+
+
+def build_optimizer(config: OptimConfig, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser over all parameters that learn, in the order of the published checkpoints."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters, config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+        )
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    return kind(parameters, config.lr, weight_decay=config.weight_decay)
+
+
+def build_loss(config: LossConfig) -> TotalLoss:
+    """The weighted sum of the losses."""
+    return TotalLoss(
+        center_weight=config.center_weight,
+        initial_weight=config.initial_weight,
+        coarse_weight=config.coarse_weight,
+        refinement_weight=config.refinement_weight,
+        average_refinements=config.average_refinements,
+        matching_start_epoch=config.matching_start_epoch,
+        matching_distance=config.matching_distance,
+    )
+
+
+def _start_from(network: E2EC, path: Path) -> None:
+    """Copy weights; a classifier of another class count keeps its random start."""
+    source = load_published(path) if path.suffix in (".pth", ".pt") else load_weights(path)[0]
+    state = source.state_dict()
+    if source.num_classes != network.num_classes:
+        state = {k: v for k, v in state.items() if not k.startswith("heatmap.2.")}
+    own = network.state_dict()
+    for key in itertools.chain(state, own):
+        fresh = key.startswith("heatmap.2.") and key not in state
+        fits = key in state and key in own and state[key].shape == own[key].shape
+        if not fresh and not fits:
+            raise InputError(f"{path}: weights do not fit the network of this preset ({key})")
+    network.load_state_dict(state, strict=False)

@@ -1,0 +1,67 @@
+"""Evaluation: a data set through the predictor into COCO results and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from dataset.sample import InstanceDataset
+from e2ec.config import EvalConfig, Stage
+from e2ec.engine.predictor import Predictor
+from e2ec.metrics.coco import evaluate_coco
+from lib.errors import InputError
+
+
+def check_classes(predictor: Predictor, dataset: InstanceDataset, *, weights: str) -> None:
+    """Weights and data must speak of the same classes.
+
+    Raises:
+        InputError: the class counts or the category ids differ.
+    """
+    ours, theirs = predictor.card, dataset
+    if len(ours.class_names) != len(theirs.class_names):
+        raise InputError(
+            f"{weights}: weights for {len(ours.class_names)} classes, but the data has "
+            f"{len(theirs.class_names)}; use weights trained on these categories"
+        )
+    if tuple(ours.category_ids) != tuple(theirs.category_ids):
+        raise InputError(
+            f"{weights}: the weights' category ids {ours.category_ids[:5]}... are not the data's "
+            f"{theirs.category_ids[:5]}...; use weights trained on these categories"
+        )
+
+
+def predict_dataset(
+    predictor: Predictor,
+    dataset: InstanceDataset,
+    *,
+    stage: Stage,
+    batch_size: int = 1,
+    indices: Sequence[int] | None = None,
+    progress: bool = False,
+) -> list[dict[str, Any]]:
+    """COCO results (RLE) of a data set, or of the samples at `indices`."""
+    indices = range(len(dataset)) if indices is None else indices
+    results: list[dict[str, Any]] = []
+    starts = range(0, len(indices), batch_size)
+    for start in tqdm(starts, desc="predict", unit="batch", disable=not progress, leave=False):
+        samples = [dataset[i] for i in indices[start : start + batch_size]]
+        found = predictor.predict([sample.image for sample in samples], stage=stage)
+        for sample, contours in zip(samples, found, strict=True):
+            results += contours.to_coco(sample.image_id, segmentation="rle")
+    return results
+
+
+def evaluate(
+    results: list[dict[str, Any]], ground_truth: dict[str, Any], config: EvalConfig
+) -> dict[str, Any]:
+    """Metrics of COCO results; images without detections count."""
+    return evaluate_coco(
+        ground_truth,
+        results,
+        iou_types=config.iou_types,
+        max_detections=config.max_detections,
+        per_class=config.per_class,
+    )

@@ -1,0 +1,87 @@
+"""What a weights file says of itself, besides the weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, cast, get_args
+
+from dataset.view import TestView
+from e2ec.config import Stage
+from lib.errors import InputError
+from network.architecture import ARCHITECTURES
+
+FORMAT = "e2ec-weights"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything needed to predict with a network as its training meant it."""
+
+    architecture: str
+    """Name in `network.architecture.ARCHITECTURES`."""
+    class_names: tuple[str, ...]
+    """Name of every class, by class index."""
+    category_ids: tuple[int, ...]
+    """COCO category id of every class."""
+    view: TestView = field(default_factory=TestView)
+    """How images are shown to the network."""
+    stage: Stage = "final-dml"
+    """The contour that is the result."""
+    score_threshold: float = 0.05
+    """Detections below it are left out."""
+    max_detections: int = 100
+    """At most so many detections an image."""
+    nms_iou: float = 1.0
+    """Class-wise box NMS above this IoU; 1 is none."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """The full settings of the training run, for the record."""
+
+    def to_metadata(self) -> dict[str, str]:
+        """String metadata of a safetensors file."""
+        return {"format": FORMAT, "version": str(VERSION), "card": json.dumps(asdict(self))}
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str] | None, *, name: str) -> ModelCard:
+        """Read and check metadata from outside.
+
+        Raises:
+            InputError: it is not an e2ec weights file, or a field is missing or of a wrong type;
+                `name` is the file.
+        """
+        if not metadata or metadata.get("format") != FORMAT:
+            raise InputError(f"{name}: not an e2ec weights file (its description is missing)")
+        if metadata.get("version") != str(VERSION):
+            raise InputError(f"{name}: weights of another version; update e2ec")
+        try:
+            card = json.loads(metadata["card"])
+            view = card["view"]
+            size = view["size"]
+            result = cls(
+                architecture=_choice(card["architecture"], tuple(ARCHITECTURES)),
+                class_names=tuple(str(item) for item in card["class_names"]),
+                category_ids=tuple(int(item) for item in card["category_ids"]),
+                view=TestView(
+                    mode=view["mode"],
+                    size=None if size is None else (int(size[0]), int(size[1])),
+                    zoom=float(view["zoom"]),
+                    multiple=int(view["multiple"]),
+                ),
+                stage=cast(Stage, _choice(card["stage"], get_args(Stage))),
+                score_threshold=float(card["score_threshold"]),
+                max_detections=int(card["max_detections"]),
+                nms_iou=float(card["nms_iou"]),
+                settings=dict(card["settings"]),
+            )
+        except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
+            raise InputError(f"{name}: its description is damaged ({error})") from error
+        if len(result.class_names) != len(result.category_ids):
+            raise InputError(f"{name}: its description is damaged (classes and ids differ)")
+        return result
+
+
+def _choice(value: object, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise ValueError(f"{value!r} is not one of {', '.join(choices)}")
+    return str(value)

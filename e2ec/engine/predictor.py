@@ -1,0 +1,179 @@
+"""Prediction: images in, `Contours` out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import torch
+
+from dataset.view import restore_points
+from e2ec.config import Stage
+from e2ec.engine.checkpoint import load_weights
+from e2ec.engine.device import select_device
+from e2ec.engine.model_card import ModelCard
+from e2ec.engine.preprocess import normalize
+from e2ec.engine.stages import select_stage
+from e2ec.results.contours import Contours
+from e2ec.results.nms import suppress
+from lib.images import read_image, to_rgb
+from network.e2ec import E2EC
+
+ImageLike = np.ndarray | str | Path
+BUNDLED_WEIGHTS = Path(__file__).parents[1] / "weights" / "nuclei_nano.safetensors"
+
+
+class Predictor:
+    """A network with everything needed to use it on images."""
+
+    def __init__(
+        self, network: E2EC, card: ModelCard, *, device: torch.device | str = "cpu"
+    ) -> None:
+        self.network = network.to(device).eval()
+        self.card = card
+        self.device = torch.device(device)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of every class, by class index."""
+        return self.card.class_names
+
+    @overload
+    def predict(
+        self, images: ImageLike, *, score_threshold: float | None = None, stage: Stage | None = None
+    ) -> Contours: ...
+
+    @overload
+    def predict(
+        self,
+        images: Sequence[ImageLike],
+        *,
+        score_threshold: float | None = None,
+        stage: Stage | None = None,
+    ) -> list[Contours]: ...
+
+    def predict(
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        *,
+        score_threshold: float | None = None,
+        stage: Stage | None = None,
+    ) -> Contours | list[Contours]:
+        """Find the instances of one image or of several.
+
+        Args:
+            images: an (H, W, 3) uint8 RGB array, a path, or a list of them (sizes may differ;
+                neighbours of one size go through the network together). 16-bit, grey and RGBA
+                arrays are converted.
+            score_threshold: detections below it are left out; the model's own without.
+            stage: which contour; the model's own without.
+
+        Returns:
+            Contours in pixels of the original image, by falling score; a list for a list.
+
+        Raises:
+            InputError: a file is missing or is not an image.
+            ValueError: an array is not an image.
+        """
+        if isinstance(images, (np.ndarray, str, Path)):
+            return self.predict([images], score_threshold=score_threshold, stage=stage)[0]
+        pixels = [_pixels(image) for image in images]
+        sources = [None if isinstance(image, np.ndarray) else str(image) for image in images]
+        shown = [self.card.view.apply(image) for image in pixels]
+        results: list[Contours] = []
+        start = 0
+        while start < len(shown):
+            stop = start + 1
+            while stop < len(shown) and shown[stop][0].shape == shown[start][0].shape:
+                stop += 1
+            results += self._predict_batch(
+                pixels[start:stop],
+                shown[start:stop],
+                sources[start:stop],
+                self.card.score_threshold if score_threshold is None else score_threshold,
+                stage or self.card.stage,
+            )
+            start = stop
+        return results
+
+    @torch.inference_mode()
+    def _predict_batch(
+        self,
+        pixels: list[np.ndarray],
+        shown: list[tuple[np.ndarray, np.ndarray]],
+        sources: list[str | None],
+        score_threshold: float,
+        stage: Stage,
+    ) -> list[Contours]:
+        stacked = torch.from_numpy(np.stack([image for image, _ in shown]))
+        images = normalize(stacked.to(self.device).permute(0, 3, 1, 2))
+        dtype = next(self.network.parameters()).dtype
+        output = self.network(
+            images.to(dtype),
+            score_threshold=score_threshold,
+            max_detections=self.card.max_detections,
+        )
+        contours = select_stage(output.contours, stage).double().cpu().numpy()
+        image_index = output.image_index.cpu().numpy()
+        scores = output.scores.double().cpu().numpy()
+        labels = output.classes.cpu().numpy()
+        results = []
+        for i, (image, (_, matrix)) in enumerate(zip(pixels, shown, strict=True)):
+            mine = image_index == i
+            points = restore_points(contours[mine], matrix)
+            results.append(
+                self._contours(points, labels[mine], scores[mine], image.shape[:2], sources[i])
+            )
+        return results
+
+    def _contours(
+        self,
+        points: np.ndarray,
+        labels: np.ndarray,
+        scores: np.ndarray,
+        size: tuple[int, int],
+        source: str | None,
+    ) -> Contours:
+        boxes = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+        keep = suppress(boxes, scores, labels, self.card.nms_iou)
+        return Contours(
+            height=size[0],
+            width=size[1],
+            class_names=self.card.class_names,
+            category_ids=self.card.category_ids,
+            labels=labels[keep],
+            scores=scores[keep],
+            parts=[[points[i]] for i in keep],
+            source=source,
+        )
+
+
+def load_model(
+    weights: str | Path | None = None, *, device: str = "auto", preset: str | None = None
+) -> Predictor:
+    """A model ready to predict.
+
+    Args:
+        weights: a `.safetensors` file of a training run, or a published `.pth` checkpoint (then
+            with `preset`); the bundled model without.
+        device: auto, cpu, cuda or mps.
+        preset: the preset a published checkpoint belongs to; its test geometry and, as far as
+            the counts agree, its class names are used.
+
+    Raises:
+        InputError: the file is missing, damaged, holds code, or does not fit.
+    """
+    path = Path(weights) if weights is not None else BUNDLED_WEIGHTS
+    if path.suffix in (".pth", ".pt"):
+        from e2ec.engine.published import load_published_model
+
+        network, card = load_published_model(path, preset)
+    else:
+        network, card = load_weights(path)
+    return Predictor(network, card, device=select_device(device))
+
+
+def _pixels(image: ImageLike) -> np.ndarray:
+    return to_rgb(image) if isinstance(image, np.ndarray) else read_image(image)

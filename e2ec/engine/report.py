@@ -1,0 +1,123 @@
+"""What a training run tells: TensorBoard curves and pictures, metrics.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from dataset.sample import InstanceDataset, Sample
+from e2ec.engine.predictor import Predictor
+from e2ec.results.contours import Contours
+from e2ec.results.visualize import draw_comparison
+from lib.files import atomic_write_json
+
+PICTURES = 3
+"""Validation images drawn at every evaluation."""
+
+
+class Means:
+    """Running means of named values; plain numbers, so that a training state can hold them."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Take in one step's values."""
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+        self._count += 1
+
+    def take(self) -> dict[str, float]:
+        """The means so far; starts anew."""
+        means = {name: total / self._count for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return means
+
+    def state(self) -> dict[str, Any]:
+        """For the training state."""
+        return {"sums": self._sums, "count": self._count}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Means:
+        """The inverse of `state`."""
+        means = cls()
+        means._sums, means._count = dict(state["sums"]), int(state["count"])
+        return means
+
+
+class Report:
+    """Writes into the run's folder; does nothing where `enabled` is off (other processes)."""
+
+    def __init__(self, folder: Path, *, enabled: bool = True) -> None:
+        self.folder = folder
+        self.enabled = enabled
+        self._writer: SummaryWriter | None = None
+
+    def __enter__(self) -> Report:
+        if self.enabled:
+            self._writer = SummaryWriter(str(self.folder))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def step(self, number: int, losses: Mapping[str, Tensor], rate: float) -> None:
+        """Curves of one optimiser step."""
+        if self._writer is None:
+            return
+        for name, value in losses.items():
+            self._writer.add_scalar(f"loss/{name}", float(value), number)
+        self._writer.add_scalar("learning_rate", rate, number)
+
+    def epoch(self, entry: Mapping[str, Any], history: list[dict[str, Any]]) -> None:
+        """Curves of one epoch's metrics, and metrics.json with all epochs so far."""
+        if self._writer is None:
+            return
+        for name, value in entry.get("metrics", {}).items():
+            if isinstance(value, (int, float)):
+                self._writer.add_scalar(name, value, entry["epoch"])
+        evaluated = [e for e in history if "metrics" in e]
+        latest = evaluated[-1]["metrics"] if evaluated else {}
+        atomic_write_json(
+            self.folder / "metrics.json", {"latest": latest, "history": history}, indent=1
+        )
+
+    def picture(self, predictor: Predictor, dataset: InstanceDataset, epoch: int) -> None:
+        """Ground truth beside predictions, for some images spread over the data set."""
+        if self._writer is None:
+            return
+        count = min(PICTURES, len(dataset))
+        for number in range(count):
+            sample = dataset[number * len(dataset) // count]
+            picture = draw_comparison(
+                sample.image, _labels(sample, dataset), predictor.predict(sample.image)
+            )
+            self._writer.add_image(
+                f"truth_and_prediction/{sample.name}", picture, epoch, dataformats="HWC"
+            )
+
+
+def _labels(sample: Sample, dataset: InstanceDataset) -> Contours:
+    return Contours(
+        height=sample.image.shape[0],
+        width=sample.image.shape[1],
+        class_names=dataset.class_names,
+        category_ids=dataset.category_ids,
+        labels=np.array([i.class_index for i in sample.instances], dtype=np.int64),
+        scores=np.ones(len(sample.instances)),
+        parts=[instance.parts for instance in sample.instances],
+        source=sample.name,
+    )

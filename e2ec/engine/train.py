@@ -1,0 +1,57 @@
+"""A training run from its settings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import torch
+from accelerate import Accelerator, InitProcessGroupKwargs
+
+from e2ec.config import Config
+from e2ec.engine.device import select_device
+from e2ec.engine.trainer import Trainer
+from lib.errors import InputError
+from lib.files import atomic_write_json
+
+# Other processes wait while the main one scores a large validation set.
+_PATIENCE = timedelta(hours=6)
+
+
+def train(config: Config) -> bool:
+    """Train; False if stopped by a signal before the end (`resume` continues).
+
+    Raises:
+        InputError: data, weights, device or output folder are unusable, the run exists already,
+            or the loss is not finite.
+    """
+    folder = config.out / config.name
+    if not config.resume and (folder / "last" / "state.pt").exists():
+        raise InputError(
+            f"{folder}: holds a run already; continue it with --resume or choose another --name"
+        )
+    trainer = Trainer(config, make_accelerator(config))
+    if config.resume:
+        trainer.load_state()
+    if trainer.accelerator.is_main_process:
+        atomic_write_json(folder / "config.json", config.to_dict(), indent=1)
+    finished = trainer.run()
+    trainer.accelerator.end_training()
+    return finished
+
+
+def make_accelerator(config: Config) -> Accelerator:
+    """The accelerate object: device, precision, process group.
+
+    Raises:
+        InputError: the device is not there, or cannot compute in this precision.
+    """
+    device = select_device(config.device)
+    if config.train.precision == "fp16" and device.type == "cpu":
+        raise InputError("train.precision fp16 needs a GPU; use bf16 or fp32 on the CPU")
+    torch.backends.cudnn.benchmark = device.type == "cuda"
+    precision = "no" if config.train.precision == "fp32" else config.train.precision
+    return Accelerator(
+        mixed_precision=precision,
+        cpu=device.type == "cpu",
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+    )

@@ -1,0 +1,237 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from dataset.targets import Batch
+from e2ec.config import Config
+from e2ec.engine import build
+from e2ec.engine.checkpoint import load_state, save_state, save_weights
+from e2ec.engine.interrupt import StopRequest
+from e2ec.engine.predictor import Predictor
+from e2ec.engine.report import Means, Report
+from e2ec.engine.schedule import learning_rate
+from e2ec.engine.step import count_step, train_step
+from e2ec.engine.validate import validate
+from lib.errors import InputError
+from network.e2ec import E2EC
+from network.sync_batchnorm import convert_sync_batchnorm
+
+
+class Trainer:
+    """A run: from settings to weights, with everything needed to stop and continue.
+
+    Attributes:
+        epoch, step: where training stands: whole epochs done, and steps of the one under way.
+        best: highest AP (of the first of eval.iou_types) so far.
+        history: one entry an epoch: mean losses, and metrics where evaluated.
+        means: the losses of the epoch under way.
+    """
+
+    def __init__(self, config: Config, accelerator: Accelerator) -> None:
+        self.config = config
+        self.accelerator = accelerator
+        self.folder = config.out / config.name
+        self.train_data, self.val_data = build.build_datasets(config)
+        self.card = build.build_card(config, self.train_data)
+        self.loader, self.sampler = build.build_loader(
+            config,
+            self.train_data,
+            rank=accelerator.process_index,
+            world_size=accelerator.num_processes,
+            device=accelerator.device,
+        )
+        self.steps_per_epoch = self.sampler.batches_per_epoch // config.train.accumulate
+        if self.steps_per_epoch == 0:
+            raise InputError(
+                f"the training set has {len(self.train_data)} images, too few for one step of "
+                f"{config.train.batch_size}; lower train.batch_size"
+            )
+        network = build.build_model(config, len(self.train_data.class_names))
+        if accelerator.num_processes > 1 and config.train.sync_batchnorm:
+            convert_sync_batchnorm(network)
+        self.loss = build.build_loss(config.loss)
+        optimizer = build.build_optimizer(config.optim, network)
+        self.network, self.optimizer = accelerator.prepare(network, optimizer)
+        self.average: AveragedModel | None = None
+        if config.train.ema_decay > 0:
+            self.average = AveragedModel(
+                self.plain, multi_avg_fn=get_ema_multi_avg_fn(config.train.ema_decay)
+            )
+        self.epoch = 0
+        self.step = 0
+        self.best = -math.inf
+        self.history: list[dict[str, Any]] = []
+        self.means = Means()
+
+    @property
+    def plain(self) -> E2EC:
+        """The network without its distributed wrapper."""
+        return self.accelerator.unwrap_model(self.network)
+
+    @property
+    def evaluated(self) -> E2EC:
+        """The network that is evaluated and saved: the moving average where there is one."""
+        return self.plain if self.average is None else self.average.module
+
+    @property
+    def state_path(self) -> Path:
+        """The file to resume from."""
+        return self.folder / "last" / "state.pt"
+
+    def run(self) -> bool:
+        """Train to the end; False if stopped before (the state is saved, `resume` continues)."""
+        total = self.config.train.epochs * self.steps_per_epoch
+        done = self.epoch * self.steps_per_epoch + self.step
+        main = self.accelerator.is_main_process
+        with (
+            StopRequest() as stop,
+            Report(self.folder, enabled=main) as report,
+            tqdm(total=total, initial=done, unit="step", disable=not main) as bar,
+        ):
+            while self.epoch < self.config.train.epochs:
+                if not self._epoch(stop, report, bar):
+                    self._save_state()
+                    return False
+                self._finish_epoch(report)
+        return True
+
+    def _epoch(self, stop: StopRequest, report: Report, bar: tqdm[Any]) -> bool:
+        """Train the rest of the current epoch; False when asked to stop on the way."""
+        self.sampler.set_epoch(self.epoch)
+        self.sampler.skip(self.step * self.config.train.accumulate)
+        self.network.train()
+        for parts in self._steps():
+            counts, stopping = count_step(parts, self.accelerator, stop=stop.requested)
+            if stopping:
+                return False
+            rate = self._set_learning_rate()
+            losses = train_step(
+                self.network,
+                self.optimizer,
+                self.loss,
+                parts,
+                counts,
+                self.accelerator,
+                epoch=self.epoch,
+                clip_value=self.config.optim.clip_value,
+            )
+            if self.average is not None:
+                self.average.update_parameters(self.plain)
+            self.step += 1
+            self.means.add(losses)
+            report.step(self.step + self.epoch * self.steps_per_epoch, losses, rate)
+            self._show(bar, losses, rate)
+        return True
+
+    def _show(self, bar: tqdm[Any], losses: dict[str, Tensor], rate: float) -> None:
+        if bar.disable:
+            return
+        elapsed = bar.format_dict["elapsed"]
+        images = (bar.n + 1 - bar.initial) * self.config.train.batch_size / max(elapsed, 1e-9)
+        bar.set_description(f"epoch {self.epoch + 1}/{self.config.train.epochs}", refresh=False)
+        bar.set_postfix_str(
+            " ".join(f"{name} {float(value):.3f}" for name, value in losses.items())
+            + f" lr {rate:.1e} {images:.1f} images/s",
+            refresh=False,
+        )
+        bar.update()
+
+    def _steps(self) -> Iterator[list[Batch]]:
+        """The batches of the epoch under way, grouped by optimiser step, on the device."""
+        batches = (batch.to(self.accelerator.device) for batch in self.loader)
+        for _ in range(self.steps_per_epoch - self.step):
+            yield list(itertools.islice(batches, self.config.train.accumulate))
+
+    def _finish_epoch(self, report: Report) -> None:
+        """Evaluate, record, save."""
+        train = self.config.train
+        self.epoch, self.step = self.epoch + 1, 0
+        entry: dict[str, Any] = {"epoch": self.epoch, "losses": self.means.take()}
+        last = self.epoch == train.epochs
+        if self.epoch % train.eval_every == 0 or last:
+            entry["metrics"] = self._evaluate(report)
+        self.history.append(entry)
+        report.epoch(entry, self.history)
+        if self.epoch % train.save_every == 0 or last:
+            self._save_state()
+
+    def _evaluate(self, report: Report) -> dict[str, Any]:
+        """Metrics of the current weights; the best are kept as weights.safetensors."""
+        metrics = validate(
+            self.evaluated, self.card, self.val_data, self.config.eval, self.accelerator
+        )
+        if not self.accelerator.is_main_process:
+            return {}
+        report.picture(Predictor(self.evaluated, self.card, device=self.accelerator.device),
+                       self.val_data, self.epoch)
+        value = metrics.get(f"{self.config.eval.iou_types[0]}/AP")
+        value = -1.0 if value is None or math.isnan(value) else float(value)
+        if value > self.best:
+            self.best = value
+            save_weights(self.folder / "weights.safetensors", self.evaluated, self.card)
+        return metrics
+
+    def _set_learning_rate(self) -> float:
+        rate = learning_rate(
+            self.config.optim,
+            step=self.epoch * self.steps_per_epoch + self.step,
+            steps_per_epoch=self.steps_per_epoch,
+            epochs=self.config.train.epochs,
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _save_state(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        scaler = self.accelerator.scaler
+        state = {
+            "class_names": list(self.card.class_names),
+            "epoch": self.epoch,
+            "step": self.step,
+            "best": self.best,
+            "history": self.history,
+            "means": self.means.state(),
+            "network": self.plain.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "scaler": None if scaler is None else scaler.state_dict(),
+        }
+        save_state(self.state_path, state)
+
+    def load_state(self) -> None:
+        """Continue from `last/`.
+
+        Raises:
+            InputError: there is no usable state, or it belongs to other settings.
+        """
+        state = load_state(self.state_path)
+        try:
+            if tuple(state["class_names"]) != self.card.class_names:
+                raise InputError(f"{self.state_path}: trained on other classes than the data has")
+            self.plain.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+            if self.accelerator.scaler is not None and state["scaler"] is not None:
+                self.accelerator.scaler.load_state_dict(state["scaler"])
+            self.epoch, self.step = state["epoch"], state["step"]
+            self.best, self.history = state["best"], state["history"]
+            self.means = Means.from_state(state["means"])
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise InputError(
+                f"{self.state_path}: belongs to other settings than these; resume with the "
+                "settings in config.json beside it"
+            ) from error

@@ -1,0 +1,39 @@
+"""Evaluation inside training: shared between the processes, scored by the main one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+
+from dataset.sample import InstanceDataset
+from e2ec.config import EvalConfig
+from e2ec.engine.evaluator import evaluate, predict_dataset
+from e2ec.engine.model_card import ModelCard
+from e2ec.engine.predictor import Predictor
+from network.e2ec import E2EC
+
+
+def validate(
+    network: E2EC,
+    card: ModelCard,
+    dataset: InstanceDataset,
+    config: EvalConfig,
+    accelerator: Accelerator,
+) -> dict[str, Any]:
+    """Metrics of `network` on a data set; empty on all processes but the main one."""
+    predictor = Predictor(network, card, device=accelerator.device)
+    results = predict_dataset(
+        predictor,
+        dataset,
+        stage=config.stage,
+        batch_size=config.batch_size,
+        indices=range(accelerator.process_index, len(dataset), accelerator.num_processes),
+        progress=accelerator.is_main_process,
+    )
+    if accelerator.num_processes > 1:
+        results = gather_object(results)
+    if not accelerator.is_main_process:
+        return {}
+    return evaluate(results, dataset.ground_truth(), config)

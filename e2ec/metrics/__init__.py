@@ -1,0 +1,1 @@
+"""Evaluation of contours against ground truth."""

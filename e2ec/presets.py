@@ -1,0 +1,33 @@
+"""Finding presets: `configs/NAME.py` with a `get_config()` that returns a fresh `Config`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+
+from e2ec.config import Config
+from lib.errors import InputError
+
+
+def preset_names() -> list[str]:
+    """The names of all presets, sorted."""
+    package = importlib.import_module("configs")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+
+
+def load_preset(name: str) -> Config:
+    """The settings of a preset.
+
+    Raises:
+        InputError: there is none of this name; the nearest is suggested.
+    """
+    names = preset_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+        raise InputError(f"no preset {name!r} in configs/; {hint}")
+    config = importlib.import_module(f"configs.{name}").get_config()
+    if not isinstance(config, Config):
+        raise InputError(f"configs/{name}.py: get_config() must return an e2ec.config.Config")
+    return config

@@ -1,0 +1,1 @@
+"""The file formats contours are written in, one a module."""

@@ -1,0 +1,57 @@
+"""COCO results: the list of dictionaries that COCO's tools read for evaluation."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from e2ec.results.contours import ContourInstance, Contours
+from e2ec.results.formats.rounding import rounded_numbers
+
+
+def coco_results(
+    contours: Contours,
+    image_id: int,
+    *,
+    segmentation: Literal["polygon", "rle"] = "polygon",
+    decimals: int = 2,
+) -> list[dict[str, Any]]:
+    """The instances of one image in COCO's results format.
+
+    Each dictionary has image_id, category_id, segmentation, score, bbox ([x, y, width, height] of
+    the polygons) and area (of the polygons), in pixels. Polygons are flat lists x0, y0, x1, y1,
+    ..., one per part. "rle" gives compressed run lengths with the counts as text, the union of the
+    parts as COCO's tools rasterise it; evaluators other than ours accept only that form. Scores are
+    not rounded: equal scores would change the order in which an evaluator takes detections.
+
+    Raises:
+        ValueError: `segmentation` is neither "polygon" nor "rle".
+    """
+    if segmentation not in ("polygon", "rle"):
+        raise ValueError(f'segmentation must be "polygon" or "rle", not {segmentation!r}')
+    results = []
+    for instance in contours:
+        x0, y0, x1, y1 = instance.box
+        polygons = [rounded_numbers(part, decimals) for part in instance.parts]
+        results.append(
+            {
+                "image_id": int(image_id),
+                "category_id": contours.category_ids[instance.label],
+                "segmentation": polygons
+                if segmentation == "polygon"
+                else _run_lengths(instance, contours.height, contours.width),
+                "score": instance.score,
+                "bbox": rounded_numbers(np.array([x0, y0, x1 - x0, y1 - y0]), decimals),
+                "area": round(instance.area, decimals),
+            }
+        )
+    return results
+
+
+def _run_lengths(instance: ContourInstance, height: int, width: int) -> dict[str, Any]:
+    # Polygons go to run lengths directly: 400 dense masks of a large image would fill gigabytes.
+    polygons = [part.ravel().tolist() for part in instance.parts]
+    merged = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
+    return {"size": [height, width], "counts": merged["counts"].decode("ascii")}

@@ -1,0 +1,1 @@
+"""What the other packages stand on: compiled operators, polygon geometry, files, errors."""

@@ -1,0 +1,314 @@
+// Deformable convolution (v1, v2) on the CPU.
+//
+// A block of output pixels is sampled into columns (pixels, taps x channels) that stay in the
+// second level cache, and multiplied with the weight. Blocks are spread over the threads; every
+// sum has a fixed order, so results repeat bit for bit for a given number of threads.
+
+#include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
+#include <ATen/OpMathType.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "deform_sampling.h"
+
+namespace e2ec {
+namespace {
+
+using at::Tensor;
+
+constexpr int64_t kColumnBytes = 512 * 1024;  // half of a usual second level cache
+constexpr int64_t kMinBlock = 32, kMaxBlock = 256;
+constexpr int64_t kMaxGradientBuffers = 8;
+
+DeformShape make_shape(const Tensor& input, const Tensor& offset, const Tensor& weight,
+                       const std::optional<Tensor>& mask, at::IntArrayRef stride,
+                       at::IntArrayRef padding, at::IntArrayRef dilation) {
+  TORCH_CHECK(input.dim() == 4 && offset.dim() == 4 && weight.dim() == 4,
+              "deform_conv2d: input, offset and weight must have 4 dimensions");
+  TORCH_CHECK(stride.size() == 2 && padding.size() == 2 && dilation.size() == 2,
+              "deform_conv2d: stride, padding and dilation must have 2 values");
+  DeformShape shape;
+  shape.batch = input.size(0), shape.channels = input.size(1);
+  shape.height = input.size(2), shape.width = input.size(3);
+  shape.kernel_h = weight.size(2), shape.kernel_w = weight.size(3);
+  shape.out_channels = weight.size(0);
+  shape.out_height = offset.size(2), shape.out_width = offset.size(3);
+  shape.stride_h = stride[0], shape.stride_w = stride[1];
+  shape.padding_h = padding[0], shape.padding_w = padding[1];
+  shape.dilation_h = dilation[0], shape.dilation_w = dilation[1];
+  TORCH_CHECK(weight.size(1) > 0 && shape.taps() > 0, "deform_conv2d: weight is empty");
+  shape.groups = shape.channels / weight.size(1);
+  shape.offset_groups = offset.size(1) / (2 * shape.taps());
+  TORCH_CHECK(shape.groups > 0 && shape.channels == shape.groups * weight.size(1) &&
+                  shape.out_channels % shape.groups == 0,
+              "deform_conv2d: weight does not fit the input's channels");
+  TORCH_CHECK(shape.offset_groups > 0 && shape.channels % shape.offset_groups == 0 &&
+                  offset.size(1) == 2 * shape.offset_groups * shape.taps() &&
+                  offset.size(0) == shape.batch,
+              "deform_conv2d: offset does not fit input and weight");
+  TORCH_CHECK(!mask || mask->sizes() == at::IntArrayRef({shape.batch,
+                                                         shape.offset_groups * shape.taps(),
+                                                         shape.out_height, shape.out_width}),
+              "deform_conv2d: mask does not fit offset");
+  for (const Tensor& tensor : {offset, weight, mask.value_or(input)}) {
+    TORCH_CHECK(tensor.scalar_type() == input.scalar_type() && tensor.device() == input.device(),
+                "deform_conv2d: all tensors must have one dtype and one device");
+  }
+  return shape;
+}
+
+// Pixels per block: the columns fit the cache, and there is work for every thread.
+int64_t block_size(const DeformShape& shape, int64_t element_size) {
+  const int64_t fitting = kColumnBytes / (shape.columns() * element_size);
+  const int64_t share = at::divup(shape.batch * shape.pixels(), at::get_num_threads());
+  return std::clamp(std::min(fitting, share) / 16 * 16, kMinBlock, kMaxBlock);
+}
+
+// (B, C, H, W) as (B, H, W, C) in memory; free for channels_last tensors.
+Tensor channels_innermost(const Tensor& tensor) {
+  return tensor.permute({0, 2, 3, 1}).contiguous();
+}
+
+// (B, C, H, W) seen as rows of channels, (B, H * W, C).
+Tensor as_rows(const Tensor& tensor) {
+  return tensor.permute({0, 2, 3, 1})
+      .view({tensor.size(0), tensor.size(2) * tensor.size(3), tensor.size(1)});
+}
+
+bool prefers_channels_last(const Tensor& tensor) {
+  return tensor.is_contiguous(at::MemoryFormat::ChannelsLast) && !tensor.is_contiguous();
+}
+
+at::MemoryFormat layout_like(const Tensor& tensor) {
+  return prefers_channels_last(tensor) ? at::MemoryFormat::ChannelsLast
+                                       : at::MemoryFormat::Contiguous;
+}
+
+// (Cout, C / groups, kh, kw) -> (groups, Cout / groups, taps x C / groups), as columns are ordered.
+Tensor weight_rows(const DeformShape& shape, const Tensor& weight) {
+  return weight
+      .reshape({shape.groups, shape.out_channels / shape.groups, shape.group_channels(),
+                shape.taps()})
+      .transpose(2, 3)
+      .reshape({shape.groups, shape.out_channels / shape.groups, shape.columns()});
+}
+
+// The tensors of one call, ready for sampling, and how its pixels fall into blocks.
+template <typename T>
+struct Plan {
+  DeformShape shape;
+  Tensor image, offset, mask, zeros, weight;
+  int64_t block, blocks;
+
+  Plan(const DeformShape& shape, const Tensor& input, const Tensor& offset, const Tensor& weight,
+       const std::optional<Tensor>& mask)
+      : shape(shape),
+        image(channels_innermost(input)),
+        offset(offset.contiguous()),
+        mask(mask ? mask->contiguous() : Tensor()),
+        zeros(at::zeros({shape.channels}, input.options())),
+        weight(weight_rows(shape, weight)),
+        block(block_size(shape, sizeof(T))),
+        blocks(at::divup(shape.pixels(), block)) {}
+
+  int64_t tasks() const { return shape.batch * blocks; }
+
+  SampleBlock<T> operator()(int64_t task, int64_t group) const {
+    const int64_t index = task / blocks, begin = task % blocks * block;
+    SampleBlock<T> at;
+    at.image = image.template const_data_ptr<T>() +
+               index * shape.height * shape.width * shape.channels;
+    at.offset = offset.template const_data_ptr<T>() + index * offset.stride(0);
+    at.mask = mask.defined() ? mask.template const_data_ptr<T>() + index * mask.stride(0) : nullptr;
+    at.zeros = zeros.template const_data_ptr<T>();
+    at.pixel_begin = begin;
+    at.pixel_end = std::min(begin + block, shape.pixels());
+    at.channel_begin = group * shape.group_channels();
+    at.channel_end = at.channel_begin + shape.group_channels();
+    return at;
+  }
+
+  // The block's part of (B, pixels, channels) rows: one image, its pixels, one group's channels.
+  Tensor rows(const Tensor& tensor, int64_t task, int64_t group) const {
+    const int64_t begin = task % blocks * block, width = tensor.size(2) / shape.groups;
+    return tensor.select(0, task / blocks)
+        .slice(0, begin, std::min(begin + block, shape.pixels()))
+        .narrow(1, group * width, width);
+  }
+};
+
+template <typename T>
+void forward_kernel(const Plan<T>& plan, const Tensor& bias, const Tensor& output) {
+  const DeformShape& shape = plan.shape;
+  const Tensor rows = as_rows(output);
+  const int64_t width = shape.out_channels / shape.groups;
+  at::parallel_for(0, plan.tasks(), 1, [&](int64_t begin, int64_t end) {
+    // Worker threads do not inherit the caller's dispatch state.
+    const at::AutoDispatchBelowADInplaceOrView guard;
+    const Tensor buffer = at::empty({plan.block, shape.columns()}, output.options());
+    for (int64_t task = begin; task < end; ++task) {
+      for (int64_t group = 0; group < shape.groups; ++group) {
+        const SampleBlock<T> block = plan(task, group);
+        sample_columns(shape, block, buffer.mutable_data_ptr<T>());
+        const Tensor columns = buffer.slice(0, 0, block.pixel_end - block.pixel_begin);
+        const Tensor weight = plan.weight.select(0, group).t();
+        Tensor out = plan.rows(rows, task, group);
+        if (bias.defined()) {
+          at::addmm_out(out, bias.narrow(0, group * width, width), columns, weight);
+        } else {
+          at::mm_out(out, columns, weight);
+        }
+      }
+    }
+  });
+}
+
+// What one chunk of the backward pass adds up on its own.
+struct ChunkSums {
+  Tensor weight;       // (groups, Cout / groups, columns)
+  Tensor first_image;  // (H, W, C): its share of an image that the chunk before also adds to
+};
+
+// The blocks of one call, split into a few runs that are added up independently.
+struct Chunks {
+  int64_t tasks, count;
+
+  explicit Chunks(int64_t tasks)
+      : tasks(tasks), count(std::min({int64_t(at::get_num_threads()), tasks, kMaxGradientBuffers})) {}
+
+  int64_t begin(int64_t chunk) const { return tasks * chunk / count; }
+};
+
+template <typename T>
+void backward_chunk(const Plan<T>& plan, const Chunks& chunks, int64_t chunk, const Tensor& grad,
+                    const Tensor& grad_image, const Tensor& grad_offset, const Tensor& grad_mask,
+                    ChunkSums& sums) {
+  const at::AutoDispatchBelowADInplaceOrView guard;
+  const DeformShape& shape = plan.shape;
+  const Tensor buffer = at::empty({2, plan.block, shape.columns()}, grad.options());
+  const Tensor outside = at::zeros({4, shape.channels}, grad.options());
+  sums.weight = at::zeros_like(plan.weight);
+  const int64_t first = chunks.begin(chunk), end = chunks.begin(chunk + 1);
+  if (first % plan.blocks != 0) sums.first_image = at::zeros_like(grad_image[0]);
+  for (int64_t task = first; task < end; ++task) {
+    const int64_t image = task / plan.blocks;
+    const bool shared = sums.first_image.defined() && image == first / plan.blocks;
+    SampleGradients<T> gradients;
+    gradients.image = shared ? sums.first_image.mutable_data_ptr<T>()
+                             : grad_image.mutable_data_ptr<T>() + image * grad_image.stride(0);
+    gradients.offset = grad_offset.mutable_data_ptr<T>() + image * grad_offset.stride(0);
+    gradients.mask = plan.mask.defined()
+                         ? grad_mask.mutable_data_ptr<T>() + image * grad_mask.stride(0)
+                         : nullptr;
+    gradients.outside = outside.mutable_data_ptr<T>();
+    for (int64_t group = 0; group < shape.groups; ++group) {
+      const SampleBlock<T> block = plan(task, group);
+      const int64_t size = block.pixel_end - block.pixel_begin;
+      Tensor columns = buffer[0].slice(0, 0, size), grad_columns = buffer[1].slice(0, 0, size);
+      const Tensor grad_rows = plan.rows(grad, task, group);
+      at::mm_out(grad_columns, grad_rows, plan.weight[group]);
+      sample_columns_backward(shape, block, grad_columns.const_data_ptr<T>(), gradients,
+                              columns.mutable_data_ptr<T>());
+      sums.weight[group].addmm_(grad_rows.t(), columns);
+    }
+  }
+}
+
+// Adds the chunks' shares in their order. Returns the sum of the weight gradients.
+template <typename T>
+Tensor add_chunks(const Plan<T>& plan, const Chunks& chunks, const std::vector<ChunkSums>& sums,
+                  const Tensor& grad_image) {
+  Tensor weight = at::zeros_like(plan.weight);
+  for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
+    weight.add_(sums[chunk].weight);
+    if (sums[chunk].first_image.defined()) {
+      grad_image[chunks.begin(chunk) / plan.blocks].add_(sums[chunk].first_image);
+    }
+  }
+  return weight;
+}
+
+Tensor deform_conv2d(const Tensor& input, const Tensor& offset, const Tensor& weight,
+                     const std::optional<Tensor>& bias, const std::optional<Tensor>& mask,
+                     at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation) {
+  const auto compute = at::toOpMathType(input.scalar_type());
+  if (compute != input.scalar_type()) {
+    const auto widen = [&](const std::optional<Tensor>& tensor) {
+      return tensor ? std::optional<Tensor>(tensor->to(compute)) : std::nullopt;
+    };
+    return deform_conv2d(input.to(compute), offset.to(compute), weight.to(compute), widen(bias),
+                         widen(mask), stride, padding, dilation)
+        .to(input.scalar_type());
+  }
+  const DeformShape shape = make_shape(input, offset, weight, mask, stride, padding, dilation);
+  TORCH_CHECK(!bias || (bias->dim() == 1 && bias->size(0) == shape.out_channels &&
+                        bias->scalar_type() == input.scalar_type()),
+              "deform_conv2d: bias does not fit weight");
+  const Tensor output =
+      at::empty({shape.batch, shape.out_channels, shape.out_height, shape.out_width},
+                input.options().memory_format(layout_like(input)));
+  AT_DISPATCH_FLOATING_TYPES(input.scalar_type(), "deform_conv2d", [&] {
+    forward_kernel(Plan<scalar_t>(shape, input, offset, weight, mask), bias.value_or(Tensor()),
+                   output);
+  });
+  return output;
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor> deform_conv2d_backward(
+    const Tensor& grad, const Tensor& input, const Tensor& offset, const Tensor& weight,
+    const std::optional<Tensor>& mask, at::IntArrayRef stride, at::IntArrayRef padding,
+    at::IntArrayRef dilation) {
+  const auto type = input.scalar_type(), compute = at::toOpMathType(type);
+  if (compute != type) {
+    auto [grad_input, grad_offset, grad_weight, grad_mask] = deform_conv2d_backward(
+        grad.to(compute), input.to(compute), offset.to(compute), weight.to(compute),
+        mask ? std::optional<Tensor>(mask->to(compute)) : std::nullopt, stride, padding, dilation);
+    return {grad_input.to(type), grad_offset.to(type), grad_weight.to(type), grad_mask.to(type)};
+  }
+  const DeformShape shape = make_shape(input, offset, weight, mask, stride, padding, dilation);
+  TORCH_CHECK(grad.sizes() == at::IntArrayRef({shape.batch, shape.out_channels, shape.out_height,
+                                               shape.out_width}) &&
+                  grad.scalar_type() == type,
+              "deform_conv2d: the gradient does not fit the output");
+  const Tensor grad_rows = as_rows(grad.contiguous(layout_like(grad)));
+  const Tensor grad_image =
+      at::zeros({shape.batch, shape.height, shape.width, shape.channels}, input.options());
+  const Tensor grad_offset = at::zeros(offset.sizes(), input.options());
+  const Tensor grad_mask =
+      mask ? at::zeros(mask->sizes(), input.options()) : at::empty({0}, input.options());
+  Tensor grad_weight;
+  AT_DISPATCH_FLOATING_TYPES(type, "deform_conv2d_backward", [&] {
+    const Plan<scalar_t> plan(shape, input, offset, weight, mask);
+    const Chunks chunks(plan.tasks());
+    std::vector<ChunkSums> sums(chunks.count);
+    at::parallel_for(0, chunks.count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t chunk = begin; chunk < end; ++chunk) {
+        backward_chunk(plan, chunks, chunk, grad_rows, grad_image, grad_offset, grad_mask,
+                       sums[chunk]);
+      }
+    });
+    grad_weight = add_chunks(plan, chunks, sums, grad_image);
+  });
+  grad_weight = grad_weight
+                    .view({shape.out_channels, shape.taps(), shape.group_channels()})
+                    .transpose(1, 2)
+                    .reshape(weight.sizes());
+  return {grad_image.permute({0, 3, 1, 2}).contiguous(layout_like(input)), grad_offset,
+          grad_weight, grad_mask};
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(e2ec, CPU, m) {
+  m.impl("deform_conv2d", &deform_conv2d);
+  m.impl("deform_conv2d_backward", &deform_conv2d_backward);
+}
+
+}  // namespace e2ec

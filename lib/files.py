@@ -1,0 +1,76 @@
+"""Reading JSON and writing files so that a failure never damages what was there before."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lib.errors import InputError
+
+
+def atomic_write_bytes(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path` completely or not at all.
+
+    The bytes go to a temporary file in the same folder, reach the disk, and replace `path` in one
+    step; when anything fails the temporary file is removed and the previous `path` stays as it was.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
+    path = Path(path)
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files private to the user; results are meant to be read by others.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"{path}: cannot be written ({reason}); choose a writable folder with free space"
+        ) from error
+
+
+def atomic_write_text(path: str | Path, text: str) -> None:
+    """`atomic_write_bytes` for text, encoded as UTF-8."""
+    atomic_write_bytes(path, text.encode("utf-8"))
+
+
+def atomic_write_json(path: str | Path, value: Any, *, indent: int | None = None) -> None:
+    """`atomic_write_bytes` for a JSON document; NaN and infinity are refused (ValueError)."""
+    atomic_write_text(path, json.dumps(value, indent=indent, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """The JSON document in `path`.
+
+    Raises:
+        InputError: the file is missing, unreadable, not UTF-8, not JSON, or nested too deeply.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+        return json.loads(text)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a JSON file (not UTF-8 text)") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: not usable JSON (nested too deeply)") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from error
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,83 @@
+"""Reading and writing images as people have them: 8 and 16 bit, grey, RGBA, EXIF-rotated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lib.errors import InputError
+from lib.files import atomic_write_bytes
+
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """The image in `path` as an (H, W, 3) uint8 RGB array, EXIF rotation applied.
+
+    Grey images are repeated over the three channels, an alpha channel is dropped, and images with
+    more than 8 bits are stretched from their own minimum and maximum to 0..255.
+
+    Raises:
+        InputError: the file is missing, is not an image, or is cut short.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: image cannot be read ({error.strerror or error})") from error
+    return decode_image(data, name=str(path))
+
+
+def decode_image(data: bytes, *, name: str) -> np.ndarray:
+    """Like `read_image`, for an encoded image in memory; `name` is used in messages."""
+    if not data:
+        raise InputError(f"{name}: image file is empty")
+    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-4096:]:
+        # OpenCV fills the missing part of a JPEG with grey and says nothing.
+        raise InputError(f"{name}: JPEG is cut short; replace the file by a complete copy")
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise InputError(f"{name}: not an image that can be decoded; convert it to PNG or JPEG")
+    return cv2.cvtColor(_to_uint8(image), cv2.COLOR_BGR2RGB)
+
+
+def to_rgb(image: np.ndarray) -> np.ndarray:
+    """An array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, 3) uint8 RGB.
+
+    Raises:
+        ValueError: any other shape, or an empty image.
+    """
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or 0 in image.shape:
+        raise ValueError(f"an image must be (H, W, 3) with H, W > 0, not {image.shape}")
+    image = _to_uint8(image)
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[..., :3]
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Write an (H, W, 3) uint8 RGB array; the suffix of `path` (.png, .jpg) chooses the format.
+
+    Raises:
+        InputError: the folder cannot be written or the suffix is unknown.
+    """
+    try:
+        done, data = cv2.imencode(Path(path).suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    except cv2.error:
+        done = False
+    if not done:
+        raise InputError(f"{path}: unknown image format; use .png or .jpg")
+    atomic_write_bytes(path, data.tobytes())
+
+
+def _to_uint8(image: np.ndarray) -> np.ndarray:
+    if image.dtype == np.uint8:
+        return image
+    values = np.nan_to_num(image.astype(np.float32))
+    low, high = float(values.min()), float(values.max())
+    return np.rint((values - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8)

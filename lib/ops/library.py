@@ -1,0 +1,51 @@
+"""Loading the compiled kernels of the project's operators, where they have been built.
+
+Every operator is defined in Python with a slow, obvious kernel that runs on any device. The
+compiled library (`lib/csrc`, built by `make ext` or the installation) adds fast CPU kernels to the
+same operators. No library means slower operators; a library that does not load is an error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+LIBRARY_PATH = Path(__file__).with_name("_C.so")
+
+
+def load_compiled_kernels(path: Path = LIBRARY_PATH) -> bool:
+    """Add the compiled kernels in `path` to the operators; False where there is no such file.
+
+    Raises:
+        ImportError: the file exists but does not load, or was built for another torch.
+    """
+    if not path.exists():
+        return False
+    try:
+        torch.ops.load_library(path)
+        built_for = torch.ops.e2ec.compiled_for()
+    except (OSError, AttributeError, RuntimeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise _broken(path, reason) from error
+    if built_for != torch.__version__.split("+")[0]:
+        raise _broken(path, f"it was built for torch {built_for}, this is {torch.__version__}")
+    return True
+
+
+def describe_kernels() -> str:
+    """One line for people: which kernels the operators run on a CPU."""
+    name = "e2ec::deform_conv2d"
+    if torch._C._dispatch_has_kernel_for_dispatch_key(name, "CPU"):
+        return f"operators: compiled kernels ({LIBRARY_PATH}, torch {torch.__version__})"
+    return (
+        "operators: no compiled kernels, the slow PyTorch versions run instead; "
+        "`make ext` builds them (needs a C++ compiler)"
+    )
+
+
+def _broken(path: Path, reason: str) -> ImportError:
+    return ImportError(
+        f"{path}: the compiled operators cannot be loaded ({reason}); rebuild them with "
+        "`make ext`, or delete the file to run without them"
+    )

@@ -1,0 +1,29 @@
+"""Initial contours: a whole contour regressed at every centre (paper sec. 3.1)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+OFFSET_SCALE = 10.0
+"""The head predicts offsets in tens of feature cells."""
+
+
+def initial_contours(offsets: Tensor, centers: Tensor, image_index: Tensor) -> Tensor:
+    """Contours from the dense offsets, gathered at the centres.
+
+    Args:
+        offsets: (B, 2N, h, w), channels alternate x, y per vertex.
+        centers: (n, 2) int64, x then y, feature cells.
+        image_index: (n,) int64.
+
+    Returns:
+        (n, N, 2), x then y, feature cells, not clipped.
+    """
+    at_centers = offsets[image_index, :, centers[:, 1], centers[:, 0]]
+    vertices = at_centers.view(len(centers), offsets.shape[1] // 2, 2)
+    return centers[:, None].to(vertices.dtype) + OFFSET_SCALE * vertices
+
+
+def clip_to_map(contours: Tensor, height: int, width: int) -> Tensor:
+    """Contours (n, N, 2) in cells, limited to [0, width - 1] x [0, height - 1]."""
+    return contours.clamp(min=0).minimum(contours.new_tensor([width - 1, height - 1]))

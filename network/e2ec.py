@@ -1,0 +1,165 @@
+"""E2EC: the whole network, composed of its parts (paper sec. 3, figure 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from network.architecture import DLA34, Architecture
+from network.contour_init import clip_to_map, initial_contours
+from network.decode import Centers, decode_centers
+from network.dla import DLA
+from network.global_deform import GlobalDeformation
+from network.heads import HEATMAP_PRIOR_LOGIT, DenseHead
+from network.neck import Neck
+from network.refine import Refinement
+
+STRIDE = 4
+"""Input pixels a feature cell."""
+SIDE_MULTIPLE = 32
+"""Image sides are padded to multiples of the coarsest stride."""
+
+
+@dataclass
+class NetworkOutput:
+    """What the network says of a batch: n instances, by image, then by falling score."""
+
+    heatmap: Tensor
+    """(B, C, h, w) logits, h and w of the padded images over 4."""
+    image_index: Tensor
+    """(n,) int64, the image in the batch."""
+    classes: Tensor
+    """(n,) int64; empty in training, where the labels know."""
+    scores: Tensor
+    """(n,) float in [0, 1]; empty in training."""
+    centers: Tensor
+    """(n, 2) int64, x then y, feature cells."""
+    contours: list[Tensor]
+    """One (n, N, 2) tensor a stage in order (initial, coarse, after each refinement), x then y,
+    input pixels."""
+
+
+class E2EC(nn.Module):
+    """Detector, initial contour, global deformation, refinement; parts are injected."""
+
+    def __init__(
+        self,
+        *,
+        backbone: DLA,
+        neck: Neck,
+        heatmap: DenseHead,
+        offsets: DenseHead,
+        global_deformation: GlobalDeformation,
+        refinement: Refinement,
+        num_classes: int,
+        vertices: int,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.neck = neck
+        self.heatmap = heatmap
+        self.offsets = offsets
+        self.global_deformation = global_deformation
+        self.refinement = refinement
+        self.num_classes = num_classes
+        self.vertices = vertices
+
+    def forward(
+        self,
+        images: Tensor,
+        centers: Tensor | None = None,
+        image_index: Tensor | None = None,
+        *,
+        score_threshold: float = 0.05,
+        max_detections: int = 100,
+    ) -> NetworkOutput:
+        """Contours at the detected centres, or at the labelled ones in training.
+
+        Args:
+            images: (B, 3, H, W) float, normalised BGR; any size, padded with zeros inside.
+            centers: (n, 2) int64 label centres, x then y, feature cells; in training only.
+            image_index: (n,) int64, not falling; goes with `centers`.
+            score_threshold: detections below it are left out (published: 0.05).
+            max_detections: at most so many an image (published: 100).
+
+        Raises:
+            ValueError: training mode without labelled centres, or images of a wrong shape.
+        """
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"images must be (B, 3, H, W), not {tuple(images.shape)}")
+        features = self.neck(self.backbone(pad_to_multiple(images)))
+        heatmap = self.heatmap(features)
+        if centers is not None and image_index is not None:
+            unknown = features.new_zeros(0)
+            found = Centers(image_index, unknown.long(), unknown, centers)
+        elif self.training:
+            raise ValueError("training needs the labelled centers and their image_index")
+        else:
+            found = decode_centers(
+                heatmap,
+                score_threshold=score_threshold,
+                max_detections=max_detections,
+                valid_size=(-(-images.shape[2] // STRIDE), -(-images.shape[3] // STRIDE)),
+            )
+        contours = self._contours(features, found.centers, found.image_index)
+        return NetworkOutput(
+            heatmap, found.image_index, found.classes, found.scores, found.centers, contours
+        )
+
+    def _contours(self, features: Tensor, centers: Tensor, image_index: Tensor) -> list[Tensor]:
+        """All stages at the given centres; clipped to the map in evaluation, as published."""
+        height, width = features.shape[2:]
+        offsets = self.offsets(features)
+        # Contours are coordinates: under autocast they keep full precision.
+        offsets = offsets.float() if offsets.dtype.itemsize < 4 else offsets
+        initial = initial_contours(offsets, centers, image_index)
+        if not self.training:
+            initial = clip_to_map(initial, height, width)
+        coarse = self.global_deformation(features, initial, centers, image_index)
+        if not self.training:
+            coarse = clip_to_map(coarse, height, width)
+        stages = [initial * STRIDE, coarse * STRIDE]
+        return stages + self.refinement(features, stages[-1], image_index)
+
+
+def build_network(
+    *, num_classes: int, architecture: Architecture = DLA34, vertices: int = 128
+) -> E2EC:
+    """A network with random weights, in training mode."""
+    a = architecture
+    backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
+    neck = Neck(backbone.channels, deformable=a.deformable)
+    channels = neck.channels
+    return E2EC(
+        backbone=backbone,
+        neck=neck,
+        heatmap=DenseHead(
+            channels, a.head_channels, num_classes, last_bias=HEATMAP_PRIOR_LOGIT
+        ),
+        offsets=DenseHead(channels, a.head_channels, 2 * vertices),
+        global_deformation=GlobalDeformation(
+            channels,
+            vertices=vertices,
+            head_hidden=a.head_channels,
+            channels=a.global_channels,
+            hidden=a.global_hidden,
+        ),
+        refinement=Refinement(
+            channels,
+            modules=a.refinements,
+            stride=STRIDE,
+            channels=a.snake_channels,
+            fusion_channels=a.snake_fusion_channels,
+            dilations=a.snake_dilations,
+        ),
+        num_classes=num_classes,
+        vertices=vertices,
+    )
+
+
+def pad_to_multiple(images: Tensor, multiple: int = SIDE_MULTIPLE) -> Tensor:
+    """(B, C, H, W) padded with zeros at the bottom and right to sides that `multiple` divides."""
+    height, width = images.shape[2:]
+    return F.pad(images, (0, -width % multiple, 0, -height % multiple))

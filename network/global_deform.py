@@ -1,0 +1,52 @@
+"""Global deformation: all vertex features of a contour move all of its vertices (paper sec. 3.1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from network.heads import DenseHead
+from network.sampling import sample_features
+
+OFFSET_SCALE = 4.0
+"""The module predicts offsets in units of four feature cells."""
+
+
+class GlobalDeformation(nn.Module):
+    """From the initial to the coarse contour."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        *,
+        vertices: int = 128,
+        head_hidden: int = 256,
+        channels: int = 64,
+        hidden: int = 512,
+    ) -> None:
+        super().__init__()
+        self.trans_feature = DenseHead(channels_in, head_hidden, channels)
+        # Two linear maps without an activation between: the published network has none,
+        # though the paper calls them an MLP.
+        self.trans_poly = nn.Linear((vertices + 1) * channels, hidden, bias=False)
+        self.trans_fuse = nn.Linear(hidden, 2 * vertices)
+
+    def forward(
+        self, features: Tensor, contours: Tensor, centers: Tensor, image_index: Tensor
+    ) -> Tensor:
+        """Coarse contours.
+
+        Args:
+            features: (B, channels_in, h, w), the shared map.
+            contours: (n, N, 2) initial contours, x then y, feature cells.
+            centers: (n, 2) int64, feature cells.
+            image_index: (n,) int64, not falling.
+
+        Returns:
+            (n, N, 2), feature cells. The initial contour is detached in the sum; through the
+            sampling positions gradients still reach it.
+        """
+        points = torch.cat([centers[:, None].to(contours.dtype), contours], dim=1)
+        sampled = sample_features(self.trans_feature(features), points, image_index)
+        offsets = self.trans_fuse(self.trans_poly(sampled.flatten(1))).to(contours.dtype)
+        return contours.detach() + OFFSET_SCALE * offsets.view_as(contours)

@@ -1,0 +1,41 @@
+"""Sampling vertex features from a map: the one place with the published half-cell shift."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def sample_features(features: Tensor, points: Tensor, image_index: Tensor) -> Tensor:
+    """Bilinear samples with zeros outside the map.
+
+    Positions are normalised as x / (W / 2) - 1 under align_corners=False. There the centre of cell
+    i lies at i + 0.5, so a point at cell coordinate x reads the map half a cell up and left of cell
+    index x. Published weights were trained with this and it is kept.
+
+    Args:
+        features: (B, C, h, w).
+        points: (n, P, 2), x then y, feature cells.
+        image_index: (n,) int64, not falling: instances of one image stand together.
+
+    Returns:
+        (n, C, P) float32 (float64 for float64 features).
+    """
+    batch, channels, height, width = features.shape
+    if not features.is_floating_point() or features.dtype != torch.float64:
+        features = features.float()
+    size = points.new_tensor([width, height])
+    grid_points = (points / (size / 2) - 1).to(features.dtype)
+    if batch == 1:
+        sampled = F.grid_sample(features, grid_points[None], align_corners=False)
+        return sampled[0].transpose(0, 1)
+    # grid_sample wants as many points for every image: instances go to a (B, most) table.
+    counts = torch.bincount(image_index, minlength=batch)
+    first = counts.cumsum(0) - counts
+    slot = torch.arange(len(points), device=points.device) - first[image_index]
+    most = max(int(counts.max()), 1)
+    grid = grid_points.new_zeros(batch, most, points.shape[1], 2)
+    grid = grid.index_put((image_index, slot), grid_points)
+    sampled = F.grid_sample(features, grid, align_corners=False)
+    return sampled.permute(0, 2, 1, 3)[image_index, slot].reshape(-1, channels, points.shape[1])

@@ -1,0 +1,86 @@
+"""The snake: circular convolutions over the vertices of a contour (Deep Snake, CVPR 2020, sec. 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+PUBLISHED_DILATIONS = (1, 1, 1, 2, 2, 4, 4)
+
+
+class CircularConv(nn.Module):
+    """1D convolution over a closed sequence: padding wraps around."""
+
+    def __init__(self, channels_in: int, channels_out: int, *, dilation: int = 1) -> None:
+        super().__init__()
+        self.reach = 4 * dilation
+        self.fc = nn.Conv1d(channels_in, channels_out, 9, dilation=dilation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels_in, N) -> (n, channels_out, N)."""
+        left, right = x[..., -self.reach :], x[..., : self.reach]
+        return self.fc(torch.cat([left, x, right], dim=-1))
+
+
+class SnakeBlock(nn.Module):
+    """Circular convolution, ReLU, batch normalisation, in this order."""
+
+    def __init__(self, channels_in: int, channels_out: int, *, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv = CircularConv(channels_in, channels_out, dilation=dilation)
+        self.norm = nn.BatchNorm1d(channels_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels_in, N) -> (n, channels_out, N)."""
+        return self.norm(self.conv(x).relu())
+
+
+class Snake(nn.Module):
+    """Vertex features -> vertex offsets."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        *,
+        channels: int = 128,
+        fusion_channels: int = 256,
+        dilations: Sequence[int] = PUBLISHED_DILATIONS,
+    ) -> None:
+        super().__init__()
+        self.depth = len(dilations)
+        self.head = SnakeBlock(channels_in, channels)
+        for k, dilation in enumerate(dilations):
+            self.add_module(f"res{k}", SnakeBlock(channels, channels, dilation=dilation))
+        states = channels * (self.depth + 1)
+        self.fusion = nn.Conv1d(states, fusion_channels, 1)
+        self.prediction = nn.Sequential(
+            nn.Conv1d(fusion_channels + states, fusion_channels, 1),
+            nn.ReLU(),
+            nn.Conv1d(fusion_channels, fusion_channels // 4, 1),
+            nn.ReLU(),
+            nn.Conv1d(fusion_channels // 4, 2, 1),
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv1d):
+                nn.init.normal_(module.weight, std=0.01)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels_in, N) -> (n, 2, N) offsets, x then y."""
+        states = [self.head(x)]
+        for k in range(self.depth):
+            states.append(self.get_submodule(f"res{k}")(states[-1]) + states[-1])
+        state = torch.cat(states, dim=1)
+        # The global state is the same at every vertex, so its share of the first prediction
+        # layer is computed once a contour instead of once a vertex.
+        overall = self.fusion(state).amax(dim=2, keepdim=True)
+        first = self.prediction[0]
+        split = overall.shape[1]
+        x = F.conv1d(overall, first.weight[:, :split])
+        x = x + F.conv1d(state, first.weight[:, split:], first.bias)
+        for layer in list(self.prediction)[1:]:
+            x = layer(x)
+        return x

@@ -1,0 +1,170 @@
+"""The order of samples, repeatable randomness, sharing between processes, errors from workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataset.loader import EpochSampler, TrainingDataset, make_loader
+from dataset.sample import Sample
+from dataset.synthetic import SyntheticDataset
+from dataset.targets import Batch, TargetSettings
+from dataset.transforms import AugmentationSettings
+from lib.errors import InputError
+
+
+class OneBadImage(SyntheticDataset):
+    """Sample 2 cannot be read."""
+
+    def __getitem__(self, index: int) -> Sample:
+        if index == 2:
+            raise InputError("folder/bad.jpg: JPEG is cut short")
+        return super().__getitem__(index)
+
+
+def training_set(data: SyntheticDataset | None = None, seed: int = 3) -> TrainingDataset:
+    augmentation = AugmentationSettings(crop_size=(64, 64))
+    data = data if data is not None else SyntheticDataset(8, size=(48, 64))
+    return TrainingDataset(data, augmentation, TargetSettings(vertices=16), seed=seed)
+
+
+def batches(epoch: int, workers: int, skip: int = 0, **sharing: Any) -> list[Batch]:
+    sampler = EpochSampler(8, batch_size=4, seed=3, **sharing)
+    sampler.set_epoch(epoch)
+    sampler.skip(skip)
+    return list(make_loader(training_set(), sampler, num_workers=workers))
+
+
+def same(first: Batch, second: Batch) -> bool:
+    return (
+        torch.equal(first.images, second.images)
+        and torch.equal(first.contours, second.contours)
+        and first.image_ids == second.image_ids
+    )
+
+
+def test_workers_make_no_difference() -> None:
+    alone, helped = batches(1, workers=0), batches(1, workers=2)
+    assert len(alone) == len(helped) == 2
+    assert all(map(same, alone, helped))
+
+
+def test_epochs_differ_in_order_and_in_augmentation() -> None:
+    first, second = batches(0, workers=0), batches(1, workers=0)
+    orders = [[i for batch in epoch for i in batch.image_ids] for epoch in (first, second)]
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(1, 9))
+    assert orders[0] != orders[1]
+    data = training_set()
+    images = [data[epoch, 0].image for epoch in (0, 0, 1)]  # type: ignore[union-attr]
+    assert torch.equal(images[0], images[1])
+    assert not torch.equal(images[0], images[2])
+
+
+def test_seed_and_index_change_the_randomness() -> None:
+    keys = [training_set(seed=s).dataset and training_set(seed=s)[0, 1] for s in (3, 4)]
+    assert not torch.equal(keys[0].image, keys[1].image)  # type: ignore[union-attr]
+
+
+def test_resuming_within_an_epoch_continues_it() -> None:
+    assert same(batches(5, workers=0, skip=1)[0], batches(5, workers=0)[1])
+
+
+def test_persistent_workers_see_the_new_epoch() -> None:
+    sampler = EpochSampler(8, batch_size=4, seed=3)
+    loader = make_loader(training_set(), sampler, num_workers=1)
+    for epoch in (0, 1):
+        sampler.set_epoch(epoch)
+        assert all(map(same, loader, batches(epoch, workers=0)))
+    assert len(loader) == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 60),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.integers(0, 5),
+    st.booleans(),
+    st.booleans(),
+)
+def test_ranks_together_give_the_global_batch(
+    length: int, world: int, per_rank: int, epoch: int, drop_last: bool, shuffle: bool
+) -> None:
+    """Ranks side by side equal the one-process batch; a last batch is filled up, equally shared."""
+    size = world * per_rank
+    if drop_last and length < size:
+        return
+    options = {"batch_size": size, "seed": 9, "drop_last": drop_last, "shuffle": shuffle}
+
+    def run(**sharing: int) -> list[list[tuple[int, int]]]:
+        sampler = EpochSampler(length, **options, **sharing)  # type: ignore[arg-type]
+        sampler.set_epoch(epoch)
+        result = list(sampler)
+        assert len(result) == len(sampler)
+        return result
+
+    whole = run()
+    ranks = [run(rank=r, world_size=world) for r in range(world)]
+    for number, batch in enumerate(whole):
+        shares = [rank[number] for rank in ranks]
+        assert len({len(share) for share in shares}) == 1
+        joined = [key for share in shares for key in share]
+        assert joined[: len(batch)] == batch
+        assert len(joined) - len(batch) < world
+    seen = [index for batch in whole for _, index in batch]
+    assert len(set(seen)) == len(seen) == (length // size * size if drop_last else length)
+
+
+def test_skip_and_set_epoch() -> None:
+    sampler = EpochSampler(10, batch_size=2, seed=0)
+    everything = list(sampler)
+    sampler.skip(3)
+    assert len(sampler) == 2
+    assert list(sampler) == everything[3:]
+    sampler.set_epoch(1)
+    assert len(sampler) == 5
+    assert all(epoch == 1 for batch in sampler for epoch, _ in batch)
+    with pytest.raises(ValueError, match="skip"):
+        sampler.skip(6)
+
+
+def test_order_without_shuffling() -> None:
+    sampler = EpochSampler(5, batch_size=2, seed=0, shuffle=False, drop_last=False)
+    assert list(sampler) == [[(0, 0), (0, 1)], [(0, 2), (0, 3)], [(0, 4)]]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_bad_input_in_a_worker_arrives_as_one_line(workers: int) -> None:
+    sampler = EpochSampler(8, batch_size=4, seed=0)
+    loader = make_loader(
+        training_set(OneBadImage(8, size=(48, 64))), sampler, num_workers=workers
+    )
+    with pytest.raises(InputError) as caught:
+        list(loader)
+    assert str(caught.value) == "folder/bad.jpg: JPEG is cut short"
+
+
+def test_too_few_images_for_a_batch() -> None:
+    with pytest.raises(InputError, match="5 images.*batch of 8"):
+        EpochSampler(5, batch_size=8, seed=0)
+    with pytest.raises(InputError, match="0 images"):
+        EpochSampler(0, batch_size=8, seed=0, drop_last=False)
+
+
+@pytest.mark.parametrize("sharing", [{"batch_size": 3}, {"batch_size": 4, "rank": 2}])
+def test_impossible_sharing_is_refused(sharing: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="processes"):
+        EpochSampler(8, seed=0, world_size=2, **sharing)
+
+
+def test_global_random_state_is_left_alone() -> None:
+    state = np.random.get_state()[1].copy()  # type: ignore[union-attr]
+    torch_state = torch.get_rng_state()
+    training_set()[0, 0]
+    assert (np.random.get_state()[1] == state).all()  # type: ignore[index]
+    assert torch.equal(torch.get_rng_state(), torch_state)

@@ -1,0 +1,79 @@
+"""Presentation of test images and the way back to their pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from dataset.view import TestView, restore_points
+
+views = st.builds(
+    TestView,
+    mode=st.sampled_from(["canvas", "letterbox", "fixed"]),
+    size=st.tuples(st.integers(30, 900), st.integers(30, 900)),
+    zoom=st.floats(0.25, 3),
+    multiple=st.sampled_from([1, 32, 64]),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(views, st.integers(1, 3000), st.integers(1, 3000))
+def test_round_trip(view: TestView, height: int, width: int) -> None:
+    """Points come back to within 1e-6 pixels; the centre maps to the centre."""
+    size, matrix = view.geometry(height, width)
+    assert all(side % view.multiple == 0 and side > 0 for side in size)
+    assert_allclose(matrix @ [width / 2, height / 2, 1], np.array(size[::-1]) / 2, atol=1e-6)
+    points = np.random.default_rng(0).uniform(0, 1, (3, 7, 2)) * (width, height)
+    there = points @ matrix[:, :2].T + matrix[:, 2]
+    assert_allclose(restore_points(there, matrix), points, atol=1e-6)
+
+
+def test_canvas() -> None:
+    """375 x 500: 384 x 512, zoom 512 / 500 = 1.024; 375 * 1.024 = 384 fills the height exactly."""
+    size, matrix = TestView("canvas").geometry(375, 500)
+    assert size == (384, 512)
+    assert_allclose(matrix, [[1.024, 0, 0], [0, 1.024, 0]])
+
+
+def test_canvas_of_a_whole_multiple_is_the_image_itself() -> None:
+    image = np.zeros((64, 96, 3), dtype=np.uint8)
+    shown, matrix = TestView("canvas").apply(image)
+    assert shown is image
+    assert_allclose(matrix, np.eye(2, 3))
+
+
+def test_canvas_zoom() -> None:
+    """Zoom 0.5 of 640 x 427: 320 x 213.5 -> 224; the zoom factor follows the width, 0.5."""
+    size, matrix = TestView("canvas", zoom=0.5).geometry(427, 640)
+    assert size == (224, 320)
+    assert_allclose(matrix, [[0.5, 0, 0], [0, 0.5, (224 - 213.5) / 2]])
+
+
+def test_letterbox() -> None:
+    """375 x 500 into 512 x 512: zoom 1.024, 384 high, 64 black rows above and below."""
+    image = np.full((375, 500, 3), 200, dtype=np.uint8)
+    shown, matrix = TestView("letterbox", (512, 512)).apply(image)
+    assert_allclose(matrix, [[1.024, 0, 0], [0, 1.024, 64]])
+    assert shown.shape == (512, 512, 3)
+    assert (shown[:63] == 0).all()
+    assert (shown[65:447, 1:-1] == 200).all()
+    assert (shown[449:] == 0).all()
+
+
+def test_fixed() -> None:
+    """KINS: 375 x 1242 into 768 x 2496 fits by its width, 2496 / 1242."""
+    size, matrix = TestView("fixed", (768, 2496)).geometry(375, 1242)
+    assert size == (768, 2496)
+    assert matrix[0, 0] == matrix[1, 1] == pytest.approx(2496 / 1242)
+    assert matrix[0, 2] == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    "options", [{"mode": "stretch"}, {"mode": "letterbox"}, {"zoom": 0.0}, {"multiple": 0}]
+)
+def test_impossible_views_are_refused(options: dict) -> None:
+    with pytest.raises(ValueError, match=r"mode|zoom"):
+        TestView(**options)

@@ -1,0 +1,128 @@
+"""Every loss against a value worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from e2ec.losses.contour import contour_loss
+from e2ec.losses.dynamic_matching import dynamic_matching_loss, subdivide
+from e2ec.losses.focal import count_positives, focal_loss
+from e2ec.losses.total import LossCounts, TotalLoss
+
+SQUARE = torch.tensor([[[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]]])
+
+
+def test_focal_loss_by_hand() -> None:
+    logit = lambda p: math.log(p / (1 - p))  # noqa: E731
+    logits = torch.tensor([[[[logit(0.8), logit(0.3), logit(0.1)]]]])
+    target = torch.tensor([[[[1.0, 0.5, 0.0]]]])
+    # positive: -(1 - 0.8)^2 ln 0.8; half: -(1 - 0.5)^4 0.3^2 ln 0.7; negative: -0.1^2 ln 0.9
+    expected = -(0.04 * math.log(0.8) + 0.0625 * 0.09 * math.log(0.7) + 0.01 * math.log(0.9))
+    assert focal_loss(logits, target).item() == pytest.approx(expected, rel=1e-5)
+    assert count_positives(target).item() == 1
+
+
+def test_focal_loss_is_finite_for_extreme_logits() -> None:
+    logits = torch.tensor([[[[100.0, -100.0]]]], requires_grad=True)
+    loss = focal_loss(logits, torch.tensor([[[[0.0, 1.0]]]]))
+    loss.backward()
+    # Clamped to 1e-4 from 0 and 1: both terms are -(0.9999)^2 ln(1e-4).
+    assert loss.item() == pytest.approx(2 * 0.9999**2 * -math.log(1e-4), rel=1e-4)
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_contour_loss_by_hand() -> None:
+    predicted = SQUARE.clone()
+    predicted[0, 0, 0] += 0.5  # 0.5 * 0.5^2 = 0.125
+    predicted[0, 2, 1] -= 3.0  # 3 - 0.5 = 2.5
+    # 8 coordinates: (0.125 + 2.5) / 8
+    assert contour_loss(predicted, SQUARE).item() == pytest.approx(2.625 / 8)
+
+
+def test_subdivision_splits_every_edge_into_ten() -> None:
+    points = subdivide(SQUARE)
+    assert points.shape == (1, 40, 2)
+    assert points[0, 3].tolist() == pytest.approx([3.0, 0.0])
+    assert points[0, 39].tolist() == pytest.approx([0.0, 1.0])
+
+
+@pytest.mark.parametrize(("distance", "expected_a", "expected_b"), [
+    ("smooth_l1", 2 * 0.125 / 8, 0.125 / 2 + 0.125 / 2),
+    ("l1", 2 * 0.5 / 8, 0.5 / 2 + 0.5 / 2),
+])
+def test_dynamic_matching_by_hand(distance: str, expected_a: float, expected_b: float) -> None:
+    """Pairs come from the contour before; distances are taken on the contour after."""
+    before = torch.tensor([[[2.1, -1.0], [9.0, 0.4], [10.0, 9.0], [1.0, 9.8]]])
+    # Nearest points of the boundary (edges split at whole units): (2,0), (9,0), (10,9), (1,10).
+    after = torch.tensor([[[2.0, 0.0], [9.5, 0.0], [10.0, 9.0], [1.0, 10.5]]])
+    # (a) vertex 1 is off by 0.5 in x, vertex 3 by 0.5 in y; 8 coordinates.
+    # (b) keys (10, 0) and (0, 10): the nearest vertices before are (9, 0.4) and (1, 9.8); after,
+    # they are (9.5, 0), off by 0.5 in x, and (1, 10.5), off by 1 in x and by 0.5 in y.
+    keys = torch.tensor([[False, True, False, True]])
+    sums = dynamic_matching_loss(before, after, SQUARE, keys, distance=distance)
+    off_by_one = 0.5 if distance == "smooth_l1" else 1.0
+    assert sums.to_boundary.item() == pytest.approx(expected_a)
+    assert sums.from_keys.item() == pytest.approx(expected_b + off_by_one / 2)
+
+
+def test_dynamic_matching_gradient_reaches_only_the_output() -> None:
+    before = SQUARE.clone().requires_grad_()
+    after = (SQUARE + 1).requires_grad_()
+    sums = dynamic_matching_loss(before, after, SQUARE, torch.ones(1, 4, dtype=torch.bool))
+    (sums.to_boundary + sums.from_keys).backward()
+    assert before.grad is None and after.grad is not None
+
+
+def _batch(n: int) -> SimpleNamespace:
+    return SimpleNamespace(
+        heatmaps=torch.zeros(1, 1, 2, 2),
+        contours=SQUARE.repeat(n, 1, 1),
+        keys=torch.ones(n, 4, dtype=torch.bool),
+    )
+
+
+def test_total_weighs_and_divides_as_published() -> None:
+    batch = _batch(2)
+    label = batch.contours
+    # Off by 2 in every coordinate: smooth L1 is 1.5. Five stages: initial, coarse, three modules.
+    contours = [label + 2] * 5
+    counts = LossCounts.unstack(LossCounts.of(batch.heatmaps, batch.keys).stack())
+    logits = torch.full((1, 1, 2, 2), -100.0)
+    losses = TotalLoss()(logits, contours, batch, counts, epoch=0)
+    assert losses["initial"].item() == pytest.approx(1.5)
+    assert losses["coarse"].item() == pytest.approx(1.5)
+    assert losses["refinement"].item() == pytest.approx(1.5)  # (1.5 + 1.5 + 1.5) / 3
+    assert losses["total"].item() == pytest.approx(0.1 * 1.5 + 0.1 * 1.5 + 1.5, abs=1e-5)
+    paper = TotalLoss(average_refinements=False)(logits, contours, batch, counts, epoch=0)
+    assert paper["refinement"].item() == pytest.approx(4.5)
+
+
+def test_dynamic_matching_sets_in_at_its_epoch() -> None:
+    batch = _batch(1)
+    along = batch.contours.clone()
+    along[0, 0, 0] += 1  # a vertex that slid along the boundary costs only in the plain loss
+    contours = [batch.contours] * 4 + [along]
+    counts = LossCounts.unstack(LossCounts.of(batch.heatmaps, batch.keys).stack())
+    loss = TotalLoss(matching_start_epoch=10)
+    logits = torch.full((1, 1, 2, 2), -100.0)
+    before = loss(logits, contours, batch, counts, epoch=9)["refinement"].item()
+    after = loss(logits, contours, batch, counts, epoch=10)["refinement"].item()
+    assert before == pytest.approx(0.5 / 8 / 3)
+    # (a) the label point nearest before the last module is the corner: 0.5 / 8; (b) corner key,
+    # off by 1 in x: 0.5 / 2 over 4 keys. Averaged, and divided by the number of modules.
+    assert after == pytest.approx((0.5 / 8 + 0.25 / 4) / 2 / 3)
+
+
+def test_no_instances_give_zero_and_train() -> None:
+    batch = _batch(0)
+    contours = [torch.zeros(0, 4, 2, requires_grad=True) for _ in range(5)]
+    counts = LossCounts.unstack(LossCounts.of(batch.heatmaps, batch.keys).stack())
+    logits = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    for epoch in (0, 20):
+        losses = TotalLoss()(logits, contours, batch, counts, epoch=epoch)
+        losses["total"].backward()
+        assert losses["refinement"].item() == 0 and torch.isfinite(losses["total"])
