@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "deform_sampling.h"
+#include "deform_shape.h"
 
 namespace e2ec {
 namespace {
@@ -27,43 +28,6 @@ constexpr int64_t kColumnBytes = 512 * 1024;  // half of a usual second level ca
 constexpr int64_t kMinBlock = 32, kMaxBlock = 256;
 constexpr int64_t kMaxGradientBuffers = 8;
 
-DeformShape make_shape(const Tensor& input, const Tensor& offset, const Tensor& weight,
-                       const std::optional<Tensor>& mask, at::IntArrayRef stride,
-                       at::IntArrayRef padding, at::IntArrayRef dilation) {
-  TORCH_CHECK(input.dim() == 4 && offset.dim() == 4 && weight.dim() == 4,
-              "deform_conv2d: input, offset and weight must have 4 dimensions");
-  TORCH_CHECK(stride.size() == 2 && padding.size() == 2 && dilation.size() == 2,
-              "deform_conv2d: stride, padding and dilation must have 2 values");
-  DeformShape shape;
-  shape.batch = input.size(0), shape.channels = input.size(1);
-  shape.height = input.size(2), shape.width = input.size(3);
-  shape.kernel_h = weight.size(2), shape.kernel_w = weight.size(3);
-  shape.out_channels = weight.size(0);
-  shape.out_height = offset.size(2), shape.out_width = offset.size(3);
-  shape.stride_h = stride[0], shape.stride_w = stride[1];
-  shape.padding_h = padding[0], shape.padding_w = padding[1];
-  shape.dilation_h = dilation[0], shape.dilation_w = dilation[1];
-  TORCH_CHECK(weight.size(1) > 0 && shape.taps() > 0, "deform_conv2d: weight is empty");
-  shape.groups = shape.channels / weight.size(1);
-  shape.offset_groups = offset.size(1) / (2 * shape.taps());
-  TORCH_CHECK(shape.groups > 0 && shape.channels == shape.groups * weight.size(1) &&
-                  shape.out_channels % shape.groups == 0,
-              "deform_conv2d: weight does not fit the input's channels");
-  TORCH_CHECK(shape.offset_groups > 0 && shape.channels % shape.offset_groups == 0 &&
-                  offset.size(1) == 2 * shape.offset_groups * shape.taps() &&
-                  offset.size(0) == shape.batch,
-              "deform_conv2d: offset does not fit input and weight");
-  TORCH_CHECK(!mask || mask->sizes() == at::IntArrayRef({shape.batch,
-                                                         shape.offset_groups * shape.taps(),
-                                                         shape.out_height, shape.out_width}),
-              "deform_conv2d: mask does not fit offset");
-  for (const Tensor& tensor : {offset, weight, mask.value_or(input)}) {
-    TORCH_CHECK(tensor.scalar_type() == input.scalar_type() && tensor.device() == input.device(),
-                "deform_conv2d: all tensors must have one dtype and one device");
-  }
-  return shape;
-}
-
 // Pixels per block: the columns fit the cache, and there is work for every thread.
 int64_t block_size(const DeformShape& shape, int64_t element_size) {
   const int64_t fitting = kColumnBytes / (shape.columns() * element_size);
@@ -71,24 +35,42 @@ int64_t block_size(const DeformShape& shape, int64_t element_size) {
   return std::clamp(std::min(fitting, share) / 16 * 16, kMinBlock, kMaxBlock);
 }
 
-// (B, C, H, W) as (B, H, W, C) in memory; free for channels_last tensors.
+bool is_channels_last(const Tensor& tensor) {
+  return tensor.is_contiguous(at::MemoryFormat::ChannelsLast) && !tensor.is_contiguous();
+}
+
+at::MemoryFormat layout_like(const Tensor& tensor) {
+  return is_channels_last(tensor) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+}
+
+// (B, M, N) -> (B, N, M), contiguous. One image at a time, because only the copy of a transposed
+// matrix is fast in ATen: five times as fast as contiguous(MemoryFormat::ChannelsLast).
+Tensor transpose_images(const Tensor& from) {
+  const Tensor to = at::empty({from.size(0), from.size(2), from.size(1)}, from.options());
+  at::parallel_for(0, from.size(0), 1, [&](int64_t begin, int64_t end) {
+    const at::AutoDispatchBelowADInplaceOrView guard;
+    for (int64_t i = begin; i < end; ++i) to[i].copy_(from[i].t());
+  });
+  return to;
+}
+
+// (B, C, H, W) as (B, H * W, C) in memory; free for channels_last tensors.
 Tensor channels_innermost(const Tensor& tensor) {
-  return tensor.permute({0, 2, 3, 1}).contiguous();
+  if (is_channels_last(tensor)) return tensor.permute({0, 2, 3, 1}).flatten(1, 2);
+  return transpose_images(tensor.contiguous().flatten(2));
+}
+
+// The other way round, with the shape and the layout of `like`.
+Tensor from_channels_innermost(const Tensor& image, const Tensor& like) {
+  if (!is_channels_last(like)) return transpose_images(image).view(like.sizes());
+  return image.view({like.size(0), like.size(2), like.size(3), like.size(1)})
+      .permute({0, 3, 1, 2});
 }
 
 // (B, C, H, W) seen as rows of channels, (B, H * W, C).
 Tensor as_rows(const Tensor& tensor) {
   return tensor.permute({0, 2, 3, 1})
       .view({tensor.size(0), tensor.size(2) * tensor.size(3), tensor.size(1)});
-}
-
-bool prefers_channels_last(const Tensor& tensor) {
-  return tensor.is_contiguous(at::MemoryFormat::ChannelsLast) && !tensor.is_contiguous();
-}
-
-at::MemoryFormat layout_like(const Tensor& tensor) {
-  return prefers_channels_last(tensor) ? at::MemoryFormat::ChannelsLast
-                                       : at::MemoryFormat::Contiguous;
 }
 
 // (Cout, C / groups, kh, kw) -> (groups, Cout / groups, taps x C / groups), as columns are ordered.
@@ -123,8 +105,7 @@ struct Plan {
   SampleBlock<T> operator()(int64_t task, int64_t group) const {
     const int64_t index = task / blocks, begin = task % blocks * block;
     SampleBlock<T> at;
-    at.image = image.template const_data_ptr<T>() +
-               index * shape.height * shape.width * shape.channels;
+    at.image = image.template const_data_ptr<T>() + index * image.stride(0);
     at.offset = offset.template const_data_ptr<T>() + index * offset.stride(0);
     at.mask = mask.defined() ? mask.template const_data_ptr<T>() + index * mask.stride(0) : nullptr;
     at.zeros = zeros.template const_data_ptr<T>();
@@ -173,7 +154,7 @@ void forward_kernel(const Plan<T>& plan, const Tensor& bias, const Tensor& outpu
 // What one chunk of the backward pass adds up on its own.
 struct ChunkSums {
   Tensor weight;       // (groups, Cout / groups, columns)
-  Tensor first_image;  // (H, W, C): its share of an image that the chunk before also adds to
+  Tensor first_image;  // (H * W, C): its share of an image that the chunk before also adds to
 };
 
 // The blocks of one call, split into a few runs that are added up independently.
@@ -247,10 +228,8 @@ Tensor deform_conv2d(const Tensor& input, const Tensor& offset, const Tensor& we
                          widen(mask), stride, padding, dilation)
         .to(input.scalar_type());
   }
-  const DeformShape shape = make_shape(input, offset, weight, mask, stride, padding, dilation);
-  TORCH_CHECK(!bias || (bias->dim() == 1 && bias->size(0) == shape.out_channels &&
-                        bias->scalar_type() == input.scalar_type()),
-              "deform_conv2d: bias does not fit weight");
+  const DeformShape shape =
+      deform_shape(input, offset, weight, bias, mask, stride, padding, dilation);
   const Tensor output =
       at::empty({shape.batch, shape.out_channels, shape.out_height, shape.out_width},
                 input.options().memory_format(layout_like(input)));
@@ -272,14 +251,15 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> deform_conv2d_backward(
         mask ? std::optional<Tensor>(mask->to(compute)) : std::nullopt, stride, padding, dilation);
     return {grad_input.to(type), grad_offset.to(type), grad_weight.to(type), grad_mask.to(type)};
   }
-  const DeformShape shape = make_shape(input, offset, weight, mask, stride, padding, dilation);
+  const DeformShape shape =
+      deform_shape(input, offset, weight, std::nullopt, mask, stride, padding, dilation);
   TORCH_CHECK(grad.sizes() == at::IntArrayRef({shape.batch, shape.out_channels, shape.out_height,
                                                shape.out_width}) &&
                   grad.scalar_type() == type,
               "deform_conv2d: the gradient does not fit the output");
   const Tensor grad_rows = as_rows(grad.contiguous(layout_like(grad)));
   const Tensor grad_image =
-      at::zeros({shape.batch, shape.height, shape.width, shape.channels}, input.options());
+      at::zeros({shape.batch, shape.height * shape.width, shape.channels}, input.options());
   const Tensor grad_offset = at::zeros(offset.sizes(), input.options());
   const Tensor grad_mask =
       mask ? at::zeros(mask->sizes(), input.options()) : at::empty({0}, input.options());
@@ -300,8 +280,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> deform_conv2d_backward(
                     .view({shape.out_channels, shape.taps(), shape.group_channels()})
                     .transpose(1, 2)
                     .reshape(weight.sizes());
-  return {grad_image.permute({0, 3, 1, 2}).contiguous(layout_like(input)), grad_offset,
-          grad_weight, grad_mask};
+  return {from_channels_innermost(grad_image, input), grad_offset, grad_weight, grad_mask};
 }
 
 }  // namespace

@@ -10,8 +10,6 @@
 namespace e2ec {
 namespace {
 
-constexpr int64_t kTile = 16;
-
 // A sampling position: its four corners (top left, top right, bottom left, bottom right).
 template <typename T>
 struct Position {
@@ -80,29 +78,22 @@ E2EC_INLINE Position<T> locate_pixel(const DeformShape& shape, const Stream<T>& 
   return locate(shape, T(y) + stream.dy[pixel], T(x) + stream.dx[pixel]);
 }
 
-// Calls visit(stream, begin, end) for every tap of every offset group that the block's channels
-// belong to, a few pixels at a time, so that what their taps share stays in the first level cache.
+// Calls visit(stream) for every tap of every offset group that the block's channels belong to.
 template <typename T, typename Visit>
 E2EC_INLINE void for_each_stream(const DeformShape& shape, const SampleBlock<T>& block,
                                  Visit visit) {
   const int64_t per_group = shape.channels / shape.offset_groups;
   const int64_t last = (block.channel_end - 1) / per_group;
-  for (int64_t begin = block.pixel_begin; begin < block.pixel_end; begin += kTile) {
-    const int64_t end = std::min(begin + kTile, block.pixel_end);
-    for (int64_t group = block.channel_begin / per_group; group <= last; ++group) {
-      for (int64_t tap = 0; tap < shape.taps(); ++tap) {
-        visit(open_stream(shape, block, group, tap), begin, end);
-      }
-    }
+  for (int64_t group = block.channel_begin / per_group; group <= last; ++group) {
+    for (int64_t tap = 0; tap < shape.taps(); ++tap) visit(open_stream(shape, block, group, tap));
   }
 }
 
 template <typename T>
 E2EC_INLINE void sample(const DeformShape& shape, const SampleBlock<T>& block, T* columns) {
-  for_each_stream(shape, block, [&](const Stream<T>& stream, int64_t begin, int64_t end) __attribute__((always_inline)) {
-    const int64_t first = (begin - block.pixel_begin) * shape.columns() + stream.column;
-    T* out = columns + first;
-    for (int64_t pixel = begin; pixel < end; ++pixel) {
+  for_each_stream(shape, block, [&](const Stream<T>& stream) E2EC_INLINE_LAMBDA {
+    T* out = columns + stream.column;
+    for (int64_t pixel = block.pixel_begin; pixel < block.pixel_end; ++pixel) {
       const T mask = stream.mask ? stream.mask[pixel] : T(1);
       const Position<T> at = locate_pixel(shape, stream, pixel);
       if (at.inside) {
@@ -160,14 +151,13 @@ template <typename T>
 E2EC_INLINE void sample_backward(const DeformShape& shape, const SampleBlock<T>& block,
                                  const T* grad_columns, const SampleGradients<T>& gradients,
                                  T* columns) {
-  for_each_stream(shape, block, [&](const Stream<T>& stream, int64_t begin, int64_t end) __attribute__((always_inline)) {
-    const int64_t first = (begin - block.pixel_begin) * shape.columns() + stream.column;
-    T* out = columns + first;
-    const T* grad = grad_columns + first;
+  for_each_stream(shape, block, [&](const Stream<T>& stream) E2EC_INLINE_LAMBDA {
+    T* out = columns + stream.column;
+    const T* grad = grad_columns + stream.column;
     T* grad_dy = gradients.offset + (stream.dy - block.offset);
     T* grad_dx = gradients.offset + (stream.dx - block.offset);
     T* grad_mask = gradients.mask ? gradients.mask + (stream.mask - block.mask) : nullptr;
-    for (int64_t pixel = begin; pixel < end; ++pixel) {
+    for (int64_t pixel = block.pixel_begin; pixel < block.pixel_end; ++pixel) {
       const T mask = stream.mask ? stream.mask[pixel] : T(1);
       const Position<T> at = locate_pixel(shape, stream, pixel);
       if (at.inside) {

@@ -15,6 +15,8 @@
 // A template must be inlined into its E2EC_MULTIVERSION caller to be compiled for its instructions.
 #if defined(__GNUC__) || defined(__clang__)
 #define E2EC_INLINE inline __attribute__((always_inline))
+#define E2EC_INLINE_LAMBDA __attribute__((always_inline))
 #else
 #define E2EC_INLINE inline
+#define E2EC_INLINE_LAMBDA
 #endif
