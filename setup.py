@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import setuptools
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
 from setuptools.extension import Extension
@@ -134,4 +135,6 @@ def operators() -> Extension:
 
 
 if __name__ == "__main__":
+    if int(setuptools.__version__.split(".")[0]) < 77:
+        raise SystemExit("e2ec: the build needs setuptools >= 77: pip install -U setuptools")
     setup(ext_modules=[operators()], cmdclass={"build_ext": BuildOperators})

@@ -277,7 +277,6 @@ def _numbers(values: Any, what: str) -> np.ndarray:
         array = np.array([math.inf])
     if not (np.abs(array) <= MAX_COORDINATE ** (2 if what.endswith("'area'") else 1)).all():
         raise InputError(
-            f"{what} holds NaN, infinity or a number out of range; "
-            "correct or remove the annotation"
+            f"{what} holds NaN, infinity or a number out of range; correct or remove the annotation"
         )
     return array

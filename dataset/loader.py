@@ -101,9 +101,9 @@ class EpochSampler(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         epoch = self.epoch
-        order = np.arange(self.length)
+        order: np.ndarray = np.arange(self.length)
         if self.shuffle:
-            # `length` is the index of no sample: the order shares its random numbers with no example.
+            # No sample has index `length`: no example draws the same random numbers.
             rng = np.random.default_rng([self.seed, epoch, self.length])
             order = rng.permutation(self.length)
         for number in range(self._skipped, self.batches_per_epoch):
@@ -165,10 +165,26 @@ class TrainingLoader(DataLoader[Batch]):
     """A DataLoader of `Batch` that raises bad input met by a worker as a clean InputError."""
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        for batch in super().__iter__():
+        iterator = super().__iter__()
+        for batch in iterator:
             if isinstance(batch, LoadingFailure):
+                self._stop_workers(iterator)
                 raise InputError(batch.message)
             yield batch
+
+    def close(self) -> None:
+        """End persistent workers; iterating again starts new ones."""
+        if self._iterator is not None:
+            self._stop_workers(self._iterator)
+
+    def _stop_workers(self, iterator: object) -> None:
+        # Left to the garbage collector, workers that hang on a reference cycle (an exception's
+        # traceback makes one) lose their queue before they are told to stop, and then ending them
+        # takes seconds each or for ever. torch offers no public way to stop them earlier.
+        shutdown = getattr(iterator, "_shutdown_workers", None)
+        if shutdown is not None:
+            shutdown()
+        self._iterator = None
 
 
 def make_loader(

@@ -36,7 +36,7 @@ def mask_to_contours(mask: np.ndarray) -> list[np.ndarray]:
     for label in range(1, count):
         left, top, width, height = (int(value) for value in boxes[label, :4])
         component = labels[top : top + height, left : left + width] == label
-        contours.append(_outline(component) + (left, top))
+        contours.append(_outline(component) + np.array([left, top]))
     return contours
 
 

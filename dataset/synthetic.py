@@ -153,7 +153,8 @@ class SyntheticDataset:
             class_index = int(rng.integers(len(self._names)))
             family = _FAMILIES[self._names[class_index].split("-")[0]]
             turn = rng.uniform(0, 2 * math.pi)
-            rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+            cosine, sine = math.cos(turn), math.sin(turn)
+            rotation = np.array([[cosine, -sine], [sine, cosine]])
             radius = rng.uniform(0.12, 0.28) * min(height, width)
             center = rng.uniform([0.1 * width, 0.1 * height], [0.9 * width, 0.9 * height])
             outline = _largest(Polygon(radius * family(rng) @ rotation.T + center) & frame)
@@ -235,8 +236,12 @@ def _polygon(rng: np.random.Generator) -> np.ndarray:
 def _blob(rng: np.random.Generator) -> np.ndarray:
     waves = rng.normal(0, 0.09, (3, 2))
     return _polar(
-        lambda a: 0.95
-        + sum(p * np.cos((k + 2) * a) + q * np.sin((k + 2) * a) for k, (p, q) in enumerate(waves)),
+        lambda a: (
+            0.95
+            + sum(
+                p * np.cos((k + 2) * a) + q * np.sin((k + 2) * a) for k, (p, q) in enumerate(waves)
+            )
+        ),
         64,
     )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -47,7 +47,9 @@ class TargetSettings:
                 f"not {self.vertices} and {self.directions}"
             )
         if self.stride < 1 or self.key_tolerance < 0 or self.min_area_cells < 0:
-            raise ValueError("stride must be positive, key_tolerance and min_area_cells not negative")
+            raise ValueError(
+                "stride must be positive, key_tolerance and min_area_cells not negative"
+            )
         if not 0 < self.min_overlap < 1:
             raise ValueError(f"min_overlap must lie in (0, 1), not {self.min_overlap}")
         if self.max_instances is not None and self.max_instances < 1:
@@ -103,21 +105,24 @@ class Batch:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = True) -> Batch:
         """The batch with all tensors on a device."""
-        return replace(
-            self,
-            **{
-                name: tensor.to(device, non_blocking=non_blocking)
-                for name, tensor in self._tensors().items()
-            },
-        )
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory, from where copies to a GPU need not wait."""
-        return replace(self, **{name: t.pin_memory() for name, t in self._tensors().items()})
+        return self._map(torch.Tensor.pin_memory)
 
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: v for name, v in values.items() if isinstance(v, torch.Tensor)}
+    def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        return Batch(
+            images=change(self.images),
+            heatmaps=change(self.heatmaps),
+            image_index=change(self.image_index),
+            centers=change(self.centers),
+            classes=change(self.classes),
+            contours=change(self.contours),
+            keys=change(self.keys),
+            image_ids=self.image_ids,
+            names=self.names,
+        )
 
 
 def collate(examples: Sequence[TrainingExample]) -> Batch:
@@ -157,7 +162,8 @@ def build_example(
         num_classes: number C of heat map channels.
     """
     if augmentation.enabled:
-        matrix = sample_crop(*sample.image.shape[:2], augmentation, rng)
+        height, width = sample.image.shape[:2]
+        matrix = sample_crop(height, width, augmentation, rng)
         image = warp_image(sample.image, matrix, augmentation.crop_size)
         image = jitter_colors(image, augmentation, rng)
     else:

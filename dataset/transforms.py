@@ -63,8 +63,10 @@ class AugmentationSettings:
     enabled: bool = True
 
     def __post_init__(self) -> None:
-        if len(self.crop_size) != 2 or min(self.crop_size) < 32 or any(
-            side % 32 for side in self.crop_size
+        if (
+            len(self.crop_size) != 2
+            or min(self.crop_size) < 32
+            or any(side % 32 for side in self.crop_size)
         ):
             raise ValueError(f"crop_size must be multiples of 32, not {self.crop_size}")
         if not 0 < self.scale_range[0] <= self.scale_range[1]:
@@ -171,7 +173,8 @@ def jitter_colors(
         (H, W, 3) uint8, RGB.
     """
     mean = np.array(cv2.mean(image)[:3])
-    linear, offset = np.eye(3), np.zeros(3)
+    linear: np.ndarray = np.eye(3)
+    offset: np.ndarray = np.zeros(3)
     strengths = {
         "brightness": settings.brightness,
         "contrast": settings.contrast,

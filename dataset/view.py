@@ -95,5 +95,4 @@ def restore_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
     `matrix` is the (2, 3) map that `TestView.apply` returned.
     """
-    flat = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-    return transform_points(flat, invert_affine(matrix)).reshape(np.shape(points))
+    return transform_points(np.asarray(points, dtype=np.float64), invert_affine(matrix))

@@ -151,8 +151,9 @@ class TrainConfig:
     """Images an optimiser step, over all processes and accumulated parts."""
     accumulate: int = 1
     """Parts that a step's images are worked through in, to save memory."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Arithmetic of the network; contours and losses stay in fp32."""
+    precision: Literal["fp64", "fp32", "bf16", "fp16"] = "fp32"
+    """Arithmetic of the network; contours and losses stay in fp32 or better. fp64 is for
+    comparisons, where rounding must not hide or feign a difference."""
     ema_decay: float = 0.0
     """Decay of the exponential moving average that is evaluated and saved; 0 turns it off."""
     sync_batchnorm: bool = True

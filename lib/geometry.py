@@ -1,38 +1,179 @@
+"""Geometry of closed polygons: pure functions on (N, 2) float arrays, x then y, in pixels.
+
+A polygon is the list of its vertices; the last one is joined to the first and does not repeat it.
+Coordinates are continuous and y points down, as everywhere in the project.
+"""
+
+from __future__ import annotations
+
 import numpy as np
-def signed_area(p):
-    x,y=p[:,0],p[:,1]
-    return 0.5*float(np.sum(x*np.roll(y,-1)-np.roll(x,-1)*y))
-def area(p): return abs(signed_area(p))
-def bounding_box(p):
-    a=p.min(0);b=p.max(0);return float(a[0]),float(a[1]),float(b[0]),float(b[1])
-def remove_repeated_points(p,tolerance=0.0):
-    d=np.abs(p-np.roll(p,1,0)).max(1)
-    return p[d>tolerance]
-def simplify_closed(p,tol):
-    n=len(p);keep=np.zeros(n,bool);keep[0]=True
-    far=int(np.argmax(((p-p[0])**2).sum(1)));keep[far]=True
-    q=np.concatenate([p,p[:1]]);st=[(0,far),(far,n)]
-    while st:
-        a,b=st.pop()
-        if b-a<2: continue
-        s=q[b]-q[a];L=np.hypot(*s);r=q[a+1:b]-q[a]
-        if L==0: d=np.hypot(r[:,0],r[:,1])
-        else:
-            t=np.clip(r@s/L**2,0,1);e=r-t[:,None]*s;d=np.hypot(e[:,0],e[:,1])
-        i=int(d.argmax())
-        if d[i]>tol:
-            m=a+1+i;keep[m]=True;st+= [(a,m),(m,b)]
-    return keep
-def clip_to_box(p,w,h):
-    for ax,lim,sg in((0,0,1),(0,w,-1),(1,0,1),(1,h,-1)):
-        if not len(p): return p
-        v=sg*(p[:,ax]-lim);nx=np.roll(p,-1,0);vn=np.roll(v,-1);out=[]
-        for i in range(len(p)):
-            if v[i]>=0: out.append(p[i])
-            if (v[i]>=0)!=(vn[i]>=0):
-                t=v[i]/(v[i]-vn[i]);out.append(p[i]+t*(nx[i]-p[i]))
-        p=np.array(out).reshape(-1,2)
-    return p
-def transform_points(p,m): return p@m[:,:2].T+m[:,2]
-def invert_affine(m):
-    a=np.linalg.inv(m[:,:2]);return np.column_stack([a,-a@m[:,2]])
+
+
+def signed_area(points: np.ndarray) -> float:
+    """Area enclosed by the polygon (N, 2), positive where it runs clockwise on the screen.
+
+    Parts that are walked around twice count twice; fewer than 3 points enclose nothing.
+    """
+    if len(points) < 3:
+        return 0.0
+    x, y = (points - points[0]).T  # from the first point: keeps digits far from the origin
+    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
+
+
+def area(points: np.ndarray) -> float:
+    """Area enclosed by the polygon (N, 2), whatever its direction."""
+    return abs(signed_area(points))
+
+
+def perimeter(points: np.ndarray) -> float:
+    """Length of the closed polygon (N, 2)."""
+    return float(_edge_lengths(points).sum())
+
+
+def bounding_box(points: np.ndarray) -> tuple[float, float, float, float]:
+    """Smallest x, smallest y, largest x, largest y of (N, 2) points.
+
+    Raises:
+        ValueError: there is no point.
+    """
+    _require_points(points)
+    (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def remove_repeated_points(points: np.ndarray, tolerance: float = 0.0) -> np.ndarray:
+    """The polygon (N, 2) without points no farther than `tolerance` from the last one kept.
+
+    The first point stays; points at the end that repeat it go.
+    """
+    if len(points) == 0:
+        return points.copy()
+    moved = np.ones(len(points), bool)
+    moved[1:] = (points[1:] != points[:-1]).any(axis=1)
+    kept = points[moved]
+    if tolerance > 0:
+        chosen = [kept[0]]
+        for point in kept[1:]:
+            if np.hypot(*(point - chosen[-1])) > tolerance:
+                chosen.append(point)
+        kept = np.array(chosen)
+    end = len(kept)
+    while end > 1 and np.hypot(*(kept[end - 1] - kept[0])) <= tolerance:
+        end -= 1
+    return kept[:end]
+
+
+def resample_closed(points: np.ndarray, n: int) -> np.ndarray:
+    """`n` points at equal arc length along the closed polygon (N, 2), starting at its first point.
+
+    Returns:
+        (n, 2) float64; where the polygon has no length, its first point `n` times.
+
+    Raises:
+        ValueError: there is no point, or `n` is not positive.
+    """
+    _require_points(points)
+    if n < 1:
+        raise ValueError(f"a contour needs at least one point, not {n}")
+    closed = np.concatenate([points, points[:1]]).astype(np.float64)
+    lengths = np.concatenate([[0.0], np.cumsum(_edge_lengths(points))])
+    wanted = np.arange(n) * (lengths[-1] / n)
+    return np.stack([np.interp(wanted, lengths, closed[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def simplify_closed(points: np.ndarray, tolerance: float) -> np.ndarray:
+    """Which vertices of the polygon (N, 2) the Douglas-Peucker algorithm keeps, (N,) bool.
+
+    The contour is split at vertex 0 and the vertex farthest from it, both always kept; between two
+    kept vertices the one farthest from the segment that joins them is kept if it is more than
+    `tolerance` away. Vertices that all lie on one point leave vertex 0 only.
+    """
+    count = len(points)
+    kept = np.zeros(count, bool)
+    if count == 0:
+        return kept
+    kept[0] = True
+    distances = np.hypot(*(points - points[0]).T)
+    farthest = int(distances.argmax())
+    if distances[farthest] == 0:
+        return kept
+    kept[farthest] = True
+    closed = np.concatenate([points, points[:1]])
+    pending = [(0, farthest), (farthest, count)]
+    while pending:
+        first, last = pending.pop()
+        if last - first < 2:
+            continue
+        away = _distances_to_segment(closed[first + 1 : last], closed[first], closed[last])
+        middle = first + 1 + int(away.argmax())
+        if away[middle - first - 1] > tolerance:
+            kept[middle] = True
+            pending += [(first, middle), (middle, last)]
+    return kept
+
+
+def clip_to_box(points: np.ndarray, width: float, height: float) -> np.ndarray:
+    """The part of the polygon (N, 2) inside [0, width] x [0, height] (Sutherland-Hodgman).
+
+    Where the polygon leaves the box and comes back, the border of the box joins both places; parts
+    that fall asunder stay joined along the border, so that the area is that of the intersection.
+
+    Returns:
+        (K, 2) float64, K = 0 where nothing is left.
+    """
+    clipped = np.asarray(points, np.float64).reshape(-1, 2)
+    for axis, bound, side in ((0, 0.0, 1.0), (0, width, -1.0), (1, 0.0, 1.0), (1, height, -1.0)):
+        clipped = _clip_half_plane(clipped, axis, bound, side)
+    return clipped
+
+
+def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Points (..., 2) under the affine map `matrix` (2, 3)."""
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def invert_affine(matrix: np.ndarray) -> np.ndarray:
+    """The inverse (2, 3) of the affine map `matrix` (2, 3).
+
+    Raises:
+        ValueError: the map flattens the plane and has no inverse.
+    """
+    try:
+        linear = np.linalg.inv(matrix[:, :2])
+    except np.linalg.LinAlgError as error:
+        raise ValueError(f"the affine map has no inverse: {matrix.tolist()}") from error
+    return np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
+
+
+def _require_points(points: np.ndarray) -> None:
+    if len(points) == 0:
+        raise ValueError("a polygon needs at least one point")
+
+
+def _edge_lengths(points: np.ndarray) -> np.ndarray:
+    return np.hypot(*(np.roll(points, -1, axis=0) - points).T)
+
+
+def _distances_to_segment(points: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    along = stop - start
+    squared = float(along @ along)
+    # A segment without length is the point `start`.
+    position = (points - start) @ along / squared if squared > 0 else np.zeros(len(points))
+    nearest = start + np.clip(position, 0.0, 1.0)[:, None] * along
+    return np.hypot(*(points - nearest).T)
+
+
+def _clip_half_plane(points: np.ndarray, axis: int, bound: float, side: float) -> np.ndarray:
+    """Keep where side * (coordinate - bound) >= 0."""
+    if len(points) == 0:
+        return points
+    following = np.roll(points, -1, axis=0)
+    before, after = points[:, axis] - bound, following[:, axis] - bound
+    inside = side * before >= 0
+    crossing = inside != (side * after >= 0)
+    # An edge gives its start, if inside, and then where it crosses the border, if it does.
+    span = np.where(crossing, before - after, 1.0)
+    borders = points + (before / span)[:, None] * (following - points)
+    borders[:, axis] = bound
+    candidates = np.stack([points, borders], axis=1)
+    return candidates[np.stack([inside, crossing], axis=1)]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tyro
 
-from e2ec.config import Config
+from e2ec.config import Config, Stage
 from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError
 
@@ -27,6 +27,40 @@ class TestOptions:
     """Folder for metrics.json and results.json."""
     preset: str
     """Name of the preset."""
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Segment images or a video; writes overlays and contours (JSON)."""
+
+    weights: Path | None = None
+    """Weights (.safetensors, or a published .pth with --preset); the bundled model without."""
+    source: str | None = None
+    """Image, folder of images, video, camera number or URL; a micrograph that comes with
+    scikit-image without."""
+    out: Path = Path("out/demo")
+    """Folder for the overlays and contours.json (contours.jsonl for a video or camera)."""
+    preset: str | None = None
+    """The preset a published checkpoint belongs to, e.g. coco."""
+    score: float = 0.3
+    """Instances below this score are left out."""
+    stage: Stage | None = None
+    """Which contour; the model's own without."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    limit: int | None = None
+    """Stop after so many images or frames."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.score <= 1:
+            raise ValueError("score must lie in [0, 1]")
+        if self.limit is not None and self.limit < 1:
+            raise ValueError("limit must be positive")
+
+
+def parse_demo(arguments: Sequence[str]) -> DemoOptions:
+    """The options of `demo.py`; exits with status 2 on a usage error."""
+    return tyro.cli(DemoOptions, args=list(arguments), prog="demo.py")
 
 
 def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Config:

@@ -91,7 +91,7 @@ def build_model(config: Config, num_classes: int) -> E2EC:
     )
     if config.model.weights is not None:
         _start_from(network, config.model.weights)
-    return network.train()
+    return network.double().train() if config.train.precision == "fp64" else network.train()
 
 
 def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:

@@ -42,7 +42,12 @@ class Predictor:
 
     @overload
     def predict(
-        self, images: ImageLike, *, score_threshold: float | None = None, stage: Stage | None = None
+        self,
+        images: ImageLike,
+        *,
+        score_threshold: float | None = None,
+        stage: Stage | None = None,
+        source: str | None = None,
     ) -> Contours: ...
 
     @overload
@@ -52,6 +57,7 @@ class Predictor:
         *,
         score_threshold: float | None = None,
         stage: Stage | None = None,
+        source: str | None = None,
     ) -> list[Contours]: ...
 
     def predict(
@@ -60,6 +66,7 @@ class Predictor:
         *,
         score_threshold: float | None = None,
         stage: Stage | None = None,
+        source: str | None = None,
     ) -> Contours | list[Contours]:
         """Find the instances of one image or of several.
 
@@ -69,6 +76,7 @@ class Predictor:
                 arrays are converted.
             score_threshold: detections below it are left out; the model's own without.
             stage: which contour; the model's own without.
+            source: name for the result of an array; files are called by their path.
 
         Returns:
             Contours in pixels of the original image, by falling score; a list for a list.
@@ -78,9 +86,11 @@ class Predictor:
             ValueError: an array is not an image.
         """
         if isinstance(images, (np.ndarray, str, Path)):
-            return self.predict([images], score_threshold=score_threshold, stage=stage)[0]
+            return self.predict(
+                [images], score_threshold=score_threshold, stage=stage, source=source
+            )[0]
         pixels = [_pixels(image) for image in images]
-        sources = [None if isinstance(image, np.ndarray) else str(image) for image in images]
+        sources = [source if isinstance(image, np.ndarray) else str(image) for image in images]
         shown = [self.card.view.apply(image) for image in pixels]
         results: list[Contours] = []
         start = 0

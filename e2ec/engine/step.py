@@ -41,18 +41,20 @@ def train_step(
     epoch: int,
     clip_value: float,
 ) -> dict[str, Tensor]:
-    """Update the weights once; returns the step's losses (this process's share).
+    """Update the weights once; returns the step's losses, over all processes.
 
     Raises:
         InputError: the loss is not finite; names the images. The weights are not touched.
     """
     optimizer.zero_grad(set_to_none=True)
     totals: dict[str, Tensor] = {}
+    dtype = next(network.parameters()).dtype
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         with nullcontext() if last else accelerator.no_sync(network):
+            images = normalize(part.images).to(dtype)
             with accelerator.autocast():
-                output = network(normalize(part.images), part.centers, part.image_index)
+                output = network(images, part.centers, part.image_index)
             losses = loss(output.heatmap, output.contours, part, counts, epoch=epoch)
             if not torch.isfinite(losses["total"]):
                 raise InputError(
@@ -66,4 +68,4 @@ def train_step(
     if clip_value > 0:
         accelerator.clip_grad_value_(network.parameters(), clip_value)
     optimizer.step()
-    return totals
+    return accelerator.reduce(totals, reduction="sum") if accelerator.num_processes > 1 else totals

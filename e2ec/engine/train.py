@@ -49,9 +49,9 @@ def make_accelerator(config: Config) -> Accelerator:
     if config.train.precision == "fp16" and device.type == "cpu":
         raise InputError("train.precision fp16 needs a GPU; use bf16 or fp32 on the CPU")
     torch.backends.cudnn.benchmark = device.type == "cuda"
-    precision = "no" if config.train.precision == "fp32" else config.train.precision
+    mixed = config.train.precision if config.train.precision in ("bf16", "fp16") else "no"
     return Accelerator(
-        mixed_precision=precision,
+        mixed_precision=mixed,
         cpu=device.type == "cpu",
         kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
     )

@@ -20,7 +20,8 @@ def focal_loss(logits: Tensor, target: Tensor) -> Tensor:
     Returns:
         Scalar.
     """
-    p = logits.float().sigmoid().clamp(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    logits = logits.float() if logits.dtype.itemsize < 4 else logits
+    p = logits.sigmoid().clamp(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
     positive = target == 1
     at_positives = (1 - p) ** ALPHA * p.log()
     at_negatives = (1 - target) ** BETA * p**ALPHA * (1 - p).log()

@@ -86,10 +86,10 @@ class TotalLoss:
             center, initial, coarse, refinement (each unweighted) and total.
         """
         initial, coarse, *refined = contours
-        label = batch.contours
+        label = batch.contours.to(initial.dtype)
         refinement = torch.stack([contour_loss(c, label) for c in refined[:-1]] or [label.sum() * 0])
         refinement = refinement.sum() / counts.contours
-        refinement = refinement + self._last(contours, batch, counts, epoch)
+        refinement = refinement + self._last(contours, label, batch.keys, counts, epoch)
         if self.average_refinements:
             refinement = refinement / len(refined)
         losses = {
@@ -102,13 +102,11 @@ class TotalLoss:
         return {**losses, "total": torch.stack(weighted).sum()}
 
     def _last(
-        self, contours: list[Tensor], batch: Any, counts: LossCounts, epoch: int
+        self, contours: list[Tensor], label: Tensor, keys: Tensor, counts: LossCounts, epoch: int
     ) -> Tensor:
         """The loss of the last refinement module."""
         before, after = contours[-2:]
         if epoch < self.matching_start_epoch:
-            return contour_loss(after, batch.contours) / counts.contours
-        sums = dynamic_matching_loss(
-            before, after, batch.contours, batch.keys, distance=self.matching_distance
-        )
+            return contour_loss(after, label) / counts.contours
+        sums = dynamic_matching_loss(before, after, label, keys, distance=self.matching_distance)
         return (sums.to_boundary / counts.contours + sums.from_keys / counts.keys) / 2

@@ -171,7 +171,10 @@ def _fake_backward(
     dilation: list[int],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     grad_input = torch.empty(
-        input.shape, dtype=input.dtype, device=input.device, memory_format=reference.layout_like(input)
+        input.shape,
+        dtype=input.dtype,
+        device=input.device,
+        memory_format=reference.layout_like(input),
     )
     grad_mask = input.new_empty((0,) if mask is None else mask.shape)
     return grad_input, input.new_empty(offset.shape), input.new_empty(weight.shape), grad_mask

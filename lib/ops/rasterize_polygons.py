@@ -19,9 +19,7 @@ torch.library.define(
 torch.library.impl("e2ec::rasterize_polygons", "default", reference.rasterize_polygons)
 
 
-def rasterize_polygons(
-    polygons: Sequence[np.ndarray | Tensor], height: int, width: int
-) -> Tensor:
+def rasterize_polygons(polygons: Sequence[np.ndarray | Tensor], height: int, width: int) -> Tensor:
     """One mask for each polygon, bit for bit what pycocotools' frPyObjects and decode give.
 
     Args:

@@ -1,4 +1,4 @@
-"""The operators in plain PyTorch: slow, obvious, on every device, and what the kernels must equal."""
+"""The operators in plain PyTorch: slow, obvious, on any device; the kernels must equal them."""
 
 from __future__ import annotations
 
@@ -122,9 +122,7 @@ class _Samples:
             weight = self._per_channel(weight_y * weight_x * valid)
             grad_image.scatter_add_(2, self._per_channel(index), grad * weight)
 
-    def _corners(
-        self, tap: int
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]]:
+    def _corners(self, tap: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]]:
         """The four pixels around every position of a tap, each value (B, G, P).
 
         Yields the pixel's flat index (0 outside), whether it lies in the image, its weight along
@@ -161,7 +159,8 @@ class _Samples:
 
     def _per_channel(self, value: Tensor) -> Tensor:
         """(B, G, P) -> (B, C, P)."""
-        return value.repeat_interleave(self.image.shape[1] // self.groups, dim=1)
+        per_group = self.image.shape[1] // self.groups
+        return value[:, :, None].expand(-1, -1, per_group, -1).flatten(1, 2)
 
 
 def _taps(weight: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -149,7 +149,7 @@ def test_start_and_orientation_of_the_input_do_not_matter(
 
 @pytest.mark.parametrize("directions", [4, 8])
 def test_directions_lie_at_equal_counts_on_a_circle(directions: int) -> None:
-    """On a circle every fixed vertex lies in its direction, counter-clockwise from straight down."""
+    """On a circle every fixed vertex lies in its direction, beginning straight down."""
     angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
     circle = 50 + 20 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     label = align_contour(circle, 128, directions)[:: 128 // directions] - 50

@@ -16,7 +16,7 @@ from lib.files import atomic_write_json
 def test_overlap_of_shifted_squares() -> None:
     """Squares of side 2 shifted by 1: intersection 2, union 6."""
     square = np.array([[0, 0], [2, 0], [2, 2], [0, 2]], dtype=float)
-    assert overlap(square, square + (1, 0)) == pytest.approx(2 / 6)
+    assert overlap(square, square + np.array([1, 0])) == pytest.approx(2 / 6)
 
 
 def test_prints_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

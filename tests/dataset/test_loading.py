@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,10 @@ def batches(epoch: int, workers: int, skip: int = 0, **sharing: Any) -> list[Bat
     sampler = EpochSampler(8, batch_size=4, seed=3, **sharing)
     sampler.set_epoch(epoch)
     sampler.skip(skip)
-    return list(make_loader(training_set(), sampler, num_workers=workers))
+    loader = make_loader(training_set(), sampler, num_workers=workers)
+    result = list(loader)
+    loader.close()
+    return result
 
 
 def same(first: Batch, second: Batch) -> bool:
@@ -66,8 +70,10 @@ def test_epochs_differ_in_order_and_in_augmentation() -> None:
 
 
 def test_seed_and_index_change_the_randomness() -> None:
-    keys = [training_set(seed=s).dataset and training_set(seed=s)[0, 1] for s in (3, 4)]
-    assert not torch.equal(keys[0].image, keys[1].image)  # type: ignore[union-attr]
+    keys = ((3, (0, 1)), (4, (0, 1)), (3, (0, 2)))
+    images = [training_set(seed=seed)[key].image for seed, key in keys]  # type: ignore[union-attr]
+    assert not torch.equal(images[0], images[1])
+    assert not torch.equal(images[0], images[2])
 
 
 def test_resuming_within_an_epoch_continues_it() -> None:
@@ -81,6 +87,7 @@ def test_persistent_workers_see_the_new_epoch() -> None:
         sampler.set_epoch(epoch)
         assert all(map(same, loader, batches(epoch, workers=0)))
     assert len(loader) == 2
+    loader.close()
 
 
 @settings(max_examples=60, deadline=None)
@@ -138,19 +145,31 @@ def test_order_without_shuffling() -> None:
     assert list(sampler) == [[(0, 0), (0, 1)], [(0, 2), (0, 3)], [(0, 4)]]
 
 
+@pytest.mark.parametrize("persistent", [True, False])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_bad_input_in_a_worker_arrives_as_one_line(workers: int) -> None:
+def test_bad_input_in_a_worker_arrives_as_one_line(workers: int, persistent: bool) -> None:
+    """And the workers are gone at once, although the caught traceback keeps the loader alive."""
     sampler = EpochSampler(8, batch_size=4, seed=0)
-    loader = make_loader(
-        training_set(OneBadImage(8, size=(48, 64))), sampler, num_workers=workers
-    )
+    data = training_set(OneBadImage(8, size=(48, 64)))
+    loader = make_loader(data, sampler, num_workers=workers, persistent_workers=persistent)
     with pytest.raises(InputError) as caught:
         list(loader)
     assert str(caught.value) == "folder/bad.jpg: JPEG is cut short"
+    assert not multiprocessing.active_children()
+
+
+def test_closed_loader_starts_again() -> None:
+    sampler = EpochSampler(8, batch_size=4, seed=0)
+    loader = make_loader(training_set(), sampler, num_workers=1)
+    first = list(loader)
+    loader.close()
+    assert not multiprocessing.active_children()
+    assert all(map(same, first, loader))
+    loader.close()
 
 
 def test_too_few_images_for_a_batch() -> None:
-    with pytest.raises(InputError, match="5 images.*batch of 8"):
+    with pytest.raises(InputError, match=r"5 images.*batch of 8"):
         EpochSampler(5, batch_size=8, seed=0)
     with pytest.raises(InputError, match="0 images"):
         EpochSampler(0, batch_size=8, seed=0, drop_last=False)

@@ -44,9 +44,7 @@ def test_single_pixel_is_its_square() -> None:
 def test_pixels_that_touch_at_a_corner_are_one_component() -> None:
     """Two diagonal neighbours: one outline, which passes the shared corner twice."""
     (contour,) = mask_to_contours(np.eye(2))
-    assert_array_equal(
-        contour, [[0, 0], [1, 0], [1, 1], [2, 1], [2, 2], [1, 2], [1, 1], [0, 1]]
-    )
+    assert_array_equal(contour, [[0, 0], [1, 0], [1, 1], [2, 1], [2, 2], [1, 2], [1, 1], [0, 1]])
 
 
 def test_components_come_apart_and_holes_are_filled() -> None:

@@ -63,7 +63,9 @@ def test_visible_parts_do_not_overlap_and_whole_shapes_do() -> None:
         for index in range(len(data)):
             shapes = [Polygon(p) for i in data[index].instances for p in i.parts]
             total += sum(
-                a.intersection(b).area for k, a in enumerate(shapes) for b in shapes[:k]
+                a.intersection(b).area
+                for k, a in enumerate(shapes)
+                for b in shapes[:k]
                 # An occluder wholly inside an object leaves no hole in its label.
                 if not (a.within(b) or b.within(a))
             )

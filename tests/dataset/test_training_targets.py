@@ -31,7 +31,9 @@ def build(
     what: Sample, settings: TargetSettings | None = None, seed: int = 0, **augmentation: object
 ) -> TrainingExample:
     options = AugmentationSettings(crop_size=(128, 128), **augmentation)  # type: ignore[arg-type]
-    return build_example(what, np.random.default_rng(seed), options, settings or TargetSettings(), 4)
+    return build_example(
+        what, np.random.default_rng(seed), options, settings or TargetSettings(), 4
+    )
 
 
 def test_one_object_by_hand() -> None:
@@ -42,9 +44,7 @@ def test_one_object_by_hand() -> None:
     assert_array_equal(example.image, what.image.transpose(2, 0, 1))
     assert example.centers.tolist() == [[10, 14]]
     assert example.classes.tolist() == [0]
-    assert_allclose(
-        example.contours[0, ::32], [[40, 72], [60, 56], [40, 40], [20, 56]], atol=1e-4
-    )
+    assert_allclose(example.contours[0, ::32], [[40, 72], [60, 56], [40, 40], [20, 56]], atol=1e-4)
     assert example.heatmap.shape == (4, 32, 32)
     assert example.heatmap[0, 14, 10] == 1
     assert (example.heatmap[0] == 1).sum() == 1
@@ -104,9 +104,7 @@ def test_part_just_above_the_minimum_is_kept() -> None:
 
 
 def test_same_center_cell_keeps_both() -> None:
-    example = build(
-        sample([rectangle(20, 20, 60, 60)], [rectangle(30, 30, 50, 50)]), enabled=False
-    )
+    example = build(sample([rectangle(20, 20, 60, 60)], [rectangle(30, 30, 50, 50)]), enabled=False)
     assert example.centers.tolist() == [[10, 10], [10, 10]]
     assert example.classes.tolist() == [0, 1]
 
@@ -177,7 +175,7 @@ def test_real_shapes_are_finite_and_inside() -> None:
     for index in range(len(data)):
         example = build(data[index], seed=index)
         assert torch.isfinite(example.contours).all()
-        assert example.contours.numel() == 0 or 0 <= example.contours.min()
+        assert example.contours.numel() == 0 or example.contours.min() >= 0
         assert example.contours.numel() == 0 or example.contours.max() <= 128
         assert ((example.centers >= 0) & (example.centers < 32)).all()
         assert example.keys[:, 0].all()

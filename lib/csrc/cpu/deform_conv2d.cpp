@@ -279,7 +279,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> deform_conv2d_backward(
   grad_weight = grad_weight
                     .view({shape.out_channels, shape.taps(), shape.group_channels()})
                     .transpose(1, 2)
-                    .reshape(weight.sizes());
+                    .contiguous()
+                    .view(weight.sizes());
   return {from_channels_innermost(grad_image, input), grad_offset, grad_weight, grad_mask};
 }
 

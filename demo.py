@@ -1,0 +1,19 @@
+"""Segment images or a video: `python demo.py [--weights FILE] [--source ...] [--out DIR]`."""
+
+from __future__ import annotations
+
+import sys
+
+from e2ec.app.command_line import parse_demo, run
+
+
+def main() -> int:
+    options = parse_demo(sys.argv[1:])
+    from e2ec.app.demo import demo
+
+    demo(options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,115 @@
+"""The body of `demo.py`: a source in; overlays and contours out."""
+
+from __future__ import annotations
+
+import importlib.resources
+import itertools
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from e2ec.app.command_line import DemoOptions
+from e2ec.app.sources import Frame, Source, open_source
+from e2ec.app.video import OverlayVideo
+from e2ec.engine.predictor import Predictor, load_model
+from e2ec.results.contours import Contours
+from e2ec.results.formats.native import document, frame_line
+from e2ec.results.visualize import draw_contours
+from lib.errors import InputError
+from lib.files import atomic_write_json
+from lib.images import write_image
+
+DEMO_IMAGE = "ihc.png"
+"""Immunohistochemical staining of colon tissue, in scikit-image's package (no copyright)."""
+
+
+def demo(options: DemoOptions) -> None:
+    """Segment everything of a source.
+
+    Writes one overlay an image and `contours.json`; for a video, camera or URL `overlay.mp4` and
+    `contours.jsonl`, a line a frame, which grows as the frames come.
+
+    Raises:
+        InputError: weights, source or output folder are unusable.
+    """
+    source = open_source(options.source or default_source())
+    model = load_model(options.weights, device=options.device, preset=options.preset)
+    _prepare(options.out)
+    frames = itertools.islice(source, options.limit)
+    total = source.length if options.limit is None else options.limit
+    bar = tqdm(frames, total=total, unit="frame" if source.is_stream else "image")
+    start = time.perf_counter()
+    if source.is_stream:
+        images, instances = _stream(model, bar, source, options)
+    else:
+        images, instances = _files(model, bar, options)
+    seconds = time.perf_counter() - start
+    name = "contours.jsonl" if source.is_stream else "contours.json"
+    print(
+        f"{instances} instances in {images} image{'s' * (images != 1)}, {seconds:.1f} s "
+        f"({images / seconds:.1f}/s, reading, drawing and writing included); "
+        f"contours and overlays: {options.out / name}"
+    )
+
+
+def default_source() -> str:
+    """Path of the photograph that the demonstration runs on."""
+    return str(importlib.resources.files("skimage") / "data" / DEMO_IMAGE)
+
+
+def _prepare(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be made ({error.strerror or error}); choose another --out"
+        ) from error
+
+
+def _predictions(
+    model: Predictor, frames: Iterable[Frame], options: DemoOptions
+) -> Iterator[tuple[Frame, Contours]]:
+    for frame in frames:
+        contours = model.predict(
+            frame.image, score_threshold=options.score, stage=options.stage, source=frame.name
+        )
+        yield frame, contours
+
+
+def _files(model: Predictor, frames: Iterable[Frame], options: DemoOptions) -> tuple[int, int]:
+    """Images: one overlay each, one document of all; (images, instances)."""
+    found: list[Contours] = []
+    overlays: set[str] = set()
+    try:
+        for frame, contours in _predictions(model, frames, options):
+            found.append(contours)
+            name = f"{Path(frame.name).stem}_overlay.png"
+            if name in overlays:  # a.jpg beside a.png
+                name = f"{frame.name}_overlay.png"
+            overlays.add(name)
+            write_image(options.out / name, draw_contours(frame.image, contours))
+    finally:
+        # Also when a file on the way is broken: what was found is kept.
+        if found:
+            atomic_write_json(options.out / "contours.json", document(found))
+    return len(found), sum(len(contours) for contours in found)
+
+
+def _stream(
+    model: Predictor, frames: Iterable[Frame], source: Source, options: DemoOptions
+) -> tuple[int, int]:
+    """A video: an overlay video and a line a frame; (frames, instances)."""
+    images = instances = 0
+    path = options.out / "contours.jsonl"
+    try:
+        lines = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    with lines, OverlayVideo(options.out / "overlay.mp4", fps=source.fps) as video:
+        for frame, contours in _predictions(model, frames, options):
+            lines.write(frame_line(contours, frame=frame.index, time_s=frame.time_s))
+            video.write(draw_contours(frame.image, contours))
+            images, instances = images + 1, instances + len(contours)
+    return images, instances

@@ -1,0 +1,44 @@
+"""A published checkpoint as a model: its weights, and the preset that says what they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dataset.coco_categories import COCO_CATEGORIES
+from e2ec.engine.model_card import ModelCard
+from e2ec.presets import load_preset
+from lib.errors import InputError
+from network.e2ec import E2EC
+from network.published import load_published
+
+
+def load_published_model(path: Path, preset: str | None) -> tuple[E2EC, ModelCard]:
+    """The network of a published `.pth` file, and a description made from a preset.
+
+    Published files hold no class names: COCO's are known, others are called by their number.
+
+    Raises:
+        InputError: no preset is named, the file is unusable, or holds code.
+    """
+    if preset is None:
+        raise InputError(
+            f"{path}: a published checkpoint needs its preset, e.g. load_model(..., preset='coco')"
+        )
+    config = load_preset(preset)
+    network = load_published(path)
+    count = network.num_classes
+    names = tuple(f"class {number}" for number in range(1, count + 1))
+    ids = tuple(range(1, count + 1))
+    if count == len(COCO_CATEGORIES):
+        ids, names = tuple(COCO_CATEGORIES), tuple(COCO_CATEGORIES.values())
+    card = ModelCard(
+        architecture="dla34",
+        class_names=names,
+        category_ids=ids,
+        view=config.data.view,
+        stage=config.eval.stage,
+        score_threshold=config.eval.score_threshold,
+        max_detections=config.eval.max_detections,
+        nms_iou=config.eval.nms_iou,
+    )
+    return network, card

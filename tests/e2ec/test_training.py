@@ -1,0 +1,175 @@
+"""Training: resuming, stopping, sharing between processes, broken runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from configs.synthetic import get_config
+from e2ec.config import AugmentationSettings, Config, EvalConfig, OptimConfig, TrainConfig
+from e2ec.engine import trainer as trainer_module
+from e2ec.engine.checkpoint import load_state, load_weights
+from e2ec.engine.train import train
+from lib.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+def tiny(out: Path, **train_settings: object) -> Config:
+    """Eight generated images, 64 x 64 pixels, two steps an epoch."""
+    config = get_config()
+    return replace(
+        config,
+        out=out,
+        device="cpu",
+        data=replace(
+            config.data,
+            synthetic_train=8,
+            synthetic_val=2,
+            workers=0,
+            augmentation=AugmentationSettings(crop_size=(64, 64)),
+        ),
+        loss=replace(config.loss, matching_start_epoch=1),
+        train=TrainConfig(
+            **{"epochs": 2, "batch_size": 4, "eval_every": 2, "ema_decay": 0.9, **train_settings}
+        ),
+        eval=EvalConfig(iou_types=("segm",), score_threshold=0.3, max_detections=5),
+    )
+
+
+def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send this process SIGTERM during its `steps`-th training step."""
+    original, done = trainer_module.train_step, []
+
+    def step(*args: object, **kwargs: object) -> object:
+        done.append(1)
+        if len(done) == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(trainer_module, "train_step", step)
+
+
+def same(first: object, second: object) -> bool:
+    """Bitwise equality of nested training states."""
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first)
+    if isinstance(first, (list, tuple)):
+        return len(first) == len(second) and all(map(same, first, second))
+    return first == second
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
+def test_a_resumed_run_gives_the_same_numbers_bit_for_bit(
+    stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM in the middle or at the end of an epoch, then --resume, against one run."""
+    assert train(tiny(tmp_path / "whole"))
+    with monkeypatch.context() as patch:
+        stop_after(stop_at, patch)
+        assert not train(tiny(tmp_path / "halves"))
+    assert train(replace(tiny(tmp_path / "halves"), resume=True))
+    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
+    halves = load_state(tmp_path / "halves/synthetic/last/state.pt")
+    assert whole["epoch"] == 2 and same(whole, halves)
+
+
+def test_a_run_leaves_its_settings_weights_curves_and_metrics(tmp_path: Path) -> None:
+    train(tiny(tmp_path))
+    folder = tmp_path / "synthetic"
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.json", "weights.safetensors", "last", "metrics.json"} <= names
+    assert any(name.startswith("events.") for name in names)
+    network, card = load_weights(folder / "weights.safetensors")
+    assert network.num_classes == len(card.class_names) == 3
+    assert card.settings["train"]["batch_size"] == 4
+
+
+def test_accumulated_parts_count_as_one_batch(tmp_path: Path) -> None:
+    """Losses are divided by counts of the whole step, so two halves weigh as the whole.
+
+    Batch normalisation still sees the halves; with it frozen out of the comparison the sums of the
+    first step's losses differ by the statistics alone, so they are compared loosely.
+    """
+    train(tiny(tmp_path / "one", epochs=1))
+    train(tiny(tmp_path / "two", epochs=1, accumulate=2))
+    first = load_state(tmp_path / "one/synthetic/last/state.pt")["history"][0]["losses"]
+    second = load_state(tmp_path / "two/synthetic/last/state.pt")["history"][0]["losses"]
+    for name in ("initial", "coarse"):
+        assert first[name] == pytest.approx(second[name], rel=0.05)
+
+
+def test_an_existing_run_is_not_overwritten(tmp_path: Path) -> None:
+    train(tiny(tmp_path, epochs=1))
+    with pytest.raises(InputError, match="--resume"):
+        train(tiny(tmp_path, epochs=1))
+
+
+def test_resuming_without_a_run_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no training state"):
+        train(replace(tiny(tmp_path), resume=True))
+
+
+def test_a_loss_that_is_not_finite_names_the_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = trainer_module.build.build_model
+
+    def broken(*args: object) -> torch.nn.Module:
+        network = original(*args)
+        with torch.no_grad():
+            network.heatmap[2].bias.fill_(float("nan"))
+        return network
+
+    monkeypatch.setattr(trainer_module.build, "build_model", broken)
+    with pytest.raises(InputError, match=r"not finite in epoch 1; images of the batch: .*\d"):
+        train(tiny(tmp_path))
+    assert not (tmp_path / "synthetic/last/state.pt").exists()
+
+
+def test_two_processes_give_the_weights_of_one(tmp_path: Path) -> None:
+    """`torchrun` with two processes on CPUs (gloo), the same global batch.
+
+    In float64, where rounding is far below any real difference: in float32 rounding alone moves
+    the stem's weights by 1e-4 of their size within a step.
+    """
+    arguments = [
+        "train.py", "synthetic", "--device", "cpu", "--data.synthetic-train", "8",
+        "--data.synthetic-val", "2", "--data.workers", "0", "--train.epochs", "2",
+        "--train.batch-size", "4", "--data.augmentation.crop-size", "64", "64",
+        "--train.precision", "fp64", "--optim.warmup-steps", "0",
+        "--loss.matching-start-epoch", "1", "--eval.iou-types", "segm",
+    ]  # fmt: skip
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    states = []
+    for name, prefix in (("one", []), ("two", launcher)):
+        command = [sys.executable, *prefix, *arguments, "--out", str(tmp_path), "--name", name]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        states.append(load_state(tmp_path / name / "last" / "state.pt"))
+    one, two = states
+    assert one["history"][1]["losses"] == pytest.approx(two["history"][1]["losses"], rel=1e-6)
+    for key, value in one["network"].items():
+        assert torch.allclose(value.double(), two["network"][key].double(), atol=1e-7), key
+    start = trainer_module.build.build_model(tiny(tmp_path), 3).state_dict()
+    assert not torch.allclose(start["offsets.2.weight"], one["network"]["offsets.2.weight"].float())
+
+
+def test_the_optimiser_of_the_settings_is_used(tmp_path: Path) -> None:
+    config = replace(tiny(tmp_path, epochs=1), optim=OptimConfig(optimizer="adamw", lr=1e-3))
+    network = trainer_module.build.build_model(config, 3)
+    optimizer = trainer_module.build.build_optimizer(config.optim, network)
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert optimizer.param_groups[0]["weight_decay"] == config.optim.weight_decay

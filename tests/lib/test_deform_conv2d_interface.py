@@ -1,0 +1,105 @@
+"""Deformable convolution as PyTorch sees it: types, autocast, graphs, wrong arguments."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from lib.ops import deform_conv2d
+
+SIZES = ([1, 1], [1, 1], [1, 1])
+
+
+def random_tensors(
+    dtype: torch.dtype, batch: int = 2, size: tuple[int, int] = (5, 6), requires_grad: bool = False
+) -> list[Tensor]:
+    """input, offset, weight, bias, mask of a 3x3 convolution with padding 1."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(batch, 4, *size), (batch, 18, *size), (3, 4, 3, 3), (3,), (batch, 9, *size)]
+    tensors = [torch.randn(shape, generator=generator).to(dtype) for shape in shapes]
+    return [tensor.requires_grad_(requires_grad) for tensor in tensors]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_other_types_are_computed_in_float32(dtype: torch.dtype) -> None:
+    tensors = random_tensors(dtype, requires_grad=True)
+    output = deform_conv2d(*tensors, *SIZES)
+    assert output.dtype == dtype
+    expected = deform_conv2d(*[t.detach().float() for t in tensors], *SIZES)
+    torch.testing.assert_close(output, expected.to(dtype))
+    output.sum().backward()
+    assert all(t.grad.dtype == dtype and t.grad.isfinite().all() for t in tensors)
+
+
+def test_autocast_computes_in_float32_and_returns_the_type_of_the_input() -> None:
+    image, offset, weight, bias, mask = random_tensors(torch.float32, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        full = deform_conv2d(image, offset, weight, bias, mask, *SIZES)
+        half = deform_conv2d(image.bfloat16(), offset, weight, bias, mask.bfloat16(), *SIZES)
+    torch.testing.assert_close(full, deform_conv2d(image, offset, weight, bias, mask, *SIZES))
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), full, rtol=0.05, atol=0.5)
+    half.float().sum().backward()
+    assert all(t.grad.dtype == torch.float32 for t in (image, offset, weight, bias, mask))
+
+
+def test_inference_mode() -> None:
+    expected = deform_conv2d(*random_tensors(torch.float32), *SIZES)
+    with torch.inference_mode():
+        output = deform_conv2d(*random_tensors(torch.float32), *SIZES)
+    torch.testing.assert_close(output, expected)
+
+
+@pytest.mark.parametrize("mask", [True, False])
+def test_opcheck(mask: bool) -> None:
+    image, offset, weight, bias, factors = random_tensors(torch.float32, requires_grad=True)
+    extra = (bias, factors) if mask else (None, None)
+    operators = torch.ops.e2ec
+    arguments = (image, offset, weight, *extra, *SIZES)
+    torch.library.opcheck(operators.deform_conv2d.default, arguments)
+    saved = [t.detach() for t in (image, offset, weight)]
+    arguments = (torch.randn(2, 3, 5, 6), *saved, factors.detach() if mask else None, *SIZES)
+    torch.library.opcheck(operators.deform_conv2d_backward.default, arguments)
+
+
+def test_compiled_graph_with_dynamic_shapes() -> None:
+    compiled = torch.compile(deform_conv2d, backend="aot_eager", fullgraph=True, dynamic=True)
+    for batch, size in ((2, (5, 6)), (3, (7, 11))):
+        tensors = random_tensors(torch.float32, batch, size)
+        torch.testing.assert_close(compiled(*tensors, *SIZES), deform_conv2d(*tensors, *SIZES))
+
+
+IMAGE, OFFSET, WEIGHT = torch.zeros(1, 4, 5, 5), torch.zeros(1, 18, 3, 3), torch.zeros(2, 4, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input": IMAGE[0]}, "input must have 4 dimensions"),
+        ({"weight": torch.zeros(2, 3, 3, 3)}, "does not fit 4 input channels"),
+        ({"weight": torch.zeros(3, 2, 3, 3)}, "does not fit 4 input channels"),
+        ({"offset": torch.zeros(1, 17, 3, 3)}, "offset has 17 channels"),
+        ({"offset": torch.zeros(1, 54, 3, 3)}, "offset has 54 channels"),
+        ({"offset": torch.zeros(1, 18, 5, 5)}, r"offset must have shape \(1, 18, 3, 3\)"),
+        ({"offset": torch.zeros(2, 18, 3, 3)}, r"offset must have shape \(1, 18, 3, 3\)"),
+        ({"mask": torch.zeros(1, 18, 3, 3)}, r"mask must have shape \(1, 9, 3, 3\)"),
+        ({"bias": torch.zeros(3)}, r"bias must have shape \(2,\)"),
+        ({"stride": 0}, "stride must be"),
+        ({"padding": (1, 2, 3)}, "padding must be"),
+        ({"dilation": 3}, "smaller than the kernel"),
+        ({"weight": WEIGHT.double()}, "one dtype"),
+        ({"input": IMAGE.long()}, "floating point"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: dict[str, object], message: str) -> None:
+    valid = {"input": IMAGE, "offset": OFFSET, "weight": WEIGHT}
+    with pytest.raises(ValueError, match=message):
+        deform_conv2d(**{**valid, **arguments})
+
+
+def test_the_operator_itself_refuses_shapes_it_cannot_read() -> None:
+    """Kernels trust their shapes with memory accesses, also when the wrapper is passed by."""
+    pairs = ([1, 1], [0, 0], [1, 1])
+    with pytest.raises(Exception, match=r"offset|shape|size"):
+        torch.ops.e2ec.deform_conv2d(IMAGE, OFFSET[:, :17], WEIGHT, None, None, *pairs)

@@ -1,0 +1,111 @@
+"""Files: writes happen completely or not at all, and bad files are reported in one line."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib.errors import InputError
+from lib.files import atomic_write_bytes, atomic_write_json, atomic_write_text, read_json
+
+
+def test_written_files_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "value.json"
+    atomic_write_json(path, {"a": [1, 2.5, "ä"]}, indent=2)
+    assert read_json(path) == {"a": [1, 2.5, "ä"]}
+    atomic_write_text(path, "[1]")
+    assert read_json(str(path)) == [1]
+    atomic_write_bytes(path, b"\x00\xff")
+    assert path.read_bytes() == b"\x00\xff"
+
+
+def test_others_may_read_what_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    previous = os.umask(0o022)
+    try:
+        atomic_write_text(path, "text")
+        assert os.umask(0o022) == 0o022, "writing must not change the umask"
+    finally:
+        os.umask(previous)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_numbers_that_are_not_json_leave_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    atomic_write_json(path, 1)
+    with pytest.raises(ValueError, match="JSON"):
+        atomic_write_json(path, [math.nan])
+    assert read_json(path) == 1
+    assert [item.name for item in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk: the write fails half way."""
+    path = tmp_path / "weights.bin"
+    path.write_bytes(b"old")
+    code = f"""
+import resource
+from lib.errors import InputError
+from lib.files import atomic_write_bytes
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    atomic_write_bytes({str(path)!r}, bytes(100_000))
+except InputError as error:
+    print(error)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert str(path) in result.stdout and "cannot be written" in result.stdout
+    assert len(result.stdout.strip().splitlines()) == 1
+    assert path.read_bytes() == b"old"
+    assert [item.name for item in tmp_path.iterdir()] == ["weights.bin"]
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"file/inner.*cannot be written"):
+        atomic_write_text(tmp_path / "file" / "inner", "text")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"folder.*cannot be written"):
+        atomic_write_text(tmp_path / "folder", "text")
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "not valid JSON"),
+        (b"{'a': 1}", "not valid JSON"),
+        (b"[1, 2", "not valid JSON"),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"[" * 200_000, "nested too deeply"),
+    ],
+    ids=["empty", "quotes", "cut short", "binary", "deep"],
+)
+def test_unusable_json_is_one_line_naming_the_file(
+    tmp_path: Path, data: bytes, message: str
+) -> None:
+    path = tmp_path / "input.json"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=message) as error:
+        read_json(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent.json", tmp_path):
+        with pytest.raises(InputError, match="cannot be read") as error:
+            read_json(path)
+        assert str(path) in str(error.value)
+
+
+def test_python_reads_what_json_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "value.json"
+    atomic_write_json(path, {"x": 1})
+    assert json.loads(path.read_text()) == {"x": 1} and path.read_text().endswith("\n")
