@@ -89,13 +89,14 @@ class E2EC(nn.Module):
         """
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"images must be (B, 3, H, W), not {tuple(images.shape)}")
+        labelled = centers is not None and image_index is not None
+        if self.training and not labelled:
+            raise ValueError("training needs the labelled centers and their image_index")
         features = self.neck(self.backbone(pad_to_multiple(images)))
         heatmap = self.heatmap(features)
         if centers is not None and image_index is not None:
             unknown = features.new_zeros(0)
             found = Centers(image_index, unknown.long(), unknown, centers)
-        elif self.training:
-            raise ValueError("training needs the labelled centers and their image_index")
         else:
             found = decode_centers(
                 heatmap,

@@ -21,7 +21,10 @@ class CircularConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels_in, N) -> (n, channels_out, N)."""
-        left, right = x[..., -self.reach :], x[..., : self.reach]
+        around = x
+        if x.shape[-1] < self.reach:  # a short contour is walked more than once
+            around = x.repeat(1, 1, -(-self.reach // x.shape[-1]))
+        left, right = around[..., -self.reach :], around[..., : self.reach]
         return self.fc(torch.cat([left, x, right], dim=-1))
 
 

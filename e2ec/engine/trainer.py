@@ -5,18 +5,20 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from dataset.targets import Batch
 from e2ec.config import Config
 from e2ec.engine import build
 from e2ec.engine.checkpoint import load_state, save_state, save_weights
+from e2ec.engine.ema import moving_average
 from e2ec.engine.interrupt import StopRequest
 from e2ec.engine.predictor import Predictor
 from e2ec.engine.report import Means, Report
@@ -65,8 +67,9 @@ class Trainer:
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
         self.average: AveragedModel | None = None
         if config.train.ema_decay > 0:
+            # Batch statistics are averaged too: the current ones do not fit averaged weights.
             self.average = AveragedModel(
-                self.plain, multi_avg_fn=get_ema_multi_avg_fn(config.train.ema_decay)
+                self.plain, avg_fn=moving_average(config.train.ema_decay), use_buffers=True
             )
         self.epoch = 0
         self.step = 0
@@ -96,6 +99,7 @@ class Trainer:
         main = self.accelerator.is_main_process
         with (
             StopRequest() as stop,
+            closing(self.loader),
             Report(self.folder, enabled=main) as report,
             tqdm(total=total, initial=done, unit="step", disable=not main) as bar,
         ):
