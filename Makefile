@@ -8,12 +8,12 @@ JOBS ?= auto
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types ext install install-dev train-nuclei clean
+.PHONY: help demo test lint types ext install install-dev clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-demo: install ## set up, then segment a micrograph with the bundled model: out/demo
+demo: install ## set up, then segment a photograph with the bundled model: out/demo
 	$(BIN)/python demo.py --out out/demo $(ARGS)
 
 test: install-dev ## set up, then run all tests
@@ -36,7 +36,8 @@ install-dev: $(VENV)/.installed-dev ## the same with what tests and checks need
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt $(wildcard lib/csrc/*.cpp lib/csrc/*/*)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet -c constraints.txt torch numpy setuptools wheel ninja
-	$(PIP) install -c constraints.txt --no-build-isolation -e .
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e .
+	$(BIN)/python -m lib.ops
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

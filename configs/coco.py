@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from e2ec.config import AugmentationSettings, Config, DataConfig, EvalConfig, OptimConfig, TrainConfig
+from e2ec.config import (
+    AugmentationSettings,
+    Config,
+    DataConfig,
+    EvalConfig,
+    OptimConfig,
+    TrainConfig,
+)
 
 
 def get_config() -> Config:

@@ -16,7 +16,7 @@ from e2ec.config import (
 def get_config() -> Config:
     """The nano network on textured shapes made on the fly.
 
-        python train.py synthetic
+    python train.py synthetic
     """
     return Config(
         name="synthetic",

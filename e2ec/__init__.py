@@ -1,9 +1,9 @@
 """E2EC: contour-based instance segmentation (Zhang et al., CVPR 2022).
 
-    import e2ec
+import e2ec
 
-    model = e2ec.load_model()
-    contours = model.predict("image.png")
+model = e2ec.load_model()
+contours = model.predict("image.png")
 """
 
 from __future__ import annotations

@@ -136,9 +136,7 @@ def build_network(
     return E2EC(
         backbone=backbone,
         neck=neck,
-        heatmap=DenseHead(
-            channels, a.head_channels, num_classes, last_bias=HEATMAP_PRIOR_LOGIT
-        ),
+        heatmap=DenseHead(channels, a.head_channels, num_classes, last_bias=HEATMAP_PRIOR_LOGIT),
         offsets=DenseHead(channels, a.head_channels, 2 * vertices),
         global_deformation=GlobalDeformation(
             channels,

@@ -1,4 +1,4 @@
-"""Global deformation: all vertex features of a contour move all of its vertices (paper sec. 3.1)."""
+"""Global deformation: all vertex features of a contour move all of its vertices (sec. 3.1)."""
 
 from __future__ import annotations
 

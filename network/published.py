@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import pickle
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lib.errors import InputError
 from network.architecture import DLA34
 from network.e2ec import E2EC
-from network.weights import network_from_state
+from network.weights import network_from_state, read_without_code
 
 # Published prefix or spelling -> ours, applied in order. Below these prefixes names are the same.
 _RENAMES: tuple[tuple[str, str], ...] = (
@@ -49,7 +46,7 @@ def load_published(source: str | Path | Mapping[str, Any]) -> E2EC:
     """
     name = "checkpoint"
     if isinstance(source, (str, Path)):
-        name, source = str(source), _read(Path(source))
+        name, source = str(source), read_without_code(source)
     state = convert_names(_state_dict(source, name))
     return network_from_state(state, name=name, architecture=DLA34)
 
@@ -66,25 +63,13 @@ def convert_names(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return converted
 
 
-def _read(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path}: refused: not a weights-only checkpoint (it holds code or is damaged)"
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a checkpoint that torch can read") from error
-
-
 def _state_dict(content: Any, name: str) -> Mapping[str, Tensor]:
     if isinstance(content, Mapping):
         for key in ("net", "state_dict"):
             if isinstance(content.get(key), Mapping):
                 content = content[key]
                 break
-        if content and all(isinstance(value, Tensor) for value in content.values()):
+        names = all(isinstance(key, str) for key in content)
+        if content and names and all(isinstance(value, Tensor) for value in content.values()):
             return content
     raise InputError(f"{name}: holds no state dict (expected weights under 'net')")

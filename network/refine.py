@@ -1,4 +1,4 @@
-"""Iterative refinement: snakes move the coarse contour towards the boundary (paper sec. 3.1, 3.3)."""
+"""Iterative refinement: snakes move the coarse contour towards the boundary (sec. 3.1, 3.3)."""
 
 from __future__ import annotations
 

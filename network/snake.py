@@ -1,4 +1,4 @@
-"""The snake: circular convolutions over the vertices of a contour (Deep Snake, CVPR 2020, sec. 3.1)."""
+"""The snake: circular convolutions over the vertices of a contour (Deep Snake, sec. 3.1)."""
 
 from __future__ import annotations
 
@@ -80,10 +80,11 @@ class Snake(nn.Module):
         # The global state is the same at every vertex, so its share of the first prediction
         # layer is computed once a contour instead of once a vertex.
         overall = self.fusion(state).amax(dim=2, keepdim=True)
-        first = self.prediction[0]
+        first, *following = self.prediction
+        assert isinstance(first, nn.Conv1d)
         split = overall.shape[1]
         x = F.conv1d(overall, first.weight[:, :split])
         x = x + F.conv1d(state, first.weight[:, split:], first.bias)
-        for layer in list(self.prediction)[1:]:
+        for layer in following:
             x = layer(x)
         return x

@@ -1,8 +1,12 @@
-"""Building a network from a state dict: its sizes are read from the weights."""
+"""Reading weights without running code, and building a network of the sizes found in them."""
 
 from __future__ import annotations
 
+import pickle
+import warnings
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +14,27 @@ from torch import Tensor
 from lib.errors import InputError
 from network.architecture import Architecture
 from network.e2ec import E2EC, build_network
+
+
+def read_without_code(path: str | Path) -> Any:
+    """What `torch.save` wrote to `path`, on the CPU: tensors and plain data alone.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds code, which is not run.
+    """
+    try:
+        with warnings.catch_warnings():
+            # torch's remarks about a file that it then refuses would hide our own line.
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path}: refused: not a weights-only checkpoint (it holds code or is damaged)"
+        ) from error
+    except Exception as error:  # damage shows as any exception, anywhere inside torch's reader
+        raise InputError(f"{path}: not a checkpoint that torch can read") from error
 
 
 def network_from_state(
@@ -21,11 +46,12 @@ def network_from_state(
     widened to float32; float64 weights give a float64 network.
 
     Raises:
-        InputError: names or shapes do not fit; `name` says where the weights came from.
+        InputError: names or shapes do not fit, or a weight is not finite; `name` says where the
+            weights came from.
     """
     for key in ("heatmap.2.weight", "offsets.2.weight"):
-        if key not in state or state[key].ndim != 4:
-            raise InputError(f"{name}: not weights of an E2EC network ({key} is missing)")
+        if key not in state or state[key].ndim != 4 or 0 in state[key].shape:
+            raise InputError(f"{name}: not weights of an E2EC network ({key} is missing or empty)")
     network = build_network(
         num_classes=state["heatmap.2.weight"].shape[0],
         vertices=state["offsets.2.weight"].shape[0] // 2,
@@ -44,5 +70,11 @@ def network_from_state(
             )
     if any(value.dtype == torch.float64 for value in state.values()):
         network = network.double()
-    network.load_state_dict(dict(state), strict=False)
+    try:
+        network.load_state_dict(dict(state), strict=False)
+    except RuntimeError as error:
+        raise InputError(f"{name}: weights do not fit this network: not dense tensors") from error
+    for key, value in network.state_dict().items():
+        if not value.isfinite().all():
+            raise InputError(f"{name}: weights are damaged: {key} holds NaN or infinity")
     return network.eval()

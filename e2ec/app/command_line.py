@@ -36,7 +36,7 @@ class DemoOptions:
     weights: Path | None = None
     """Weights (.safetensors, or a published .pth with --preset); the bundled model without."""
     source: str | None = None
-    """Image, folder of images, video, camera number or URL; a micrograph that comes with
+    """Image, folder of images, video, camera number or URL; a photograph that comes with
     scikit-image without."""
     out: Path = Path("out/demo")
     """Folder for the overlays and contours.json (contours.jsonl for a video or camera)."""

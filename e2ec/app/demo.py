@@ -21,8 +21,8 @@ from lib.errors import InputError
 from lib.files import atomic_write_json
 from lib.images import write_image
 
-DEMO_IMAGE = "ihc.png"
-"""Immunohistochemical staining of colon tissue, in scikit-image's package (no copyright)."""
+DEMO_IMAGE = "coins.png"
+"""Greek coins from Pompeii, a photograph in scikit-image's package (no known copyright)."""
 
 
 def demo(options: DemoOptions) -> None:
@@ -55,7 +55,7 @@ def demo(options: DemoOptions) -> None:
 
 
 def default_source() -> str:
-    """Path of the photograph that the demonstration runs on."""
+    """Path of the photograph that the demonstration runs on; scikit-image brings it."""
     return str(importlib.resources.files("skimage") / "data" / DEMO_IMAGE)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from lib.errors import InputError
 from lib.files import atomic_write_bytes
 from network.architecture import ARCHITECTURES
 from network.e2ec import E2EC
-from network.weights import network_from_state
+from network.weights import network_from_state, read_without_code
 
 STATE_VERSION = 1
 
@@ -57,7 +55,9 @@ def load_weights(path: str | Path) -> tuple[E2EC, ModelCard]:
     except safetensors.SafetensorError as error:
         raise InputError(f"{name}: not a safetensors weights file ({error})") from error
     card = ModelCard.from_metadata(metadata, name=name)
-    state = {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in state.items()}
+    state = {
+        k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in state.items()
+    }
     network = network_from_state(state, name=name, architecture=ARCHITECTURES[card.architecture])
     if network.num_classes != len(card.class_names):
         raise InputError(
@@ -84,14 +84,9 @@ def load_state(path: str | Path) -> dict[str, Any]:
     Raises:
         InputError: missing, damaged, of another version, or holding anything but plain data.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(
-            f"{path}: no training state to resume from ({error.strerror or error})"
-        ) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a training state, or damaged") from error
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no training state to resume from")
+    state = read_without_code(path)
     if not isinstance(state, dict) or state.get("version") != STATE_VERSION:
         raise InputError(f"{path}: not a training state of this version")
     return state

@@ -74,7 +74,14 @@ class ModelCard:
                 nms_iou=float(card["nms_iou"]),
                 settings=dict(card["settings"]),
             )
-        except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            IndexError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             raise InputError(f"{name}: its description is damaged ({error})") from error
         if len(result.class_names) != len(result.category_ids):
             raise InputError(f"{name}: its description is damaged (classes and ids differ)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
 
@@ -53,7 +52,7 @@ class Predictor:
     @overload
     def predict(
         self,
-        images: Sequence[ImageLike],
+        images: list[ImageLike],
         *,
         score_threshold: float | None = None,
         stage: Stage | None = None,
@@ -62,7 +61,7 @@ class Predictor:
 
     def predict(
         self,
-        images: ImageLike | Sequence[ImageLike],
+        images: ImageLike | list[ImageLike],
         *,
         score_threshold: float | None = None,
         stage: Stage | None = None,

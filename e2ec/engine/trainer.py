@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from accelerate import Accelerator
 from torch import Tensor
@@ -85,7 +85,7 @@ class Trainer:
     @property
     def evaluated(self) -> E2EC:
         """The network that is evaluated and saved: the moving average where there is one."""
-        return self.plain if self.average is None else self.average.module
+        return self.plain if self.average is None else cast(E2EC, self.average.module)
 
     @property
     def state_path(self) -> Path:
@@ -177,8 +177,11 @@ class Trainer:
         )
         if not self.accelerator.is_main_process:
             return {}
-        report.picture(Predictor(self.evaluated, self.card, device=self.accelerator.device),
-                       self.val_data, self.epoch)
+        report.picture(
+            Predictor(self.evaluated, self.card, device=self.accelerator.device),
+            self.val_data,
+            self.epoch,
+        )
         value = metrics.get(f"{self.config.eval.iou_types[0]}/AP")
         value = -1.0 if value is None or math.isnan(value) else float(value)
         if value > self.best:

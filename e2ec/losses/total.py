@@ -87,7 +87,9 @@ class TotalLoss:
         """
         initial, coarse, *refined = contours
         label = batch.contours.to(initial.dtype)
-        refinement = torch.stack([contour_loss(c, label) for c in refined[:-1]] or [label.sum() * 0])
+        refinement = torch.stack(
+            [contour_loss(c, label) for c in refined[:-1]] or [label.sum() * 0]
+        )
         refinement = refinement.sum() / counts.contours
         refinement = refinement + self._last(contours, label, batch.keys, counts, epoch)
         if self.average_refinements:

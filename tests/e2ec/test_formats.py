@@ -265,3 +265,17 @@ def changed(contours: Contours, path: tuple, value: Any) -> dict[str, Any]:
     result = copy.deepcopy(contours.to_dict())
     at(result, path[:-1])[path[-1]] = value
     return result
+
+
+def test_an_image_without_instances_keeps_its_classes() -> None:
+    """A result of length 0 is falsy; the document must not take it for no result."""
+    empty = Contours(
+        height=4,
+        width=4,
+        class_names=("cell", "dust"),
+        labels=np.zeros(0, dtype=np.int64),
+        scores=np.zeros(0),
+        parts=[],
+    )
+    assert document([empty])["class_names"] == ["cell", "dust"]
+    assert document([empty])["category_ids"] == [1, 2]

@@ -50,10 +50,13 @@ def test_subdivision_splits_every_edge_into_ten() -> None:
     assert points[0, 39].tolist() == pytest.approx([0.0, 1.0])
 
 
-@pytest.mark.parametrize(("distance", "expected_a", "expected_b"), [
-    ("smooth_l1", 2 * 0.125 / 8, 0.125 / 2 + 0.125 / 2),
-    ("l1", 2 * 0.5 / 8, 0.5 / 2 + 0.5 / 2),
-])
+@pytest.mark.parametrize(
+    ("distance", "expected_a", "expected_b"),
+    [
+        ("smooth_l1", 2 * 0.125 / 8, 0.125 / 2 + 0.125 / 2),
+        ("l1", 2 * 0.5 / 8, 0.5 / 2 + 0.5 / 2),
+    ],
+)
 def test_dynamic_matching_by_hand(distance: str, expected_a: float, expected_b: float) -> None:
     """Pairs come from the contour before; distances are taken on the contour after."""
     before = torch.tensor([[[2.1, -1.0], [9.0, 0.4], [10.0, 9.0], [1.0, 9.8]]])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,18 +19,26 @@ STAGES = ("poly_init", "poly_coarse", "py0", "py1", "py2")
 FILES = ("golden_8cls_96x160.npz", "golden_8cls_64x96_few.npz")
 
 
-def formula_weight(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
+@functools.cache
+def formula_weights() -> ModuleType:
     spec = importlib.util.spec_from_file_location("formula_weights", DATA / "formula_weights.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.formula_weight(name, shape, seed)
+    return module
 
 
-def published_state(golden: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    """A published state dict filled by formula, as the golden files describe."""
+@functools.cache
+def read_golden(file: str) -> dict[str, np.ndarray]:
+    return dict(np.load(DATA / file))
+
+
+@functools.cache
+def published_state(file: str) -> dict[str, torch.Tensor]:
+    """A published state dict filled by formula, as the golden files describe; not to be changed."""
+    golden = read_golden(file)
     shapes = json.loads((DATA / "published_e2ec_state_dict.json").read_text())
-    seed = int(golden["seed"])
+    formula_weight, seed = formula_weights().formula_weight, int(golden["seed"])
     state = {}
     for name, shape in shapes.items():
         if name.endswith("num_batches_tracked"):
@@ -49,8 +59,8 @@ def relative_error(found: torch.Tensor, expected: np.ndarray) -> float:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("file", FILES)
 def test_reproduces_the_published_network(file: str, dtype: torch.dtype) -> None:
-    golden = dict(np.load(DATA / file))
-    network = load_published(published_state(golden)).to(dtype)
+    golden = read_golden(file)
+    network = load_published(published_state(file)).to(dtype)
     images = torch.from_numpy(golden["input"]).to(dtype)
     with torch.inference_mode():
         features = network.neck(network.backbone(images))
@@ -71,8 +81,7 @@ def test_reproduces_the_published_network(file: str, dtype: torch.dtype) -> None
 
 def test_parameters_stand_in_the_published_order() -> None:
     """Optimiser states of published files are indexed by the order of the parameters."""
-    golden = dict(np.load(DATA / FILES[1]))
-    published = published_state(golden)
+    published = published_state(FILES[1])
     network = load_published(published)
     ours = [tuple(value.shape) for value in network.state_dict().values()]
     assert ours == [tuple(value.shape) for value in published.values()]
@@ -83,8 +92,7 @@ def test_parameters_stand_in_the_published_order() -> None:
 
 
 def test_size_of_the_published_network() -> None:
-    golden = dict(np.load(DATA / FILES[1]))
-    state = published_state(golden)
+    state = published_state(FILES[1])
     # 80 classes instead of 8: 72 more outputs of the last heat map layer, 256 inputs and a bias.
     parameters = sum(p.numel() for p in load_published(state).parameters()) + 72 * 257
     assert abs(parameters - 29.27e6) < 0.01e6

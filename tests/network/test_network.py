@@ -175,7 +175,9 @@ def test_gradients_are_cut_where_the_published_network_cuts_them(network: E2EC) 
 
 
 def test_nano_is_small(network: E2EC) -> None:
-    assert sum(p.numel() for p in build_network(num_classes=80, architecture=NANO).parameters()) < 3e6
+    assert (
+        sum(p.numel() for p in build_network(num_classes=80, architecture=NANO).parameters()) < 3e6
+    )
 
 
 def test_parts_stand_in_the_published_order(network: E2EC) -> None:

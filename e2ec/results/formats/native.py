@@ -38,8 +38,8 @@ def document(images: Sequence[Contours], *, decimals: int = 2) -> dict[str, Any]
     return {
         "format": FORMAT,
         "version": VERSION,
-        "class_names": list(first.class_names) if first else [],
-        "category_ids": list(first.category_ids) if first else [],
+        "class_names": list(first.class_names) if first is not None else [],
+        "category_ids": list(first.category_ids) if first is not None else [],
         "images": [_image_entry(contours, decimals) for contours in images],
     }
 

@@ -1,0 +1,109 @@
+"""Settings check themselves, and every preset builds."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import e2ec.config as config_module
+from e2ec.config import (
+    Config,
+    DataConfig,
+    EvalConfig,
+    LossConfig,
+    OptimConfig,
+    TrainConfig,
+)
+from e2ec.presets import load_preset, preset_names
+from lib.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        (DataConfig, {"workers": -1}),
+        (DataConfig, {"train_limit": 0}),
+        (DataConfig, {"val_limit": -3}),
+        (OptimConfig, {"lr": 0.0}),
+        (OptimConfig, {"lr": float("nan")}),
+        (OptimConfig, {"weight_decay": -1e-4}),
+        (OptimConfig, {"factor": 0.0}),
+        (OptimConfig, {"warmup_steps": -1}),
+        (OptimConfig, {"clip_value": -1.0}),
+        (LossConfig, {"coarse_weight": -0.1}),
+        (TrainConfig, {"epochs": 0}),
+        (TrainConfig, {"batch_size": 0}),
+        (TrainConfig, {"batch_size": 9, "accumulate": 2}),
+        (TrainConfig, {"ema_decay": 1.0}),
+        (EvalConfig, {"score_threshold": 1.5}),
+        (EvalConfig, {"max_detections": 0}),
+        (EvalConfig, {"nms_iou": 0.0}),
+        (EvalConfig, {"iou_types": ()}),
+        (EvalConfig, {"batch_size": 0}),
+        (Config, {"name": ""}),
+        (Config, {"name": "../elsewhere"}),
+        (Config, {"name": ".hidden"}),
+    ],
+)
+def test_impossible_values_are_refused(section: type, values: dict[str, Any]) -> None:
+    """The message names the setting."""
+    with pytest.raises(ValueError, match=next(iter(values))):
+        section(**values)
+
+
+@pytest.mark.parametrize("name", preset_names())
+class TestPreset:
+    def test_builds_equal_but_distinct_objects(self, name: str) -> None:
+        first, second = load_preset(name), load_preset(name)
+        assert first == second and first is not second
+        for field in dataclasses.fields(first):
+            value = getattr(first, field.name)
+            if dataclasses.is_dataclass(value):
+                assert value is not getattr(second, field.name), field.name
+
+    def test_says_how_to_run_it(self, name: str) -> None:
+        described = importlib.import_module(f"configs.{name}").get_config.__doc__
+        assert described is not None and f"python train.py {name}" in described
+
+    def test_is_called_like_its_file_and_can_be_written(self, name: str) -> None:
+        config = load_preset(name)
+        assert config.name == name
+        assert json.loads(json.dumps(config.to_dict(), allow_nan=False)) == config.to_dict()
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load_preset("synthetic").name = "other"  # type: ignore[misc]
+
+
+def test_settings_as_plain_values() -> None:
+    values = Config(name="x", data=DataConfig(root=Path("a/b"), image_ids=(1, 2))).to_dict()
+    assert values["data"]["root"] == "a/b"
+    assert values["data"]["image_ids"] == [1, 2]
+    assert values["model"]["weights"] is None
+
+
+def test_every_field_is_described() -> None:
+    """The command line's help is made of these descriptions."""
+    tree = ast.parse(Path(config_module.__file__).read_text())
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            for field, text in zip(node.body, [*node.body[1:], None], strict=True):
+                # A section is described by its own class.
+                if isinstance(field, ast.AnnAssign) and "Config" not in ast.unparse(field):
+                    assert isinstance(text, ast.Expr), ast.unparse(field)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("sinthetic", "did you mean 'synthetic'"), ("zzz", "there are .*coco"), ("../coco", "coco")],
+)
+def test_unknown_presets_suggest_a_name(name: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_preset(name)

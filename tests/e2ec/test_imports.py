@@ -1,0 +1,99 @@
+"""Imports run one way: front doors -> e2ec -> network, dataset -> lib. Read, not run."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("e2ec", "network", "dataset", "lib", "configs")
+FRONT_DOORS = ("train", "test", "demo")
+
+# What a package may import besides itself and what is installed.
+ALLOWED = {
+    "lib": set(),
+    "network": {"lib"},
+    "dataset": {"lib"},
+    "e2ec": {"network", "dataset", "lib"},
+    "configs": {"e2ec"},
+}
+# The same inside e2ec; modules that lie directly in it are named by their file.
+ALLOWED_IN_E2EC = {
+    "config": set(),
+    "presets": {"config"},
+    "losses": {"config"},
+    "results": {"config"},
+    "metrics": {"config"},
+    "engine": {"config", "presets", "losses", "results", "metrics"},
+    "app": {"config", "presets", "engine", "results", "metrics"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of everything a file imports, wherever in it, also for type checks."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def ours(path: Path) -> set[str]:
+    return {name for name in imports(path) if name.split(".")[0] in (*PACKAGES, *FRONT_DOORS)}
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_only_what_lies_below_them(package: str) -> None:
+    for path in sources(package):
+        for name in ours(path):
+            top = name.split(".")[0]
+            assert top == package or top in ALLOWED[package], f"{path} imports {name}"
+
+
+def test_front_doors_import_e2ec_alone() -> None:
+    for door in FRONT_DOORS:
+        for name in ours(ROOT / f"{door}.py"):
+            assert name.startswith("e2ec."), f"{door}.py imports {name}"
+
+
+def test_front_doors_are_short() -> None:
+    for door in FRONT_DOORS:
+        assert len((ROOT / f"{door}.py").read_text().splitlines()) <= 60
+
+
+def test_presets_import_the_settings_alone() -> None:
+    for path in sources("configs"):
+        for name in ours(path):
+            assert name.startswith("e2ec.config"), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("room", sorted(ALLOWED_IN_E2EC))
+def test_rooms_of_e2ec(room: str) -> None:
+    """app -> engine -> losses; app, engine -> results, metrics; all -> config."""
+    folder = ROOT / "e2ec" / room
+    for path in sources(f"e2ec/{room}") if folder.is_dir() else [folder.with_suffix(".py")]:
+        for name in ours(path):
+            if name.startswith("e2ec."):
+                other = name.split(".")[1]
+                assert other == room or other in ALLOWED_IN_E2EC[room], f"{path} imports {name}"
+
+
+def test_every_room_of_e2ec_is_known() -> None:
+    rooms = {p.stem for p in (ROOT / "e2ec").iterdir() if p.is_dir() or p.suffix == ".py"}
+    assert rooms - {"__init__", "__pycache__", "weights"} == set(ALLOWED_IN_E2EC)
+
+
+def test_the_network_needs_torch_alone() -> None:
+    for path in [*sources("network"), *sources("lib/ops")]:
+        foreign = {name.split(".")[0] for name in imports(path)}
+        assert not foreign & {"torchvision", "cv2", "accelerate", "scipy", "pycocotools"}, path
