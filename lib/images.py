@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,8 @@ import numpy as np
 from lib.errors import InputError
 from lib.files import atomic_write_bytes
 
+# A marker, but no stuffed zero and no restart marker: these two stand inside of compressed data.
+_JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
@@ -33,7 +36,7 @@ def decode_image(data: bytes, *, name: str) -> np.ndarray:
     """Like `read_image`, for an encoded image in memory; `name` is used in messages."""
     if not data:
         raise InputError(f"{name}: image file is empty")
-    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-4096:]:
+    if data[:2] == b"\xff\xd8" and not _is_complete_jpeg(data):
         # OpenCV fills the missing part of a JPEG with grey and says nothing.
         raise InputError(f"{name}: JPEG is cut short; replace the file by a complete copy")
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
@@ -73,6 +76,23 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     if not done:
         raise InputError(f"{path}: unknown image format; use .png or .jpg")
     atomic_write_bytes(path, data.tobytes())
+
+
+def _is_complete_jpeg(data: bytes) -> bool:
+    """Whether the marker that ends a JPEG comes, walking from segment to segment.
+
+    Looking for its two bytes is not enough: thumbnails inside and films behind a photograph hold
+    them too.
+    """
+    position = 2
+    while match := _JPEG_MARKER.search(data, position):
+        position = match.end()
+        marker = match[1][0]
+        if marker == 0xD9:
+            return True
+        if marker not in (0x01, 0xD8):
+            position += int.from_bytes(data[position : position + 2], "big")
+    return False
 
 
 def _to_uint8(image: np.ndarray) -> np.ndarray:
