@@ -45,7 +45,7 @@ def get_config() -> Config:
                 grayscale_probability=0.1,
                 invert_probability=0.15,
             ),
-            view=TestView(mode="canvas", zoom=2.0),
+            view=TestView(mode="pad", zoom=2.0),
         ),
         optim=OptimConfig(lr=1.5e-3, schedule="cosine", warmup_steps=100, weight_decay=1e-5),
         train=TrainConfig(epochs=45, batch_size=8, eval_every=9, ema_decay=0.998),

@@ -9,6 +9,7 @@ from e2ec.config import (
     ModelConfig,
     OptimConfig,
     TargetSettings,
+    TestView,
     TrainConfig,
 )
 
@@ -23,6 +24,7 @@ def get_config() -> Config:
         model=ModelConfig(architecture="nano"),
         data=DataConfig(
             format="synthetic",
+            view=TestView(mode="pad"),
             targets=TargetSettings(vertices=64),
             augmentation=AugmentationSettings(crop_size=(256, 256), scale_range=(0.7, 1.2)),
         ),

@@ -1,11 +1,14 @@
 """How an image is presented to the network at test time, and the way back.
 
-Three modes, all of them one zoom factor (the same for x and y) with the image centre mapped to the
+Four modes, all of them one zoom factor (the same for x and y) with the image centre mapped to the
 centre of the input; what the image does not cover is black:
 
 - "canvas": every side of the input is the image's side, times `zoom`, rounded up to `multiple`; the
   zoom factor is input width / image width (the published COCO test). As height and width round up
-  differently, up to a few pixels at the top and bottom can fall outside the input.
+  differently, rows at the top and bottom can fall outside the input: 5 % of them for an image of
+  600 x 450 pixels, none for COCO's usual 640 x 480.
+- "pad": the input is as large as for "canvas"; the zoom factor is `zoom` itself and the image moves
+  by whole pixels, so that nothing is lost and a zoom of 1 resamples nothing.
 - "letterbox": the input is `size`, times `zoom` and rounded up to `multiple`; the zoom factor is
   `zoom` times the largest at which the whole image fits into `size` (for a square size: the long
   side fills it; the published SBD test).
@@ -23,7 +26,9 @@ import numpy as np
 from dataset.transforms import warp_image
 from lib.geometry import invert_affine, transform_points
 
-VIEW_MODES = ("canvas", "letterbox", "fixed")
+VIEW_MODES = ("canvas", "pad", "letterbox", "fixed")
+# Modes whose input is as large as the image wants; the others name a size.
+_SIZED_BY_IMAGE = ("canvas", "pad")
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class TestView:
     """Presentation of a test image.
 
     Attributes:
-        mode: "canvas", "letterbox" or "fixed"; see the module.
+        mode: "canvas", "pad", "letterbox" or "fixed"; see the module.
         size: height, width of the input, for "letterbox" and "fixed".
         zoom: further enlargement, for testing at several scales.
         multiple: the sides of the input are multiples of this.
@@ -47,7 +52,7 @@ class TestView:
     def __post_init__(self) -> None:
         if self.mode not in VIEW_MODES:
             raise ValueError(f"mode must be one of {', '.join(VIEW_MODES)}, not {self.mode!r}")
-        if self.mode != "canvas" and (self.size is None or min(self.size) < 1):
+        if self.mode not in _SIZED_BY_IMAGE and (self.size is None or min(self.size) < 1):
             raise ValueError(f"mode {self.mode!r} needs a size (height, width), not {self.size}")
         if not self.zoom > 0 or self.multiple < 1:
             raise ValueError("zoom must be positive and multiple at least 1")
@@ -58,21 +63,23 @@ class TestView:
         Returns:
             (height, width) of the input and the (2, 3) map from image to input coordinates.
         """
-        size = self.size if self.mode != "canvas" and self.size is not None else (height, width)
+        size = (height, width)
+        if self.mode not in _SIZED_BY_IMAGE and self.size is not None:
+            size = self.size
         input_height, input_width = (
             max(1, math.ceil(round(side * self.zoom / self.multiple, 9))) * self.multiple
             for side in size
         )
         if self.mode == "canvas":
             factor = input_width / width
+        elif self.mode == "pad":
+            factor = self.zoom
         else:
             factor = self.zoom * min(size[0] / height, size[1] / width)
-        matrix = np.array(
-            [
-                [factor, 0.0, (input_width - factor * width) / 2],
-                [0.0, factor, (input_height - factor * height) / 2],
-            ]
-        )
+        left, top = (input_width - factor * width) / 2, (input_height - factor * height) / 2
+        if self.mode == "pad":
+            left, top = math.floor(left), math.floor(top)
+        matrix = np.array([[factor, 0.0, left], [0.0, factor, top]])
         return (input_height, input_width), matrix
 
     def apply(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

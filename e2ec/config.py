@@ -7,6 +7,7 @@ setting: it comes from the data.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -82,6 +83,8 @@ class DataConfig:
         for name in ("train_limit", "val_limit"):
             limit = getattr(self, name)
             _require(limit is None or limit > 0, f"data.{name} must be positive")
+        for name in ("synthetic_train", "synthetic_val"):
+            _require(getattr(self, name) > 0, f"data.{name} must be positive")
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "eval_every", "save_every"):
             _require(getattr(self, name) > 0, f"train.{name} must be positive")
+        _require(self.seed >= 0, "train.seed must not be negative")
         _require(0 <= self.ema_decay < 1, "train.ema_decay must lie in [0, 1)")
         _require(
             self.batch_size % self.accumulate == 0,
@@ -226,6 +230,7 @@ class Config:
             bool(self.name) and not self.name.startswith(".") and Path(self.name).name == self.name,
             "name must be a plain folder name",
         )
+        _require_finite(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as JSON-ready values."""
@@ -238,6 +243,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def _require_finite(value: Any, name: str = "") -> None:
+    """Infinity and NaN mean nothing in any setting, and JSON cannot hold them."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _require_finite(item, f"{name}.{key}" if name else key)
+    elif isinstance(value, list):
+        for item in value:
+            _require_finite(item, name)
+    elif isinstance(value, float):
+        _require(math.isfinite(value), f"{name} must be finite")
 
 
 def _require(condition: bool, message: str) -> None:

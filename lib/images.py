@@ -40,10 +40,14 @@ def decode_image(data: bytes, *, name: str) -> np.ndarray:
         # OpenCV fills the missing part of a JPEG with grey and says nothing.
         raise InputError(f"{name}: JPEG is cut short; replace the file by a complete copy")
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our line says it
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         image = None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if image is None:
         raise InputError(f"{name}: not an image that can be decoded; convert it to PNG or JPEG")
     return cv2.cvtColor(_to_uint8(image), cv2.COLOR_BGR2RGB)

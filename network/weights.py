@@ -42,8 +42,8 @@ def network_from_state(
 ) -> E2EC:
     """A network in evaluation mode with the weights of `state` (our parameter names).
 
-    The class count and the number of vertices are read from the weights. Half precision is
-    widened to float32; float64 weights give a float64 network.
+    The class count and the number of vertices are read from the weights. The network is float32,
+    whatever the type of the weights.
 
     Raises:
         InputError: names or shapes do not fit, or a weight is not finite; `name` says where the
@@ -68,8 +68,6 @@ def network_from_state(
             raise InputError(
                 f"{name}: weights do not fit this network: {len(keys)} {problem}, first {keys[0]}"
             )
-    if any(value.dtype == torch.float64 for value in state.values()):
-        network = network.double()
     try:
         network.load_state_dict(dict(state), strict=False)
     except RuntimeError as error:

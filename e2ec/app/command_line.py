@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import tyro
 
 from e2ec.config import Config, Stage
 from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError
+
+_TEST_OPTIONS = ("--weights", "--stage", "--out")
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,13 @@ class DemoOptions:
 
 def parse_demo(arguments: Sequence[str]) -> DemoOptions:
     """The options of `demo.py`; exits with status 2 on a usage error."""
-    return tyro.cli(DemoOptions, args=list(arguments), prog="demo.py")
+    options = tyro.cli(DemoOptions, args=list(arguments), prog="demo.py")
+    if options.preset is not None:
+        try:
+            load_preset(options.preset)
+        except InputError as error:
+            _usage_error(error)
+    return options
 
 
 def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Config:
@@ -82,8 +92,7 @@ def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Con
             Config, default=preset, args=list(arguments[1:]), prog=f"{program} {arguments[0]}"
         )
     except (InputError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
+        _usage_error(error)
 
 
 def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, TestOptions]:
@@ -93,6 +102,10 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, TestOptions]:
     own.add_argument("--out", type=Path)
     own.add_argument("--stage")
     options, rest = own.parse_known_args(arguments)
+    for argument in rest:
+        near = difflib.get_close_matches(argument.split("=")[0], _TEST_OPTIONS, n=1, cutoff=0.8)
+        if near:
+            _usage_error(f"unknown option {argument}; did you mean {near[0]}?")
     if options.stage is not None:
         rest += ["--eval.stage", options.stage]
     config = parse_config(
@@ -107,15 +120,26 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, TestOptions]:
     return config, TestOptions(weights=weights, out=out, preset=preset)
 
 
+def _usage_error(message: object) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
 def run(main: Callable[[], int]) -> int:
     """Call a front door's body; bad input becomes one line and status 1."""
     try:
         return main()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        line = str(error).replace("\n", " ")  # a file name may hold anything
+        print(f"error: {line}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # The reader of our output has gone, e.g. `test.py ... | head`.
+        return 1
+    except OSError as error:
+        # A full disk, a folder that went away: nothing that a traceback would explain.
+        name = f"{error.filename}: " if error.filename else ""
+        print(f"error: {name}{error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

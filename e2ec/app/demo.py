@@ -103,13 +103,13 @@ def _stream(
     """A video: an overlay video and a line a frame; (frames, instances)."""
     images = instances = 0
     path = options.out / "contours.jsonl"
+    video = OverlayVideo(options.out / "overlay.mp4", fps=source.fps)
     try:
-        lines = path.open("w", encoding="utf-8")
-    except OSError as error:
+        with path.open("w", encoding="utf-8") as lines, video:
+            for frame, contours in _predictions(model, frames, options):
+                lines.write(frame_line(contours, frame=frame.index, time_s=frame.time_s))
+                video.write(draw_contours(frame.image, contours))
+                images, instances = images + 1, instances + len(contours)
+    except OSError as error:  # also a disk that fills up on the way
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    with lines, OverlayVideo(options.out / "overlay.mp4", fps=source.fps) as video:
-        for frame, contours in _predictions(model, frames, options):
-            lines.write(frame_line(contours, frame=frame.index, time_s=frame.time_s))
-            video.write(draw_contours(frame.image, contours))
-            images, instances = images + 1, instances + len(contours)
     return images, instances

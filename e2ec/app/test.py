@@ -8,7 +8,7 @@ from e2ec.app.command_line import TestOptions
 from e2ec.config import Config
 from e2ec.engine.build import build_dataset
 from e2ec.engine.evaluator import check_classes, evaluate, predict_dataset
-from e2ec.engine.predictor import load_model
+from e2ec.engine.predictor import is_published, load_model
 from e2ec.metrics.coco import format_table
 from lib.files import atomic_write_json
 
@@ -23,6 +23,11 @@ def test(config: Config, options: TestOptions) -> str:
     """
     dataset = build_dataset(config, "val")
     predictor = load_model(options.weights, device=config.device, preset=options.preset)
+    if is_published(options.weights) and len(predictor.class_names) == len(dataset.class_names):
+        # Published files name no categories: theirs are the data's, in the same order.
+        predictor.card = replace(
+            predictor.card, class_names=dataset.class_names, category_ids=dataset.category_ids
+        )
     check_classes(predictor, dataset, weights=str(options.weights))
     predictor.card = replace(
         predictor.card,

@@ -15,6 +15,7 @@ from dataset.synthetic import SyntheticDataset
 from e2ec.config import Config, LossConfig, OptimConfig
 from e2ec.engine.checkpoint import load_weights
 from e2ec.engine.model_card import ModelCard
+from e2ec.engine.predictor import is_published
 from e2ec.losses.total import TotalLoss
 from lib.errors import InputError
 from network.architecture import ARCHITECTURES
@@ -135,7 +136,7 @@ def build_loss(config: LossConfig) -> TotalLoss:
 
 def _start_from(network: E2EC, path: Path) -> None:
     """Copy weights; a classifier of another class count keeps its random start."""
-    source = load_published(path) if path.suffix in (".pth", ".pt") else load_weights(path)[0]
+    source = load_published(path) if is_published(path) else load_weights(path)[0]
     state = source.state_dict()
     if source.num_classes != network.num_classes:
         state = {k: v for k, v in state.items() if not k.startswith("heatmap.2.")}

@@ -55,9 +55,6 @@ def load_weights(path: str | Path) -> tuple[E2EC, ModelCard]:
     except safetensors.SafetensorError as error:
         raise InputError(f"{name}: not a safetensors weights file ({error})") from error
     card = ModelCard.from_metadata(metadata, name=name)
-    state = {
-        k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in state.items()
-    }
     network = network_from_state(state, name=name, architecture=ARCHITECTURES[card.architecture])
     if network.num_classes != len(card.class_names):
         raise InputError(

@@ -48,7 +48,9 @@ def predict_dataset(
     starts = range(0, len(indices), batch_size)
     for start in tqdm(starts, desc="predict", unit="batch", disable=not progress, leave=False):
         samples = [dataset[i] for i in indices[start : start + batch_size]]
-        found = predictor.predict([sample.image for sample in samples], stage=stage)
+        found = predictor.predict(
+            [sample.image for sample in samples], stage=stage, batch_size=batch_size
+        )
         for sample, contours in zip(samples, found, strict=True):
             results += contours.to_coco(sample.image_id, segmentation="rle")
     return results

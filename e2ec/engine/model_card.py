@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, cast, get_args
 
 from dataset.view import TestView
-from e2ec.config import Stage
+from e2ec.config import EvalConfig, Stage
 from lib.errors import InputError
 from network.architecture import ARCHITECTURES
 
 FORMAT = "e2ec-weights"
 VERSION = 1
+MAX_ZOOM = 16.0
+MAX_MULTIPLE = 1024
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,19 @@ class ModelCard:
     settings: dict[str, Any] = field(default_factory=dict)
     """The full settings of the training run, for the record."""
 
+    def __post_init__(self) -> None:
+        if not len(self.class_names) == len(self.category_ids) == len(set(self.category_ids)):
+            raise ValueError("every class needs a name and a category id of its own")
+        # A damaged or hostile file must not ask for an input of many gigabytes.
+        if not 0 < self.view.zoom <= MAX_ZOOM or self.view.multiple > MAX_MULTIPLE:
+            raise ValueError(f"zoom must lie in (0, {MAX_ZOOM}], multiple below {MAX_MULTIPLE}")
+        # The same limits as in the settings.
+        EvalConfig(
+            score_threshold=self.score_threshold,
+            max_detections=self.max_detections,
+            nms_iou=self.nms_iou,
+        )
+
     def to_metadata(self) -> dict[str, str]:
         """String metadata of a safetensors file."""
         return {"format": FORMAT, "version": str(VERSION), "card": json.dumps(asdict(self))}
@@ -58,7 +73,7 @@ class ModelCard:
             card = json.loads(metadata["card"])
             view = card["view"]
             size = view["size"]
-            result = cls(
+            return cls(
                 architecture=_choice(card["architecture"], tuple(ARCHITECTURES)),
                 class_names=tuple(str(item) for item in card["class_names"]),
                 category_ids=tuple(int(item) for item in card["category_ids"]),
@@ -83,9 +98,6 @@ class ModelCard:
             RecursionError,
         ) as error:
             raise InputError(f"{name}: its description is damaged ({error})") from error
-        if len(result.class_names) != len(result.category_ids):
-            raise InputError(f"{name}: its description is damaged (classes and ids differ)")
-        return result
 
 
 def _choice(value: object, choices: tuple[str, ...]) -> str:

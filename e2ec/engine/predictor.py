@@ -47,6 +47,7 @@ class Predictor:
         score_threshold: float | None = None,
         stage: Stage | None = None,
         source: str | None = None,
+        batch_size: int = 8,
     ) -> Contours: ...
 
     @overload
@@ -57,6 +58,7 @@ class Predictor:
         score_threshold: float | None = None,
         stage: Stage | None = None,
         source: str | None = None,
+        batch_size: int = 8,
     ) -> list[Contours]: ...
 
     def predict(
@@ -66,16 +68,18 @@ class Predictor:
         score_threshold: float | None = None,
         stage: Stage | None = None,
         source: str | None = None,
+        batch_size: int = 8,
     ) -> Contours | list[Contours]:
         """Find the instances of one image or of several.
 
         Args:
-            images: an (H, W, 3) uint8 RGB array, a path, or a list of them (sizes may differ;
-                neighbours of one size go through the network together). 16-bit, grey and RGBA
-                arrays are converted.
+            images: an (H, W, 3) uint8 RGB array, a path, or a list of them (sizes may differ).
+                16-bit, grey and RGBA arrays are converted.
             score_threshold: detections below it are left out; the model's own without.
             stage: which contour; the model's own without.
             source: name for the result of an array; files are called by their path.
+            batch_size: so many images of a list are read at a time; neighbours among them that
+                the network is shown at one size go through it together.
 
         Returns:
             Contours in pixels of the original image, by falling score; a list for a list.
@@ -88,6 +92,18 @@ class Predictor:
             return self.predict(
                 [images], score_threshold=score_threshold, stage=stage, source=source
             )[0]
+        threshold = self.card.score_threshold if score_threshold is None else score_threshold
+        results: list[Contours] = []
+        for start in range(0, len(images), batch_size):
+            results += self._predict_some(
+                images[start : start + batch_size], threshold, stage or self.card.stage, source
+            )
+        return results
+
+    def _predict_some(
+        self, images: list[ImageLike], score_threshold: float, stage: Stage, source: str | None
+    ) -> list[Contours]:
+        """Images that fit into memory at once; those shown at one size form a batch."""
         pixels = [_pixels(image) for image in images]
         sources = [source if isinstance(image, np.ndarray) else str(image) for image in images]
         shown = [self.card.view.apply(image) for image in pixels]
@@ -101,8 +117,8 @@ class Predictor:
                 pixels[start:stop],
                 shown[start:stop],
                 sources[start:stop],
-                self.card.score_threshold if score_threshold is None else score_threshold,
-                stage or self.card.stage,
+                score_threshold,
+                stage,
             )
             start = stop
         return results
@@ -175,13 +191,18 @@ def load_model(
         InputError: the file is missing, damaged, holds code, or does not fit.
     """
     path = Path(weights) if weights is not None else BUNDLED_WEIGHTS
-    if path.suffix in (".pth", ".pt"):
+    if is_published(path):
         from e2ec.engine.published import load_published_model
 
         network, card = load_published_model(path, preset)
     else:
         network, card = load_weights(path)
     return Predictor(network, card, device=select_device(device))
+
+
+def is_published(path: Path) -> bool:
+    """Whether a weights file is one of the authors', by its name: they are `.pth` files."""
+    return path.suffix in (".pth", ".pt")
 
 
 def _pixels(image: ImageLike) -> np.ndarray:

@@ -85,12 +85,6 @@ def test_half_precision_halves_the_file_and_loads_as_float32(
         assert torch.allclose(found, value, rtol=1e-3, atol=1e-6)
 
 
-def test_float64_is_kept(network: E2EC, tmp_path: Path) -> None:
-    save_weights(tmp_path / "w.safetensors", network, CARD, dtype=torch.float64)
-    loaded, _ = load_weights(tmp_path / "w.safetensors")
-    assert next(loaded.parameters()).dtype == torch.float64
-
-
 @pytest.mark.parametrize(
     "changes",
     [

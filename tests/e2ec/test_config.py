@@ -13,11 +13,13 @@ import pytest
 
 import e2ec.config as config_module
 from e2ec.config import (
+    AugmentationSettings,
     Config,
     DataConfig,
     EvalConfig,
     LossConfig,
     OptimConfig,
+    TestView,
     TrainConfig,
 )
 from e2ec.presets import load_preset, preset_names
@@ -30,6 +32,7 @@ from lib.errors import InputError
         (DataConfig, {"workers": -1}),
         (DataConfig, {"train_limit": 0}),
         (DataConfig, {"val_limit": -3}),
+        (DataConfig, {"synthetic_val": -1}),
         (OptimConfig, {"lr": 0.0}),
         (OptimConfig, {"lr": float("nan")}),
         (OptimConfig, {"weight_decay": -1e-4}),
@@ -41,6 +44,7 @@ from lib.errors import InputError
         (TrainConfig, {"batch_size": 0}),
         (TrainConfig, {"batch_size": 9, "accumulate": 2}),
         (TrainConfig, {"ema_decay": 1.0}),
+        (TrainConfig, {"seed": -1}),
         (EvalConfig, {"score_threshold": 1.5}),
         (EvalConfig, {"max_detections": 0}),
         (EvalConfig, {"nms_iou": 0.0}),
@@ -75,6 +79,20 @@ class TestPreset:
         config = load_preset(name)
         assert config.name == name
         assert json.loads(json.dumps(config.to_dict(), allow_nan=False)) == config.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        ("optim", OptimConfig(lr=float("inf"))),
+        ("loss", LossConfig(center_weight=float("inf"))),
+        ("data", DataConfig(view=TestView(zoom=float("inf")))),
+        ("data", DataConfig(augmentation=AugmentationSettings(scale_range=(1.0, float("inf"))))),
+    ],
+)
+def test_infinite_values_are_refused(section: str, values: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^{section}\..* must be finite"):
+        Config(name="x", **{section: values})
 
 
 def test_settings_are_frozen() -> None:

@@ -172,6 +172,12 @@ def test_a_list_equals_its_images_one_by_one(random: Predictor) -> None:
     assert random.predict([]) == []
 
 
+def test_long_lists_are_worked_through_in_batches() -> None:
+    predictor = fixed(TestView("canvas"))
+    assert len(predictor.predict([picture(32, 32)] * 7, batch_size=3)) == 7
+    assert [len(images) for images in predictor.network.seen] == [3, 3, 1]
+
+
 def test_results_are_ordered_by_falling_score(random: Predictor) -> None:
     scores = random.predict(picture(64, 64)).scores
     assert len(scores) > 1 and (np.diff(scores) <= 0).all()

@@ -1,8 +1,9 @@
-"""The composed network: any size, any batch, nothing to find, and what it promises of its output."""
+"""The composed network: any size, any batch, nothing to find, and what it promises."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -163,6 +164,19 @@ def test_float64_is_kept(network: E2EC) -> None:
     assert {c.dtype for c in output.contours} == {torch.float64}
 
 
+@pytest.mark.parametrize("deformable", [True, False])
+def test_under_autocast_contours_stay_in_float32(deformable: bool) -> None:
+    """Contours are coordinates: bfloat16 could not tell pixel 257 from 258."""
+    thin = replace(NANO, deformable=deformable)
+    network = build_network(num_classes=2, architecture=thin, vertices=VERTICES)
+    centers, image_index = labels(2)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = network(images(1, 64, 64), centers, image_index)
+    assert {c.dtype for c in output.contours} == {torch.float32}
+    (output.heatmap.float().mean() + output.contours[-1].sum()).backward()
+    assert network.backbone.base_layer[0].weight.grad.isfinite().all()
+
+
 def test_gradients_are_cut_where_the_published_network_cuts_them(network: E2EC) -> None:
     """Refinement's loss reaches the features, but not the offsets of the coarse contour."""
     centers, image_index = labels(2)
@@ -172,6 +186,22 @@ def test_gradients_are_cut_where_the_published_network_cuts_them(network: E2EC) 
     assert network.offsets[2].weight.grad is None
     assert network.refinement.snakes[0].fusion.weight.grad.abs().max() > 0
     assert network.backbone.base_layer[0].weight.grad.abs().max() > 0
+
+
+def test_the_coarse_contour_moves_the_initial_one_by_its_sampling_positions_alone(
+    network: E2EC,
+) -> None:
+    """Where features are flat in space, nothing of the coarse contour's loss reaches the offsets;
+    the initial contour itself is detached in the sum."""
+    centers, image_index = labels(2)
+    offsets = network.offsets[2].weight
+    network(images(1, 64, 64), centers, image_index).contours[1].sum().backward()
+    assert offsets.grad is not None and offsets.grad.abs().max() > 0
+    network.zero_grad(set_to_none=True)
+    with torch.no_grad():
+        network.global_deformation.trans_feature[2].weight.zero_()
+    network(images(1, 64, 64), centers, image_index).contours[1].sum().backward()
+    assert offsets.grad is not None and offsets.grad.abs().max() == 0
 
 
 def test_nano_is_small(network: E2EC) -> None:

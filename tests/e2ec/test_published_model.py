@@ -1,0 +1,59 @@
+"""A published checkpoint as a model: what its preset and its class count say of it.
+
+On a thin network with the published names; `tests/network/test_golden.py` reads the real sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from configs.coco import get_config
+from dataset.coco_categories import COCO_CATEGORIES
+from e2ec.engine.predictor import load_model
+from lib.errors import InputError
+from network import published
+from network.architecture import NANO
+from network.e2ec import build_network
+
+THIN = replace(NANO, backbone_channels=(4, 6, 8, 10, 12, 14), refinements=3)
+
+
+@pytest.fixture(autouse=True)
+def thin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "DLA34", THIN)
+    # The names are tests/network/test_published.py's subject: here ours stand in the file.
+    monkeypatch.setattr(published, "convert_names", dict)
+
+
+def checkpoint(folder: Path, classes: int) -> Path:
+    network = build_network(num_classes=classes, architecture=THIN, vertices=16)
+    torch.save({"net": network.state_dict(), "epoch": 139}, folder / "model.pth")
+    return folder / "model.pth"
+
+
+def test_a_model_of_coco_knows_its_classes(tmp_path: Path) -> None:
+    """80 classes are COCO's, with the gaps in their ids; view and decoding are the preset's."""
+    model = load_model(checkpoint(tmp_path, 80), preset="coco", device="cpu")
+    assert model.class_names[0] == "person" and model.class_names[-1] == "toothbrush"
+    assert model.card.category_ids == tuple(COCO_CATEGORIES)
+    assert model.card.category_ids[-1] == 90
+    assert model.card.nms_iou == get_config().eval.nms_iou == 0.7
+    assert model.card.view == get_config().data.view
+    found = model.predict(np.zeros((40, 50, 3), np.uint8), score_threshold=0.0)
+    assert (found.height, found.width) == (40, 50)
+
+
+def test_other_models_number_their_classes(tmp_path: Path) -> None:
+    model = load_model(checkpoint(tmp_path, 3), preset="coco", device="cpu")
+    assert model.class_names == ("class 1", "class 2", "class 3")
+    assert model.card.category_ids == (1, 2, 3)
+
+
+def test_an_unknown_preset_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean 'coco'"):
+        load_model(checkpoint(tmp_path, 3), preset="cocoo", device="cpu")
