@@ -96,7 +96,12 @@ def build_model(config: Config, num_classes: int) -> E2EC:
 
 
 def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
-    """What the weights of this run will say of themselves."""
+    """What the weights of this run will say of themselves.
+
+    Weights are passed on: the folders they were made in stay out of them.
+    """
+    settings = config.to_dict()
+    del settings["out"], settings["data"]["root"]
     return ModelCard(
         architecture=config.model.architecture,
         class_names=dataset.class_names,
@@ -106,7 +111,7 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
         score_threshold=config.eval.score_threshold,
         max_detections=config.eval.max_detections,
         nms_iou=config.eval.nms_iou,
-        settings=config.to_dict(),
+        settings=settings,
     )
 
 
