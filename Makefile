@@ -17,7 +17,7 @@ demo: install ## set up, then segment a photograph with the bundled model: out/d
 	$(BIN)/python demo.py --out out/demo $(ARGS)
 
 test: install-dev ## set up, then run all tests
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 lint: install-dev ## check style
 	$(BIN)/ruff check .

@@ -24,7 +24,9 @@ def get_config() -> Config:
         model=ModelConfig(architecture="nano"),
         data=DataConfig(
             format="synthetic",
-            view=TestView(mode="pad"),
+            synthetic_train=400,
+            synthetic_val=50,
+            view=TestView(mode="letterbox", size=(256, 256)),
             targets=TargetSettings(vertices=64),
             augmentation=AugmentationSettings(crop_size=(256, 256), scale_range=(0.7, 1.2)),
         ),
