@@ -15,8 +15,11 @@ def main() -> int:
     )
     from e2ec.engine.train import train
 
-    if not train(config):
-        print(f"stopped; continue with --resume (state in {config.out / config.name / 'last'})")
+    folder = config.out / config.name
+    if train(config):
+        print(f"finished; weights, curves and metrics: {folder}")
+    else:
+        print(f"stopped; continue with --resume (state in {folder / 'last'})")
     return 0
 
 

@@ -28,16 +28,13 @@ class EpochSampler(Sampler[list[Key]]):
 
     Global batch b of an epoch is the b-th slice of that epoch's permutation; process `rank` takes
     the rank-th of `world_size` equal contiguous shares of it. So however many processes there are,
-    together they see the same global batches.
+    together they see the same global batches. A last, incomplete batch is left out.
 
     Args:
         length: number of samples of the data set.
         batch_size: size of the GLOBAL batch, a multiple of `world_size`.
         seed: of the order of the epochs.
         rank, world_size: this process, and how many there are.
-        shuffle: False keeps the data set's order in every epoch.
-        drop_last: leave out the last, incomplete batch of an epoch; otherwise it is filled up, only
-            as far as the processes need equal shares, from the beginning of the epoch.
 
     Raises:
         InputError: there are too few samples for one batch.
@@ -52,8 +49,6 @@ class EpochSampler(Sampler[list[Key]]):
         seed: int,
         rank: int = 0,
         world_size: int = 1,
-        shuffle: bool = True,
-        drop_last: bool = True,
     ) -> None:
         if not 0 <= rank < world_size:
             raise ValueError(f"rank {rank} is not one of {world_size} processes")
@@ -62,7 +57,7 @@ class EpochSampler(Sampler[list[Key]]):
                 f"the batch size, {batch_size}, must be a positive multiple of the number of "
                 f"processes, {world_size}"
             )
-        if length < (batch_size if drop_last else 1):
+        if length < batch_size:
             raise InputError(
                 f"the training set has {length} images, too few for one batch of {batch_size}; "
                 "lower the batch size"
@@ -72,16 +67,13 @@ class EpochSampler(Sampler[list[Key]]):
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
-        self.shuffle = shuffle
-        self.drop_last = drop_last
         self.epoch = 0
         self._skipped = 0
 
     @property
     def batches_per_epoch(self) -> int:
         """Number of batches of a whole epoch."""
-        whole, rest = divmod(self.length, self.batch_size)
-        return whole + bool(rest and not self.drop_last)
+        return self.length // self.batch_size
 
     def set_epoch(self, epoch: int) -> None:
         """Start epoch `epoch` with the next iteration, from its first batch."""
@@ -101,18 +93,12 @@ class EpochSampler(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         epoch = self.epoch
-        order: np.ndarray = np.arange(self.length)
-        if self.shuffle:
-            # No sample has index `length`: no example draws the same random numbers.
-            rng = np.random.default_rng([self.seed, epoch, self.length])
-            order = rng.permutation(self.length)
+        # No sample has index `length`: no example draws the same random numbers.
+        order = np.random.default_rng([self.seed, epoch, self.length]).permutation(self.length)
+        share = self.batch_size // self.world_size
         for number in range(self._skipped, self.batches_per_epoch):
-            batch = order[number * self.batch_size : (number + 1) * self.batch_size]
-            missing = -len(batch) % self.world_size
-            batch = np.concatenate([batch, np.resize(order, missing)])
-            share = len(batch) // self.world_size
-            mine = batch[self.rank * share : (self.rank + 1) * share]
-            yield [(epoch, int(index)) for index in mine]
+            start = number * self.batch_size + self.rank * share
+            yield [(epoch, int(index)) for index in order[start : start + share]]
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ class EvalConfig:
     per_class: bool = False
     """Also AP of every class."""
     batch_size: int = 1
-    """Images at a time; more than 1 needs images of one test size."""
+    """Images read at a time; those of one test size go through the network together."""
 
     def __post_init__(self) -> None:
         _require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")

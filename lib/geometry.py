@@ -8,6 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+# Coordinates beyond this are absurdly far, in pixels.
+FAR = 1e5
+# What `clip_far` leaves around the image, in pixels.
+_MARGIN = 16.0
+# Beyond this, differences of coordinates keep no fractions of a pixel.
+_LARGEST = 1e12
+
 
 def signed_area(points: np.ndarray) -> float:
     """Area enclosed by the polygon (N, 2), positive where it runs clockwise on the screen.
@@ -25,11 +32,6 @@ def area(points: np.ndarray) -> float:
     return abs(signed_area(points))
 
 
-def perimeter(points: np.ndarray) -> float:
-    """Length of the closed polygon (N, 2)."""
-    return float(_edge_lengths(points).sum())
-
-
 def bounding_box(points: np.ndarray) -> tuple[float, float, float, float]:
     """Smallest x, smallest y, largest x, largest y of (N, 2) points.
 
@@ -41,44 +43,17 @@ def bounding_box(points: np.ndarray) -> tuple[float, float, float, float]:
     return float(x0), float(y0), float(x1), float(y1)
 
 
-def remove_repeated_points(points: np.ndarray, tolerance: float = 0.0) -> np.ndarray:
-    """The polygon (N, 2) without points no farther than `tolerance` from the last one kept.
+def remove_repeated_points(points: np.ndarray) -> np.ndarray:
+    """The polygon (N, 2) without points equal to the one before them.
 
     The first point stays; points at the end that repeat it go.
     """
     if len(points) == 0:
         return points.copy()
-    moved = np.ones(len(points), bool)
-    moved[1:] = (points[1:] != points[:-1]).any(axis=1)
+    moved = (points != np.roll(points, 1, axis=0)).any(axis=1)
+    moved[0] = True
     kept = points[moved]
-    if tolerance > 0:
-        chosen = [kept[0]]
-        for point in kept[1:]:
-            if np.hypot(*(point - chosen[-1])) > tolerance:
-                chosen.append(point)
-        kept = np.array(chosen)
-    end = len(kept)
-    while end > 1 and np.hypot(*(kept[end - 1] - kept[0])) <= tolerance:
-        end -= 1
-    return kept[:end]
-
-
-def resample_closed(points: np.ndarray, n: int) -> np.ndarray:
-    """`n` points at equal arc length along the closed polygon (N, 2), starting at its first point.
-
-    Returns:
-        (n, 2) float64; where the polygon has no length, its first point `n` times.
-
-    Raises:
-        ValueError: there is no point, or `n` is not positive.
-    """
-    _require_points(points)
-    if n < 1:
-        raise ValueError(f"a contour needs at least one point, not {n}")
-    closed = np.concatenate([points, points[:1]]).astype(np.float64)
-    lengths = np.concatenate([[0.0], np.cumsum(_edge_lengths(points))])
-    wanted = np.arange(n) * (lengths[-1] / n)
-    return np.stack([np.interp(wanted, lengths, closed[:, axis]) for axis in (0, 1)], axis=1)
+    return kept[:-1] if len(kept) > 1 and (kept[-1] == kept[0]).all() else kept
 
 
 def simplify_closed(points: np.ndarray, tolerance: float) -> np.ndarray:
@@ -127,6 +102,23 @@ def clip_to_box(points: np.ndarray, width: float, height: float) -> np.ndarray:
     return clipped
 
 
+def clip_far(points: np.ndarray, width: float, height: float) -> np.ndarray:
+    """A polygon (N, 2) that covers the same of an image, without points absurdly far from it.
+
+    Rasterisers walk along edges step by step, in integers: a point a billion pixels away costs
+    them minutes, or the process. A polygon within `FAR` is returned as it is; another one is
+    clipped to the image [0, width] x [0, height] and a margin around it.
+
+    Returns:
+        (K, 2) float64, K >= 3; three points at the origin where nothing is left.
+    """
+    if (np.abs(points) <= FAR).all():
+        return points
+    near = np.clip(points, -_LARGEST, _LARGEST)
+    clipped = clip_to_box(near + _MARGIN, width + 2 * _MARGIN, height + 2 * _MARGIN) - _MARGIN
+    return clipped if len(clipped) >= 3 else np.zeros((3, 2))
+
+
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Points (..., 2) under the affine map `matrix` (2, 3)."""
     return points @ matrix[:, :2].T + matrix[:, 2]
@@ -148,10 +140,6 @@ def invert_affine(matrix: np.ndarray) -> np.ndarray:
 def _require_points(points: np.ndarray) -> None:
     if len(points) == 0:
         raise ValueError("a polygon needs at least one point")
-
-
-def _edge_lengths(points: np.ndarray) -> np.ndarray:
-    return np.hypot(*(np.roll(points, -1, axis=0) - points).T)
 
 
 def _distances_to_segment(points: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:

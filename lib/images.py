@@ -13,14 +13,15 @@ from lib.files import atomic_write_bytes
 
 # A marker, but no stuffed zero and no restart marker: these two stand inside of compressed data.
 _JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 def read_image(path: str | Path) -> np.ndarray:
     """The image in `path` as an (H, W, 3) uint8 RGB array, EXIF rotation applied.
 
-    Grey images are repeated over the three channels, an alpha channel is dropped, and images with
-    more than 8 bits are stretched from their own minimum and maximum to 0..255.
+    Grey images are repeated over the three channels, an alpha channel is dropped, and values of
+    more than 8 bits are brought to 0..255 as `to_rgb` does it.
 
     Raises:
         InputError: the file is missing, is not an image, or is cut short.
@@ -39,6 +40,9 @@ def decode_image(data: bytes, *, name: str) -> np.ndarray:
     if data[:2] == b"\xff\xd8" and not _is_complete_jpeg(data):
         # OpenCV fills the missing part of a JPEG with grey and says nothing.
         raise InputError(f"{name}: JPEG is cut short; replace the file by a complete copy")
+    if data[:8] == _PNG_SIGNATURE and not _is_complete_png(data):
+        # The decoder would print lines of its own beside ours.
+        raise InputError(f"{name}: PNG is cut short; replace the file by a complete copy")
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our line says it
@@ -56,8 +60,13 @@ def decode_image(data: bytes, *, name: str) -> np.ndarray:
 def to_rgb(image: np.ndarray) -> np.ndarray:
     """An array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, 3) uint8 RGB.
 
+    Integers of any type that all lie in 0..255 stay as they are. Floats that all lie in 0..1 are
+    multiplied by 255, those in 0..255 rounded; NaN and infinity count as 0. Other values, such as
+    those of a 16-bit camera, are stretched from their own minimum and maximum to 0..255. Truth
+    values become 0 and 255.
+
     Raises:
-        ValueError: any other shape, or an empty image.
+        ValueError: any other shape, an empty image, or values that are no real numbers.
     """
     if image.ndim == 2:
         image = image[..., None]
@@ -99,9 +108,32 @@ def _is_complete_jpeg(data: bytes) -> bool:
     return False
 
 
+def _is_complete_png(data: bytes) -> bool:
+    """Whether the chunk that ends a PNG comes, walking from chunk to chunk."""
+    position = len(_PNG_SIGNATURE)
+    while position + 12 <= len(data):  # length, type, check sum
+        stop = position + 12 + int.from_bytes(data[position : position + 4], "big")
+        if data[position + 4 : position + 8] == b"IEND":
+            return stop <= len(data)
+        position = stop
+    return False
+
+
 def _to_uint8(image: np.ndarray) -> np.ndarray:
     if image.dtype == np.uint8:
         return image
-    values = np.nan_to_num(image.astype(np.float32))
-    low, high = float(values.min()), float(values.max())
+    if image.dtype.kind not in "buif":
+        raise ValueError(f"an image must hold real numbers, not {image.dtype}")
+    if image.dtype.kind == "b":
+        return image.astype(np.uint8) * np.uint8(255)
+    if image.dtype.kind == "f":
+        image = np.nan_to_num(image, posinf=0.0, neginf=0.0)
+    low, high = float(image.min()), float(image.max())
+    if low >= 0 and high <= 255 and image.dtype.kind != "f":
+        return image.astype(np.uint8)
+    values = image.astype(np.float32)
+    if low >= 0 and high <= 1:
+        return np.rint(values * 255).astype(np.uint8)
+    if low >= 0 and high <= 255:
+        return np.rint(values).astype(np.uint8)
     return np.rint((values - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8)

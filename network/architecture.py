@@ -36,7 +36,7 @@ class Architecture:
 
 DLA34 = Architecture()
 
-# For CPUs: about a fifteenth of DLA-34's parameters, and half the resolution in the stem.
+# For CPUs: about a tenth of DLA-34's parameters, and half the resolution in the stem.
 NANO = Architecture(
     backbone_channels=(16, 24, 32, 64, 96, 128),
     stem_stride=2,

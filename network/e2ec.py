@@ -93,7 +93,7 @@ class E2EC(nn.Module):
         if self.training and not labelled:
             raise ValueError("training needs the labelled centers and their image_index")
         features = self.neck(self.backbone(pad_to_multiple(images)))
-        heatmap = self.heatmap(features)
+        heatmap = _at_least_float32(self.heatmap(features))
         if centers is not None and image_index is not None:
             unknown = features.new_zeros(0)
             found = Centers(image_index, unknown.long(), unknown, centers)
@@ -112,9 +112,7 @@ class E2EC(nn.Module):
     def _contours(self, features: Tensor, centers: Tensor, image_index: Tensor) -> list[Tensor]:
         """All stages at the given centres; clipped to the map in evaluation, as published."""
         height, width = features.shape[2:]
-        offsets = self.offsets(features)
-        # Contours are coordinates: under autocast they keep full precision.
-        offsets = offsets.float() if offsets.dtype.itemsize < 4 else offsets
+        offsets = _at_least_float32(self.offsets(features))
         initial = initial_contours(offsets, centers, image_index)
         if not self.training:
             initial = clip_to_map(initial, height, width)
@@ -156,6 +154,11 @@ def build_network(
         num_classes=num_classes,
         vertices=vertices,
     )
+
+
+def _at_least_float32(values: Tensor) -> Tensor:
+    """Under autocast coordinates keep full precision, and logits do not tie."""
+    return values.float() if values.dtype.itemsize < 4 else values
 
 
 def pad_to_multiple(images: Tensor, multiple: int = SIDE_MULTIPLE) -> Tensor:

@@ -44,12 +44,15 @@ class SyncBatchNorm(nn.modules.batchnorm._BatchNorm):
         axes = [axis for axis in range(x.ndim) if axis != 1]
         count = x.new_full((1,), x.numel() / max(x.shape[1], 1))
         # Two passes: the variance from squared distances to the mean loses no digits.
+        shape = [1, -1] + [1] * (x.ndim - 2)
         total = _SumOverProcesses.apply(torch.cat([x.sum(axes), count]))
         count = total[-1].detach()
         if count == 0:
-            return input
+            # Nobody has anything; weight and bias still take part, or DDP waits for them.
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked += 1
+            return input * self.weight.view(shape) + self.bias.view(shape)
         mean = total[:-1] / count
-        shape = [1, -1] + [1] * (x.ndim - 2)
         centered = x - mean.view(shape)
         variance = _SumOverProcesses.apply(centered.square().sum(axes)) / count
         self._track(mean.detach(), variance.detach(), count)

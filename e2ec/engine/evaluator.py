@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -41,12 +41,18 @@ def predict_dataset(
     batch_size: int = 1,
     indices: Sequence[int] | None = None,
     progress: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> list[dict[str, Any]]:
-    """COCO results (RLE) of a data set, or of the samples at `indices`."""
+    """COCO results (RLE) of a data set, or of the samples at `indices`.
+
+    Ends early, with what there is, when `stopping()` becomes true.
+    """
     indices = range(len(dataset)) if indices is None else indices
     results: list[dict[str, Any]] = []
     starts = range(0, len(indices), batch_size)
     for start in tqdm(starts, desc="predict", unit="batch", disable=not progress, leave=False):
+        if stopping():
+            break
         samples = [dataset[i] for i in indices[start : start + batch_size]]
         found = predictor.predict(
             [sample.image for sample in samples], stage=stage, batch_size=batch_size

@@ -14,7 +14,7 @@ from network.architecture import ARCHITECTURES
 FORMAT = "e2ec-weights"
 VERSION = 1
 MAX_ZOOM = 16.0
-MAX_MULTIPLE = 1024
+MAX_SIDE = 16384
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,11 @@ class ModelCard:
         if not len(self.class_names) == len(self.category_ids) == len(set(self.category_ids)):
             raise ValueError("every class needs a name and a category id of its own")
         # A damaged or hostile file must not ask for an input of many gigabytes.
-        if not 0 < self.view.zoom <= MAX_ZOOM or self.view.multiple > MAX_MULTIPLE:
-            raise ValueError(f"zoom must lie in (0, {MAX_ZOOM}], multiple below {MAX_MULTIPLE}")
+        if (
+            not 0 < self.view.zoom <= MAX_ZOOM
+            or max(self.view.multiple, *(self.view.size or (1, 1))) > MAX_SIDE
+        ):
+            raise ValueError(f"zoom must lie in (0, {MAX_ZOOM}], sides be {MAX_SIDE} at most")
         # The same limits as in the settings.
         EvalConfig(
             score_threshold=self.score_threshold,

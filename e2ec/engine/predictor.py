@@ -86,9 +86,10 @@ class Predictor:
 
         Raises:
             InputError: a file is missing or is not an image.
-            ValueError: an array is not an image.
+            ValueError: an array is not an image, or there is no such stage.
+            TypeError: something else than an array or a path.
         """
-        if isinstance(images, (np.ndarray, str, Path)):
+        if not isinstance(images, list):
             return self.predict(
                 [images], score_threshold=score_threshold, stage=stage, source=source
             )[0]
@@ -206,4 +207,9 @@ def is_published(path: Path) -> bool:
 
 
 def _pixels(image: ImageLike) -> np.ndarray:
+    if not isinstance(image, (np.ndarray, str, Path)):
+        raise TypeError(
+            f"an image is a path or an (H, W, 3) uint8 RGB array, not {type(image).__name__}; "
+            "np.asarray(image) makes an array of a PIL image"
+        )
     return to_rgb(image) if isinstance(image, np.ndarray) else read_image(image)

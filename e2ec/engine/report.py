@@ -53,16 +53,22 @@ class Means:
 
 
 class Report:
-    """Writes into the run's folder; does nothing where `enabled` is off (other processes)."""
+    """Writes into the run's folder; does nothing where `enabled` is off (other processes).
 
-    def __init__(self, folder: Path, *, enabled: bool = True) -> None:
+    `first_step` is where a continued run sets in: curves of a run that broke off end there.
+    """
+
+    def __init__(self, folder: Path, *, enabled: bool = True, first_step: int = 0) -> None:
         self.folder = folder
+        self.first_step = first_step
         self.enabled = enabled
         self._writer: SummaryWriter | None = None
 
     def __enter__(self) -> Report:
         if self.enabled:
-            self._writer = SummaryWriter(str(self.folder))
+            self._writer = SummaryWriter(
+                str(self.folder), purge_step=self.first_step + 1 if self.first_step else None
+            )
         return self
 
     def __exit__(

@@ -15,7 +15,12 @@ def select_stage(contours: Sequence[T], stage: Stage) -> T:
 
     init and coarse are the first two; final is the contour after the second refinement module (the
     last one where there are fewer), final-dml the last contour.
+
+    Raises:
+        ValueError: there is no such stage.
     """
     last = len(contours) - 1
-    index = {"init": 0, "coarse": min(1, last), "final": min(3, last), "final-dml": last}[stage]
-    return contours[index]
+    index = {"init": 0, "coarse": min(1, last), "final": min(3, last), "final-dml": last}
+    if stage not in index:
+        raise ValueError(f"stage must be one of {', '.join(index)}, not {stage!r}")
+    return contours[index[stage]]

@@ -44,7 +44,8 @@ def train_step(
     """Update the weights once; returns the step's losses, over all processes.
 
     Raises:
-        InputError: the loss is not finite; names the images. The weights are not touched.
+        InputError: the loss or its gradient is not finite; names the images. The weights are not
+            touched.
     """
     optimizer.zero_grad(set_to_none=True)
     totals: dict[str, Tensor] = {}
@@ -56,16 +57,24 @@ def train_step(
             with accelerator.autocast():
                 output = network(images, part.centers, part.image_index)
             losses = loss(output.heatmap, output.contours, part, counts, epoch=epoch)
-            if not torch.isfinite(losses["total"]):
-                raise InputError(
-                    f"the loss is not finite in epoch {epoch + 1}; images of the batch: "
-                    f"{', '.join(part.names)}; check their labels or lower optim.lr"
-                )
+            _require_finite(losses["total"], "loss", [part], epoch)
             # Processes average their gradients; the counts are sums over processes.
             accelerator.backward(losses["total"] * accelerator.num_processes)
         for name, value in losses.items():
             totals[name] = totals.get(name, 0) + value.detach()
+    if accelerator.scaler is None:  # a scaler expects infinities now and then, and skips the step
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        _require_finite(torch.nn.utils.get_total_norm(gradients), "gradient", parts, epoch)
     if clip_value > 0:
         accelerator.clip_grad_value_(network.parameters(), clip_value)
     optimizer.step()
     return accelerator.reduce(totals, reduction="sum") if accelerator.num_processes > 1 else totals
+
+
+def _require_finite(value: Tensor, what: str, parts: Sequence[Batch], epoch: int) -> None:
+    if not torch.isfinite(value):
+        names = ", ".join(name for part in parts for name in part.names)
+        raise InputError(
+            f"the {what} is not finite in epoch {epoch + 1}; images of the batch: {names}; "
+            "check their labels or lower optim.lr"
+        )

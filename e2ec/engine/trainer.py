@@ -22,6 +22,7 @@ from e2ec.engine.ema import moving_average
 from e2ec.engine.interrupt import StopRequest
 from e2ec.engine.predictor import Predictor
 from e2ec.engine.report import Means, Report
+from e2ec.engine.resume import check_settings, fixed_settings
 from e2ec.engine.schedule import learning_rate
 from e2ec.engine.step import count_step, train_step
 from e2ec.engine.validate import validate
@@ -65,6 +66,9 @@ class Trainer:
         self.loss = build.build_loss(config.loss)
         optimizer = build.build_optimizer(config.optim, network)
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
+        # accelerate makes the forward itself mixed, evaluation included; `train_step` asks for
+        # autocast where it is meant, so the plain forward is put back.
+        accelerator.unwrap_model(self.network, keep_fp32_wrapper=False)
         self.average: AveragedModel | None = None
         if config.train.ema_decay > 0:
             # Batch statistics are averaged too: the current ones do not fit averaged weights.
@@ -100,14 +104,15 @@ class Trainer:
         with (
             StopRequest() as stop,
             closing(self.loader),
-            Report(self.folder, enabled=main) as report,
+            Report(self.folder, enabled=main, first_step=done) as report,
             tqdm(total=total, initial=done, unit="step", disable=not main) as bar,
         ):
             while self.epoch < self.config.train.epochs:
                 if not self._epoch(stop, report, bar):
                     self._save_state()
                     return False
-                self._finish_epoch(report)
+                if not self._finish_epoch(report, stop):
+                    return False
         return True
 
     def _epoch(self, stop: StopRequest, report: Report, bar: tqdm[Any]) -> bool:
@@ -157,30 +162,44 @@ class Trainer:
         for _ in range(self.steps_per_epoch - self.step):
             yield list(itertools.islice(batches, self.config.train.accumulate))
 
-    def _finish_epoch(self, report: Report) -> None:
-        """Evaluate, record, save."""
+    def _finish_epoch(self, report: Report, stop: StopRequest) -> bool:
+        """Evaluate, record, save; False when asked to stop while evaluating."""
         train = self.config.train
-        self.epoch, self.step = self.epoch + 1, 0
-        entry: dict[str, Any] = {"epoch": self.epoch, "losses": self.means.take()}
-        last = self.epoch == train.epochs
-        if self.epoch % train.eval_every == 0 or last:
-            entry["metrics"] = self._evaluate(report)
+        epoch = self.epoch + 1
+        last = epoch == train.epochs
+        entry: dict[str, Any] = {"epoch": epoch}
+        if epoch % train.eval_every == 0 or last:
+            # Whatever happens to the evaluation, the training before it is kept: all steps of the
+            # epoch done and the epoch not counted means that the evaluation is still to come.
+            self._save_state()
+            metrics = self._evaluate(report, stop, epoch)
+            if metrics is None:
+                return False
+            entry["metrics"] = metrics
+        entry["losses"] = self.means.take()
+        self.epoch, self.step = epoch, 0
         self.history.append(entry)
         report.epoch(entry, self.history)
-        if self.epoch % train.save_every == 0 or last:
+        if epoch % train.save_every == 0 or last:
             self._save_state()
+        return True
 
-    def _evaluate(self, report: Report) -> dict[str, Any]:
+    def _evaluate(self, report: Report, stop: StopRequest, epoch: int) -> dict[str, Any] | None:
         """Metrics of the current weights; the best are kept as weights.safetensors."""
         metrics = validate(
-            self.evaluated, self.card, self.val_data, self.config.eval, self.accelerator
+            self.evaluated,
+            self.card,
+            self.val_data,
+            self.config.eval,
+            self.accelerator,
+            stop=stop,
         )
-        if not self.accelerator.is_main_process:
-            return {}
+        if metrics is None or not self.accelerator.is_main_process:
+            return metrics
         report.picture(
             Predictor(self.evaluated, self.card, device=self.accelerator.device),
             self.val_data,
-            self.epoch,
+            epoch,
         )
         value = metrics.get(f"{self.config.eval.iou_types[0]}/AP")
         value = -1.0 if value is None or math.isnan(value) else float(value)
@@ -206,6 +225,7 @@ class Trainer:
         scaler = self.accelerator.scaler
         state = {
             "class_names": list(self.card.class_names),
+            "settings": fixed_settings(self.config),
             "epoch": self.epoch,
             "step": self.step,
             "best": self.best,
@@ -228,6 +248,7 @@ class Trainer:
         try:
             if tuple(state["class_names"]) != self.card.class_names:
                 raise InputError(f"{self.state_path}: trained on other classes than the data has")
+            check_settings(state["settings"], self.config, name=str(self.state_path))
             self.plain.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             if self.average is not None:

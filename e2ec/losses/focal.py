@@ -20,7 +20,6 @@ def focal_loss(logits: Tensor, target: Tensor) -> Tensor:
     Returns:
         Scalar.
     """
-    logits = logits.float() if logits.dtype.itemsize < 4 else logits
     p = logits.sigmoid().clamp(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
     positive = target == 1
     at_positives = (1 - p) ** ALPHA * p.log()

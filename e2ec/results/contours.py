@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lib.errors import InputError
-from lib.geometry import area, bounding_box
+from lib.geometry import area, bounding_box, clip_far
 from lib.ops import rasterize_polygons
 
 
@@ -47,6 +47,10 @@ class ContourInstance:
 @dataclass(frozen=True, eq=False)
 class Contours:
     """The instances found in, or labelled on, one image of `height` x `width` pixels.
+
+    Contours may leave the image, as those of whole objects do that the image shows a part of. They
+    are kept, and written, as they are; masks, and box and area of COCO results, are of the part
+    inside the image.
 
     Attributes:
         height, width: size of the original image in pixels.
@@ -135,11 +139,13 @@ class Contours:
     def to_masks(self) -> np.ndarray:
         """(n, height, width) uint8: 1 inside any part of the instance, 0 elsewhere.
 
-        Every part is rasterised as COCO's tools do it.
+        Every part is rasterised as COCO's tools do it; what lies outside the image is cut off.
         """
         if len(self) == 0:
             return np.zeros((0, self.height, self.width), np.uint8)
-        polygons = [part for parts in self.parts for part in parts]
+        polygons = [
+            clip_far(part, self.width, self.height) for parts in self.parts for part in parts
+        ]
         masks = rasterize_polygons(polygons, self.height, self.width).numpy()
         counts = np.array([len(parts) for parts in self.parts])
         if np.all(counts == 1):

@@ -206,7 +206,13 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     )
 
 
+def _second_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    # Without this PyTorch takes the gradients for constants and the second derivative for zero.
+    raise RuntimeError("deform_conv2d has no second derivative")
+
+
 torch.library.register_autograd("e2ec::deform_conv2d", _backward, setup_context=_setup_context)
+torch.library.register_autograd("e2ec::deform_conv2d_backward", _second_backward)
 
 
 def _autocast(

@@ -11,12 +11,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from configs.synthetic import get_config
+from dataset.loader import TrainingDataset
+from dataset.targets import collate
 from e2ec.config import AugmentationSettings, Config, EvalConfig, OptimConfig, TrainConfig
+from e2ec.engine import build
 from e2ec.engine import trainer as trainer_module
+from e2ec.engine import validate as validate_module
 from e2ec.engine.checkpoint import load_state, load_weights
-from e2ec.engine.train import train
+from e2ec.engine.step import count_step, train_step
+from e2ec.engine.train import make_accelerator, train
 from lib.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +48,12 @@ def tiny(out: Path, **train_settings: object) -> Config:
         ),
         eval=EvalConfig(iou_types=("segm",), score_threshold=0.3, max_detections=5),
     )
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator() -> None:
+    """accelerate allows one precision a process; every test starts anew."""
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,18 +106,116 @@ def test_a_run_leaves_its_settings_weights_curves_and_metrics(tmp_path: Path) ->
     assert card.settings["train"]["batch_size"] == 4
 
 
-def test_accumulated_parts_count_as_one_batch(tmp_path: Path) -> None:
-    """Losses are divided by counts of the whole step, so two halves weigh as the whole.
+def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
+    """Losses are divided by counts of the whole step, so two unequal halves weigh as the whole.
 
-    Batch normalisation still sees the halves; with it frozen out of the comparison the sums of the
-    first step's losses differ by the statistics alone, so they are compared loosely.
+    In float64 and with frozen batch statistics, which alone would tell the halves apart.
     """
-    train(tiny(tmp_path / "one", epochs=1))
-    train(tiny(tmp_path / "two", epochs=1, accumulate=2))
-    first = load_state(tmp_path / "one/synthetic/last/state.pt")["history"][0]["losses"]
-    second = load_state(tmp_path / "two/synthetic/last/state.pt")["history"][0]["losses"]
-    for name in ("initial", "coarse"):
-        assert first[name] == pytest.approx(second[name], rel=0.05)
+    config = tiny(Path("unused"), precision="fp64", batch_size=4)
+    config = replace(config, optim=OptimConfig(optimizer="sgd", lr=1e-3))
+    data = TrainingDataset(
+        build.build_dataset(config, "train"),
+        config.data.augmentation,
+        config.data.targets,
+        seed=0,
+    )
+    examples = [data[0, index] for index in range(4)]
+    accelerator = make_accelerator(config)
+    found = []
+    for split in ([examples], [examples[:1], examples[1:]]):
+        parts = [collate(part) for part in split]
+        network = build.build_model(config, 3).eval()
+        counts, _ = count_step(parts, accelerator, stop=False)
+        optimizer = build.build_optimizer(config.optim, network)
+        losses = train_step(
+            network,
+            optimizer,
+            build.build_loss(config.loss),
+            parts,
+            counts,
+            accelerator,
+            epoch=5,
+            clip_value=0.0,
+        )
+        found.append((losses, network.state_dict()))
+    (whole_losses, whole), (split_losses, halves) = found
+    assert whole_losses["total"].item() == pytest.approx(split_losses["total"].item(), rel=1e-9)
+    start = build.build_model(config, 3).state_dict()
+    assert not torch.equal(start["offsets.2.bias"], whole["offsets.2.bias"])
+    for key in whole:
+        assert torch.allclose(whole[key].double(), halves[key].double(), atol=1e-10), key
+
+
+def test_half_precision_trains_and_evaluates_in_full(tmp_path: Path) -> None:
+    """bf16 in the steps; the evaluated network computes float32, as test.py does."""
+    config = tiny(tmp_path, epochs=1, precision="bf16")
+    trainer = trainer_module.Trainer(config, make_accelerator(config))
+    assert trainer.run()
+    for network in (trainer.plain, trainer.evaluated):
+        network.eval()
+        output = network(torch.zeros(1, 3, 32, 32))
+        assert output.heatmap.dtype == torch.float32
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            other = network(torch.zeros(1, 3, 32, 32))
+        assert not torch.equal(other.heatmap, output.heatmap)
+
+
+def test_a_stop_while_evaluating_keeps_the_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM during the last evaluation: it stops, and resuming makes up for it."""
+    assert train(tiny(tmp_path / "whole"))
+    original = validate_module.predict_dataset
+
+    def interrupted(*args: object, **kwargs: object) -> object:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(validate_module, "predict_dataset", interrupted)
+        assert not train(tiny(tmp_path / "halves"))
+    state = load_state(tmp_path / "halves/synthetic/last/state.pt")
+    assert (state["epoch"], state["step"]) == (1, 2)
+    assert train(replace(tiny(tmp_path / "halves"), resume=True))
+    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
+    assert same(whole, load_state(tmp_path / "halves/synthetic/last/state.pt"))
+
+
+def test_an_evaluation_that_fails_loses_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise InputError("val.png: not an image")
+
+    monkeypatch.setattr(validate_module, "predict_dataset", broken)
+    with pytest.raises(InputError, match=r"val\.png"):
+        train(tiny(tmp_path, epochs=1))
+    state = load_state(tmp_path / "synthetic/last/state.pt")
+    assert (state["epoch"], state["step"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"train": {"batch_size": 2}}, "train.batch_size"),
+        ({"optim": {"optimizer": "sgd"}}, "optim.optimizer"),
+        ({"train": {"seed": 5}, "optim": {"lr": 1.0}}, "optim.lr, train.seed"),
+    ],
+)
+def test_resuming_with_other_settings_is_an_error(
+    changed: dict[str, dict[str, object]], named: str, tmp_path: Path
+) -> None:
+    config = tiny(tmp_path, epochs=1)
+    train(config)
+    sections = {name: replace(getattr(config, name), **v) for name, v in changed.items()}
+    with pytest.raises(InputError, match=named):
+        train(replace(config, resume=True, **sections))
+
+
+def test_a_finished_run_can_go_on_for_longer(tmp_path: Path) -> None:
+    train(tiny(tmp_path, epochs=1))
+    assert train(replace(tiny(tmp_path, epochs=2), resume=True))
+    assert load_state(tmp_path / "synthetic/last/state.pt")["epoch"] == 2
 
 
 def test_an_existing_run_is_not_overwritten(tmp_path: Path) -> None:
@@ -136,7 +246,8 @@ def test_a_loss_that_is_not_finite_names_the_images(
     assert not (tmp_path / "synthetic/last/state.pt").exists()
 
 
-def test_two_processes_give_the_weights_of_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_two_processes_give_the_weights_of_one(optimizer: str, tmp_path: Path) -> None:
     """`torchrun` with two processes on CPUs (gloo), the same global batch.
 
     In float64, where rounding is far below any real difference: in float32 rounding alone moves
@@ -148,6 +259,7 @@ def test_two_processes_give_the_weights_of_one(tmp_path: Path) -> None:
         "--train.batch-size", "4", "--data.augmentation.crop-size", "64", "64",
         "--train.precision", "fp64", "--optim.warmup-steps", "0",
         "--loss.matching-start-epoch", "1", "--eval.iou-types", "segm",
+        "--optim.optimizer", optimizer,
     ]  # fmt: skip
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

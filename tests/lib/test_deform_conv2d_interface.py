@@ -63,6 +63,18 @@ def test_opcheck(mask: bool) -> None:
     torch.library.opcheck(operators.deform_conv2d_backward.default, arguments)
 
 
+def test_a_second_derivative_is_refused() -> None:
+    """Instead of zeros; the first one, with or without a graph of it, is as ever."""
+    tensors = random_tensors(torch.float64, requires_grad=True)
+    plain = torch.autograd.grad(deform_conv2d(*tensors, *SIZES).square().sum(), tensors)
+    output = deform_conv2d(*tensors, *SIZES).square().sum()
+    gradients = torch.autograd.grad(output, tensors, create_graph=True)
+    for found, expected in zip(gradients, plain, strict=True):
+        torch.testing.assert_close(found, expected)
+    with pytest.raises(RuntimeError, match="deform_conv2d has no second derivative"):
+        gradients[0].square().sum().backward()
+
+
 def test_compiled_graph_with_dynamic_shapes() -> None:
     compiled = torch.compile(deform_conv2d, backend="aot_eager", fullgraph=True, dynamic=True)
     for batch, size in ((2, (5, 6)), (3, (7, 11))):

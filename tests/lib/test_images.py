@@ -57,10 +57,40 @@ def test_grey_rgba_and_16_bit_files(tmp_path: Path) -> None:
 def test_arrays_become_rgb() -> None:
     assert np.array_equal(to_rgb(COLORS[..., 0]), COLORS[..., :1].repeat(3, 2))
     assert np.array_equal(to_rgb(np.dstack([COLORS, COLORS[..., 0]])), COLORS)
-    assert to_rgb(np.array([[0.0, np.nan], [1.0, 0.5]]))[..., 0].tolist() == [[0, 0], [255, 128]]
     for bad in (np.zeros((2, 2, 5)), np.zeros((0, 2, 3)), np.zeros(3)):
         with pytest.raises(ValueError, match="an image must be"):
             to_rgb(bad)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.uint16, np.int64, np.uint64])
+def test_integers_from_0_to_255_stay_as_they_are(dtype: type) -> None:
+    image = np.array([[[10, 20, 30], [100, 90, 80]]], dtype)
+    assert to_rgb(image).dtype == np.uint8
+    assert to_rgb(image).tolist() == image.tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 0.5, 1], [0, 128, 255]),  # from 0 to 1
+        ([0.2, 0.4, 0.4], [51, 102, 102]),
+        ([0, np.nan, 1, -np.inf, np.inf], [0, 0, 255, 0, 0]),
+        ([10.4, 200.0, 30.6], [10, 200, 31]),  # from 0 to 255
+        ([-1.0, 0.0, 1.0], [0, 128, 255]),  # anything else is stretched
+        ([300.0, 500.0, 400.0], [0, 255, 128]),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floats_are_taken_by_their_range(values: list, expected: list, dtype: type) -> None:
+    assert to_rgb(np.array([values], dtype))[0, :, 0].tolist() == expected
+
+
+def test_other_integers_are_stretched_and_truth_values_are_black_and_white() -> None:
+    deep = np.array([[1000, 3000, 2000]])
+    assert to_rgb(deep)[0, :, 0].tolist() == [0, 255, 128]
+    assert to_rgb(np.array([[False, True]]))[0, :, 0].tolist() == [0, 255]
+    with pytest.raises(ValueError, match="complex"):
+        to_rgb(np.zeros((2, 2), complex))
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.97])
@@ -80,18 +110,21 @@ def test_a_jpeg_with_a_film_behind_it_is_complete() -> None:
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [(b"", "is empty"), (b"no image", "not an image"), (b"\x89PNG\r\n\x1a\n123", "not an image")],
+    [(b"", "is empty"), (b"no image", "not an image"), (b"\x89PNG\r\n\x1a\n123", "cut short")],
 )
 def test_what_is_no_image_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(InputError, match=rf"^x\.png: .*{message}"):
         decode_image(data, name="x.png")
 
 
-def test_a_truncated_png_is_refused(tmp_path: Path) -> None:
-    write_image(tmp_path / "a.png", COLORS)
-    data = (tmp_path / "a.png").read_bytes()
-    with pytest.raises(InputError):
-        decode_image(data[: len(data) // 2], name="a.png")
+@pytest.mark.parametrize("missing", [1, 12, 3000])
+def test_a_truncated_png_is_refused(missing: int, capfd: pytest.CaptureFixture) -> None:
+    """Without a word of libpng's, also where the missing end holds no pixels."""
+    buffer = io.BytesIO()
+    Image.fromarray(COLORS).save(buffer, "PNG")
+    with pytest.raises(InputError, match=r"^a\.png: PNG is cut short"):
+        decode_image(buffer.getvalue()[:-missing], name="a.png")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_missing_file_and_unknown_suffix(tmp_path: Path) -> None:

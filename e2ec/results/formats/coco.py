@@ -9,6 +9,7 @@ from pycocotools import mask as coco_mask
 
 from e2ec.results.contours import ContourInstance, Contours
 from e2ec.results.formats.rounding import rounded_numbers
+from lib.geometry import area, bounding_box, clip_far, clip_to_box
 
 
 def coco_results(
@@ -20,9 +21,10 @@ def coco_results(
 ) -> list[dict[str, Any]]:
     """The instances of one image in COCO's results format.
 
-    Each dictionary has image_id, category_id, segmentation, score, bbox ([x, y, width, height] of
-    the polygons) and area (of the polygons), in pixels. Polygons are flat lists x0, y0, x1, y1,
-    ..., one per part. "rle" gives compressed run lengths with the counts as text, the union of the
+    Each dictionary has image_id, category_id, segmentation, score, bbox ([x, y, width, height])
+    and area, in pixels. Box and area are those of the part inside the image, as masks and COCO's
+    labels end there too; of an instance outside the image they are zeros. Polygons are flat lists
+    x0, y0, x1, y1, ..., one per part, and not cut off. "rle" gives compressed run lengths with the counts as text, the union of the
     parts as COCO's tools rasterise it; evaluators other than ours accept only that form. Scores are
     not rounded: equal scores would change the order in which an evaluator takes detections.
 
@@ -33,7 +35,7 @@ def coco_results(
         raise ValueError(f'segmentation must be "polygon" or "rle", not {segmentation!r}')
     results = []
     for instance in contours:
-        x0, y0, x1, y1 = instance.box
+        box, size = _visible_box_and_area(instance, contours.height, contours.width)
         polygons = [rounded_numbers(part, decimals) for part in instance.parts]
         results.append(
             {
@@ -43,15 +45,29 @@ def coco_results(
                 if segmentation == "polygon"
                 else _run_lengths(instance, contours.height, contours.width),
                 "score": instance.score,
-                "bbox": rounded_numbers(np.array([x0, y0, x1 - x0, y1 - y0]), decimals),
-                "area": round(instance.area, decimals),
+                "bbox": rounded_numbers(box, decimals),
+                "area": round(size, decimals),
             }
         )
     return results
 
 
+def _visible_box_and_area(
+    instance: ContourInstance, height: int, width: int
+) -> tuple[np.ndarray, float]:
+    """Box (x, y, width, height) and area of the parts inside the image."""
+    parts = [clip_far(part, width, height) for part in instance.parts]
+    parts = [clip_to_box(part, width, height) for part in parts]
+    sizes = [area(part) for part in parts]
+    visible = [part for part, size in zip(parts, sizes, strict=True) if size > 0]
+    if not visible:
+        return np.zeros(4), 0.0
+    x0, y0, x1, y1 = bounding_box(np.concatenate(visible))
+    return np.array([x0, y0, x1 - x0, y1 - y0]), sum(sizes)
+
+
 def _run_lengths(instance: ContourInstance, height: int, width: int) -> dict[str, Any]:
     # Polygons go to run lengths directly: 400 dense masks of a large image would fill gigabytes.
-    polygons = [part.ravel().tolist() for part in instance.parts]
+    polygons = [clip_far(part, width, height).ravel().tolist() for part in instance.parts]
     merged = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
     return {"size": [height, width], "counts": merged["counts"].decode("ascii")}

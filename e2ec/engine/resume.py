@@ -1,0 +1,53 @@
+"""What must not change when a run is continued."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from e2ec.config import Config
+from lib.errors import InputError
+
+# Where a run lies, how it is watched, and how long it goes on may change.
+_FREE = (
+    "name", "out", "device", "resume", "eval", "model.weights",
+    "data.root", "data.train_images", "data.train_annotations", "data.val_images",
+    "data.val_annotations", "data.val_limit", "data.synthetic_val", "data.workers", "data.view",
+    "train.epochs", "train.eval_every", "train.save_every",
+)  # fmt: skip
+
+
+def fixed_settings(config: Config) -> dict[str, Any]:
+    """The settings that a training state belongs to, by dotted name."""
+    flat = _flatten(config.to_dict())
+    return {
+        name: value
+        for name, value in flat.items()
+        if not any(name == free or name.startswith(f"{free}.") for free in _FREE)
+    }
+
+
+def check_settings(saved: dict[str, Any], config: Config, *, name: str) -> None:
+    """The settings of a state and those of the run that continues it must be the same.
+
+    Raises:
+        InputError: they differ; names the settings, `name` is the file.
+    """
+    now = fixed_settings(config)
+    changed = [key for key in now if key not in saved or saved[key] != now[key]]
+    if changed:
+        first = changed[0]
+        option = f"--{first.replace('_', '-')}"
+        raise InputError(
+            f"{name}: made with other settings: {', '.join(changed)}; continue with "
+            f"{option} {saved.get(first)}, not {now[first]}, or start a run of another --name"
+        )
+
+
+def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
