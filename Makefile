@@ -34,6 +34,8 @@ install-dev: $(VENV)/.installed-dev ## the same with what tests and checks need
 
 # torch comes first: the extension is built against the torch that will load it.
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt $(wildcard lib/csrc/*.cpp lib/csrc/*/*)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
+		{ echo "error: Python 3.10 to 3.13 is needed: make PYTHON=python3.12 ..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet -c constraints.txt torch numpy setuptools wheel ninja
 	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e .

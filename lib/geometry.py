@@ -38,7 +38,8 @@ def bounding_box(points: np.ndarray) -> tuple[float, float, float, float]:
     Raises:
         ValueError: there is no point.
     """
-    _require_points(points)
+    if len(points) == 0:
+        raise ValueError("a bounding box needs at least one point")
     (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
     return float(x0), float(y0), float(x1), float(y1)
 
@@ -135,11 +136,6 @@ def invert_affine(matrix: np.ndarray) -> np.ndarray:
     except np.linalg.LinAlgError as error:
         raise ValueError(f"the affine map has no inverse: {matrix.tolist()}") from error
     return np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
-
-
-def _require_points(points: np.ndarray) -> None:
-    if len(points) == 0:
-        raise ValueError("a polygon needs at least one point")
 
 
 def _distances_to_segment(points: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:

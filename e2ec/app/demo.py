@@ -32,9 +32,10 @@ def demo(options: DemoOptions) -> None:
     `contours.jsonl`, a line a frame, which grows as the frames come.
 
     Raises:
-        InputError: weights, source or output folder are unusable.
+        InputError: weights, source or output folder are unusable, or the two are one folder.
     """
     source = open_source(options.source or default_source())
+    _check_folders(options)
     model = load_model(options.weights, device=options.device, preset=options.preset)
     _prepare(options.out)
     frames = itertools.islice(source, options.limit)
@@ -57,6 +58,12 @@ def demo(options: DemoOptions) -> None:
 def default_source() -> str:
     """Path of the photograph that the demonstration runs on; scikit-image brings it."""
     return str(importlib.resources.files("skimage") / "data" / DEMO_IMAGE)
+
+
+def _check_folders(options: DemoOptions) -> None:
+    """Overlays among the images would be images themselves in the next run."""
+    if options.source is not None and Path(options.source).resolve() == options.out.resolve():
+        raise InputError(f"{options.out}: holds the images to segment; choose another --out")
 
 
 def _prepare(folder: Path) -> None:

@@ -6,6 +6,7 @@ with boundaries max(1, round(0.02 * image diagonal)) pixels wide.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
@@ -61,7 +62,8 @@ def evaluate_coco(
     Returns:
         For each IoU type "<type>/AP" (mean over IoU 0.50:0.05:0.95), "AP50", "AP75", "APs", "APm",
         "APl" (by area: below 32^2, below 96^2, above; mask area of detections, box area for
-        "bbox"), "AR" (mean recall over the same IoUs); with `per_class` "<type>/AP/<class name>".
+        "bbox"), "AR" (mean recall over the same IoUs); with `per_class` "<type>/AP/<class name>",
+        and " (id <category id>)" behind the names that several classes share.
 
     Raises:
         InputError: an image, annotation or result is unusable; the message names it.
@@ -76,7 +78,7 @@ def evaluate_coco(
     masks = any(iou_type != "bbox" for iou_type in iou_types)
     annotations = prepare_ground_truth(ground_truth, sizes, masks=masks)
     detections = prepare_results(results, ground_truth, sizes, masks=masks)
-    names = {category["id"]: category["name"] for category in ground_truth["categories"]}
+    names = _distinct_names(ground_truth["categories"])
     metrics: Metrics = {}
     for iou_type in iou_types:
         evaluation = _evaluate(
@@ -145,6 +147,15 @@ def _class_summary(
     return {
         f"{iou_type}/AP/{names[int(category)]}": _mean(precision[:, :, index])
         for index, category in enumerate(evaluation.params.catIds)
+    }
+
+
+def _distinct_names(categories: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """By category id the class's name, with the id behind it where several share the name."""
+    uses = Counter(category["name"] for category in categories)
+    return {
+        c["id"]: c["name"] if uses[c["name"]] == 1 else f"{c['name']} (id {c['id']})"
+        for c in categories
     }
 
 

@@ -12,10 +12,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
+import numpy as np
 from faster_coco_eval import COCO
 from faster_coco_eval.core import mask as coco_mask
 
 from lib.errors import InputError
+from lib.geometry import clip_far
 
 Sizes = dict[int, tuple[int, int]]
 
@@ -139,13 +141,8 @@ def run_lengths(segmentation: Any, size: tuple[int, int], where: str) -> dict[st
     """
     height, width = size
     if isinstance(segmentation, list) and segmentation:
-        for polygon in segmentation:
-            if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-                raise InputError(f"{where}: a polygon must be a list of at least three x, y pairs")
-        try:
-            return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise InputError(f"{where}: a polygon holds something else than numbers") from error
+        polygons = [_near_polygon(polygon, size, where) for polygon in segmentation]
+        return coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
     if not isinstance(segmentation, Mapping) or "counts" not in segmentation:
         raise InputError(f'{where}: "segmentation" must be polygons or run lengths')
     if list(segmentation.get("size", ())) != [height, width]:
@@ -190,6 +187,22 @@ def evaluation_set(
 def _check_category(entry: Mapping[str, Any], categories: set[Any], where: str) -> None:
     if entry.get("category_id") not in categories:
         raise InputError(f"{where}: category {entry.get('category_id')!r} is not in the categories")
+
+
+def _near_polygon(polygon: Any, size: tuple[int, int], where: str) -> list[float]:
+    """A flat polygon without points so far outside that the evaluator's rasteriser would crash."""
+    if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
+        raise InputError(f"{where}: a polygon must be a list of at least three x, y pairs")
+    if not all(isinstance(value, Real) for value in polygon):
+        raise InputError(f"{where}: a polygon holds something else than numbers")
+    try:
+        points = np.array(polygon, np.float64).reshape(-1, 2)
+    except OverflowError:  # a whole number of hundreds of digits
+        points = np.full((1, 2), math.inf)
+    if not np.isfinite(points).all():
+        raise InputError(f"{where}: a polygon holds a number that is not finite")
+    height, width = size
+    return clip_far(points, width, height).ravel().tolist()
 
 
 def _compressed(mask: dict[str, Any], height: int, width: int, where: str) -> dict[str, Any]:

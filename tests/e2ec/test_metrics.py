@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from coco_scenes import HEIGHT, WIDTH, found, random_scene, truth
 from faster_coco_eval.core import mask as fast_mask
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
@@ -20,84 +21,6 @@ from pycocotools.cocoeval import COCOeval
 
 from e2ec.metrics.coco import IOU_TYPES, SUMMARY, evaluate_coco, format_table
 from lib.errors import InputError
-
-HEIGHT, WIDTH = 200, 240
-
-
-def rectangle(x: float, y: float, width: float, height: float) -> list[float]:
-    return [x, y, x + width, y, x + width, y + height, x, y + height]
-
-
-def truth(boxes: list[tuple[int, int, tuple]], *, images: int = 1, classes: int = 1) -> dict:
-    """Ground truth of rectangles, given as (image id, category id, (x, y, width, height))."""
-    return {
-        "images": [{"id": i, "height": HEIGHT, "width": WIDTH} for i in range(1, images + 1)],
-        "categories": [{"id": c, "name": f"class {c}"} for c in range(1, classes + 1)],
-        "annotations": [
-            {
-                "id": number,
-                "image_id": image,
-                "category_id": category,
-                "iscrowd": 0,
-                "area": box[2] * box[3],
-                "bbox": list(box),
-                "segmentation": [rectangle(*box)],
-            }
-            for number, (image, category, box) in enumerate(boxes, start=1)
-        ],
-    }
-
-
-def found(image: int, category: int, box: tuple, score: float) -> dict[str, Any]:
-    return {
-        "image_id": image,
-        "category_id": category,
-        "score": score,
-        "segmentation": [rectangle(*box)],
-        "bbox": list(box),
-    }
-
-
-def random_scene(seed: int, *, rle: bool) -> tuple[dict, list[dict]]:
-    """12 images, 4 classes, crowds, missed objects, false ones, images without either."""
-    rng = np.random.default_rng(seed)
-    boxes, results = [], []
-    for image in range(1, 11):
-        for _ in range(rng.integers(1, 9)):
-            size = rng.choice([12, 40, 110])
-            x, y = rng.uniform(0, 120, 2)
-            box = (x, y, size * rng.uniform(0.6, 1), size * rng.uniform(0.6, 1))
-            category = int(rng.integers(1, 4))
-            boxes.append((image, category, box))
-            for _ in range(rng.integers(0, 3)):
-                moved = tuple(np.array(box) + rng.normal(0, 0.06 * size, 4))
-                guess = category if rng.random() < 0.8 else int(rng.integers(1, 5))
-                results.append(found(image, guess, moved, float(rng.random())))
-    ground_truth = truth(boxes, images=12, classes=4)
-    for annotation in ground_truth["annotations"][::7]:
-        mask = coco_mask.frPyObjects(annotation["segmentation"], HEIGHT, WIDTH)[0]
-        decoded = coco_mask.decode(mask)
-        annotation["iscrowd"] = 1
-        annotation["segmentation"] = {
-            "size": [HEIGHT, WIDTH],
-            "counts": uncompressed(decoded),
-        }
-    return ground_truth, [as_rle(result) for result in results] if rle else results
-
-
-def uncompressed(mask: np.ndarray) -> list[int]:
-    """Run lengths down the columns, beginning with zeros."""
-    flat = np.concatenate([[0], mask.ravel(order="F")])
-    changes = np.flatnonzero(np.diff(flat))
-    return np.diff(np.concatenate([[0], changes, [mask.size]])).tolist()
-
-
-def as_rle(result: dict[str, Any]) -> dict[str, Any]:
-    mask = coco_mask.frPyObjects(result["segmentation"], HEIGHT, WIDTH)[0]
-    return {
-        **result,
-        "segmentation": {"size": mask["size"], "counts": mask["counts"].decode("ascii")},
-    }
 
 
 def pycocotools_metrics(ground_truth: dict, results: list[dict], iou_type: str) -> dict:
@@ -126,40 +49,6 @@ def test_agrees_with_pycocotools(seed: int, iou_type: Any) -> None:
     assert list(metrics) == [f"{iou_type}/{key}" for key in SUMMARY]
     for key in SUMMARY:
         assert metrics[f"{iou_type}/{key}"] == pytest.approx(expected[key], abs=1e-6), key
-
-
-def test_polygons_and_run_lengths_give_the_same() -> None:
-    ground_truth, polygons = random_scene(3, rle=False)
-    masks = [as_rle(result) for result in polygons]
-    assert evaluate_coco(ground_truth, polygons) == evaluate_coco(ground_truth, masks)
-
-
-def test_missing_boxes_and_areas_come_from_the_masks() -> None:
-    ground_truth, results = random_scene(4, rle=True)
-    for entry in [*ground_truth["annotations"], *results]:
-        mask = entry["segmentation"]
-        if isinstance(mask, list) or isinstance(mask["counts"], list):
-            mask = coco_mask.frPyObjects(mask, HEIGHT, WIDTH)
-            mask = mask[0] if isinstance(mask, list) else mask
-        entry["bbox"] = [float(v) for v in coco_mask.toBbox(mask)]
-    for annotation in ground_truth["annotations"]:
-        mask = fast_mask.segmToRle(annotation["segmentation"], WIDTH, HEIGHT)
-        annotation["area"] = float(fast_mask.area(mask))
-    expected = evaluate_coco(ground_truth, results)
-    for entry in [*ground_truth["annotations"], *results]:
-        entry.pop("bbox")
-        entry.pop("area", None)
-    assert evaluate_coco(ground_truth, results) == expected
-
-
-def test_boxes_alone_are_enough_for_box_metrics() -> None:
-    ground_truth, results = random_scene(5, rle=True)
-    expected = evaluate_coco(ground_truth, results, iou_types=["bbox"])
-    for entry in [*ground_truth["annotations"], *results]:
-        entry.pop("segmentation")
-    assert evaluate_coco(ground_truth, results, iou_types=["bbox"]) == expected
-    with pytest.raises(InputError, match="annotation 1: "):
-        evaluate_coco(ground_truth, results, iou_types=["segm"])
 
 
 def test_perfect_results_give_one_and_nothing_gives_zero() -> None:
@@ -291,66 +180,6 @@ def test_chosen_images_alone_are_evaluated() -> None:
         evaluate_coco(ground_truth, results, image_ids=[9])
 
 
-def test_an_annotation_with_id_zero_counts() -> None:
-    """The evaluator's own numbering uses 0 for "not matched"."""
-    box = (10, 10, 50, 50)
-    ground_truth = truth([(1, 1, box)])
-    ground_truth["annotations"][0]["id"] = 0
-    assert evaluate_coco(ground_truth, [found(1, 1, box, 0.9)])["segm/AP"] == pytest.approx(1.0)
-
-
-def test_nothing_is_printed_and_inputs_stay_as_they_are(capfd: pytest.CaptureFixture) -> None:
-    ground_truth, results = random_scene(7, rle=False)
-    before = copy.deepcopy((ground_truth, results))
-    first = evaluate_coco(ground_truth, results, per_class=True)
-    assert (ground_truth, results) == before
-    assert evaluate_coco(ground_truth, results, per_class=True) == first
-    assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"image_id": 5}, "entry 0: image_id 5"),
-        ({"image_id": None}, "entry 0: image_id None"),
-        ({"category_id": 8}, "entry 0: category 8"),
-        ({"score": None}, 'entry 0: "score"'),
-        ({"score": float("nan")}, 'entry 0: "score"'),
-        ({"segmentation": None}, "polygons or run lengths"),
-        ({"segmentation": []}, "polygons or run lengths"),
-        ({"segmentation": [[1, 2, 3, 4]]}, "three x, y pairs"),
-        ({"segmentation": [[1, 2, 3, 4, 5, 6, 7]]}, "three x, y pairs"),
-        ({"segmentation": [[1, 2, 3, 4, 5, "6"]]}, "something else than numbers"),
-        ({"segmentation": {"size": [3, 4], "counts": "1"}}, r"mask size \[3, 4\]"),
-        ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": "zzz!!"}}, "malformed"),
-        ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": [5, 5]}}, "malformed"),
-        ({"bbox": [1, 2, 3]}, '"bbox" must be'),
-    ],
-)
-def test_unusable_results_are_named(changes: dict, message: str) -> None:
-    box = (10, 10, 50, 50)
-    with pytest.raises(InputError, match=message):
-        evaluate_coco(truth([(1, 1, box)]), [{**found(1, 1, box, 0.9), **changes}])
-
-
-def test_unusable_ground_truth_is_named() -> None:
-    ground_truth = truth([(1, 1, (10, 10, 50, 50))])
-    with pytest.raises(InputError, match='"categories" is missing'):
-        evaluate_coco({**ground_truth, "categories": None}, [])
-    with pytest.raises(InputError, match="needs whole numbers id, height and width"):
-        evaluate_coco({**ground_truth, "images": [{"id": 1}]}, [])
-    ground_truth["annotations"][0]["segmentation"] = [[1, 2]]
-    with pytest.raises(InputError, match="annotation 1: a polygon"):
-        evaluate_coco(ground_truth, [])
-
-
-def test_wrong_settings_are_refused() -> None:
-    with pytest.raises(ValueError, match="IoU type"):
-        evaluate_coco(truth([]), [], iou_types=["masks"])  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="at least 1"):
-        evaluate_coco(truth([]), [], max_detections=0)
-
-
 def test_the_table_shows_percent_and_classes() -> None:
     metrics: dict[str, float | None] = {f"segm/{key}": 0.5 for key in SUMMARY}
     metrics |= {"segm/APl": None, "segm/AP/cell": 0.123, "segm/AP/dirt": None}
@@ -362,6 +191,21 @@ def test_the_table_shows_percent_and_classes() -> None:
         "cell      12.3\n"
         "dirt         -"
     )
+
+
+def test_classes_of_one_name_are_told_apart_by_their_ids() -> None:
+    """Classes 1 and 3 are both called "cell"; the first is found, the other is missed."""
+    box = (10, 10, 50, 50)
+    ground_truth = truth([(1, 1, box), (1, 2, box), (1, 3, box)], classes=3)
+    ground_truth["categories"][0]["name"] = ground_truth["categories"][2]["name"] = "cell"
+    metrics = evaluate_coco(
+        ground_truth, [found(1, 1, box, 0.9)], iou_types=["segm"], per_class=True
+    )
+    assert {k: v for k, v in metrics.items() if k.startswith("segm/AP/")} == {
+        "segm/AP/cell (id 1)": pytest.approx(1.0),
+        "segm/AP/class 2": 0.0,
+        "segm/AP/cell (id 3)": 0.0,
+    }
 
 
 def data(*parts: str) -> Path:

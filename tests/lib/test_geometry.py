@@ -112,7 +112,7 @@ def test_polygons_within_bounds_are_not_clipped() -> None:
     assert geometry.clip_far(points, 10, 8) is points
 
 
-@pytest.mark.parametrize("far", [1.1e5, 1e9, 1.7e308])
+@pytest.mark.parametrize("far", [1.1e5, 1e9, 1.1e308])
 def test_far_polygons_keep_what_they_cover_of_the_image(far: float) -> None:
     """A quarter plane from (4, 2) on; and polygons that do not touch the image at all."""
     points = np.array([[4, 2], [far, 2], [far, far], [4, far]])

@@ -24,9 +24,10 @@ def coco_results(
     Each dictionary has image_id, category_id, segmentation, score, bbox ([x, y, width, height])
     and area, in pixels. Box and area are those of the part inside the image, as masks and COCO's
     labels end there too; of an instance outside the image they are zeros. Polygons are flat lists
-    x0, y0, x1, y1, ..., one per part, and not cut off. "rle" gives compressed run lengths with the counts as text, the union of the
-    parts as COCO's tools rasterise it; evaluators other than ours accept only that form. Scores are
-    not rounded: equal scores would change the order in which an evaluator takes detections.
+    x0, y0, x1, y1, ..., one per part, and not cut off. "rle" gives compressed run lengths with the
+    counts as text, the union of the parts as COCO's tools rasterise it; evaluators other than ours
+    accept only that form. Scores are not rounded: equal scores would change the order in which an
+    evaluator takes detections.
 
     Raises:
         ValueError: `segmentation` is neither "polygon" nor "rle".

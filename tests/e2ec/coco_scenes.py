@@ -1,0 +1,86 @@
+"""Ground truth and results in COCO's format for the tests of the metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+HEIGHT, WIDTH = 200, 240
+
+
+def rectangle(x: float, y: float, width: float, height: float) -> list[float]:
+    return [x, y, x + width, y, x + width, y + height, x, y + height]
+
+
+def truth(boxes: list[tuple[int, int, tuple]], *, images: int = 1, classes: int = 1) -> dict:
+    """Ground truth of rectangles, given as (image id, category id, (x, y, width, height))."""
+    return {
+        "images": [{"id": i, "height": HEIGHT, "width": WIDTH} for i in range(1, images + 1)],
+        "categories": [{"id": c, "name": f"class {c}"} for c in range(1, classes + 1)],
+        "annotations": [
+            {
+                "id": number,
+                "image_id": image,
+                "category_id": category,
+                "iscrowd": 0,
+                "area": box[2] * box[3],
+                "bbox": list(box),
+                "segmentation": [rectangle(*box)],
+            }
+            for number, (image, category, box) in enumerate(boxes, start=1)
+        ],
+    }
+
+
+def found(image: int, category: int, box: tuple, score: float) -> dict[str, Any]:
+    return {
+        "image_id": image,
+        "category_id": category,
+        "score": score,
+        "segmentation": [rectangle(*box)],
+        "bbox": list(box),
+    }
+
+
+def random_scene(seed: int, *, rle: bool) -> tuple[dict, list[dict]]:
+    """12 images, 4 classes, crowds, missed objects, false ones, images without either."""
+    rng = np.random.default_rng(seed)
+    boxes, results = [], []
+    for image in range(1, 11):
+        for _ in range(rng.integers(1, 9)):
+            size = rng.choice([12, 40, 110])
+            x, y = rng.uniform(0, 120, 2)
+            box = (x, y, size * rng.uniform(0.6, 1), size * rng.uniform(0.6, 1))
+            category = int(rng.integers(1, 4))
+            boxes.append((image, category, box))
+            for _ in range(rng.integers(0, 3)):
+                moved = tuple(np.array(box) + rng.normal(0, 0.06 * size, 4))
+                guess = category if rng.random() < 0.8 else int(rng.integers(1, 5))
+                results.append(found(image, guess, moved, float(rng.random())))
+    ground_truth = truth(boxes, images=12, classes=4)
+    for annotation in ground_truth["annotations"][::7]:
+        mask = coco_mask.frPyObjects(annotation["segmentation"], HEIGHT, WIDTH)[0]
+        decoded = coco_mask.decode(mask)
+        annotation["iscrowd"] = 1
+        annotation["segmentation"] = {
+            "size": [HEIGHT, WIDTH],
+            "counts": uncompressed(decoded),
+        }
+    return ground_truth, [as_rle(result) for result in results] if rle else results
+
+
+def uncompressed(mask: np.ndarray) -> list[int]:
+    """Run lengths down the columns, beginning with zeros."""
+    flat = np.concatenate([[0], mask.ravel(order="F")])
+    changes = np.flatnonzero(np.diff(flat))
+    return np.diff(np.concatenate([[0], changes, [mask.size]])).tolist()
+
+
+def as_rle(result: dict[str, Any]) -> dict[str, Any]:
+    mask = coco_mask.frPyObjects(result["segmentation"], HEIGHT, WIDTH)[0]
+    return {
+        **result,
+        "segmentation": {"size": mask["size"], "counts": mask["counts"].decode("ascii")},
+    }

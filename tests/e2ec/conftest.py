@@ -1,0 +1,28 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from front_doors import TINY, call
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny training run on generated shapes."""
+    out = tmp_path_factory.mktemp("runs")
+    ending = call("train.py", *TINY, "--out", out)
+    assert ending.status == 0, ending
+    return out / "synthetic"
+
+
+@pytest.fixture(scope="session")
+def weights(run: Path) -> Path:
+    return run / "weights.safetensors"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing may depend on the folder that a program is started from."""
+    monkeypatch.chdir(tmp_path)
