@@ -200,7 +200,7 @@ def test_resuming_without_a_run() -> None:
 
 def test_resuming_with_other_settings(run: Path) -> None:
     ending = call("train.py", *TINY, "--out", run.parent, "--resume", "--data.targets.vertices", 32)
-    assert_one_line_error(ending, run / "last/state.pt", "config.json")
+    assert_one_line_error(ending, run / "last/state.pt", "data.targets.vertices", "not 32")
 
 
 @pytest.mark.parametrize("program", ["train.py", "test.py", "demo.py"])
