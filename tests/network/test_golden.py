@@ -86,7 +86,7 @@ def test_parameters_stand_in_the_published_order() -> None:
     ours = [tuple(value.shape) for value in network.state_dict().values()]
     assert ours == [tuple(value.shape) for value in published.values()]
     assert all(
-        torch.equal(mine, theirs)
+        torch.equal(mine, theirs.to(mine.dtype))
         for mine, theirs in zip(network.state_dict().values(), published.values(), strict=True)
     )
 
