@@ -15,11 +15,7 @@ def main() -> int:
     )
     from e2ec.engine.train import train
 
-    folder = config.out / config.name
-    if train(config):
-        print(f"finished; weights, curves and metrics: {folder}")
-    else:
-        print(f"stopped; continue with --resume (state in {folder / 'last'})")
+    train(config)
     return 0
 
 

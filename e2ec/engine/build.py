@@ -116,8 +116,12 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
 
 
 def build_optimizer(config: OptimConfig, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser over all parameters that learn, in the order of the published checkpoints."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
+    """The optimiser over all parameters, in the order of the published checkpoints.
+
+    Frozen ones are among them, so that optimiser states are indexed as the published ones are;
+    without a gradient they are left alone.
+    """
+    parameters = list(network.parameters())
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             parameters, config.lr, momentum=config.momentum, weight_decay=config.weight_decay

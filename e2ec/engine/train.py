@@ -35,6 +35,11 @@ def train(config: Config) -> bool:
     if trainer.accelerator.is_main_process:
         atomic_write_json(folder / "config.json", config.to_dict(), indent=1)
     finished = trainer.run()
+    trainer.accelerator.print(
+        f"finished; weights, curves and metrics: {folder}"
+        if finished
+        else f"stopped; continue with --resume (state in {folder / 'last'})"
+    )
     trainer.accelerator.end_training()
     return finished
 
