@@ -9,9 +9,9 @@ from e2ec.app.command_line import parse_evaluation, run
 
 def main() -> int:
     config, options = parse_evaluation(sys.argv[1:])
-    from e2ec.app.test import test
+    from e2ec.app.evaluate import evaluate_weights
 
-    print(test(config, options))
+    print(evaluate_weights(config, options))
     return 0
 
 

@@ -20,10 +20,8 @@ _TEST_OPTIONS = ("--weights", "--stage", "--out")
 
 
 @dataclass(frozen=True)
-class TestOptions:
+class EvaluationOptions:
     """What `test.py` takes besides the settings of a preset."""
-
-    __test__ = False  # not a test case, whatever pytest makes of the name
 
     weights: Path
     """Weights to evaluate (.safetensors, or a published .pth)."""
@@ -95,7 +93,7 @@ def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Con
         _usage_error(error)
 
 
-def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, TestOptions]:
+def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOptions]:
     """`test.py`'s own options, and the preset's settings; ends like `parse_config`."""
     own = argparse.ArgumentParser(prog="test.py", add_help=False, allow_abbrev=False)
     own.add_argument("--weights", type=Path)
@@ -117,7 +115,7 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, TestOptions]:
     preset = rest[0]
     weights = options.weights or config.out / config.name / "weights.safetensors"
     out = options.out or config.out / config.name / f"test-{config.eval.stage}"
-    return config, TestOptions(weights=weights, out=out, preset=preset)
+    return config, EvaluationOptions(weights=weights, out=out, preset=preset)
 
 
 def _usage_error(message: object) -> NoReturn:

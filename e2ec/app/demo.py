@@ -6,6 +6,7 @@ import importlib.resources
 import itertools
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from tqdm import tqdm
@@ -112,7 +113,7 @@ def _stream(
     path = options.out / "contours.jsonl"
     video = OverlayVideo(options.out / "overlay.mp4", fps=source.fps)
     try:
-        with path.open("w", encoding="utf-8") as lines, video:
+        with path.open("w", encoding="utf-8") as lines, closing(video):
             for frame, contours in _predictions(model, frames, options):
                 lines.write(frame_line(contours, frame=frame.index, time_s=frame.time_s))
                 video.write(draw_contours(frame.image, contours))

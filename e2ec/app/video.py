@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 import cv2
 import numpy as np
@@ -22,15 +21,8 @@ class OverlayVideo:
         self.fps = fps or DEFAULT_FPS
         self._writer: cv2.VideoWriter | None = None
 
-    def __enter__(self) -> OverlayVideo:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Finish the file; without a frame there is none."""
         if self._writer is not None:
             self._writer.release()
 

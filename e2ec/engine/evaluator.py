@@ -14,8 +14,10 @@ from e2ec.metrics.coco import evaluate_coco
 from lib.errors import InputError
 
 
-def check_classes(predictor: Predictor, dataset: InstanceDataset, *, weights: str) -> None:
-    """Weights and data must speak of the same classes.
+def check_classes(
+    predictor: Predictor, dataset: InstanceDataset, *, weights: str, named: bool = True
+) -> None:
+    """Weights and data must speak of the same classes; the counts alone where not `named`.
 
     Raises:
         InputError: the class counts or the category ids differ.
@@ -26,7 +28,7 @@ def check_classes(predictor: Predictor, dataset: InstanceDataset, *, weights: st
             f"{weights}: weights for {len(ours.class_names)} classes, but the data has "
             f"{len(theirs.class_names)}; use weights trained on these categories"
         )
-    if tuple(ours.category_ids) != tuple(theirs.category_ids):
+    if named and tuple(ours.category_ids) != tuple(theirs.category_ids):
         raise InputError(
             f"{weights}: the weights' category ids {ours.category_ids[:5]}... are not the data's "
             f"{theirs.category_ids[:5]}...; use weights trained on these categories"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -60,23 +59,13 @@ class Report:
 
     def __init__(self, folder: Path, *, enabled: bool = True, first_step: int = 0) -> None:
         self.folder = folder
-        self.first_step = first_step
-        self.enabled = enabled
         self._writer: SummaryWriter | None = None
+        if enabled:
+            purge = first_step + 1 if first_step else None
+            self._writer = SummaryWriter(str(folder), purge_step=purge)
 
-    def __enter__(self) -> Report:
-        if self.enabled:
-            self._writer = SummaryWriter(
-                str(self.folder), purge_step=self.first_step + 1 if self.first_step else None
-            )
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Write out what is pending."""
         if self._writer is not None:
             self._writer.close()
 

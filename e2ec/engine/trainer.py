@@ -104,7 +104,7 @@ class Trainer:
         with (
             StopRequest() as stop,
             closing(self.loader),
-            Report(self.folder, enabled=main, first_step=done) as report,
+            closing(Report(self.folder, enabled=main, first_step=done)) as report,
             tqdm(total=total, initial=done, unit="step", disable=not main) as bar,
         ):
             while self.epoch < self.config.train.epochs:
@@ -186,21 +186,11 @@ class Trainer:
 
     def _evaluate(self, report: Report, stop: StopRequest, epoch: int) -> dict[str, Any] | None:
         """Metrics of the current weights; the best are kept as weights.safetensors."""
-        metrics = validate(
-            self.evaluated,
-            self.card,
-            self.val_data,
-            self.config.eval,
-            self.accelerator,
-            stop=stop,
-        )
+        predictor = Predictor(self.evaluated, self.card, device=self.accelerator.device)
+        metrics = validate(predictor, self.val_data, self.config.eval, self.accelerator, stop=stop)
         if metrics is None or not self.accelerator.is_main_process:
             return metrics
-        report.picture(
-            Predictor(self.evaluated, self.card, device=self.accelerator.device),
-            self.val_data,
-            epoch,
-        )
+        report.picture(predictor, self.val_data, epoch)
         value = metrics.get(f"{self.config.eval.iou_types[0]}/AP")
         value = -1.0 if value is None or math.isnan(value) else float(value)
         if value > self.best:

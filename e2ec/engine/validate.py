@@ -12,25 +12,21 @@ from dataset.sample import InstanceDataset
 from e2ec.config import EvalConfig
 from e2ec.engine.evaluator import evaluate, predict_dataset
 from e2ec.engine.interrupt import StopRequest
-from e2ec.engine.model_card import ModelCard
 from e2ec.engine.predictor import Predictor
-from network.e2ec import E2EC
 
 
 def validate(
-    network: E2EC,
-    card: ModelCard,
+    predictor: Predictor,
     dataset: InstanceDataset,
     config: EvalConfig,
     accelerator: Accelerator,
     *,
     stop: StopRequest,
 ) -> dict[str, Any] | None:
-    """Metrics of `network` on a data set; empty on all processes but the main one.
+    """Metrics of a network on a data set; empty on all processes but the main one.
 
     None where any process was asked to stop before the end: on all of them.
     """
-    predictor = Predictor(network, card, device=accelerator.device)
     results = predict_dataset(
         predictor,
         dataset,
