@@ -28,10 +28,12 @@ DIRECTIONS = (1, 2, 4, 8)
 
 def polygons_above(path: str | Path, smallest: float) -> Iterator[np.ndarray]:
     """Polygon parts, (n, 2), of a COCO file that are larger than `smallest` square pixels."""
-    for annotation in read_coco(path).annotations:
-        for part in annotation.polygons:
-            if area(part) > smallest and len(remove_repeated_points(part)) >= 3:
-                yield part
+    index = read_coco(path)
+    for position in range(len(index)):
+        for annotation in index.annotations(position):
+            for part in annotation.polygons:
+                if area(part) > smallest and len(remove_repeated_points(part)) >= 3:
+                    yield part
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:

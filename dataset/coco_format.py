@@ -1,282 +1,216 @@
-"""Reading a COCO annotation file into checked records.
+"""Reading a COCO annotation file into a checked index.
 
-Everything a file can get wrong is found here, before training starts, and reported as one line.
+Everything a file can get wrong is found here, before training starts, and reported.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dataset.rle import decode_mask, run_lengths
+from dataset.index_builder import MAX_SIDE, IndexBuilder
+from dataset.json_stream import stream_members
+from dataset.label_index import LabelIndex
+from dataset.problems import Report, strict
+from dataset.rle import run_lengths
 from lib.errors import InputError
-from lib.files import read_json
-from lib.geometry import area
 
-# A coordinate beyond this is a mistake, and large enough to make rasterisers run out of memory.
-MAX_COORDINATE = 1e6
+Mask = tuple[np.ndarray, tuple[int, int]]
+"""Run lengths, and (height, width)."""
 
-
-@dataclass(frozen=True, slots=True)
-class ImageRecord:
-    """An entry of `images`: id, file name relative to the image folder, size in pixels."""
-
-    id: int
-    name: str
-    width: int
-    height: int
+# Ids are kept in 64 bits; evaluators keep them in the 53 of a float.
+_LARGEST_ID = 2**53
 
 
-@dataclass(frozen=True, slots=True)
-class AnnotationRecord:
-    """An entry of `annotations`; `runs` is set where the segmentation is a run-length mask.
+class Unusable(Exception):
+    """An entry cannot be read: what kind of problem, what it is in words, and the remedy."""
 
-    `polygons` are (n, 2) float64 arrays, x then y, original pixels; `bbox` is x, y, width, height.
-    """
-
-    id: int
-    image_id: int
-    category_id: int
-    crowd: bool
-    polygons: list[np.ndarray]
-    runs: np.ndarray | None
-    area: float
-    bbox: tuple[float, float, float, float]
+    def __init__(self, kind: str, what: str, remedy: str) -> None:
+        super().__init__(kind, what, remedy)
+        self.kind, self.what, self.remedy = kind, what, remedy
 
 
-@dataclass(frozen=True)
-class CocoDocument:
-    """A whole annotation file; `categories` maps category ids to names, ids ascending."""
-
-    images: list[ImageRecord]
-    categories: dict[int, str]
-    annotations: list[AnnotationRecord]
-
-
-def read_coco(path: str | Path) -> CocoDocument:
+def read_coco(path: str | Path, report: Report = strict) -> LabelIndex:
     """Read and check a COCO instance annotation file.
 
     Polygons of fewer than three points are left out, and so are annotations without any polygon.
-    Missing `bbox`, `area`, `iscrowd` and annotation `id` are filled in.
+    Missing `bbox`, `area`, `iscrowd` and annotation `id` are filled in. A file without the list
+    `annotations` (COCO's image_info_*.json) gives images without labels.
+
+    Args:
+        path: the file.
+        report: told what is wrong with single entries, which are left out then.
 
     Raises:
-        InputError: the file is not JSON or not COCO; an annotation names an unknown image or
-            category or holds unusable coordinates; an id appears twice; a file name leads out of
-            the image folder.
+        InputError: the file is not JSON or not COCO; from `strict`: an annotation names an unknown
+            image or category or holds unusable coordinates; an id appears twice; a file name leads
+            out of the image folder.
     """
-    document = read_json(path)
-    if not isinstance(document, dict):
-        raise InputError(f"{path}: not a COCO file (the top level is not an object)")
-    for key in ("images", "annotations", "categories"):
-        entries = document.get(key)
-        if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+    reader = CocoReader(path, report)
+    members = stream_members(
+        path,
+        {
+            "images": reader.image,
+            "categories": reader.category,
+            "annotations": reader.annotation,
+        },
+    )
+    for key in ("images", "categories", "annotations"):
+        if key == "annotations" and key not in members and "images" in members:
+            continue
+        if not isinstance(members.get(key), int) or isinstance(members.get(key), bool):
             raise InputError(
                 f"{path}: not a COCO file ('{key}' is not a list of objects); "
                 "give an instance annotation file in COCO format"
             )
-    images = _read_images(path, document["images"])
-    categories = _read_categories(path, document["categories"])
-    by_id = {image.id: image for image in images}
-    annotations = _read_annotations(path, document["annotations"], by_id, categories)
-    return CocoDocument(images, categories, annotations)
+    return reader.builder.finish(labelled="annotations" in members)
 
 
-def to_coco_dict(
-    images: Iterable[ImageRecord],
-    categories: dict[int, str],
-    annotations: Iterable[AnnotationRecord],
-) -> dict[str, Any]:
-    """The records as a COCO dictionary with every field that pycocotools expects."""
-    images = list(images)
-    sizes = {image.id: [image.height, image.width] for image in images}
-    return {
-        "info": {},
-        "licenses": [],
-        "images": [
-            {"id": i.id, "file_name": i.name, "width": i.width, "height": i.height} for i in images
-        ],
-        "categories": [{"id": key, "name": name} for key, name in categories.items()],
-        "annotations": [
-            {
-                "id": a.id,
-                "image_id": a.image_id,
-                "category_id": a.category_id,
-                "iscrowd": int(a.crowd),
-                "area": a.area,
-                "bbox": list(a.bbox),
-                "segmentation": [p.ravel().tolist() for p in a.polygons]
-                if a.runs is None
-                else {"size": sizes[a.image_id], "counts": a.runs.tolist()},
-            }
-            for a in annotations
-        ],
-    }
+class CocoReader:
+    """Takes the entries of a COCO file one by one into `builder`."""
 
+    def __init__(self, path: str | Path, report: Report = strict) -> None:
+        self.path = path
+        self.builder = IndexBuilder(str(path), report)
+        self._counts = {"image": 0, "category": 0, "annotation": 0}
 
-def _read_images(path: str | Path, entries: list[dict[str, Any]]) -> list[ImageRecord]:
-    records: dict[int, ImageRecord] = {}
-    for position, entry in enumerate(entries):
-        image_id = _whole_number(entry.get("id"), f"{path}: image number {position}: 'id'")
-        where = f"{path}: image {image_id}"
-        if image_id in records:
-            raise InputError(f"{where}: the id appears twice; give every image an id of its own")
-        name = entry.get("file_name")
-        if not isinstance(name, str) or not name or "\0" in name:
-            raise InputError(f"{where}: 'file_name' must be the name of a file")
-        for flavour in (PurePosixPath(name), PureWindowsPath(name)):
-            if flavour.is_absolute() or flavour.drive or flavour.root or ".." in flavour.parts:
-                raise InputError(
-                    f"{where}: file name {name!r} leads out of the image folder; "
-                    "make it relative to the folder"
-                )
-        width = _whole_number(entry.get("width"), f"{where}: 'width'")
-        height = _whole_number(entry.get("height"), f"{where}: 'height'")
-        if width < 1 or height < 1:
-            raise InputError(f"{where}: 'width' and 'height' must be positive")
-        records[image_id] = ImageRecord(image_id, name, width, height)
-    return list(records.values())
-
-
-def _read_categories(path: str | Path, entries: list[dict[str, Any]]) -> dict[int, str]:
-    if not entries:
-        raise InputError(f"{path}: 'categories' is empty; list at least one category")
-    names: dict[int, str] = {}
-    for position, entry in enumerate(entries):
-        key = _whole_number(entry.get("id"), f"{path}: category number {position}: 'id'")
-        name = entry.get("name", str(key))
-        if not isinstance(name, str):
-            raise InputError(f"{path}: category {key}: 'name' must be text")
-        if key in names:
-            raise InputError(f"{path}: category {key}: the id appears twice; keep one of them")
-        names[key] = name
-    return dict(sorted(names.items()))
-
-
-def _read_annotations(
-    path: str | Path,
-    entries: list[dict[str, Any]],
-    images: dict[int, ImageRecord],
-    categories: dict[int, str],
-) -> list[AnnotationRecord]:
-    records = []
-    used: set[int] = set()
-    spare = 1 + max((e["id"] for e in entries if isinstance(e.get("id"), int)), default=0)
-    for position, entry in enumerate(entries):
-        if "id" in entry:
-            key = _whole_number(entry["id"], f"{path}: annotation number {position}: 'id'")
-        else:
-            key = spare + position
-        where = f"{path}: annotation {key}"
-        if key in used:
-            raise InputError(f"{where}: the id appears twice; give every annotation its own")
-        used.add(key)
-        image = images.get(_whole_number(entry.get("image_id"), f"{where}: 'image_id'"))
-        if image is None:
-            raise InputError(
-                f"{where}: image {entry['image_id']} is not in 'images'; "
-                "add the image or remove the annotation"
-            )
-        if _whole_number(entry.get("category_id"), f"{where}: 'category_id'") not in categories:
-            raise InputError(
-                f"{where}: category {entry['category_id']} is not in 'categories'; "
-                "add the category or correct the annotation"
-            )
-        record = _read_annotation(where, key, entry, image)
-        if record is not None:
-            records.append(record)
-    return records
-
-
-def _read_annotation(
-    where: str, key: int, entry: dict[str, Any], image: ImageRecord
-) -> AnnotationRecord | None:
-    crowd = entry.get("iscrowd", 0)
-    if crowd not in (0, 1):
-        raise InputError(f"{where}: 'iscrowd' must be 0 or 1")
-    polygons, runs = _read_segmentation(where, entry.get("segmentation"), image)
-    if runs is None and not polygons:
-        return None
-    box = _numbers(entry["bbox"], f"{where}: 'bbox'") if entry.get("bbox") is not None else None
-    if box is not None and len(box) != 4:
-        raise InputError(f"{where}: 'bbox' must be x, y, width, height")
-    size = entry.get("area")
-    if size is None:
-        size = float(runs[1::2].sum()) if runs is not None else float(sum(map(area, polygons)))
-    size = float(_numbers([size], f"{where}: 'area'")[0])
-    if box is None:
-        box = _bounding_box(polygons, runs, image)
-    corners = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
-    return AnnotationRecord(
-        key, image.id, entry["category_id"], bool(crowd), polygons, runs, size, corners
-    )
-
-
-def _read_segmentation(
-    where: str, segmentation: Any, image: ImageRecord
-) -> tuple[list[np.ndarray], np.ndarray | None]:
-    """Polygons, or the run lengths of a mask; never both."""
-    if isinstance(segmentation, dict):
-        if segmentation.get("size") != [image.height, image.width]:
-            raise InputError(
-                f"{where}: the mask's 'size' is not [height, width] of image {image.id}, "
-                f"[{image.height}, {image.width}]; correct one of them"
-            )
+    def image(self, entry: Any) -> None:
+        """An entry of `images`."""
+        item = self._begin("image", entry)
         try:
-            return [], run_lengths(segmentation.get("counts", []), image.height, image.width)
-        except (ValueError, OverflowError) as error:
-            raise InputError(f"{where}: mask cannot be read ({error}); export it again") from None
-    if not isinstance(segmentation, list):
-        raise InputError(f"{where}: 'segmentation' must be a list of polygons or a mask")
-    polygons = []
-    for part in segmentation:
-        values = _numbers(part, f"{where}: polygon")
-        if len(values) % 2:
-            raise InputError(
-                f"{where}: polygon has an odd count of coordinates ({len(values)}); "
-                "write x and y of every point"
+            image_id = whole_number(entry.get("id"), "'id'")
+            item = f"image {image_id}"
+            name = entry.get("file_name")
+            if not isinstance(name, str) or not name or "\0" in name:
+                raise Unusable("file name", "'file_name' must be the name of a file", "correct it")
+            width = whole_number(entry.get("width"), "'width'")
+            height = whole_number(entry.get("height"), "'height'")
+            self.builder.add_image(image_id, name, width, height)
+        except Unusable as error:
+            self.builder.problem(item, error.kind, error.what, error.remedy)
+
+    def category(self, entry: Any) -> None:
+        """An entry of `categories`."""
+        item = self._begin("category", entry)
+        try:
+            key = whole_number(entry.get("id"), "'id'")
+            name = entry.get("name", str(key))
+            if not isinstance(name, str):
+                raise Unusable(
+                    "category name", f"category {key}: 'name' must be text", "correct it"
+                )
+            self.builder.add_category(key, name)
+        except Unusable as error:
+            self.builder.problem(item, error.kind, error.what, error.remedy)
+
+    def annotation(self, entry: Any) -> None:
+        """An entry of `annotations`."""
+        item = self._begin("annotation", entry)
+        try:
+            key = whole_number(entry["id"], "'id'") if "id" in entry else None
+            item = item if key is None else f"annotation {key}"
+            crowd = entry.get("iscrowd", 0)
+            if crowd not in (0, 1):
+                raise Unusable("crowd flag", "'iscrowd' must be 0 or 1", "correct it")
+            polygons, mask = read_segmentation(entry.get("segmentation"))
+            self.builder.add(
+                id=key,
+                image_id=whole_number(entry.get("image_id"), "'image_id'"),
+                category_id=whole_number(entry.get("category_id"), "'category_id'"),
+                crowd=bool(crowd),
+                polygons=polygons,
+                runs=None if mask is None else mask[0],
+                size=None if mask is None else mask[1],
+                area=read_area(entry.get("area")),
+                bbox=read_box(entry.get("bbox")),
             )
-        if len(values) >= 6:
-            polygons.append(values.reshape(-1, 2))
-    return polygons, None
+        except Unusable as error:
+            self.builder.problem(item, error.kind, error.what, error.remedy)
+
+    def _begin(self, kind: str, entry: Any) -> str:
+        """Count an entry; what messages call it until its id is known."""
+        number = self._counts[kind]
+        self._counts[kind] += 1
+        if not isinstance(entry, dict):
+            plural = {"image": "images", "category": "categories", "annotation": "annotations"}
+            raise InputError(
+                f"{self.path}: not a COCO file ('{plural[kind]}' is not a list of objects); "
+                "give an instance annotation file in COCO format"
+            )
+        return f"{kind} number {number}"
 
 
-def _bounding_box(
-    polygons: list[np.ndarray], runs: np.ndarray | None, image: ImageRecord
-) -> np.ndarray:
-    """x, y, width, height around the polygons or the mask."""
-    if runs is None:
-        points = np.concatenate(polygons)
-        low, high = points.min(axis=0), points.max(axis=0)
-    else:
-        rows, columns = np.nonzero(decode_mask(runs, image.height, image.width))
-        if len(rows) == 0:
-            return np.zeros(4)
-        low = np.array([columns.min(), rows.min()])
-        high = np.array([columns.max() + 1, rows.max() + 1])
-    return np.concatenate([low, high - low]).astype(np.float64)
+def read_segmentation(value: Any) -> tuple[list[list[float]], Mask | None]:
+    """COCO's `segmentation`: flat polygons, or a mask; never both.
+
+    Raises:
+        Unusable: neither, or malformed.
+    """
+    if isinstance(value, dict):
+        return [], _read_mask(value)
+    if not isinstance(value, list):
+        what = "'segmentation' must be a list of polygons or a mask"
+        raise Unusable("no contour", what, "correct or remove the annotation")
+    for part in value:
+        if not isinstance(part, list) or not set(map(type, part)) <= {int, float}:
+            what = "a polygon must be a list of numbers"
+            raise Unusable("bad number", what, "correct or remove the annotation")
+        if len(part) % 2:
+            what = f"polygon has an odd count of coordinates ({len(part)})"
+            raise Unusable("odd coordinates", what, "write x and y of every point")
+    return value, None
 
 
-def _whole_number(value: Any, what: str) -> int:
-    if type(value) is not int:
-        raise InputError(f"{what} must be a whole number, not {value!r:.40}")
+def read_area(value: Any) -> float | None:
+    """COCO's `area`, None where it is not given.
+
+    Raises:
+        Unusable: not a number.
+    """
+    if value is not None and type(value) not in (int, float):
+        what = "'area' must be a number"
+        raise Unusable("bad number", what, "correct or remove the annotation")
     return value
 
 
-def _numbers(values: Any, what: str) -> np.ndarray:
-    """A list of finite numbers as a float64 array."""
-    if not isinstance(values, list) or not set(map(type, values)) <= {int, float}:
-        raise InputError(f"{what} must be a list of numbers; correct or remove the annotation")
-    try:
-        array = np.array(values, dtype=np.float64)
-    except OverflowError:
-        array = np.array([math.inf])
-    if not (np.abs(array) <= MAX_COORDINATE ** (2 if what.endswith("'area'") else 1)).all():
-        raise InputError(
-            f"{what} holds NaN, infinity or a number out of range; correct or remove the annotation"
+def read_box(value: Any) -> list[float] | None:
+    """COCO's `bbox` (x, y, width, height), None where it is not given.
+
+    Raises:
+        Unusable: not four numbers.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, list) or list(map(type, value)).count(bool) or len(value) != 4:
+        what = "'bbox' must be x, y, width, height"
+        raise Unusable("bad number", what, "correct or remove the annotation")
+    if not set(map(type, value)) <= {int, float}:
+        what = "'bbox' must be numbers"
+        raise Unusable("bad number", what, "correct or remove the annotation")
+    return value
+
+
+def whole_number(value: Any, name: str) -> int:
+    """An id or a size.
+
+    Raises:
+        Unusable: not a whole number, or one that evaluators cannot hold.
+    """
+    if type(value) is not int or abs(value) > _LARGEST_ID:
+        raise Unusable(
+            "bad number", f"{name} must be a whole number, not {value!r:.40}", "correct it"
         )
-    return array
+    return value
+
+
+def _read_mask(value: dict[str, Any]) -> Mask:
+    remedy = "export it again"
+    match value.get("size"):
+        case [int(height), int(width)] if 0 < min(height, width) <= max(height, width) <= MAX_SIDE:
+            try:
+                return run_lengths(value.get("counts", []), height, width), (height, width)
+            except (ValueError, OverflowError) as error:
+                raise Unusable("bad mask", f"mask cannot be read ({error})", remedy) from None
+    raise Unusable("bad mask", "the mask's 'size' must be [height, width]", remedy)

@@ -40,6 +40,28 @@ def decode_mask(lengths: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.repeat(values, lengths).reshape(width, height).T
 
 
+def encode_mask(mask: np.ndarray) -> np.ndarray:
+    """The run lengths (n,) int64 of an (H, W) bool mask; undone by `decode_mask`."""
+    flat = np.asarray(mask, bool).T.ravel()
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    lengths = np.diff(changes, prepend=0, append=len(flat))
+    return np.concatenate([[0], lengths]) if len(flat) and flat[0] else lengths
+
+
+def runs_box(lengths: np.ndarray, height: int) -> tuple[int, int, int, int]:
+    """Smallest x, smallest y, largest x, largest y of a mask, pixel edges; zeros if it is empty."""
+    ends = np.cumsum(lengths)
+    ends = ends[: len(ends) // 2 * 2]
+    inside = lengths[1::2] > 0
+    first, last = ends[0::2][inside], ends[1::2][inside] - 1
+    if len(first) == 0:
+        return 0, 0, 0, 0
+    left, right = int((first // height).min()), int((last // height).max()) + 1
+    if (first // height != last // height).any():  # a run that goes on in the next column
+        return left, 0, right, height
+    return left, int((first % height).min()), right, int((last % height).max()) + 1
+
+
 def _decompress(data: bytes) -> np.ndarray:
     digits = np.frombuffer(data, dtype=np.uint8).astype(np.int64) - 48
     if len(digits) == 0 or digits.min() < 0 or digits.max() > 63 or digits[-1] & 32:

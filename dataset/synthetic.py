@@ -3,7 +3,8 @@
 For tests, demonstrations and benchmarks without any download. A class is a family of shapes in a
 colour of its own, so a small network learns it in minutes. Objects are painted one over the other;
 the labels are either what remains visible (an occluder can split an object into several parts) or
-the whole shape (amodal).
+the whole shape (amodal). Bars without a label can be painted over all, which split about half of
+the objects.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from dataset.coco_format import AnnotationRecord, ImageRecord, to_coco_dict
+from dataset.records import AnnotationRecord, ImageRecord, to_coco_dict
 from dataset.sample import Instance, Sample
 from lib.geometry import area, bounding_box
 
@@ -49,6 +50,9 @@ class SyntheticDataset:
         amodal: label whole shapes (inside the image) rather than what is visible of them. Visible
             regions are labelled by their outer outlines: an occluder wholly inside an object leaves
             no hole in its label.
+        occluders: paint grey bars, which belong to no class, over the objects. They split objects
+            into several visible parts, which stay one instance. The objects themselves are the same
+            with and without.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class SyntheticDataset:
         classes: int = 3,
         seed: int = 0,
         amodal: bool = False,
+        occluders: bool = False,
     ) -> None:
         if length < 0 or classes < 1 or min(size) < 16:
             raise ValueError("length must be >= 0, classes >= 1, and both sides of size >= 16")
@@ -66,6 +71,7 @@ class SyntheticDataset:
         self.size = size
         self.seed = seed
         self.amodal = amodal
+        self.occluders = occluders
         families = list(_FAMILIES)
         rounds = [k // len(families) for k in range(classes)]
         self._names = tuple(
@@ -100,7 +106,11 @@ class SyntheticDataset:
         rng = np.random.default_rng([self.seed, index, 1])
         image = _texture(self.size, rng, np.array([0.45, 0.45, 0.45]), contrast=0.25)
         for shape in shapes:
-            _paint(image, shape, len(self._names), rng)
+            _paint(image, shape.outline, _color(shape.class_index, len(self._names), rng), rng)
+        # The bars have random numbers of their own, so that the objects do not depend on them.
+        bars_rng = np.random.default_rng([self.seed, index, 3])
+        for bar in self._bars(index):
+            _paint(image, bar, np.full(3, bars_rng.uniform(0.1, 0.9)), bars_rng)
         image += rng.normal(0.0, 0.02, image.shape).astype(np.float32)
         pixels = np.rint(np.clip(image, 0.0, 1.0) * 255).astype(np.uint8)
         instances = [
@@ -162,10 +172,31 @@ class SyntheticDataset:
                 outlines.append(outline)
                 classes.append(class_index)
         shapes = []
+        bars = self._bars(index)
         for order, outline in enumerate(outlines):
-            seen = outline if self.amodal else outline - shapely.union_all(outlines[order + 1 :])
+            hidden = shapely.union_all([*outlines[order + 1 :], *bars])
+            seen = outline if self.amodal else outline - hidden
             shapes.append(_Shape(classes[order], outline, _exteriors(seen)))
         return shapes
+
+
+    def _bars(self, index: int) -> list[Polygon]:
+        """The occluders of an image: bars of any angle, from one border of the image to another."""
+        if not self.occluders:
+            return []
+        rng = np.random.default_rng([self.seed, index, 2])
+        height, width = self.size
+        reach = math.hypot(height, width)
+        bars = []
+        for _ in range(int(rng.integers(1, 4))):
+            turn = rng.uniform(0, math.pi)
+            along = np.array([math.cos(turn), math.sin(turn)]) * reach
+            thickness = rng.uniform(0.02, 0.08) * min(height, width)
+            across = np.array([-along[1], along[0]]) / reach * thickness / 2
+            middle = rng.uniform([0.1 * width, 0.1 * height], [0.9 * width, 0.9 * height])
+            corners = [along + across, along - across, -along - across, -along + across]
+            bars.append(Polygon(middle + np.array(corners)) & box(0, 0, width, height))
+        return bars
 
 
 def _exteriors(region: Any) -> list[np.ndarray]:
@@ -186,18 +217,24 @@ def _largest(region: Any) -> Polygon | None:
     return polygon if usable else None
 
 
-def _paint(image: np.ndarray, shape: _Shape, classes: int, rng: np.random.Generator) -> None:
-    """Paint a shape over a (H, W, 3) float32 image in 0..1, in place."""
-    x0, y0, x1, y1 = shape.outline.bounds
+def _color(class_index: int, classes: int, rng: np.random.Generator) -> np.ndarray:
+    """(3,) RGB in 0..1: a colour of the class's hue."""
+    hue = (class_index / classes + rng.normal(0, 0.02)) % 1.0
+    return np.array(colorsys.hsv_to_rgb(hue, rng.uniform(0.55, 0.9), rng.uniform(0.6, 0.95)))
+
+
+def _paint(
+    image: np.ndarray, outline: Polygon, color: np.ndarray, rng: np.random.Generator
+) -> None:
+    """Paint a textured shape over a (H, W, 3) float32 image in 0..1, in place."""
+    x0, y0, x1, y1 = outline.bounds
     left, top, right, bottom = math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1)
-    points = np.array(shape.outline.exterior.coords) - (left, top)
+    points = np.array(outline.exterior.coords) - (left, top)
     fine = np.zeros(((bottom - top) * _SUPERSAMPLING, (right - left) * _SUPERSAMPLING), np.uint8)
     corners = np.rint(points * _SUPERSAMPLING - 0.5).astype(np.int32)
     cv2.fillPoly(fine, [corners], 255)
     size = (bottom - top, right - left)
     cover = cv2.resize(fine, size[::-1], interpolation=cv2.INTER_AREA)[..., None] / np.float32(255)
-    hue = (shape.class_index / classes + rng.normal(0, 0.02)) % 1.0
-    color = np.array(colorsys.hsv_to_rgb(hue, rng.uniform(0.55, 0.9), rng.uniform(0.6, 0.95)))
     paint = _texture(size, rng, color, contrast=0.12)
     region = image[top:bottom, left:right]
     region += cover * (paint - region)

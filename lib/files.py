@@ -51,6 +51,20 @@ def atomic_write_json(path: str | Path, value: Any, *, indent: int | None = None
     atomic_write_text(path, json.dumps(value, indent=indent, allow_nan=False) + "\n")
 
 
+def read_text(path: str | Path) -> str:
+    """The UTF-8 text in `path`.
+
+    Raises:
+        InputError: the file is missing, unreadable, or not UTF-8.
+    """
+    try:
+        return Path(path).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text") from error
+
+
 def read_json(path: str | Path) -> Any:
     """The JSON document in `path`.
 
@@ -58,12 +72,7 @@ def read_json(path: str | Path) -> Any:
         InputError: the file is missing, unreadable, not UTF-8, not JSON, or nested too deeply.
     """
     try:
-        text = Path(path).read_bytes().decode("utf-8")
-        return json.loads(text)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a JSON file (not UTF-8 text)") from error
+        return json.loads(read_text(path))
     except RecursionError as error:
         raise InputError(f"{path}: not usable JSON (nested too deeply)") from error
     except ValueError as error:

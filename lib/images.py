@@ -7,12 +7,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 
 from lib.errors import InputError
 from lib.files import atomic_write_bytes
 
 # A marker, but no stuffed zero and no restart marker: these two stand inside of compressed data.
 _JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
+_EXIF_ORIENTATION = 0x0112
+# Orientations that exchange width and height.
+_SIDEWAYS = (5, 6, 7, 8)
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -31,6 +35,25 @@ def read_image(path: str | Path) -> np.ndarray:
     except OSError as error:
         raise InputError(f"{path}: image cannot be read ({error.strerror or error})") from error
     return decode_image(data, name=str(path))
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) of the image in `path`, as `read_image` would return it, from its header.
+
+    Raises:
+        InputError: the file is missing or is not an image.
+    """
+    try:
+        with PIL.Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: image cannot be read ({error.strerror})") from error
+    except Exception as error:  # a damaged header makes Pillow raise almost anything
+        raise InputError(
+            f"{path}: not an image that can be decoded; convert it to PNG or JPEG"
+        ) from error
+    return (width, height) if turned else (height, width)
 
 
 def decode_image(data: bytes, *, name: str) -> np.ndarray:

@@ -157,7 +157,7 @@ def set_annotation(**values: Any) -> Callable[[dict[str, Any]], None]:
 
 BAD_DOCUMENTS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "no images": (lambda c: c.pop("images"), "not a COCO file.*images"),
-    "no annotations": (lambda c: c.pop("annotations"), "not a COCO file.*annotations"),
+    "annotations null": (lambda c: c.update(annotations=None), "not a COCO file.*annotations"),
     "no categories": (lambda c: c.pop("categories"), "not a COCO file.*categories"),
     "images of numbers": (lambda c: c.update(images=[1]), "not a COCO file.*images"),
     "empty categories": (lambda c: c.update(categories=[]), "categories"),
@@ -184,7 +184,7 @@ BAD_DOCUMENTS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "nested": (set_annotation(segmentation=[[SQUARE]]), "annotation 1.*numbers"),
     "no segmentation": (set_annotation(segmentation=None), "annotation 1.*segmentation"),
     "mask of another size": (
-        set_annotation(segmentation={"size": [40, 30], "counts": [1200]}),
+        set_annotation(segmentation={"size": [40, 30], "counts": [0, 1200]}),
         "annotation 1.*size",
     ),
     "broken mask": (

@@ -1,0 +1,289 @@
+"""From a reader's images and annotations, one by one, to a checked `LabelIndex`."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from pathlib import PurePosixPath, PureWindowsPath
+
+import numpy as np
+
+from dataset.columns import Columns, fill_in, gather, pack_names
+from dataset.label_index import LabelIndex
+from dataset.mask_contours import mask_to_contours
+from dataset.problems import Problem, Report, strict
+from dataset.rle import decode_mask
+
+# A coordinate beyond this is a mistake, and large enough to make rasterisers run out of memory.
+MAX_COORDINATE = 1e6
+# Larger images would ask for memory that no machine has; OpenCV reads none of more pixels.
+MAX_SIDE = 2**20
+MAX_PIXELS = 2**30
+
+
+class IndexBuilder:
+    """Collects a data set's records, reports what is wrong with them, and makes the index.
+
+    Images, categories and annotations may come in any order; what refers to what is checked in
+    `finish`. An item that is reported is left out.
+
+    Args:
+        file: what messages name as the file, where an item does not name its own.
+        report: told every problem.
+    """
+
+    def __init__(self, file: str, report: Report = strict) -> None:
+        self.file = file
+        self._report = report
+        self._images: dict[int, tuple[str, int, int]] = {}
+        self._categories: dict[int, str] = {}
+        self._ids: set[int] = set()
+        self._items: dict[int, tuple[str | None, str]] = {}  # where an annotation has its own
+        self._keys = array("q")  # id, 0 or 1 for having one, image, category, crowd
+        self._mask_sizes = array("q")  # height and width of the mask; 0 without
+        self._given = array("d")  # area, box; NaN where not given
+        self._part_ends = array("q", [0])
+        self._point_ends = array("q", [0])
+        self._coordinates = array("d")
+        self._run_ends = array("q", [0])
+        self._runs = array("q")
+
+    def problem(
+        self, item: str, kind: str, what: str, remedy: str = "", *, file: str | None = None
+    ) -> None:
+        """Report something that training cannot go round."""
+        self._report(Problem(file or self.file, item, kind, what, "stops", remedy))
+
+    def left_out(self, item: str, kind: str, what: str, *, file: str | None = None) -> None:
+        """Report something that training goes on without."""
+        self._report(Problem(file or self.file, item, kind, what, "left out"))
+
+    def add_image(self, image_id: int, name: str, width: int, height: int) -> None:
+        """An image: id, file name relative to the image folder, size in pixels."""
+        item = f"image {image_id}"
+        if image_id in self._images:
+            remedy = "give every image an id of its own"
+            self.problem(item, "repeated id", "the id appears twice", remedy)
+        elif leads_out(name):
+            what = f"file name {name!r} leads out of the image folder"
+            self.problem(item, "file name", what, "make it relative to the folder")
+        elif not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE) or width * height > MAX_PIXELS:
+            what = (
+                f"'width' and 'height' must be positive, and the image at most {MAX_PIXELS} pixels"
+            )
+            self.problem(item, "image size", what, "correct the size")
+        else:
+            self._images[image_id] = (name, width, height)
+
+    def add_category(self, category_id: int, name: str) -> None:
+        """A category: id and name."""
+        if category_id in self._categories:
+            self.problem(
+                f"category {category_id}", "repeated id", "the id appears twice", "keep one of them"
+            )
+        else:
+            self._categories[category_id] = name
+
+    def add(
+        self,
+        *,
+        id: int | None,
+        image_id: int,
+        category_id: int,
+        crowd: bool = False,
+        polygons: Sequence[np.ndarray | list[float]] = (),
+        runs: np.ndarray | None = None,
+        size: tuple[int, int] | None = None,
+        area: float | None = None,
+        bbox: Sequence[float] | None = None,
+        item: str | None = None,
+        file: str | None = None,
+    ) -> None:
+        """An annotation.
+
+        Args:
+            id: its id; one is found where the source has none.
+            image_id, category_id: what it belongs to.
+            crowd: a region of several objects.
+            polygons: outer outlines, each (n, 2) or flat x, y, x, y, ..., pixels. Those of fewer
+                than three points are left out.
+            runs: run lengths of the exact mask; the outlines are traced where none are given.
+            size: (height, width) of the mask.
+            area, bbox: square pixels, and x, y, width, height; from the outlines without.
+            item, file: what messages call it.
+        """
+        name = item or f"annotation {id}"
+        if id is not None and id in self._ids:
+            remedy = "give every annotation its own"
+            self.problem(name, "repeated id", "the id appears twice", remedy, file=file)
+            return
+        if not all(abs(value) <= MAX_COORDINATE**2 for value in (area or 0, *(bbox or ()))):
+            what = "'bbox' or 'area' holds NaN, infinity or a number out of range"
+            self.problem(name, "bad number", what, "correct or remove the annotation", file=file)
+            return
+        if size is not None and size[0] * size[1] > MAX_PIXELS:
+            what = f"the mask of {size[1]} x {size[0]} pixels is too large"
+            self.problem(name, "bad mask", what, "correct or remove the annotation", file=file)
+            return
+        if runs is not None and size is not None and not len(polygons) and not crowd:
+            polygons = mask_to_contours(decode_mask(runs, *size))
+        parts = [_flat(polygon) for polygon in polygons]
+        large = [part for part in parts if len(part) >= 6]
+        if len(large) < len(parts):
+            what = f"{len(parts) - len(large)} of {len(parts)} polygons have fewer than 3 points"
+            self.left_out(name, "few points", what, file=file)
+        if not large and not (crowd and runs is not None):
+            self.left_out(name, "no contour", "has no contour", file=file)
+            return
+        if item is not None or file is not None:
+            self._items[len(self._part_ends) - 1] = (file, name)
+        if id is not None:
+            self._ids.add(id)
+        self._keys.extend((id or 0, id is not None, image_id, category_id, crowd))
+        self._mask_sizes.extend((0, 0) if runs is None or size is None else size)
+        self._given.append(math.nan if area is None else area)
+        self._given.extend((math.nan,) * 4 if bbox is None else bbox)
+        for part in large:
+            self._coordinates.extend(part)
+            self._point_ends.append(len(self._coordinates) // 2)
+        self._part_ends.append(len(self._point_ends) - 1)
+        if runs is not None:
+            self._runs.frombytes(np.asarray(runs, np.int64).tobytes())
+        self._run_ends.append(len(self._runs))
+
+    def finish(self, *, labelled: bool = True) -> LabelIndex:
+        """Check what refers to what and make the index; the builder is used up.
+
+        Args:
+            labelled: False where the source has images and no labels.
+        """
+        if not self._categories:
+            self.problem("", "no categories", "has no categories", "list at least one")
+        ids = np.fromiter(self._images, np.int64, len(self._images))
+        keys = _numbers(self._keys).reshape(-1, 5)
+        row = _positions(ids, keys[:, 2])
+        good = self._check_references(row) & self._check_masks(row) & self._check_points()
+        order = np.flatnonzero(good)[np.argsort(row[good], kind="stable")]
+        part_ends, parts = gather(_numbers(self._part_ends), order)
+        point_ends, points = gather(_numbers(self._point_ends), parts)
+        run_ends, runs = gather(_numbers(self._run_ends), order)
+        name_ends, names = pack_names(name for name, _, _ in self._images.values())
+        given = np.frombuffer(self._given).reshape(-1, 5)[order]
+        columns = Columns(
+            image_ids=ids,
+            image_sizes=self._image_sizes(),
+            name_ends=name_ends,
+            names=names,
+            annotation_ends=np.searchsorted(row[order], np.arange(len(ids) + 1)),
+            ids=self._annotation_ids()[order],
+            category_ids=keys[order, 3],
+            crowd=keys[order, 4] == 1,
+            areas=given[:, 0].copy(),
+            boxes=given[:, 1:].copy(),
+            part_ends=part_ends,
+            point_ends=point_ends,
+            points=np.frombuffer(self._coordinates).reshape(-1, 2)[points],
+            run_ends=run_ends,
+            runs=_numbers(self._runs)[runs],
+        )
+        fill_in(columns)
+        return LabelIndex(
+            source=self.file,
+            categories=dict(sorted(self._categories.items())),
+            columns=columns,
+            rows=np.arange(len(ids)),
+            labelled=labelled,
+        )
+
+    def _annotation_ids(self) -> np.ndarray:
+        """(A,) ids; those of annotations without one come after the highest."""
+        ids, given = _numbers(self._keys).reshape(-1, 5)[:, :2].T
+        return np.where(given == 1, ids, max(self._ids, default=0) + np.cumsum(given == 0))
+
+    def _image_sizes(self) -> np.ndarray:
+        sizes = [(height, width) for _, width, height in self._images.values()]
+        return np.array(sizes, np.int32).reshape(-1, 2)
+
+    def _item(self, number: int) -> tuple[str | None, str]:
+        """File and name of an annotation in messages."""
+        return self._items.get(number, (None, f"annotation {self._annotation_ids()[number]}"))
+
+    def _check_references(self, row: np.ndarray) -> np.ndarray:
+        """(A,) bool: image and category are there; `row` is the image's position, -1 for none."""
+        keys = _numbers(self._keys).reshape(-1, 5)
+        known = np.isin(keys[:, 3], np.fromiter(self._categories, np.int64))
+        for number in np.flatnonzero((row < 0) | ~known).tolist():
+            file, name = self._item(number)
+            if row[number] < 0:
+                kind, what = "unknown image", f"image {keys[number, 2]} is not in 'images'"
+                remedy = "add the image or remove the annotation"
+            else:
+                kind = "unknown category"
+                what = f"category {keys[number, 3]} is not in 'categories'"
+                remedy = "add the category or correct the annotation"
+            self.problem(name, kind, what, remedy, file=file)
+        return (row >= 0) & known
+
+    def _check_masks(self, row: np.ndarray) -> np.ndarray:
+        """(A,) bool: the mask, if there is one, is as large as its image."""
+        sizes = _numbers(self._mask_sizes).reshape(-1, 2)
+        wanted = np.concatenate([self._image_sizes(), [[0, 0]]])[row]
+        good = (sizes == wanted).all(axis=1) | (sizes == 0).all(axis=1) | (row < 0)
+        for number in np.flatnonzero(~good).tolist():
+            file, name = self._item(number)
+            what = (
+                f"the mask's 'size' {sizes[number].tolist()} is not [height, width] of its image, "
+                f"{wanted[number].tolist()}"
+            )
+            self.problem(name, "mask size", what, "correct one of them", file=file)
+        return good
+
+    def _check_points(self) -> np.ndarray:
+        """(A,) bool: all coordinates are finite and not absurdly large."""
+        points = np.frombuffer(self._coordinates).reshape(-1, 2)
+        wrong = np.flatnonzero(~(np.abs(points) <= MAX_COORDINATE).all(axis=1))
+        parts = np.searchsorted(_numbers(self._point_ends), wrong, side="right") - 1
+        numbers = np.searchsorted(_numbers(self._part_ends), parts, side="right") - 1
+        good = np.ones(len(self._part_ends) - 1, bool)
+        good[numbers] = False
+        for number in np.flatnonzero(~good).tolist():
+            file, name = self._item(number)
+            what = "a polygon holds NaN, infinity or a number out of range"
+            self.problem(name, "bad number", what, "correct or remove the annotation", file=file)
+        return good
+
+
+def leads_out(name: str) -> bool:
+    """Whether a file name would leave the folder it is relative to, on any system."""
+    return any(
+        flavour.is_absolute() or flavour.drive or flavour.root or ".." in flavour.parts
+        for flavour in (PurePosixPath(name), PureWindowsPath(name))
+    )
+
+
+def _flat(polygon: np.ndarray | list[float]) -> array[float]:
+    """A polygon as x, y, x, y, ...; infinity stands for a number too large for a float."""
+    if isinstance(polygon, list):
+        try:
+            return array("d", polygon)
+        except OverflowError:
+            return array("d", [math.inf] * 6)
+    flat: array[float] = array("d")
+    flat.frombytes(np.ascontiguousarray(polygon, np.float64).tobytes())
+    return flat
+
+
+def _numbers(values: array[int]) -> np.ndarray:
+    """(n,) int64, without copying."""
+    return np.frombuffer(values, np.int64)
+
+
+def _positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Position of every wanted id in `ids`, -1 where it is not there."""
+    if len(ids) == 0:
+        return np.full(len(wanted), -1)
+    order = np.argsort(ids, kind="stable")
+    place = np.clip(np.searchsorted(ids[order], wanted), 0, len(ids) - 1)
+    found = order[place]
+    return np.where(ids[found] == wanted, found, -1)

@@ -1,0 +1,111 @@
+"""The labels of a whole data set in a few flat arrays.
+
+A list of records would be copied into every loader worker, page by page, as reference counts
+change; arrays are shared, and come from a file without being read (`dataset.index_cache`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dataset.columns import Columns
+from dataset.records import AnnotationRecord, ImageRecord, to_coco_dict
+from lib.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class LabelIndex:
+    """Images and annotations of a data set, or of a part of it.
+
+    Attributes:
+        source: the file or folder the labels come from, for messages.
+        categories: names by category id, ids ascending; the position is the class index.
+        columns: the data; shared by all parts of a data set.
+        rows: (n,) int64, which images of the columns are in, in order.
+        labelled: False where the source has images and no labels (a test set).
+    """
+
+    source: str
+    categories: dict[int, str]
+    columns: Columns
+    rows: np.ndarray
+    labelled: bool = True
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def image_ids(self) -> tuple[int, ...]:
+        """Image id of every image, in order."""
+        return tuple(self.columns.image_ids[self.rows].tolist())
+
+    def image(self, position: int) -> ImageRecord:
+        """The image at a position."""
+        row = int(self.rows[position])
+        c = self.columns
+        name = c.names[c.name_ends[row] : c.name_ends[row + 1]].tobytes().decode("utf-8")
+        height, width = c.image_sizes[row].tolist()
+        return ImageRecord(int(c.image_ids[row]), name, width, height)
+
+    def annotations(self, position: int) -> list[AnnotationRecord]:
+        """The annotations of the image at a position, crowd regions included."""
+        row = int(self.rows[position])
+        first, last = self.columns.annotation_ends[row : row + 2].tolist()
+        return [self._annotation(row, number) for number in range(first, last)]
+
+    def annotation_count(self) -> int:
+        """Number of annotations, crowd regions included."""
+        ends = self.columns.annotation_ends
+        return int((ends[self.rows + 1] - ends[self.rows]).sum())
+
+    def _annotation(self, row: int, number: int) -> AnnotationRecord:
+        c = self.columns
+        first, last = c.part_ends[number : number + 2].tolist()
+        ends = c.point_ends[first : last + 1].tolist()
+        # Copies: a caller's changes must not reach the shared arrays, nor the file behind them.
+        polygons = [np.array(c.points[a:b]) for a, b in itertools.pairwise(ends)]
+        first, last = c.run_ends[number : number + 2].tolist()
+        x, y, width, height = c.boxes[number].tolist()
+        return AnnotationRecord(
+            id=int(c.ids[number]),
+            image_id=int(c.image_ids[row]),
+            category_id=int(c.category_ids[number]),
+            crowd=bool(c.crowd[number]),
+            polygons=polygons,
+            runs=np.array(c.runs[first:last]) if last > first else None,
+            area=float(c.areas[number]),
+            bbox=(x, y, width, height),
+        )
+
+    def subset(
+        self, *, image_ids: Sequence[int] | None = None, limit: int | None = None
+    ) -> LabelIndex:
+        """The images with these ids, in this order, or all; at most the first `limit` of them.
+
+        Raises:
+            InputError: an id is not there.
+        """
+        rows = self.rows
+        if image_ids is not None:
+            by_id = dict(zip(self.image_ids, rows.tolist(), strict=True))
+            missing = [key for key in image_ids if key not in by_id]
+            if missing:
+                raise InputError(
+                    f"{self.source}: image {missing[0]} was asked for but is not in it"
+                )
+            rows = np.array([by_id[key] for key in image_ids], np.int64)
+        return replace(self, rows=rows[:limit])
+
+    def ground_truth(self) -> dict[str, Any]:
+        """COCO dictionary of exactly these images, crowd regions included."""
+        positions = range(len(self))
+        return to_coco_dict(
+            (self.image(i) for i in positions),
+            self.categories,
+            (annotation for i in positions for annotation in self.annotations(i)),
+        )
