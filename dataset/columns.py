@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +31,7 @@ class Columns:
         point_ends: (P + 1,) int64: polygon p has points ends[p] to ends[p + 1].
         points: (Q, 2) float64, x then y, pixels.
         run_ends, runs: (A + 1,) int64 and int64: run lengths; none for an annotation of polygons.
+        folder: where the arrays lie on disk, None for those that are in memory alone.
     """
 
     image_ids: np.ndarray
@@ -46,6 +49,38 @@ class Columns:
     points: np.ndarray
     run_ends: np.ndarray
     runs: np.ndarray
+    folder: Path | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write every array into a folder.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        for name in _ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> Columns:
+        """What `save` wrote, mapped into memory: processes that load it share it.
+
+        Raises:
+            OSError, ValueError: a file is missing or damaged.
+        """
+        paths = {name: folder / f"{name}.npy" for name in _ARRAYS}
+        arrays = {
+            name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in paths.items()
+        }
+        return cls(**arrays, folder=folder)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Workers that are started anew open the files instead of getting a copy of them."""
+        if self.folder is not None:
+            return Columns.load, (self.folder,)
+        return Columns, tuple(getattr(self, name) for name in _ARRAYS)
+
+
+_ARRAYS = tuple(field.name for field in fields(Columns) if field.name != "folder")
 
 
 def gather(ends: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -20,6 +20,7 @@ MAX_COORDINATE = 1e6
 # Larger images would ask for memory that no machine has; OpenCV reads none of more pixels.
 MAX_SIDE = 2**20
 MAX_PIXELS = 2**30
+_NO_BOX = (math.nan,) * 4
 
 
 class IndexBuilder:
@@ -118,8 +119,8 @@ class IndexBuilder:
             remedy = "give every annotation its own"
             self.problem(name, "repeated id", "the id appears twice", remedy, file=file)
             return
-        if not all(abs(value) <= MAX_COORDINATE**2 for value in (area or 0, *(bbox or ()))):
-            what = "'bbox' or 'area' holds NaN, infinity or a number out of range"
+        if not _are_usable(area, bbox):
+            what = "'bbox' (x, y, width, height) or 'area' is not finite numbers in range"
             self.problem(name, "bad number", what, "correct or remove the annotation", file=file)
             return
         if size is not None and size[0] * size[1] > MAX_PIXELS:
@@ -128,7 +129,12 @@ class IndexBuilder:
             return
         if runs is not None and size is not None and not len(polygons) and not crowd:
             polygons = mask_to_contours(decode_mask(runs, *size))
-        parts = [_flat(polygon) for polygon in polygons]
+        try:
+            parts = [_flat(polygon) for polygon in polygons]
+        except (TypeError, ValueError, OverflowError) as error:
+            what = f"a polygon must be a list of numbers ({error})"
+            self.problem(name, "bad number", what, "correct or remove the annotation", file=file)
+            return
         large = [part for part in parts if len(part) >= 6]
         if len(large) < len(parts):
             what = f"{len(parts) - len(large)} of {len(parts)} polygons have fewer than 3 points"
@@ -143,7 +149,7 @@ class IndexBuilder:
         self._keys.extend((id or 0, id is not None, image_id, category_id, crowd))
         self._mask_sizes.extend((0, 0) if runs is None or size is None else size)
         self._given.append(math.nan if area is None else area)
-        self._given.extend((math.nan,) * 4 if bbox is None else bbox)
+        self._given.extend(_NO_BOX if bbox is None else bbox)
         for part in large:
             self._coordinates.extend(part)
             self._point_ends.append(len(self._coordinates) // 2)
@@ -262,9 +268,26 @@ def leads_out(name: str) -> bool:
     )
 
 
+def _are_usable(area: float | None, bbox: Sequence[float] | None) -> bool:
+    """Whether area and box, as far as they are given, are numbers to work with."""
+    values = _NO_BOX[:0] if bbox is None else bbox
+    try:
+        total = sum(map(abs, values), 0 if area is None else abs(area))
+        # NaN is not below anything.
+        return total <= MAX_COORDINATE**2 and (bbox is None or len(bbox) == 4)
+    except (TypeError, OverflowError):
+        return False
+
+
 def _flat(polygon: np.ndarray | list[float]) -> array[float]:
-    """A polygon as x, y, x, y, ...; infinity stands for a number too large for a float."""
+    """A polygon as x, y, x, y, ...; infinity stands for a number too large for a float.
+
+    Raises:
+        TypeError, ValueError: it is no list of pairs of numbers.
+    """
     if isinstance(polygon, list):
+        if len(polygon) % 2:
+            raise ValueError(f"an odd count of coordinates, {len(polygon)}")
         try:
             return array("d", polygon)
         except OverflowError:

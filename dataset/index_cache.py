@@ -1,7 +1,8 @@
 """Indexes that took long to read are kept on disk and opened from there.
 
 An entry is a folder of .npy files, which processes map into memory and so share. It belongs to the
-names, sizes and times of the files it was made from: where one of them changed, it is made anew.
+names, sizes and times of the files it was made from, and to the code that made it: where one of
+them changed, it is made anew.
 Entries lie in `$E2EC_CACHE`, or else in `e2ec` in the user's cache folder; deleting them is safe.
 """
 
@@ -15,8 +16,9 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import fields
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +29,6 @@ from lib.files import read_json
 
 # Reading that takes longer than this is worth the disk space, seconds.
 _WORTH = 3.0
-_VERSION = 1
 
 
 def open_index(sources: Sequence[Path], options: str, read: Callable[[], LabelIndex]) -> LabelIndex:
@@ -48,7 +49,7 @@ def open_index(sources: Sequence[Path], options: str, read: Callable[[], LabelIn
         return index
     started = time.perf_counter()
     index = read()
-    if time.perf_counter() - started < _WORTH or state is None:
+    if time.perf_counter() - started < _WORTH:
         return index
     # Where nothing can be written, it is read again the next time.
     with suppress(OSError):
@@ -67,10 +68,8 @@ def save_index(folder: Path, index: LabelIndex, state: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        for field in fields(Columns):
-            np.save(temporary / f"{field.name}.npy", getattr(index.columns, field.name))
+        index.columns.save(temporary)
         head = {
-            "version": _VERSION,
             "state": state,
             "source": index.source,
             "categories": list(index.categories.items()),
@@ -83,18 +82,13 @@ def save_index(folder: Path, index: LabelIndex, state: str) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def load_index(folder: Path, state: str | None) -> LabelIndex | None:
+def load_index(folder: Path, state: str) -> LabelIndex | None:
     """The index of an entry; None where there is none, a damaged one, or one of another state."""
     try:
         head = read_json(folder / "index.json")
-        if head["version"] != _VERSION or head["state"] != state:
+        if head["state"] != state:
             return None
-        columns = Columns(
-            **{
-                field.name: np.load(folder / f"{field.name}.npy", mmap_mode="r", allow_pickle=False)
-                for field in fields(Columns)
-            }
-        )
+        columns = Columns.load(folder)
         return LabelIndex(
             source=head["source"],
             categories={int(key): str(name) for key, name in head["categories"]},
@@ -114,10 +108,22 @@ def _folder(sources: Sequence[Path], options: str) -> Path:
     return Path(base) / hashlib.sha256(names.encode()).hexdigest()[:24]
 
 
-def _state(sources: Sequence[Path]) -> str | None:
-    """A digest of the sizes and times of files; None where one cannot be asked."""
-    try:
-        values = [(s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in map(os.stat, sources)]
-    except OSError:
-        return None
+def _state(sources: Sequence[Path]) -> str:
+    """A digest of the code, and of the sizes and times of the files that are there."""
+    values: list[Any] = [_code()]
+    for source in sources:
+        try:
+            status = os.stat(source)
+            values.append((status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+        except OSError:
+            values.append(None)
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """A digest of the readers' source: they may have read differently before."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

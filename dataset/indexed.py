@@ -36,6 +36,16 @@ class IndexedDataset:
         self._class_index = {key: number for number, key in enumerate(index.categories)}
 
     @property
+    def source(self) -> str:
+        """The file or folder of the labels."""
+        return self.index.source
+
+    @property
+    def labelled(self) -> bool:
+        """False for the images of a test set, whose labels are not public."""
+        return self.index.labelled
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Name of every class, by class index."""
         return tuple(self.index.categories.values())
@@ -49,11 +59,6 @@ class IndexedDataset:
     def image_ids(self) -> tuple[int, ...]:
         """Image id of every sample, in order."""
         return self.index.image_ids
-
-    @property
-    def labelled(self) -> bool:
-        """False for the images of a test set, whose labels are not public."""
-        return self.index.labelled
 
     def __len__(self) -> int:
         return len(self.index)
@@ -71,7 +76,7 @@ class IndexedDataset:
         if (height, width) != (record.height, record.width):
             raise InputError(
                 f"{path}: image is {width} x {height} pixels but the labels "
-                f"({Path(self.index.source).name}) are for {record.width} x {record.height}; "
+                f"({Path(self.source).name}) are for {record.width} x {record.height}; "
                 "use the image that was labelled"
             )
         instances = [

@@ -6,6 +6,7 @@ its text has to be in memory.
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -15,10 +16,11 @@ from typing import Any
 from lib.errors import InputError
 from lib.files import read_text
 
+_SEPARATOR = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def stream_members(path: str | Path, lists: Mapping[str, Callable[[Any], None]]) -> dict[str, Any]:
+def stream_members(path: str | Path, lists: Mapping[str, Callable[[Any], None]]) -> dict[str, bool]:
     """Read a JSON object whose named members are long lists.
 
     Args:
@@ -26,18 +28,22 @@ def stream_members(path: str | Path, lists: Mapping[str, Callable[[Any], None]])
         lists: what to call with every element of these members, in order of the file.
 
     Returns:
-        The other members; for a member of `lists`, the number of its elements, or the value where
-        it is no list.
+        The names of all members, each with whether it was one of `lists` and indeed a list.
 
     Raises:
         InputError: the file is missing, not UTF-8, not JSON, nested too deeply, or no object.
     """
+    collecting = gc.isenabled()
+    gc.disable()  # nothing here makes cycles; looking for them costs a tenth of the time
     try:
         return _Stream(read_text(path)).members(lists)
     except RecursionError as error:
         raise InputError(f"{path}: not usable JSON (nested too deeply)") from error
     except ValueError as error:
         raise InputError(f"{path}: not valid JSON ({error})") from error
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Stream:
@@ -45,47 +51,46 @@ class _Stream:
         self.text = text
         self.decoder = json.JSONDecoder()
 
-    def members(self, lists: Mapping[str, Callable[[Any], None]]) -> dict[str, Any]:
-        """The members of the object that the text is."""
-        found: dict[str, Any] = {}
+    def members(self, lists: Mapping[str, Callable[[Any], None]]) -> dict[str, bool]:
+        """Go through the object that the text is."""
+        found: dict[str, bool] = {}
         place = self._expect("{", self._skip(0))
         while self.text[place : place + 1] != "}":
             key, place = self._value(place)
             if not isinstance(key, str):
                 raise ValueError(f"a name must be text: char {place}")
             place = self._skip(self._expect(":", self._skip(place)))
-            if key in lists and self.text[place : place + 1] == "[":
-                found[key], place = self._elements(place, lists[key])
+            found[key] = key in lists and self.text[place : place + 1] == "["
+            if found[key]:
+                place = self._elements(place, lists[key])
             else:
-                found[key], place = self._value(place)
-            place = self._next(place, "}")
+                _, place = self._value(place)
+            place = self._skip(place)
+            if self.text[place : place + 1] != "}":
+                place = self._expect(",", place)
+                if self.text[place : place + 1] == "}":
+                    raise ValueError(f"Expecting a name: char {place}")
         if self._skip(place + 1) != len(self.text):
             raise ValueError(f"Extra data: char {place + 1}")
         return found
 
-    def _elements(self, place: int, use: Callable[[Any], None]) -> tuple[int, int]:
-        """Hand on every element of the list at `place`; their number, and the place behind it."""
-        count = 0
+    def _elements(self, place: int, use: Callable[[Any], None]) -> int:
+        """Hand on every element of the list at `place`; returns the place behind it."""
         place = self._skip(place + 1)
-        while self.text[place : place + 1] != "]":
+        if self.text[place : place + 1] == "]":
+            return place + 1
+        while True:
             value, place = self._value(place)
             use(value)
-            count += 1
-            place = self._next(place, "]")
-        return count, place + 1
+            separator = _SEPARATOR.match(self.text, place)
+            if separator is None:
+                raise ValueError(f"Expecting ',' delimiter: char {place}")
+            place = separator.end()
+            if separator[1] == "]":
+                return place
 
     def _value(self, place: int) -> tuple[Any, int]:
         return self.decoder.raw_decode(self.text, place)
-
-    def _next(self, place: int, end: str) -> int:
-        """The place of the next item, or of the bracket that ends the list."""
-        place = self._skip(place)
-        if self.text[place : place + 1] == end:
-            return place
-        place = self._skip(self._expect(",", place))
-        if self.text[place : place + 1] == end:
-            raise ValueError(f"Expecting value: char {place}")
-        return place
 
     def _expect(self, sign: str, place: int) -> int:
         if self.text[place : place + 1] != sign:

@@ -47,6 +47,14 @@ class InstanceDataset(Protocol):
     """What training and evaluation ask of a data set."""
 
     @property
+    def source(self) -> str:
+        """What the labels come from, for messages."""
+
+    @property
+    def labelled(self) -> bool:
+        """False for the images of a test set, whose labels are not public."""
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Name of every class, by class index."""
 

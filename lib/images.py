@@ -46,7 +46,9 @@ def image_size(path: str | Path) -> tuple[int, int]:
     try:
         with PIL.Image.open(path) as image:
             width, height = image.size
-            turned = image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
+            # OpenCV does not turn TIFF images; of a PNG, `getexif` decodes all pixels first.
+            may_turn = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+            turned = may_turn and image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
     except FileNotFoundError as error:
         raise InputError(f"{path}: image cannot be read ({error.strerror})") from error
     except Exception as error:  # a damaged header makes Pillow raise almost anything

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from lib.errors import InputError
-from lib.images import decode_image, read_image, to_rgb, write_image
+from lib.images import decode_image, image_size, read_image, to_rgb, write_image
 
 COLORS = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 SMOOTH = cv2.GaussianBlur(COLORS, (0, 0), 4)
@@ -132,3 +132,27 @@ def test_missing_file_and_unknown_suffix(tmp_path: Path) -> None:
         read_image(tmp_path / "none.png")
     with pytest.raises(InputError, match="unknown image format"):
         write_image(tmp_path / "a.xyz", COLORS)
+
+
+@pytest.mark.parametrize("orientation", [None, 1, 3, 6, 8])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".bmp"])
+def test_the_size_in_the_header_is_that_of_the_pixels(
+    tmp_path: Path, suffix: str, orientation: int | None
+) -> None:
+    """30 x 50 pixels, turned by cameras and not."""
+    path = tmp_path / f"a{suffix}"
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+    options = {} if suffix == ".bmp" else {"exif": exif}
+    Image.fromarray(np.zeros((30, 50, 3), np.uint8)).save(path, **options)
+    assert image_size(path) == read_image(path).shape[:2]
+    if suffix == ".jpg" and orientation == 6:
+        assert image_size(path) == (50, 30)
+
+
+def test_the_size_of_what_is_no_image(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
+    for name in ("a.png", "none.png"):
+        with pytest.raises(InputError, match=name):
+            image_size(tmp_path / name)
