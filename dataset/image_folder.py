@@ -1,0 +1,47 @@
+"""The images of a folder, and their entries in an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from dataset.index_builder import IndexBuilder
+from dataset.problems import Problem, Report
+from lib.errors import InputError
+from lib.images import IMAGE_SUFFIXES, image_size
+
+
+def image_names(folder: Path) -> list[str]:
+    """Names of all images in a folder and its folders, relative to it, sorted; no hidden files.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: image folder not found; give the folder of the images")
+    paths = (p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    names = (p.relative_to(folder) for p in paths if p.is_file())
+    return sorted(n.as_posix() for n in names if not any(part[0] == "." for part in n.parts))
+
+
+def add_images(
+    builder: IndexBuilder, folder: Path, names: Iterable[str], report: Report
+) -> Iterator[tuple[int, str, int, int]]:
+    """Give a builder the images, numbered from 1; yields id, name, height and width of each.
+
+    Images whose size cannot be read are reported and not among them.
+    """
+    for number, name in enumerate(names, start=1):
+        try:
+            height, width = image_size(folder / name)
+        except InputError as error:
+            report(unusable(folder / name, "unreadable image", error))
+            continue
+        builder.add_image(number, name, width, height)
+        yield number, name, height, width
+
+
+def unusable(path: Path, kind: str, error: InputError) -> Problem:
+    """The problem that stands for an error about a whole file."""
+    what, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
+    return Problem(str(path), "", kind, what, "stops", remedy)
