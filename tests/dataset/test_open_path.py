@@ -1,0 +1,193 @@
+"""What lies at a path is told from its files, and all its splits are opened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from damaged_data import clean_folder
+
+from dataset.detect import coco_files, detect_format
+from dataset.open_path import guess_image_folder, open_path
+from lib.errors import InputError
+
+LABELME = {
+    "version": "5.4.1",
+    "flags": {},
+    "shapes": [
+        {
+            "label": "thing",
+            "points": [[1, 1], [20, 1], [20, 20]],
+            "group_id": None,
+            "shape_type": "polygon",
+            "flags": {},
+        }
+    ],
+    "imagePath": "1.png",
+    "imageData": None,
+    "imageHeight": 64,
+    "imageWidth": 64,
+}
+
+
+def write(path: Path, text: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def picture(path: Path, side: int = 64, *, dtype: type = np.uint8) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (side, side, 3) if dtype is np.uint8 else (side, side)
+    assert cv2.imwrite(str(path), np.zeros(shape, dtype))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"gtFine/train/a/a_gtFine_polygons.json": ""}, "cityscapes"),
+        ({"inst/a.mat": "", "img/a.jpg": ""}, "sbd"),
+        ({"benchmark_RELEASE/dataset/inst/a.mat": ""}, "sbd"),
+        ({"training/image_2/000001.png": "", "a.json": "{}"}, "kins"),
+        ({"data.yaml": "names: [a]"}, "yolo"),
+        ({"images/train/a.png": "", "labels/train/a.txt": ""}, "yolo"),
+        ({"train/images/a.png": "", "train/labels/a.txt": ""}, "yolo"),
+        ({"annotations/instances_val2017.json": "{"}, "coco"),
+        ({"labels.json": '{"images": [], "annotations": []}'}, "coco"),
+        ({"train/_annotations.coco.json": '{"images": [], "annotations": []}'}, "coco"),
+        ({"a.json": json.dumps(LABELME), "b.json": "{"}, "labelme"),
+        ({"deep/er/a.json": json.dumps(LABELME)}, "labelme"),
+        ({"images/a.png": "", "masks/a.png": ""}, "masks"),
+        ({"images/a.png": "", "masks/a.png": "", "masks/classes.json": '{"1": "x"}'}, "masks"),
+    ],
+)
+def test_folders(tmp_path: Path, files: dict[str, str], expected: str) -> None:
+    for name, text in files.items():
+        write(tmp_path / name, text)
+    assert detect_format(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.json", '{"images": [], "annotations": [], "categories": []}', "coco"),
+        ("a.json", '{"images": [], "categories": []}', "coco"),
+        ("a.json", "not JSON at all", "coco"),
+        ("a.json", "", "coco"),
+        ("a.json", '{"images": [], "annotations": [{"a_segm": []}]}', "kins"),
+        ("a.json", '{"images": [], "annotations": [{"inmodal_seg": 1}]}', "kins"),
+        ("a.json", json.dumps(LABELME), "labelme"),
+        ("data.yaml", "names: [a]", "yolo"),
+    ],
+)
+def test_files(tmp_path: Path, name: str, text: str, expected: str) -> None:
+    assert detect_format(write(tmp_path / name, text)) == expected
+
+
+@pytest.mark.parametrize("name", ["picture.png", "notes.txt", "empty", "missing.json"])
+def test_unknown(tmp_path: Path, name: str) -> None:
+    picture(tmp_path / "picture.png")
+    write(tmp_path / "notes.txt", "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=name):
+        detect_format(tmp_path / name)
+
+
+def test_captions_are_no_instances(tmp_path: Path) -> None:
+    text = '{"images": [], "annotations": []}'
+    for name in ("instances_val2017", "instances_train2017", "captions_val2017"):
+        write(tmp_path / "annotations" / f"{name}.json", text)
+    names = [path.stem for path in coco_files(tmp_path)]
+    assert names == ["instances_train2017", "instances_val2017"]
+
+
+def test_coco_folder_with_its_splits_and_one_of_its_files(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "data")
+    found = open_path(folder)
+    assert list(found) == ["instances_train", "instances_val"]
+    assert found["instances_train"].folder == folder / "images"
+    assert len(found["instances_val"]) == 2
+    assert list(open_path(folder / "instances_val.json")) == ["instances_val"]
+
+
+def test_images_of_a_coco_file_are_found_or_given(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "data")
+    labels = folder / "annotations" / "instances_val2017.json"
+    labels.parent.mkdir()
+    (folder / "instances_val.json").rename(labels)
+    index = open_path(labels, images=folder / "images")["instances_val2017"].index
+    # Nearest first; each is moved away for the next.
+    places = [
+        folder / "annotations" / "images",
+        folder / "val2017",
+        folder / "images" / "val2017",
+        folder / "images",
+    ]
+    for place in places[:-1]:
+        shutil.copytree(folder / "images", place)
+    for place in places:
+        assert guess_image_folder(labels, index) == place
+        shutil.rmtree(place)
+    with pytest.raises(InputError, match="--images"):
+        guess_image_folder(labels, index)
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "data")
+    for split in ("train", "valid"):
+        shutil.copytree(folder / "images", tmp_path / "export" / split)
+        shutil.copy(
+            folder / "instances_train.json", tmp_path / "export" / split / "_annotations.coco.json"
+        )
+    found = open_path(tmp_path / "export")
+    assert list(found) == ["train-_annotations.coco", "valid-_annotations.coco"]
+    assert found["valid-_annotations.coco"].folder == tmp_path / "export" / "valid"
+
+
+def test_yolo(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        picture(tmp_path / split / "images" / "1.png")
+        write(tmp_path / split / "labels" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    write(tmp_path / "data.yaml", "train: train/images\nval: valid/images\nnames: [thing]\n")
+    found = open_path(tmp_path)
+    assert {split: len(data[0].instances) for split, data in found.items()} == {
+        "train": 1,
+        "val": 1,
+    }
+
+
+def test_labelme_and_masks(tmp_path: Path) -> None:
+    picture(tmp_path / "a" / "1.png")
+    write(tmp_path / "a" / "1.json", json.dumps(LABELME))
+    assert len(open_path(tmp_path / "a")["a"][0].instances) == 1
+    assert len(open_path(tmp_path / "a" / "1.json")["a"]) == 1
+    picture(tmp_path / "b" / "images" / "1.png")
+    picture(tmp_path / "b" / "masks" / "1.png", dtype=np.uint16)
+    assert open_path(tmp_path / "b")["b"][0].instances == []
+
+
+def test_kins(tmp_path: Path) -> None:
+    picture(tmp_path / "training" / "image_2" / "000001.png")
+    square = [[1, 1, 20, 1, 20, 20]]
+    document = {
+        "images": [{"id": 1, "file_name": "000001.png", "width": 64, "height": 64}],
+        "categories": [{"id": 4, "name": "car"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 4, "a_segm": square, "i_segm": square,
+             "a_bbox": [1, 1, 19, 19], "i_bbox": [1, 1, 19, 19], "a_area": 180.5, "i_area": 180.5}
+        ],
+    }  # fmt: skip
+    write(tmp_path / "update_train_2020.json", json.dumps(document))
+    found = open_path(tmp_path)
+    assert len(found["update_train_2020"][0].instances) == 1
+
+
+def test_nothing_to_open(tmp_path: Path) -> None:
+    (tmp_path / "gtFine").mkdir()
+    with pytest.raises(InputError, match="no split"):
+        open_path(tmp_path)

@@ -1,0 +1,154 @@
+"""`python -m e2ec check`: what it prints and writes, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import cv2
+import pytest
+from damaged_data import clean_folder, damaged_folder
+from front_doors import Ending, assert_one_line_error, assert_usage_error, call
+
+SMALL = ["--data.augmentation.crop-size", "64", "64", "--train.batch-size", "2"]
+
+
+def check(*arguments: object) -> Ending:
+    return call("e2ec/__main__.py", "check", *arguments)
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Path:
+    return clean_folder(tmp_path / "clean")
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    return damaged_folder(tmp_path / "damaged")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_clean_data_of_a_preset(clean: Path) -> None:
+    ending = check("nuclei", "--data.root", clean, *SMALL)
+    assert ending.status == 0, ending
+    last = ending.out.strip().splitlines()[-1]
+    assert last == "Nothing would stop training: no problems found."
+    out = Path("runs/check/nuclei")
+    assert json.loads((out / "problems.json").read_text())["problems"] == []
+    assert json.loads((out / "summary.json").read_text())["val"]["objects"] == 8
+    for split in ("train", "val"):
+        assert str(out / f"labels-{split}.png") in ending.out
+        assert cv2.imread(str(out / f"labels-{split}.png")) is not None
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_damaged_data_of_a_preset(damaged: Path) -> None:
+    ending = check("nuclei", "--data.root", damaged, "--out", "found", *SMALL)
+    assert ending.status == 1
+    assert "Traceback" not in ending.err
+    lines = ending.out.splitlines()
+    # Both label files have the same problems, but an image that both name is missing only once.
+    assert "missing image: 1, training stops there" in lines
+    assert "unknown category: 2, training stops there" in lines
+    assert "self-crossing: 2, kept as it is" in lines
+    assert "self-crossing: 2, left out of training" in lines
+    assert "partly out of the image: 2, clipped to the image" in lines
+    assert any("annotation 13 (1.png)" in line and "instances_val.json" in line for line in lines)
+    assert lines[-1] == "10 problems would stop training, 18 would not."
+    document = json.loads(Path("found/problems.json").read_text())
+    assert document["stops"] == 10 and len(document["problems"]) == 28
+    assert sum(entry["count"] for entry in document["kinds"]) == 28
+    with Path("found/problems.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["item"] for row in rows] == [p["item"] for p in document["problems"]]
+    assert rows[0].keys() == {"file", "item", "kind", "what", "action", "remedy"}
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_path(damaged: Path) -> None:
+    ending = check(damaged / "instances_train.json", "--show", "1", "--examples", "0", "--fast")
+    assert ending.status == 1
+    duplicates = ending.out.split("duplicate annotation: 2")[1].splitlines()
+    assert "annotation 18" in duplicates[1]
+    assert duplicates[2] == "  ... and 1 more, in runs/check/instances_train/problems.csv"
+    assert not list(Path("runs/check/instances_train").glob("*.png"))
+    assert "size mismatch: 1" in ending.out and "missing image: 1" in ending.out
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_settings_after_a_path_reach_the_pictures(clean: Path) -> None:
+    ending = check(clean, *SMALL, "--images", clean / "images", "--examples", "2", "--out", "out")
+    assert ending.status == 0, ending
+    settings = json.loads(Path("out/config.json").read_text())
+    assert settings["data"]["augmentation"]["crop_size"] == [64, 64]
+    # Two tiles of 768 pixels, the enlarged crops, side by side.
+    assert cv2.imread("out/labels-instances_train.png").shape[1] == 2 * 768 + 12
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_generated_data() -> None:
+    sizes = ["--data.synthetic-train", "8", "--data.synthetic-val", "2"]
+    ending = check("synthetic", *sizes, "--examples", "1")
+    assert ending.status == 0, ending
+    assert Path("runs/check/synthetic/labels-val.png").exists()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_what_training_refuses_as_a_whole(clean: Path) -> None:
+    path = clean / "instances_val.json"
+    path.write_text(path.read_text().replace('"thing"', '"other"'))
+    ending = check("nuclei", "--data.root", clean, *SMALL[:3], "--train.batch-size", "3")
+    assert ending.status == 1
+    assert "categories differ: 1, training stops there" in ending.out
+    assert "few images: 1, training stops there" in ending.out
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_missing_folders_and_files_are_one_line(clean: Path) -> None:
+    (clean / "images").rename(clean / "elsewhere")
+    assert_one_line_error(check("nuclei", "--data.root", clean), clean / "images")
+    assert_one_line_error(check(clean), "--images")
+    assert_one_line_error(check(clean, "--images", clean / "images"), clean / "images")
+    (clean / "instances_train.json").write_text("{")
+    assert_one_line_error(check("nuclei", "--data.root", clean), "instances_train.json")
+    assert_one_line_error(check("no/such/folder"), "no/such/folder")
+    assert_one_line_error(check("missing.json"), "missing.json")
+
+
+def test_results_that_cannot_be_written_are_one_line(clean: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert_one_line_error(check(clean, "--out", tmp_path / "file" / "below"), "file")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_usage(clean: Path) -> None:
+    assert_usage_error(check(), "PRESET|PATH")
+    assert_usage_error(check("nucleii"), "nuclei")
+    assert_usage_error(check("nuclei", "--shwo", "3"), "--show")
+    assert_usage_error(check("nuclei", "--show", "-3"))
+    assert_usage_error(check("nuclei", "--data.rot", "x"), "--data.root")
+    assert_usage_error(check(clean, "--data.targets.vertices", "many"))
+    assert_usage_error(check("nuclei", "--images", "x"), "--data.train-images")
+    assert check("--help").status == 0
+    assert not Path("runs").exists()
+
+
+def test_commands() -> None:
+    program = "e2ec/__main__.py"
+    shown = call(program, "--help")
+    assert shown.status == 0 and "check" in shown.out and "convert" in shown.out
+    alone = call(program)
+    assert alone.status == 2 and alone.out == shown.out
+    assert_usage_error(call(program, "chekc"), "did you mean 'check'")
+    assert_usage_error(call(program, "zzz"), "check, convert")
+
+
+@pytest.mark.skipif("E2EC_DATA" not in os.environ, reason="needs the real images of E2EC_DATA")
+@pytest.mark.usefixtures("elsewhere")
+def test_real_images() -> None:
+    root = Path(os.environ["E2EC_DATA"]) / "coco_mini"
+    ending = check("coco", "--data.root", root, "--fast", "--examples", "2")
+    assert ending.status == 0, ending
+    assert "person" in ending.out
