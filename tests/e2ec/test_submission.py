@@ -1,0 +1,186 @@
+"""Files for the test servers: their names, their contents, and that bad results write nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from e2ec.results.contours import Contours
+from e2ec.results.submission import write_cityscapes_submission, write_coco_submission
+from lib.errors import InputError
+
+HEIGHT, WIDTH = 20, 30
+IMAGES = [
+    {
+        "id": number,
+        "file_name": f"ulm/ulm_000000_00000{number}_leftImg8bit.png",
+        "height": HEIGHT,
+        "width": WIDTH,
+    }
+    for number in (1, 2, 3)
+]
+MASK = np.zeros((HEIGHT, WIDTH), np.uint8)
+MASK[3:9, 5:20] = 1
+MASK[5, 7] = 0
+
+
+def run_lengths(mask: np.ndarray = MASK) -> dict[str, Any]:
+    compressed = coco_mask.encode(np.asfortranarray(mask))
+    return {"size": [HEIGHT, WIDTH], "counts": compressed["counts"].decode("ascii")}
+
+
+def result(**fields: Any) -> dict[str, Any]:
+    entry = {"image_id": 2, "category_id": 26, "segmentation": run_lengths(), "score": 1 / 3}
+    return {**entry, "bbox": [5, 3, 15, 6], "area": 89.0, **fields}
+
+
+def read(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_coco_file(tmp_path: Path) -> None:
+    """One JSON file of the archive's name, with the four fields alone and all digits of scores."""
+    path = write_coco_submission(tmp_path / "new", [result(), result(image_id=1)], name="e2ec-128")
+    assert path == tmp_path / "new" / "detections_test-dev2017_e2ec-128_results.zip"
+    ((name, data),) = read(path).items()
+    assert name == "detections_test-dev2017_e2ec-128_results.json"
+    first, second = json.loads(data)
+    assert first == {
+        "image_id": 2,
+        "category_id": 26,
+        "segmentation": run_lengths(),
+        "score": 1 / 3,
+    }
+    assert second["image_id"] == 1
+    path = write_coco_submission(tmp_path, [], name="a", split="val2017")
+    assert path.name == "detections_val2017_a_results.zip"
+    assert json.loads(read(path)["detections_val2017_a_results.json"]) == []
+
+
+def test_coco_counts_become_text(tmp_path: Path) -> None:
+    """Counts as bytes (pycocotools) and as numbers (COCO's crowd regions)."""
+    text = run_lengths()["counts"]
+    # Down the columns: 5 columns and 3 rows of background, then 6 inside of every 20.
+    numbers = [5 * 20 + 3, 6, 14, 6, 14, 2, 1, 3, *(12 * [14, 6]), 11 + 10 * 20]
+    variants = [
+        result(segmentation={"size": [20, 30], "counts": c}) for c in (text.encode(), numbers)
+    ]
+    path = write_coco_submission(tmp_path, variants, name="x")
+    (data,) = read(path).values()
+    assert [entry["segmentation"]["counts"] for entry in json.loads(data)] == [text, text]
+
+
+def test_our_own_contours(tmp_path: Path) -> None:
+    square = np.array([[2, 2], [9, 2], [9, 9], [2, 9]], float)
+    contours = Contours(
+        height=HEIGHT,
+        width=WIDTH,
+        labels=np.array([0]),
+        scores=np.array([0.5]),
+        parts=[[square, square + 10]],
+        class_names=("car",),
+        category_ids=(26,),
+    )
+    results = contours.to_coco(3, segmentation="rle")
+    (data,) = read(write_coco_submission(tmp_path, results, name="x")).values()
+    (entry,) = json.loads(data)
+    decoded = coco_mask.decode(entry["segmentation"])
+    np.testing.assert_array_equal(decoded, contours.to_masks()[0])
+    files = read(write_cityscapes_submission(tmp_path / "c.zip", results, IMAGES))
+    mask = Image.open(io.BytesIO(files["masks/ulm_000000_000003_0.png"]))
+    np.testing.assert_array_equal(np.array(mask.convert("L")) != 0, decoded != 0)
+
+
+def test_cityscapes_file(tmp_path: Path) -> None:
+    """A text file for every image at the top, its masks, read as the official script reads them."""
+    empty = run_lengths(np.zeros((HEIGHT, WIDTH), np.uint8))
+    results = [
+        result(),
+        result(segmentation=empty),
+        result(category_id=24, score=1, segmentation=run_lengths(1 - MASK)),
+    ]
+    files = read(write_cityscapes_submission(tmp_path / "out" / "x.zip", results, IMAGES))
+    assert sorted(files) == [
+        "masks/ulm_000000_000002_0.png",
+        "masks/ulm_000000_000002_1.png",
+        "ulm_000000_000001.txt",
+        "ulm_000000_000002.txt",
+        "ulm_000000_000003.txt",
+    ]
+    assert files["ulm_000000_000001.txt"] == b"" == files["ulm_000000_000003.txt"]
+    assert files["ulm_000000_000002.txt"].decode() == (
+        f"masks/ulm_000000_000002_0.png 26 {1 / 3!r}\nmasks/ulm_000000_000002_1.png 24 1.0\n"
+    )
+    for number, expected in enumerate((MASK, 1 - MASK)):
+        image = Image.open(io.BytesIO(files[f"masks/ulm_000000_000002_{number}.png"]))
+        np.testing.assert_array_equal(np.array(image.convert("L")) != 0, expected != 0)
+
+
+def test_the_same_results_give_the_same_file(tmp_path: Path) -> None:
+    first, second = (
+        write_cityscapes_submission(tmp_path / name, [result()], IMAGES).read_bytes()
+        for name in ("a.zip", "b.zip")
+    )
+    assert first == second
+
+
+BAD = [
+    ({"score": float("nan")}, '"score" must be'),
+    ({"category_id": "26"}, '"category_id" must be'),
+    ({"segmentation": [[1, 1, 5, 1, 5, 5]]}, "must be run lengths"),
+    ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": [1, 2]}}, "malformed"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+def test_bad_results_write_nothing(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    results = [result(), result(**change)]
+    with pytest.raises(InputError, match=f"results: entry 1: .*{message}"):
+        write_coco_submission(tmp_path, results, name="x")
+    with pytest.raises(InputError, match=f"results: entry 1: .*{message}"):
+        write_cityscapes_submission(tmp_path / "x.zip", results, IMAGES)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        {"size": [HEIGHT, WIDTH], "counts": "?"},
+        {"size": [HEIGHT, WIDTH], "counts": "\u00e9"},
+        {"size": [HEIGHT, WIDTH]},
+        {"size": None, "counts": "1"},
+        {"size": [HEIGHT, WIDTH + 1], "counts": [HEIGHT * (WIDTH + 1)]},
+        {"size": [HEIGHT, WIDTH], "counts": [10**30]},
+    ],
+)
+def test_masks_for_cityscapes_are_checked(tmp_path: Path, segmentation: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="entry 0"):
+        write_cityscapes_submission(tmp_path / "x.zip", [result(segmentation=segmentation)], IMAGES)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../a", "a/b", "é", "-a", "a\n"])
+def test_names_that_servers_cannot_take(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="name for upload"):
+        write_coco_submission(tmp_path, [], name=name)
+    images = [{**IMAGES[0], "file_name": f"ulm/{name}_leftImg8bit.png"}]
+    if "/" not in name:
+        with pytest.raises(InputError, match="name for upload"):
+            write_cityscapes_submission(tmp_path / "x.zip", [], images)
+
+
+def test_images_of_the_same_name_are_refused(tmp_path: Path) -> None:
+    images = [IMAGES[0], {**IMAGES[0], "id": 5, "file_name": "x/ulm_000000_000001_leftImg8bit.png"}]
+    with pytest.raises(InputError, match=r"image 5 \(x/ulm.*another has this name"):
+        write_cityscapes_submission(tmp_path / "x.zip", [], images)
+    with pytest.raises(InputError, match="image_id 7 is not in the images"):
+        write_cityscapes_submission(tmp_path / "x.zip", [result(image_id=7)], IMAGES)
