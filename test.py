@@ -1,4 +1,4 @@
-"""Evaluate weights on a preset's validation data: `python test.py PRESET --weights FILE`."""
+"""Evaluate: `python test.py PRESET --weights FILE`, or `--results FILE` of any origin."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from e2ec.app.command_line import parse_evaluation, run
 
 def main() -> int:
     config, options = parse_evaluation(sys.argv[1:])
-    from e2ec.app.evaluate import evaluate_weights
+    from e2ec.app.evaluate import evaluate_split
 
-    print(evaluate_weights(config, options))
+    print(evaluate_split(config, options))
     return 0
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dataset.label_index import LabelIndex
 from dataset.sample import Instance, Sample
 from lib.errors import InputError
+from lib.geometry import area, clip_to_box
 from lib.images import read_image
 
 
@@ -16,7 +19,7 @@ class IndexedDataset:
 
     The class index is the position of the category in the index, whatever gaps the ids have; it
     never depends on which annotations are used. Crowd regions are no training instances but stay
-    in the ground truth.
+    in the ground truth. Instances end where the image ends.
 
     Args:
         folder: what the file names of the index are relative to.
@@ -79,13 +82,23 @@ class IndexedDataset:
                 f"({Path(self.source).name}) are for {record.width} x {record.height}; "
                 "use the image that was labelled"
             )
-        instances = [
-            Instance(self._class_index[a.category_id], a.polygons, a.id)
-            for a in self.index.annotations(position)
-            if not a.crowd
-        ]
+        instances = []
+        for annotation in self.index.annotations(position):
+            inside = (_within(polygon, height, width) for polygon in annotation.polygons)
+            parts = [part for part in inside if part is not None]
+            if parts and not annotation.crowd:
+                class_index = self._class_index[annotation.category_id]
+                instances.append(Instance(class_index, parts, annotation.id))
         return Sample(record.id, record.name, image, instances)
 
     def ground_truth(self) -> dict[str, Any]:
         """COCO dictionary of exactly these images, crowd regions included, for evaluation."""
         return self.index.ground_truth()
+
+
+def _within(polygon: np.ndarray, height: int, width: int) -> np.ndarray | None:
+    """What of a polygon (n, 2) lies in the image, (k, 2), if anything: the rest cannot be seen."""
+    if polygon.min() >= 0 and (polygon.max(axis=0) <= (width, height)).all():
+        return polygon
+    clipped = clip_to_box(polygon, width, height)
+    return clipped if area(clipped) > 0 else None

@@ -29,6 +29,8 @@ __all__ = [
     "TrainConfig",
 ]
 
+Format = Literal["coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks", "synthetic"]
+Split = Literal["train", "val", "test"]
 Stage = Literal["init", "coarse", "final", "final-dml"]
 IouType = Literal["segm", "bbox", "boundary"]
 
@@ -41,24 +43,35 @@ class ModelConfig:
     """dla34 is the published network; nano is a thin one for CPUs."""
     weights: Path | None = None
     """Weights to start from (.safetensors, or a published .pth); random without."""
+    multi_component: bool = False
+    """Also learn where every part's whole object is, so that its parts can be grouped."""
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """Where images and labels are, and how they are read."""
 
-    format: Literal["coco", "synthetic"] = "coco"
-    """coco: images and a COCO annotation file; synthetic: made on the fly, needs no files."""
+    format: Format = "coco"
+    """How the data lies on disk (docs/data.md, docs/formats.md); synthetic is made on the fly."""
     root: Path = Path("data")
-    """The folder that the four paths below start from."""
+    """The folder of the data set; the paths below start from it. SBD, Cityscapes and YOLO know
+    theirs themselves."""
     train_images: Path = Path("train2017")
     """Folder of the training images."""
     train_annotations: Path = Path("annotations/instances_train2017.json")
-    """Labels of the training images, COCO format."""
+    """Labels of the training images: a file (coco, kins) or a folder (labelme, masks)."""
     val_images: Path = Path("val2017")
     """Folder of the validation images."""
     val_annotations: Path = Path("annotations/instances_val2017.json")
-    """Labels of the validation images, COCO format."""
+    """Labels of the validation images."""
+    test_images: Path | None = None
+    """Folder of the test images."""
+    test_annotations: Path | None = None
+    """Labels, or the list, of the test images."""
+    masks: Literal["amodal", "visible"] = "amodal"
+    """Which of KINS' two masks."""
+    labels: Literal["instance_ids", "polygons"] = "instance_ids"
+    """Which of Cityscapes' two kinds of label files."""
     train_limit: int | None = None
     """Use only the first images of the training set."""
     val_limit: int | None = None
@@ -69,6 +82,8 @@ class DataConfig:
     """Number of generated training images."""
     synthetic_val: int = 100
     """Number of generated validation images."""
+    synthetic_occluders: bool = False
+    """Bars in front of the generated objects divide many of them into parts."""
     workers: int = 2
     """Loader processes for each training process."""
     targets: TargetSettings = field(default_factory=TargetSettings)
@@ -130,6 +145,8 @@ class LossConfig:
     """Weight of the coarse contour's smooth L1."""
     refinement_weight: float = 1.0
     """Weight of the refinement's losses."""
+    parts_weight: float = 0.1
+    """Weight of the part votes' loss, where model.multi_component asks for them."""
     average_refinements: bool = True
     """True divides the refinement's losses by the number of modules, as published; False sums
     them, as in the paper's equation 10."""
@@ -139,7 +156,7 @@ class LossConfig:
     """Distance inside the dynamic matching loss: smooth_l1 as published, l1 as in the paper."""
 
     def __post_init__(self) -> None:
-        for name in ("center", "initial", "coarse", "refinement"):
+        for name in ("center", "initial", "coarse", "refinement", "parts"):
             weight = getattr(self, f"{name}_weight")
             _require(weight >= 0, f"loss.{name}_weight must not be negative")
 
@@ -191,6 +208,13 @@ class EvalConfig:
     """Detections an image, in decoding and in the metric."""
     nms_iou: float = 1.0
     """Class-wise non-maximum suppression on the contours' boxes above this IoU; 1 is none."""
+    group_parts: bool = True
+    """Make one instance of the parts that vote for one object, where the network has such votes."""
+    protocol: Literal["coco", "sbd", "cityscapes"] = "coco"
+    """What is scored: COCO's AP; SBD's APvol, AP50 and AP70; or COCO's AP and, in test.py, the
+    official evaluation of Cityscapes."""
+    library: Literal["faster-coco-eval", "pycocotools"] = "faster-coco-eval"
+    """What computes AP; both give the same numbers, pycocotools more slowly."""
     iou_types: tuple[IouType, ...] = ("segm", "bbox", "boundary")
     """What AP is computed on."""
     per_class: bool = False

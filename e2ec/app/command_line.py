@@ -12,11 +12,11 @@ from typing import NoReturn
 
 import tyro
 
-from e2ec.config import Config, Stage
+from e2ec.config import Config, Split, Stage
 from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError
 
-_TEST_OPTIONS = ("--weights", "--stage", "--out")
+_TEST_OPTIONS = ("--weights", "--results", "--split", "--stage", "--out")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class EvaluationOptions:
 
     weights: Path
     """Weights to evaluate (.safetensors, or a published .pth)."""
+    results: Path | None
+    """COCO results to evaluate in place of weights."""
+    split: Split
+    """What to evaluate on."""
     out: Path
     """Folder for metrics.json and results.json."""
     preset: str
@@ -97,6 +101,8 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOption
     """`test.py`'s own options, and the preset's settings; ends like `parse_config`."""
     own = argparse.ArgumentParser(prog="test.py", add_help=False, allow_abbrev=False)
     own.add_argument("--weights", type=Path)
+    own.add_argument("--results", type=Path)
+    own.add_argument("--split", choices=("val", "test"), default="val")
     own.add_argument("--out", type=Path)
     own.add_argument("--stage")
     options, rest = own.parse_known_args(arguments)
@@ -104,18 +110,23 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOption
         near = difflib.get_close_matches(argument.split("=")[0], _TEST_OPTIONS, n=1, cutoff=0.8)
         if near:
             _usage_error(f"unknown option {argument}; did you mean {near[0]}?")
+    if options.results is not None and (options.weights or options.stage):
+        _usage_error("--results are evaluated as they are; leave out --weights and --stage")
     if options.stage is not None:
         rest += ["--eval.stage", options.stage]
     config = parse_config(
         rest,
         program="test.py",
-        purpose="Evaluate weights on the validation data: --weights FILE [--stage init|coarse|"
-        "final|final-dml] [--out DIR]",
+        purpose="Evaluate weights: --weights FILE [--stage init|coarse|final|final-dml], or COCO "
+        "results of any origin: --results FILE; [--split val|test] [--out DIR]",
     )
     preset = rest[0]
     weights = options.weights or config.out / config.name / "weights.safetensors"
-    out = options.out or config.out / config.name / f"test-{config.eval.stage}"
-    return config, EvaluationOptions(weights=weights, out=out, preset=preset)
+    what = "results" if options.results is not None else config.eval.stage
+    out = options.out or config.out / config.name / f"{options.split}-{what}"
+    return config, EvaluationOptions(
+        weights=weights, results=options.results, split=options.split, out=out, preset=preset
+    )
 
 
 def _usage_error(message: object) -> NoReturn:

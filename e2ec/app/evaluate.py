@@ -1,27 +1,70 @@
-"""The body of `test.py`: weights and data in, a table and two files out."""
+"""The body of `test.py`: weights or a results file, and data, in; tables and files out."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from dataset.cityscapes import label_path
+from dataset.sample import InstanceDataset
 from e2ec.app.command_line import EvaluationOptions
 from e2ec.config import Config
-from e2ec.engine.build import build_dataset
+from e2ec.engine.data import build_dataset
 from e2ec.engine.evaluator import check_classes, evaluate, predict_dataset
 from e2ec.engine.predictor import is_published, load_model
-from e2ec.metrics.coco import format_table
+from e2ec.metrics.coco import Metrics
+from e2ec.metrics.results_file import read_results, supported_iou_types
+from e2ec.metrics.table import format_table
+from e2ec.results.submission import write_cityscapes_submission, write_coco_submission
+from lib.errors import InputError
 from lib.files import atomic_write_json
 
+Results = list[dict[str, Any]]
 
-def evaluate_weights(config: Config, options: EvaluationOptions) -> str:
-    """Evaluate; writes metrics.json and results.json (COCO results), returns the table.
 
-    The preset, not the weights file, says how images are shown and decoded.
+def evaluate_split(config: Config, options: EvaluationOptions) -> str:
+    """Evaluate weights, or results made before; returns what to print.
+
+    Writes config.json, results.json (COCO results, where a network made them), metrics.json where
+    the data has labels, and for test data results/, ready for the test server.
 
     Raises:
-        InputError: data, weights or output folder are unusable, or the class counts differ.
+        InputError: data, weights, results or output folder are unusable, or do not fit each other.
     """
-    dataset = build_dataset(config, "val")
+    dataset = build_dataset(config, options.split)
+    # An unwritable folder is found before the work, not after it.
+    atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
+    if options.results is not None:
+        source = options.results
+        results = read_results(options.results)
+        config = _restrict(config, results, options.results)
+    else:
+        source = options.weights
+        results = _predict(config, options, dataset)
+        atomic_write_json(options.out / "results.json", results)
+    lines = []
+    if options.split == "test":
+        path = _write_submission(config, options, dataset, results)
+        lines.append(f"for the test server: {path}")
+    if not dataset.labelled:
+        return "\n".join([*lines, f"{len(dataset)} images without labels: nothing to score"])
+    metrics = _score(config, options, dataset, results)
+    summary = {
+        "preset": options.preset,
+        "source": str(source),
+        "split": options.split,
+        "stage": None if options.results is not None else config.eval.stage,
+        "images": len(dataset),
+        "max_detections": config.eval.max_detections,
+        "metrics": metrics,
+    }
+    atomic_write_json(options.out / "metrics.json", summary, indent=1)
+    return "\n".join([format_table(metrics), *lines])
+
+
+def _predict(config: Config, options: EvaluationOptions, dataset: InstanceDataset) -> Results:
+    """Results of the weights; the preset, not the file, says how images are shown and decoded."""
     predictor = load_model(options.weights, device=config.device, preset=options.preset)
     named = not is_published(options.weights)
     # Published files name no categories: theirs are the data's, in the same order.
@@ -34,25 +77,59 @@ def evaluate_weights(config: Config, options: EvaluationOptions) -> str:
         score_threshold=config.eval.score_threshold,
         max_detections=config.eval.max_detections,
         nms_iou=config.eval.nms_iou,
+        group_parts=config.eval.group_parts,
     )
-    # An unwritable folder is found before the work, not after it.
-    atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
-    results = predict_dataset(
+    return predict_dataset(
         predictor,
         dataset,
         stage=config.eval.stage,
         batch_size=config.eval.batch_size,
         progress=True,
     )
-    atomic_write_json(options.out / "results.json", results)
-    metrics = evaluate(results, dataset.ground_truth(), config.eval)
-    summary = {
-        "preset": options.preset,
-        "weights": str(options.weights),
-        "stage": config.eval.stage,
-        "images": len(dataset),
-        "max_detections": config.eval.max_detections,
-        "metrics": metrics,
-    }
-    atomic_write_json(options.out / "metrics.json", summary, indent=1)
-    return format_table(metrics)
+
+
+def _restrict(config: Config, results: Results, path: Path) -> Config:
+    """Settings that evaluate what the results have: masks, or boxes alone."""
+    possible = supported_iou_types(results)
+    types = tuple(t for t in config.eval.iou_types if t in possible)
+    if not types:
+        raise InputError(
+            f"{path}: cannot be evaluated by {', '.join(config.eval.iou_types)}: not every result "
+            "has what that needs; write a segmentation, or a bbox, for each"
+        )
+    return replace(config, eval=replace(config.eval, iou_types=types))
+
+
+def _score(
+    config: Config, options: EvaluationOptions, dataset: InstanceDataset, results: Results
+) -> Metrics:
+    truth = dataset.ground_truth()
+    name = "results" if options.results is None else str(options.results)
+    metrics = evaluate(results, truth, config.eval, results_name=name)
+    if config.eval.protocol == "cityscapes" and "segm" in config.eval.iou_types:
+        from e2ec.metrics.cityscapes import evaluate_cityscapes  # loads matplotlib and more
+
+        data = config.data
+        labels = {
+            image["id"]: label_path(data.root, options.split, image["file_name"], "instance_ids")
+            for image in truth["images"]
+        }
+        metrics |= evaluate_cityscapes(
+            results,
+            truth["images"],
+            labels,
+            options.out / "official",
+            results_name=name,
+            progress=True,
+        )
+    return metrics
+
+
+def _write_submission(
+    config: Config, options: EvaluationOptions, dataset: InstanceDataset, results: Results
+) -> Path:
+    folder = options.out / "results"
+    if config.data.format == "cityscapes":
+        images = dataset.ground_truth()["images"]
+        return write_cityscapes_submission(folder / f"{config.name}.zip", results, images)
+    return write_coco_submission(folder, results, name=config.name)

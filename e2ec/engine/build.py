@@ -1,4 +1,4 @@
-"""Settings -> objects: the only place that knows both."""
+"""Settings -> objects. This and `data.py` are the only places that know both."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dataset.coco import CocoDataset
 from dataset.loader import EpochSampler, TrainingDataset, TrainingLoader, make_loader
 from dataset.sample import InstanceDataset
-from dataset.synthetic import SyntheticDataset
 from e2ec.config import Config, LossConfig, OptimConfig
 from e2ec.engine.checkpoint import load_weights
 from e2ec.engine.model_card import ModelCard
@@ -21,40 +19,6 @@ from lib.errors import InputError
 from network.architecture import ARCHITECTURES
 from network.e2ec import E2EC, build_network
 from network.published import load_published
-
-# Samples of the validation half of generated data differ from all training samples.
-_SYNTHETIC_VAL_SEED = 1_000_003
-
-
-def build_datasets(config: Config) -> tuple[InstanceDataset, InstanceDataset]:
-    """Training and validation data.
-
-    Raises:
-        InputError: a file is missing or unusable, or the two disagree about the classes.
-    """
-    train = build_dataset(config, "train")
-    val = build_dataset(config, "val")
-    if train.class_names != val.class_names or train.category_ids != val.category_ids:
-        raise InputError(
-            f"{config.data.val_annotations}: its categories differ from those of "
-            f"{config.data.train_annotations}; both files need the same list"
-        )
-    return train, val
-
-
-def build_dataset(config: Config, split: str) -> InstanceDataset:
-    """The training ("train") or validation ("val") data."""
-    data = config.data
-    if data.format == "synthetic":
-        length = data.synthetic_train if split == "train" else data.synthetic_val
-        seed = config.train.seed + (0 if split == "train" else _SYNTHETIC_VAL_SEED)
-        return SyntheticDataset(length, seed=seed)
-    return CocoDataset(
-        data.root / (data.train_images if split == "train" else data.val_images),
-        data.root / (data.train_annotations if split == "train" else data.val_annotations),
-        limit=data.train_limit if split == "train" else data.val_limit,
-        image_ids=data.image_ids,
-    )
 
 
 def build_loader(
@@ -89,6 +53,7 @@ def build_model(config: Config, num_classes: int) -> E2EC:
         num_classes=num_classes,
         architecture=ARCHITECTURES[config.model.architecture],
         vertices=config.data.targets.vertices,
+        part_votes=config.model.multi_component,
     )
     if config.model.weights is not None:
         _start_from(network, config.model.weights)
@@ -111,6 +76,7 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
         score_threshold=config.eval.score_threshold,
         max_detections=config.eval.max_detections,
         nms_iou=config.eval.nms_iou,
+        group_parts=config.eval.group_parts,
         settings=settings,
     )
 
@@ -137,6 +103,7 @@ def build_loss(config: LossConfig) -> TotalLoss:
         initial_weight=config.initial_weight,
         coarse_weight=config.coarse_weight,
         refinement_weight=config.refinement_weight,
+        parts_weight=config.parts_weight,
         average_refinements=config.average_refinements,
         matching_start_epoch=config.matching_start_epoch,
         matching_distance=config.matching_distance,
@@ -144,14 +111,16 @@ def build_loss(config: LossConfig) -> TotalLoss:
 
 
 def _start_from(network: E2EC, path: Path) -> None:
-    """Copy weights; a classifier of another class count keeps its random start."""
+    """Copy weights; a classifier of another class count keeps its random start, and so do part
+    votes that the weights do not have."""
     source = load_published(path) if is_published(path) else load_weights(path)[0]
-    state = source.state_dict()
+    state, own = source.state_dict(), network.state_dict()
     if source.num_classes != network.num_classes:
         state = {k: v for k, v in state.items() if not k.startswith("heatmap.2.")}
-    own = network.state_dict()
+    if network.part_votes is None:
+        state = {k: v for k, v in state.items() if not k.startswith("part_votes.")}
     for key in itertools.chain(state, own):
-        fresh = key.startswith("heatmap.2.") and key not in state
+        fresh = key.startswith(("heatmap.2.", "part_votes.")) and key not in state
         fits = key in state and key in own and state[key].shape == own[key].shape
         if not fresh and not fits:
             raise InputError(f"{path}: weights do not fit the network of this preset ({key})")

@@ -10,7 +10,8 @@ from tqdm import tqdm
 from dataset.sample import InstanceDataset
 from e2ec.config import EvalConfig, Stage
 from e2ec.engine.predictor import Predictor
-from e2ec.metrics.coco import evaluate_coco
+from e2ec.metrics.coco import Metrics, evaluate_coco
+from e2ec.metrics.sbd import evaluate_sbd
 from lib.errors import InputError
 
 
@@ -65,13 +66,26 @@ def predict_dataset(
 
 
 def evaluate(
-    results: list[dict[str, Any]], ground_truth: dict[str, Any], config: EvalConfig
-) -> dict[str, Any]:
-    """Metrics of COCO results; images without detections count."""
-    return evaluate_coco(
+    results: list[dict[str, Any]],
+    ground_truth: dict[str, Any],
+    config: EvalConfig,
+    *,
+    results_name: str = "results",
+) -> Metrics:
+    """Metrics of COCO results by the settings' protocol; images without detections count."""
+    score = evaluate_sbd if config.protocol == "sbd" else evaluate_coco
+    return score(
         ground_truth,
         results,
         iou_types=config.iou_types,
         max_detections=config.max_detections,
         per_class=config.per_class,
+        library=config.library,
+        results_name=results_name,
     )
+
+
+def main_metric(config: EvalConfig) -> str:
+    """The name of the metric that tells the best weights."""
+    sbd = config.protocol == "sbd" and config.iou_types[0] != "boundary"
+    return f"{config.iou_types[0]}/{'APvol' if sbd else 'AP'}"

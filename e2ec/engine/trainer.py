@@ -18,7 +18,9 @@ from dataset.targets import Batch
 from e2ec.config import Config
 from e2ec.engine import build
 from e2ec.engine.checkpoint import load_state, save_state, save_weights
+from e2ec.engine.data import build_datasets
 from e2ec.engine.ema import moving_average
+from e2ec.engine.evaluator import main_metric
 from e2ec.engine.interrupt import StopRequest
 from e2ec.engine.predictor import Predictor
 from e2ec.engine.report import Means, Report
@@ -36,7 +38,7 @@ class Trainer:
 
     Attributes:
         epoch, step: where training stands: whole epochs done, and steps of the one under way.
-        best: highest AP (of the first of eval.iou_types) so far.
+        best: highest value of the main metric (`evaluator.main_metric`) so far.
         history: one entry an epoch: mean losses, and metrics where evaluated.
         means: the losses of the epoch under way.
     """
@@ -45,7 +47,9 @@ class Trainer:
         self.config = config
         self.accelerator = accelerator
         self.folder = config.out / config.name
-        self.train_data, self.val_data = build.build_datasets(config)
+        # Large label files are read once; the other processes then find them on disk.
+        with accelerator.local_main_process_first():
+            self.train_data, self.val_data = build_datasets(config)
         self.card = build.build_card(config, self.train_data)
         self.loader, self.sampler = build.build_loader(
             config,
@@ -191,7 +195,7 @@ class Trainer:
         if metrics is None or not self.accelerator.is_main_process:
             return metrics
         report.picture(predictor, self.val_data, epoch)
-        value = metrics.get(f"{self.config.eval.iou_types[0]}/AP")
+        value = metrics.get(main_metric(self.config.eval))
         value = -1.0 if value is None or math.isnan(value) else float(value)
         if value > self.best:
             self.best = value

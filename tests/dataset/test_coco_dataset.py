@@ -95,6 +95,25 @@ def test_samples(images: Path) -> None:
     assert second.instances[0].annotation_id == 3
 
 
+def test_labels_end_with_the_image(images: Path) -> None:
+    """A square half outside the 40 x 30 image, one with a part wholly outside, one outside."""
+    content = document()
+    outside = [40.0, 0, 50, 0, 50, 10, 40, 10]
+    for key, polygons in enumerate(
+        ([[35, 5, 45, 5, 45, 15, 35, 15]], [SQUARE, outside], [outside])
+    ):
+        content["annotations"].append(
+            {"id": 10 + key, "image_id": 7, "category_id": 3, "segmentation": polygons}
+        )
+    found = {i.annotation_id: i for i in load(images, content)[0].instances}
+    (clipped,) = found[10].parts
+    assert sorted(map(tuple, clipped.tolist())) == [(35, 5), (35, 15), (40, 5), (40, 15)]
+    assert_array_equal(found[11].parts, [np.reshape(SQUARE, (4, 2))])
+    assert 12 not in found
+    truth = {a["id"]: a for a in load(images, content).ground_truth()["annotations"]}
+    assert truth[12]["segmentation"] == [outside]
+
+
 def test_crowd_is_not_learned_but_stays_in_the_ground_truth(images: Path) -> None:
     data = load(images, document())
     assert [i.annotation_id for i in data[0].instances] == [1]

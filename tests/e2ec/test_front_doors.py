@@ -61,7 +61,7 @@ def test_evaluating_every_stage(stage: str, weights: Path, tmp_path: Path) -> No
 def test_evaluation_finds_the_weights_of_the_run(run: Path) -> None:
     assert call("test.py", *TINY, "--out", run.parent / "x").status == 1  # no weights in ./runs
     ending = call("test.py", *TINY, "--weights", run / "weights.safetensors")
-    assert ending.status == 0 and Path("runs/synthetic/test-final-dml/results.json").is_file()
+    assert ending.status == 0 and Path("runs/synthetic/val-final-dml/results.json").is_file()
 
 
 def check_document(document: Any) -> None:
@@ -134,7 +134,7 @@ def test_a_small_coco_set_trains_and_is_evaluated(tmp_path: Path) -> None:
     assert call("train.py", *arguments).status == 0
     ending = call("test.py", *arguments)
     assert ending.status == 0, ending
-    assert Path("runs/nuclei/test-final-dml/metrics.json").is_file()
+    assert Path("runs/nuclei/val-final-dml/metrics.json").is_file()
 
 
 # Help and usage errors

@@ -23,11 +23,13 @@ ALLOWED = {
 ALLOWED_IN_E2EC = {
     "config": set(),
     "presets": {"config"},
+    "__main__": {"app"},
     "losses": {"config"},
     "results": {"config"},
-    "metrics": {"config"},
+    "metrics": {"config", "results"},
+    "convert": {"config", "results"},
     "engine": {"config", "presets", "losses", "results", "metrics"},
-    "app": {"config", "presets", "engine", "results", "metrics"},
+    "app": {"config", "presets", "engine", "results", "metrics", "convert"},
 }
 
 

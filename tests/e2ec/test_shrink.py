@@ -34,7 +34,8 @@ def test_half_the_size_and_nearly_the_same_weights(
 
 def test_settings_inside_of_weights_name_no_folder() -> None:
     from configs.synthetic import get_config
-    from e2ec.engine.build import build_card, build_dataset
+    from e2ec.engine.build import build_card
+    from e2ec.engine.data import build_dataset
 
     config = get_config()
     card = build_card(config, build_dataset(config, "val"))

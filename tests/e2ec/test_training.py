@@ -21,6 +21,7 @@ from e2ec.engine import build
 from e2ec.engine import trainer as trainer_module
 from e2ec.engine import validate as validate_module
 from e2ec.engine.checkpoint import load_state, load_weights
+from e2ec.engine.data import build_dataset
 from e2ec.engine.step import count_step, train_step
 from e2ec.engine.train import make_accelerator, train
 from lib.errors import InputError
@@ -114,7 +115,7 @@ def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
     config = tiny(Path("unused"), precision="fp64", batch_size=4)
     config = replace(config, optim=OptimConfig(optimizer="sgd", lr=1e-3))
     data = TrainingDataset(
-        build.build_dataset(config, "train"),
+        build_dataset(config, "train"),
         config.data.augmentation,
         config.data.targets,
         seed=0,

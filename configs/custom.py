@@ -1,0 +1,37 @@
+"""A start for data of your own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from e2ec.config import Config, DataConfig, EvalConfig, OptimConfig, TestView, TrainConfig
+
+
+def get_config() -> Config:
+    """DLA-34 on your images, in any of the formats of docs/formats.md.
+
+        python -m e2ec check custom --data.format yolo --data.root /data/mine
+        python train.py custom --data.format yolo --data.root /data/mine --name mine
+
+    For COCO, LabelMe and masks the folders are images/train, images/val, labels/train and
+    labels/val (COCO: files, labels/train.json and labels/val.json with `--data.train-annotations
+    labels/train.json --data.val-annotations labels/val.json`), or what `--data.train-images`,
+    `--data.train-annotations` and so on say. The classes come from the labels. Images are tested at
+    their own size. On a CPU choose `--model.architecture nano` and a smaller
+    `--data.augmentation.crop-size`. Starting from weights of another data set
+    (`--model.weights FILE`) needs fewer epochs.
+    """
+    return Config(
+        name="custom",
+        data=DataConfig(
+            root=Path("data/custom"),
+            train_images=Path("images/train"),
+            train_annotations=Path("labels/train"),
+            val_images=Path("images/val"),
+            val_annotations=Path("labels/val"),
+            view=TestView(mode="pad"),
+        ),
+        optim=OptimConfig(lr=1e-4, schedule="cosine", warmup_steps=500),
+        train=TrainConfig(epochs=100, batch_size=8, ema_decay=0.999),
+        eval=EvalConfig(nms_iou=0.7),
+    )
