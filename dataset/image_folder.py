@@ -32,6 +32,10 @@ def add_images(
     Images whose size cannot be read are reported and not among them.
     """
     for number, name in enumerate(names, start=1):
+        if not is_file_name(name):
+            what = f"file name {name!r} is not one"
+            report(Problem(str(folder), "", "file name", what, "stops", "rename the image"))
+            continue
         try:
             height, width = image_size(folder / name)
         except InputError as error:
@@ -39,6 +43,14 @@ def add_images(
             continue
         builder.add_image(number, name, width, height)
         yield number, name, height, width
+
+
+def is_file_name(name: str) -> bool:
+    """Whether the system can have a file of this name, and an index keep it."""
+    try:
+        return b"\0" not in name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 def unusable(path: Path, kind: str, error: InputError) -> Problem:

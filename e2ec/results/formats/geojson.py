@@ -11,7 +11,7 @@ from e2ec.results.formats.rounding import rounded_ring, rounded_score
 from lib.geometry import signed_area
 
 
-def feature_collection(contours: Contours, *, decimals: int = 2) -> dict[str, Any]:
+def feature_collection(contours: Contours, *, decimals: int | None = 2) -> dict[str, Any]:
     """One image's contours as a GeoJSON FeatureCollection in pixels.
 
     Positions are [x, y] in pixels of the image, not longitude and latitude; y grows downwards. A
@@ -22,7 +22,7 @@ def feature_collection(contours: Contours, *, decimals: int = 2) -> dict[str, An
 
     An instance of one part is a Polygon, of several parts a MultiPolygon. Properties are class,
     class_index and score. The member "image" (a foreign member, which RFC 7946 allows) holds
-    source, width and height.
+    source, width and height. `decimals` are digits after the point, None keeps them all.
     """
     return {
         "type": "FeatureCollection",
@@ -35,8 +35,8 @@ def feature_collection(contours: Contours, *, decimals: int = 2) -> dict[str, An
     }
 
 
-def _feature(instance: ContourInstance, decimals: int) -> dict[str, Any]:
-    polygons = [[_closed_ring(part, decimals)] for part in instance.parts]
+def _feature(instance: ContourInstance, decimals: int | None) -> dict[str, Any]:
+    polygons = [[closed_ring(part, decimals)] for part in instance.parts]
     geometry: dict[str, Any] = (
         {"type": "Polygon", "coordinates": polygons[0]}
         if len(polygons) == 1
@@ -53,7 +53,8 @@ def _feature(instance: ContourInstance, decimals: int) -> dict[str, Any]:
     }
 
 
-def _closed_ring(part: np.ndarray, decimals: int) -> list[list[float]]:
+def closed_ring(part: np.ndarray, decimals: int | None) -> list[list[float]]:
+    """An exterior ring: the part (N, 2) with a positive shoelace sum and the first point again."""
     # Reversed behind the first point, so that vertex 0 keeps its place.
     oriented = part if signed_area(part) >= 0 else np.concatenate([part[:1], part[:0:-1]])
     ring = rounded_ring(oriented, decimals)

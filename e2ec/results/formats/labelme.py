@@ -11,7 +11,7 @@ LABELME_VERSION = "5.5.0"
 
 
 def labelme_document(
-    contours: Contours, image_path: str | None = None, *, decimals: int = 2
+    contours: Contours, image_path: str | None = None, *, decimals: int | None = 2
 ) -> dict[str, Any]:
     """One image's contours as the JSON document LabelMe reads and writes.
 
@@ -24,7 +24,7 @@ def labelme_document(
         contours: the contours of one image.
         image_path: path of the image relative to the LabelMe file, which LabelMe needs in order to
             show it; the file name of `contours.source` when not given.
-        decimals: digits after the point of every coordinate.
+        decimals: digits after the point of every coordinate; None keeps them all.
     """
     shapes: list[dict[str, Any]] = []
     for group, instance in enumerate(contours):

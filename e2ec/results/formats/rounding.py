@@ -8,9 +8,9 @@ import numpy as np
 SCORE_DECIMALS = 6
 
 
-def rounded_ring(points: np.ndarray, decimals: int) -> list[list[float]]:
-    """A polygon (N, 2) as a list of [x, y] with `decimals` digits after the point."""
-    return np.round(points, decimals).tolist()
+def rounded_ring(points: np.ndarray, decimals: int | None) -> list[list[float]]:
+    """A polygon (N, 2) as a list of [x, y] with `decimals` digits after the point, or all."""
+    return (points if decimals is None else np.round(points, decimals)).tolist()
 
 
 def rounded_numbers(values: np.ndarray, decimals: int) -> list[float]:

@@ -1,0 +1,42 @@
+"""Images whose pixels are numbers of objects: 8 and 16 bit grey, palette, 24 bit colour."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from lib.errors import InputError
+
+
+def read_ids(path: str | Path) -> np.ndarray:
+    """(H, W) int64: the number in every pixel.
+
+    Grey and palette images hold the number itself; colour images hold red + 256 green + 65536 blue,
+    as COCO's panoptic labels do.
+
+    Raises:
+        InputError: the file is missing, cut short, or not such an image.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Large is not wrong; what is too large Pillow refuses.
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            with PIL.Image.open(path) as image:
+                pixels = np.asarray(image.convert("RGB") if image.mode == "RGBA" else image)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except Exception as error:  # a damaged file makes Pillow raise almost anything
+        raise InputError(
+            f"{path}: not an image that can be decoded; write it as PNG again"
+        ) from error
+    if pixels.dtype.kind not in "bui" or pixels.ndim not in (2, 3):
+        raise InputError(f"{path}: does not hold whole numbers; write an 8 or 16 bit grey PNG")
+    pixels = pixels.astype(np.int64)
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.shape[2] != 3:
+        raise InputError(f"{path}: is neither grey nor RGB; write an 8 or 16 bit grey PNG")
+    return pixels @ np.array([1, 256, 65536])

@@ -1,0 +1,71 @@
+"""`python -m e2ec convert`: labels from one format to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset.detect import Format, detect_format
+from dataset.problems import Problem, strict
+from dataset.yolo_layout import Split
+from e2ec.convert.convert import Target, convert_labels
+from e2ec.convert.source import open_source
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """Write labels in another format; all parts, holes and classes are kept."""
+
+    source: Path
+    """Labels to convert: a file or a folder."""
+    to: Target
+    """Format to write."""
+    out: Path
+    """Folder to write; new or empty."""
+    source_format: Format | None = None
+    """Format of the source; found out from what lies there without."""
+    images: Path | None = None
+    """Folder of the source's images, where the source does not say it."""
+    split: Split = "train"
+    """Part to read, where the source has several, and to write, where the target has."""
+    copy_images: bool = False
+    """Copy the images into the new folder too."""
+    overwrite: bool = False
+    """Write into a folder that holds something; files of the same name are replaced."""
+
+
+def convert(options: ConvertOptions) -> str:
+    """Convert, and say in one line what was written and what was left out.
+
+    Raises:
+        InputError: the source is unusable, or the folder cannot be written.
+    """
+    skipped: list[Problem] = []
+
+    def report(problem: Problem) -> None:
+        strict(problem)
+        if problem.action == "left out":
+            skipped.append(problem)
+
+    kind = options.source_format or detect_format(options.source)
+    source = open_source(options.source, kind, options.split, options.images, report)
+    left_out = convert_labels(
+        source,
+        options.to,
+        options.out,
+        split=options.split,
+        copy_images=options.copy_images,
+        overwrite=options.overwrite,
+    )
+    index = source.index
+    written = index.annotation_count() - sum(left_out.values())
+    line = (
+        f"{options.out}: {len(index)} images, {written} objects, "
+        f"{len(index.categories)} classes ({kind} to {options.to})"
+    )
+    if left_out:
+        line += "; left out: " + ", ".join(f"{n} {what}" for what, n in left_out.items())
+    if skipped:
+        line += f"; {len(skipped)} unusable items in the source were left out (first: "
+        line += f"{skipped[0].line()})"
+    return line

@@ -1,0 +1,1 @@
+"""Labels from one file format to another."""

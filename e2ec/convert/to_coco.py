@@ -1,0 +1,17 @@
+"""Writing a COCO annotation file."""
+
+from __future__ import annotations
+
+import json
+
+from e2ec.convert.job import Job
+
+
+def write_coco(job: Job) -> None:
+    """`annotations.json`, with exact masks as run lengths; copied images lie in `images`."""
+    document = job.source.index.ground_truth()
+    for entry, name in zip(document["images"], job.source.names, strict=True):
+        entry["file_name"] = name
+    for position, name in enumerate(job.source.names):
+        job.place_image(position, f"images/{name}")
+    job.write("annotations.json", json.dumps(document, allow_nan=False).encode())

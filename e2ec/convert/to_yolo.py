@@ -1,0 +1,71 @@
+"""Writing YOLO segmentation labels in the Ultralytics layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import yaml
+
+from dataset.bridges import Component, join_rings
+from dataset.records import AnnotationRecord, ImageRecord
+from dataset.yolo_layout import label_name
+from e2ec.convert.job import Job, components, label_names
+from lib.errors import InputError
+from lib.files import read_text
+from lib.geometry import area, clip_to_box
+
+_SPLITS = ("train", "val", "test")
+
+
+def write_yolo(job: Job) -> None:
+    """`data.yaml`, `labels/SPLIT` and `images/SPLIT` with links to the images, or copies.
+
+    Labels are found by the path of the image, so images have to be there in some way. Contours are
+    cut off at the border of the image, as coordinates end at 1.
+
+    Raises:
+        InputError: an image is missing, or the folder holds a part with other classes.
+    """
+    label_names(job.source.names, ".txt")
+    classes = {key: number for number, key in enumerate(job.source.index.categories)}
+    _write_yaml(job)
+    for position, name, image, found in job.images():
+        placed = f"images/{job.split}/{name}"
+        lines = [
+            f"{classes[annotation.category_id]} {text}\n"
+            for annotation in found
+            if (text := _coordinates(job, annotation, image))
+        ]
+        job.write(label_name(placed), "".join(lines).encode())
+        job.place_image(position, placed, link=True)
+
+
+def _write_yaml(job: Job) -> None:
+    categories = job.source.index.categories
+    document: dict[str, Any] = {split: f"images/{split}" for split in _SPLITS}
+    document["names"] = list(categories.values())
+    document["category_ids"] = list(categories)  # not YOLO's own; others pass over it
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    present = job.final / "data.yaml"
+    if present.exists() and read_text(present) != text:
+        raise InputError(f"{present}: has other classes; write to another folder")
+    job.write("data.yaml", text.encode())
+
+
+def _coordinates(job: Job, annotation: AnnotationRecord, image: ImageRecord) -> str:
+    """The numbers of a line, with all digits: bridges are walked back exactly. Empty for none."""
+    if annotation.crowd:
+        job.left_out["crowd regions"] += 1
+        return ""
+    visible: list[Component] = [
+        (clip_to_box(outer, image.width, image.height), holes)
+        for outer, holes in components(annotation, image)
+    ]
+    visible = [(outer, holes) for outer, holes in visible if area(outer) > 0]
+    if not visible:
+        job.left_out["objects without any area in the image"] += 1
+        return ""
+    size = np.array([image.width, image.height])
+    divided = [(outer / size, [hole / size for hole in holes]) for outer, holes in visible]
+    return " ".join(map(repr, join_rings(divided).ravel().tolist()))
