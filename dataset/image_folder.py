@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from tqdm import tqdm
 
 from dataset.index_builder import IndexBuilder
 from dataset.problems import Problem, Report
 from lib.errors import InputError
 from lib.images import IMAGE_SUFFIXES, image_size
+
+PATIENCE = 3.0
+"""Reading that takes longer, in seconds, shows a bar."""
 
 
 def image_names(folder: Path) -> list[str]:
@@ -25,13 +30,15 @@ def image_names(folder: Path) -> list[str]:
 
 
 def add_images(
-    builder: IndexBuilder, folder: Path, names: Iterable[str], report: Report
+    builder: IndexBuilder, folder: Path, names: Sequence[str], report: Report
 ) -> Iterator[tuple[int, str, int, int]]:
     """Give a builder the images, numbered from 1; yields id, name, height and width of each.
 
-    Images whose size cannot be read are reported and not among them.
+    Images whose size cannot be read are reported and not among them. Where it takes long, a bar
+    shows how far it is.
     """
-    for number, name in enumerate(names, start=1):
+    waiting = tqdm(names, desc="reading labels", unit="image", delay=PATIENCE, leave=False)
+    for number, name in enumerate(waiting, start=1):
         if not is_file_name(name):
             what = f"file name {name!r} is not one"
             report(Problem(str(folder), "", "file name", what, "stops", "rename the image"))

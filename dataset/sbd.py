@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
+from tqdm import tqdm
 
+from dataset.image_folder import PATIENCE
 from dataset.index_builder import IndexBuilder
 from dataset.label_index import LabelIndex
 from dataset.mask_contours import mask_to_contours
@@ -85,7 +87,8 @@ def read_sbd(
     builder = IndexBuilder(str(folder / "inst"), report)
     for number, class_name in enumerate(CLASSES, start=1):
         builder.add_category(number, class_name)
-    for name in split_names(split) if names is None else names:
+    chosen = split_names(split) if names is None else names
+    for name in tqdm(chosen, desc="reading labels", unit="image", delay=PATIENCE, leave=False):
         image, labels = folder / "img" / f"{name}.jpg", folder / "inst" / f"{name}.mat"
         size = _read(image, "image", image_size, report)
         instances = _read(labels, "annotation", _read_instances, report)

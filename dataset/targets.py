@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import cv2
 import numpy as np
 import torch
+from torch.utils.data import default_collate
 
 from dataset.alignment import align_contour
-from dataset.heatmap import draw_gaussian, gaussian_radius
+from dataset.heatmap import gaussian_radius
+from dataset.heatmap_rendering import draw_heatmaps
 from dataset.keypoints import key_vertices
-from dataset.sample import Instance, Sample
+from dataset.sample import Sample
 from dataset.transforms import AugmentationSettings, jitter_colors, sample_crop, warp_image
 from dataset.view import TestView
-from lib.geometry import area, bounding_box, clip_to_box, remove_repeated_points, transform_points
+from dataset.visible_parts import visible_parts
+from lib.geometry import bounding_box
 
 
 @dataclass(frozen=True)
@@ -62,21 +67,28 @@ class TrainingExample:
 
     Attributes:
         image: (3, h, w) uint8, RGB.
-        heatmap: (C, h / stride, w / stride) float32 in [0, 1], exactly 1 at centres.
+        heatmap_size: channels C, height h / stride and width w / stride of the heat map.
         centers: (n, 2) int64, x then y, cells.
+        radii: (n,) int64, cells: reach of the bumps at the centres.
         classes: (n,) int64.
         contours: (n, N, 2) float32, x then y, input pixels, aligned.
         keys: (n, N) bool, the key vertices.
+        object_centers: (n, 2) float32, x then y, cells: the centre of the box around all that the
+            crop shows of the part's whole object, fractional; for an object in one piece that of
+            the part itself. Parts too small to be trained on count for the box: the centre is the
+            object's, whatever the limit.
         image_id: of the sample.
         name: file name of the sample.
     """
 
     image: torch.Tensor
-    heatmap: torch.Tensor
+    heatmap_size: tuple[int, int, int]
     centers: torch.Tensor
+    radii: torch.Tensor
     classes: torch.Tensor
     contours: torch.Tensor
     keys: torch.Tensor
+    object_centers: torch.Tensor
     image_id: int
     name: str
 
@@ -87,21 +99,39 @@ class Batch:
 
     Attributes:
         images: (B, 3, h, w) uint8, RGB.
-        heatmaps: (B, C, h / stride, w / stride) float32.
+        heatmap_size: as in `TrainingExample`.
         image_index: (n,) int64, the position in the batch of every part's image.
-        centers, classes, contours, keys: as in `TrainingExample`, n parts of all images.
+        centers, radii, classes, contours, keys, object_centers: as in `TrainingExample`, n parts
+            of all images.
         image_ids, names: of the B images.
     """
 
     images: torch.Tensor
-    heatmaps: torch.Tensor
+    heatmap_size: tuple[int, int, int]
     image_index: torch.Tensor
     centers: torch.Tensor
+    radii: torch.Tensor
     classes: torch.Tensor
     contours: torch.Tensor
     keys: torch.Tensor
+    object_centers: torch.Tensor
     image_ids: list[int]
     names: list[str]
+
+    @cached_property
+    def heatmaps(self) -> torch.Tensor:
+        """(B, C, h / stride, w / stride) float32 in [0, 1], exactly 1 at centres.
+
+        Drawn where the batch lies when they are first asked for: a batch travels without them.
+        """
+        return draw_heatmaps(
+            self.centers,
+            self.radii,
+            self.classes,
+            self.image_index,
+            images=len(self.images),
+            size=self.heatmap_size,
+        )
 
     def to(self, device: torch.device | str, *, non_blocking: bool = True) -> Batch:
         """The batch with all tensors on a device."""
@@ -114,12 +144,14 @@ class Batch:
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
         return Batch(
             images=change(self.images),
-            heatmaps=change(self.heatmaps),
+            heatmap_size=self.heatmap_size,
             image_index=change(self.image_index),
             centers=change(self.centers),
+            radii=change(self.radii),
             classes=change(self.classes),
             contours=change(self.contours),
             keys=change(self.keys),
+            object_centers=change(self.object_centers),
             image_ids=self.image_ids,
             names=self.names,
         )
@@ -129,13 +161,16 @@ def collate(examples: Sequence[TrainingExample]) -> Batch:
     """Stack examples of equal image size into a batch; any of them may be without objects."""
     counts = torch.tensor([len(example.classes) for example in examples])
     return Batch(
-        images=torch.stack([example.image for example in examples]),
-        heatmaps=torch.stack([example.heatmap for example in examples]),
+        # In a worker this stacks straight into the memory shared with the main process.
+        images=default_collate([example.image for example in examples]),
+        heatmap_size=examples[0].heatmap_size,
         image_index=torch.repeat_interleave(torch.arange(len(examples)), counts),
         centers=torch.cat([example.centers for example in examples]),
+        radii=torch.cat([example.radii for example in examples]),
         classes=torch.cat([example.classes for example in examples]),
         contours=torch.cat([example.contours for example in examples]),
         keys=torch.cat([example.keys for example in examples]),
+        object_centers=torch.cat([example.object_centers for example in examples]),
         image_ids=[example.image_id for example in examples],
         names=[example.name for example in examples],
     )
@@ -161,77 +196,69 @@ def build_example(
         targets: form of the targets.
         num_classes: number C of heat map channels.
     """
-    if augmentation.enabled:
-        height, width = sample.image.shape[:2]
-        matrix = sample_crop(height, width, augmentation, rng)
-        image = warp_image(sample.image, matrix, augmentation.crop_size)
-        image = jitter_colors(image, augmentation, rng)
-    else:
-        image, matrix = TestView("letterbox", augmentation.crop_size).apply(sample.image)
-    parts = _visible_parts(sample.instances, matrix, augmentation.crop_size, targets)
+    image, matrix = _crop(sample.image, augmentation, rng)
+    smallest = targets.min_area_cells * targets.stride**2
+    parts = visible_parts(sample.instances, matrix, augmentation.crop_size, smallest=smallest)
     if targets.max_instances is not None and len(parts) > targets.max_instances:
         chosen = rng.choice(len(parts), size=targets.max_instances, replace=False)
         parts = [parts[index] for index in sorted(chosen)]
 
-    cells = tuple(math.ceil(side / targets.stride) for side in augmentation.crop_size)
-    heatmap = np.zeros((num_classes, *cells), dtype=np.float32)
-    centers = np.zeros((len(parts), 2), dtype=np.int64)
-    contours = np.zeros((len(parts), targets.vertices, 2), dtype=np.float32)
-    keys = np.zeros((len(parts), targets.vertices), dtype=bool)
-    for row, (class_index, points) in enumerate(parts):
-        centers[row] = _mark_center(heatmap[class_index], points, targets)
-        label = align_contour(points, targets.vertices, targets.directions)
-        contours[row] = label
-        keys[row] = key_vertices(label, targets.key_tolerance)
+    points = [part.points for part in parts]
+    centers, radii = _centers(points, augmentation.crop_size, targets)
+    contours = np.zeros((len(parts), targets.vertices, 2))
+    object_centers = np.zeros((len(parts), 2))
+    for row, part in enumerate(parts):
+        contours[row] = align_contour(part.points, targets.vertices, targets.directions)
+        object_centers[row] = part.object_center / targets.stride
     return TrainingExample(
-        image=torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
-        heatmap=torch.from_numpy(heatmap),
+        image=torch.from_numpy(np.stack(cv2.split(image))),
+        heatmap_size=(num_classes, *_cells(augmentation.crop_size, targets)),
         centers=torch.from_numpy(centers),
-        classes=torch.tensor([class_index for class_index, _ in parts], dtype=torch.int64),
-        contours=torch.from_numpy(contours),
-        keys=torch.from_numpy(keys),
+        radii=torch.from_numpy(radii),
+        classes=torch.tensor([part.class_index for part in parts], dtype=torch.int64),
+        contours=torch.from_numpy(contours.astype(np.float32)),
+        keys=torch.from_numpy(key_vertices(contours, targets.key_tolerance)),
+        object_centers=torch.from_numpy(object_centers.astype(np.float32)),
         image_id=sample.image_id,
         name=sample.name,
     )
 
 
-def _visible_parts(
-    instances: Sequence[Instance],
-    matrix: np.ndarray,
-    crop_size: tuple[int, int],
-    targets: TargetSettings,
-) -> list[tuple[int, np.ndarray]]:
-    """Class index and polygon, input pixels, of every part worth training on."""
+def _crop(
+    image: np.ndarray, augmentation: AugmentationSettings, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The network input, (h, w, 3) uint8, and the (2, 3) map to it from the image."""
+    if not augmentation.enabled:
+        return TestView("letterbox", augmentation.crop_size).apply(image)
+    height, width = image.shape[:2]
+    matrix = sample_crop(height, width, augmentation, rng)
+    image = warp_image(image, matrix, augmentation.crop_size)
+    return jitter_colors(image, augmentation, rng), matrix
+
+
+def _cells(crop_size: tuple[int, int], targets: TargetSettings) -> tuple[int, int]:
+    """Height and width of the feature map."""
     height, width = crop_size
-    smallest = targets.min_area_cells * targets.stride**2
-    parts = []
-    for instance in instances:
-        for part in instance.parts:
-            points = transform_points(part, matrix)
-            x0, y0, x1, y1 = bounding_box(points)
-            if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
-                continue
-            if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
-                points = clip_to_box(points, width, height)
-            points = remove_repeated_points(points)
-            if len(points) >= 3 and area(points) > smallest:
-                parts.append((instance.class_index, points))
-    return parts
+    return math.ceil(height / targets.stride), math.ceil(width / targets.stride)
 
 
-def _mark_center(
-    heatmap: np.ndarray, points: np.ndarray, targets: TargetSettings
-) -> tuple[int, int]:
-    """Draw a part's bump into the heat map of its class; returns the cell x, y of its centre.
+def _centers(
+    parts: Sequence[np.ndarray], crop_size: tuple[int, int], targets: TargetSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """The cell x, y of every part's centre, (n, 2), and how far its bump reaches, (n,), cells.
 
-    As in CenterNet, the radius is that of the box with its sides rounded up to whole cells.
+    As in CenterNet, the radius is that of the box with its sides rounded up to whole cells, and
+    rounded down itself.
     """
-    x0, y0, x1, y1 = (value / targets.stride for value in bounding_box(points))
-    height, width = heatmap.shape
-    center = (
-        min(max(math.floor((x0 + x1) / 2 + 0.5), 0), width - 1),
-        min(max(math.floor((y0 + y1) / 2 + 0.5), 0), height - 1),
-    )
-    radius = gaussian_radius(math.ceil(y1 - y0), math.ceil(x1 - x0), targets.min_overlap)
-    draw_gaussian(heatmap, center, radius)
-    return center
+    height, width = _cells(crop_size, targets)
+    centers = np.zeros((len(parts), 2), dtype=np.int64)
+    radii = np.zeros(len(parts), dtype=np.int64)
+    for row, points in enumerate(parts):
+        x0, y0, x1, y1 = (value / targets.stride for value in bounding_box(points))
+        centers[row] = (
+            min(max(math.floor((x0 + x1) / 2 + 0.5), 0), width - 1),
+            min(max(math.floor((y0 + y1) / 2 + 0.5), 0), height - 1),
+        )
+        radius = gaussian_radius(math.ceil(y1 - y0), math.ceil(x1 - x0), targets.min_overlap)
+        radii[row] = int(radius)
+    return centers, radii

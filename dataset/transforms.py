@@ -14,8 +14,8 @@ import numpy as np
 SCALE_REFERENCES = ("long_side", "input", "native")
 
 # Principal components of ImageNet colours (Krizhevsky et al., 2012), for B, G, R in 0..1.
-_LIGHTING_VALUES = np.array([0.2141788, 0.01817699, 0.00341571])
-_LIGHTING_VECTORS = np.array(
+LIGHTING_VALUES = np.array([0.2141788, 0.01817699, 0.00341571])
+LIGHTING_VECTORS = np.array(
     [
         [-0.58752847, -0.69563484, 0.41340352],
         [-0.5832747, 0.00994535, -0.81221408],
@@ -189,7 +189,7 @@ def jitter_colors(
             step += (1 - factor) * np.outer(np.ones(3), _GREY)
         linear, offset = step @ linear, step @ offset + shift
     noise = rng.normal(size=3) * settings.lighting
-    offset += 255 * (_LIGHTING_VECTORS @ (_LIGHTING_VALUES * noise))[::-1]
+    offset += 255 * (LIGHTING_VECTORS @ (LIGHTING_VALUES * noise))[::-1]
     if rng.random() < settings.grayscale_probability:
         grey = np.outer(np.ones(3), _GREY)
         linear, offset = grey @ linear, grey @ offset

@@ -23,8 +23,9 @@ def signed_area(points: np.ndarray) -> float:
     """
     if len(points) < 3:
         return 0.0
-    x, y = (points - points[0]).T  # from the first point: keeps digits far from the origin
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
+    # From the first point: keeps digits far from the origin, and the edges at it count nothing.
+    x, y = (points - points[0]).T
+    return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) / 2)
 
 
 def area(points: np.ndarray) -> float:
@@ -51,8 +52,8 @@ def remove_repeated_points(points: np.ndarray) -> np.ndarray:
     """
     if len(points) == 0:
         return points.copy()
-    moved = (points != np.roll(points, 1, axis=0)).any(axis=1)
-    moved[0] = True
+    moved = np.ones(len(points), bool)
+    moved[1:] = (points[1:] != points[:-1]).any(axis=1)
     kept = points[moved]
     return kept[:-1] if len(kept) > 1 and (kept[-1] == kept[0]).all() else kept
 
@@ -151,9 +152,12 @@ def _clip_half_plane(points: np.ndarray, axis: int, bound: float, side: float) -
     """Keep where side * (coordinate - bound) >= 0."""
     if len(points) == 0:
         return points
-    following = np.roll(points, -1, axis=0)
-    before, after = points[:, axis] - bound, following[:, axis] - bound
+    before = points[:, axis] - bound
     inside = side * before >= 0
+    if inside.all():
+        return points
+    following = np.concatenate([points[1:], points[:1]])
+    after = following[:, axis] - bound
     crossing = inside != (side * after >= 0)
     # An edge gives its start, if inside, and then where it crosses the border, if it does.
     span = np.where(crossing, before - after, 1.0)

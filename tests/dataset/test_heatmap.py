@@ -1,4 +1,4 @@
-"""Gaussian centres and key vertices, with values worked out by hand."""
+"""Gaussian centres and key vertices: values worked out by hand, all at once against one by one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dataset.heatmap import draw_gaussian, gaussian_radius
+from dataset.heatmap_rendering import draw_heatmaps
 from dataset.keypoints import key_vertices
+from lib.geometry import simplify_closed
 
 
 def test_radius_by_hand() -> None:
@@ -58,6 +61,38 @@ def test_center_outside_is_refused(center: tuple[int, int]) -> None:
         draw_gaussian(np.zeros((2, 3), dtype=np.float32), center, 1)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_heatmaps_of_a_batch_equal_bumps_drawn_one_by_one(seed: int) -> None:
+    """Also cut at every border, wider than the map, on top of each other, of radius 0."""
+    rng = np.random.default_rng(seed)
+    images, channels, height, width, count = 3, 4, 9, 14, 40
+    x, y = rng.integers(0, width, count), rng.integers(0, height, count)
+    radii = rng.choice([0, 1, 2, 5, 20], count)
+    classes, index = rng.integers(0, channels, count), rng.integers(0, images, count)
+    expected = np.zeros((images, channels, height, width), dtype=np.float32)
+    for k in range(count):
+        draw_gaussian(expected[index[k], classes[k]], (int(x[k]), int(y[k])), float(radii[k]))
+    heatmaps = draw_heatmaps(
+        torch.from_numpy(np.stack([x, y], axis=1)),
+        torch.from_numpy(radii),
+        torch.from_numpy(classes),
+        torch.from_numpy(index),
+        images=images,
+        size=(channels, height, width),
+    )
+    assert heatmaps.dtype == torch.float32
+    assert_allclose(heatmaps, expected, atol=3e-7)
+    assert_array_equal(heatmaps == 1, expected == 1)
+    assert_array_equal(heatmaps == 0, expected == 0)
+
+
+def test_heatmaps_without_objects_are_zero() -> None:
+    none = torch.zeros(0, dtype=torch.int64)
+    heatmaps = draw_heatmaps(none.view(0, 2), none, none, none, images=2, size=(3, 4, 5))
+    assert heatmaps.shape == (2, 3, 4, 5)
+    assert not heatmaps.any()
+
+
 def test_key_vertices_by_hand() -> None:
     """A square of side 20, two points a side: corners stay, middles of sides are straight and go.
 
@@ -74,3 +109,16 @@ def test_key_vertices_tolerance() -> None:
     contour = np.array([[0, 0], [50, -2], [100, 0], [100, 100], [0, 100]], dtype=float)
     assert key_vertices(contour, 1.0).tolist() == [True, True, True, True, True]
     assert key_vertices(contour, 3.0).tolist() == [True, False, True, True, True]
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1.0, 12.0])
+@pytest.mark.parametrize("count", [3, 4, 40])
+def test_key_vertices_of_many_contours_equal_one_by_one(count: int, tolerance: float) -> None:
+    """Random contours, many of which double back; some whose vertices all lie on one point."""
+    contours = np.random.default_rng(count).uniform(0, 50, (60, count, 2))
+    contours[5:8] = contours[5:8, :1]
+    contours[9, 1:] = contours[9, :1]
+    contours[9, 1] += 40  # the farthest vertex is the next one
+    expected = [simplify_closed(contour, tolerance) for contour in contours]
+    assert_array_equal(key_vertices(contours, tolerance), expected)
+    assert key_vertices(contours[:0], tolerance).shape == (0, count)

@@ -48,6 +48,8 @@ def same(first: Batch, second: Batch) -> bool:
     return (
         torch.equal(first.images, second.images)
         and torch.equal(first.contours, second.contours)
+        and torch.equal(first.keys, second.keys)
+        and torch.equal(first.heatmaps, second.heatmaps)
         and first.image_ids == second.image_ids
     )
 
@@ -56,6 +58,16 @@ def test_workers_make_no_difference() -> None:
     alone, helped = batches(1, workers=0), batches(1, workers=2)
     assert len(alone) == len(helped) == 2
     assert all(map(same, alone, helped))
+
+
+def test_heat_maps_do_not_travel() -> None:
+    """They are drawn in the process that asks for them, once."""
+    batch = batches(0, workers=1)[0]
+    assert "heatmaps" not in vars(batch)
+    assert batch.heatmaps.shape == (4, 3, 16, 16)
+    assert batch.heatmaps is batch.heatmaps
+    assert (batch.heatmaps == 1).sum() > 0
+    assert all(tensor.is_shared() for tensor in (batch.images, batch.centers, batch.contours))
 
 
 def test_epochs_differ_in_order_and_in_augmentation() -> None:

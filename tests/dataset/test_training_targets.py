@@ -45,10 +45,11 @@ def test_one_object_by_hand() -> None:
     assert example.centers.tolist() == [[10, 14]]
     assert example.classes.tolist() == [0]
     assert_allclose(example.contours[0, ::32], [[40, 72], [60, 56], [40, 40], [20, 56]], atol=1e-4)
-    assert example.heatmap.shape == (4, 32, 32)
-    assert example.heatmap[0, 14, 10] == 1
-    assert (example.heatmap[0] == 1).sum() == 1
-    assert example.heatmap[1:].sum() == 0
+    heatmap = collate([example]).heatmaps[0]
+    assert heatmap.shape == (4, 32, 32)
+    assert heatmap[0, 14, 10] == 1
+    assert (heatmap[0] == 1).sum() == 1
+    assert heatmap[1:].sum() == 0
     # Corners are at most half a step of the equal spacing from the label's vertices, so with
     # tolerance 12 there are four more key vertices than vertex 0.
     assert example.keys[0, 0]
@@ -70,6 +71,33 @@ def test_every_part_is_an_instance() -> None:
         enabled=False,
     )
     assert example.classes.tolist() == [0, 0, 1]
+
+
+def test_object_centres_are_of_all_parts_of_an_object() -> None:
+    """Parts (0, 0)-(20, 20) and (40, 40)-(70, 70): the box of both is (0, 0)-(70, 70), its centre
+    (35, 35), in cells 8.75. An object in one piece: (80, 0)-(99, 30), its own centre (89.5, 15)."""
+    example = build(
+        sample([rectangle(0, 0, 20, 20), rectangle(40, 40, 70, 70)], [rectangle(80, 0, 99, 30)]),
+        enabled=False,
+    )
+    expected = [[8.75, 8.75], [8.75, 8.75], [22.375, 3.75]]
+    assert_allclose(example.object_centers, expected)
+    assert example.object_centers.dtype == torch.float32
+    batch = collate([example, build(sample(), enabled=False), example])
+    assert_allclose(batch.object_centers, expected * 2)
+    assert_allclose(batch.to("cpu").object_centers, expected * 2)
+
+
+def test_object_centres_are_of_what_the_crop_shows() -> None:
+    """One part reaches out of the crop, one lies outside, one is too small to be trained on but
+    counts: the box is (40, 8)-(128, 60), its centre (84, 34)."""
+    parts = [
+        rectangle(100, 20, 160, 60),
+        rectangle(140, 80, 180, 120),
+        rectangle(40, 8, 48, 12),
+    ]
+    example = build(sample(parts), enabled=False)
+    assert_allclose(example.object_centers, [[21, 8.5]])
 
 
 def test_clipped_parts_use_the_clipped_box() -> None:
@@ -116,6 +144,7 @@ def test_no_objects() -> None:
     assert empty.classes.shape == (0,)
     assert empty.contours.shape == (0, 128, 2)
     assert empty.keys.shape == (0, 128)
+    assert empty.object_centers.shape == (0, 2)
     assert empty.classes.dtype == torch.int64
     batch = collate([empty, build(sample([rectangle(0, 0, 50, 50)])), empty])
     assert batch.images.shape == (3, 3, 128, 128)
@@ -179,16 +208,17 @@ def test_real_shapes_are_finite_and_inside() -> None:
         assert example.contours.numel() == 0 or example.contours.max() <= 128
         assert ((example.centers >= 0) & (example.centers < 32)).all()
         assert example.keys[:, 0].all()
+        heatmap = collate([example]).heatmaps[0]
         for (x, y), class_index in zip(example.centers, example.classes, strict=True):
-            assert example.heatmap[class_index, y, x] == 1
-        assert 0 <= example.heatmap.min() <= example.heatmap.max() <= 1
+            assert heatmap[class_index, y, x] == 1
+        assert 0 <= heatmap.min() <= heatmap.max() <= 1
 
 
 def test_gaussian_radius_uses_whole_cells() -> None:
     """Box 38 x 38 pixels = 9.5 cells, rounded up to 10: radius 2, so 3 cells away there is nothing
     and 2 cells away exp(-4 / (2 (5 / 6)^2))."""
     example = build(sample([rectangle(21, 21, 59, 59)]), enabled=False)
-    row = example.heatmap[0, 10]
+    row = collate([example]).heatmaps[0, 0, 10]
     assert row[13] == 0
     assert row[12] == pytest.approx(math.exp(-4 / (2 * 25 / 36)), rel=1e-5)
 
