@@ -9,17 +9,63 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-import numpy as np
-from faster_coco_eval import COCO
 from faster_coco_eval.core import mask as coco_mask
 
+from e2ec.metrics.coco_masks import compressed_mask
 from lib.errors import InputError
-from lib.geometry import clip_far
 
 Sizes = dict[int, tuple[int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationInputs:
+    """What an evaluator compares.
+
+    Attributes:
+        sizes: (height, width) of every image to evaluate, with or without detections, by image id.
+        categories: the ground truth's, each with id and name.
+        annotations: with id from 1 on (evaluators take 0 for "not matched"), image_id,
+            category_id, iscrowd, area, bbox and, unless boxes alone are compared, segmentation.
+        detections: the same with score, and mask_area in place of area where there is a mask.
+    """
+
+    sizes: Sizes
+    categories: list[dict[str, Any]]
+    annotations: list[dict[str, Any]]
+    detections: list[dict[str, Any]]
+
+
+def prepare_inputs(
+    ground_truth: Mapping[str, Any],
+    results: Iterable[Mapping[str, Any]],
+    *,
+    masks: bool = True,
+    image_ids: Collection[int] | None = None,
+    results_name: str = "results",
+) -> EvaluationInputs:
+    """Checked copies of ground truth and results with their masks as compressed run lengths.
+
+    Args:
+        ground_truth: COCO dictionary. A missing area or bbox is taken from the mask.
+        results: COCO results; those of known images outside `image_ids` are left out.
+        masks: whether masks are compared. Without, one is read only where the box is missing.
+        image_ids: the images to evaluate; all when None.
+        results_name: the results' file, for messages.
+
+    Raises:
+        InputError: an image, annotation or result is unusable; the message names it.
+    """
+    sizes = image_sizes(ground_truth, image_ids)
+    return EvaluationInputs(
+        sizes=sizes,
+        categories=[dict(category) for category in ground_truth["categories"]],
+        annotations=_prepare_ground_truth(ground_truth, sizes, masks=masks),
+        detections=_prepare_results(results, ground_truth, sizes, masks=masks, name=results_name),
+    )
 
 
 def image_sizes(ground_truth: Mapping[str, Any], image_ids: Collection[int] | None) -> Sizes:
@@ -48,17 +94,33 @@ def image_sizes(ground_truth: Mapping[str, Any], image_ids: Collection[int] | No
     return {image_id: size for image_id, size in sizes.items() if image_id in wanted}
 
 
-def prepare_ground_truth(
+def evaluation_set(
+    inputs: EvaluationInputs, annotations: Sequence[Mapping[str, Any]], *, by_box: bool
+) -> dict[str, Any]:
+    """A COCO dictionary of the annotations or detections of `inputs`, for an evaluator to index.
+
+    Args:
+        inputs: where images and categories are taken from.
+        annotations: its annotations, or its detections.
+        by_box: a detection is sorted into small, medium and large by its box, not by its mask.
+    """
+    entries = []
+    for annotation in annotations:
+        entry = {"iscrowd": 0, **annotation}
+        if "area" not in entry:
+            _, _, box_width, box_height = entry["bbox"]
+            entry["area"] = box_width * box_height if by_box else entry["mask_area"]
+        entries.append(entry)
+    return {
+        "images": [{"id": i, "height": h, "width": w} for i, (h, w) in inputs.sizes.items()],
+        "categories": inputs.categories,
+        "annotations": entries,
+    }
+
+
+def _prepare_ground_truth(
     ground_truth: Mapping[str, Any], sizes: Sizes, *, masks: bool
 ) -> list[dict[str, Any]]:
-    """Copies of the annotations of the images in `sizes`, with their masks as run lengths.
-
-    They are numbered from 1: the evaluator takes an annotation with id 0 for "not matched".
-    Without `masks` a mask is read only where the box or the area is missing.
-
-    Raises:
-        InputError: an annotation has no usable mask or an unknown category.
-    """
     categories = {category["id"] for category in ground_truth["categories"]}
     annotations: list[dict[str, Any]] = []
     for annotation in ground_truth["annotations"]:
@@ -76,146 +138,74 @@ def prepare_ground_truth(
         area = annotation.get("area")
         mask = None
         if masks or area is None or not annotation.get("bbox"):
-            mask = run_lengths(annotation.get("segmentation"), sizes[image_id], where)
+            mask, mask_area = compressed_mask(
+                annotation.get("segmentation"), sizes[image_id], where
+            )
             prepared["segmentation"] = mask
-        prepared["area"] = float(coco_mask.area(mask) if area is None else area)
+            area = mask_area if area is None else area
+        prepared["area"] = float(area)
         prepared["bbox"] = _box(annotation, mask, where)
         annotations.append(prepared)
     return annotations
 
 
-def prepare_results(
+def _prepare_results(
     results: Iterable[Mapping[str, Any]],
     ground_truth: Mapping[str, Any],
     sizes: Sizes,
     *,
     masks: bool,
+    name: str,
 ) -> list[dict[str, Any]]:
-    """Copies of the results of the images in `sizes`, with their masks as run lengths.
-
-    Results of images that the ground truth has and `sizes` leaves out are left out. Without
-    `masks` a mask is read only where the box is missing.
-
-    Raises:
-        InputError: a result names an unknown image or category, or has no usable score or mask.
-    """
     known = {int(image["id"]) for image in ground_truth["images"]}
     categories = {category["id"] for category in ground_truth["categories"]}
     detections: list[dict[str, Any]] = []
     for number, result in enumerate(results):
-        where = f"results: entry {number}"
+        where = f"{name}: entry {number}"
         image_id = result.get("image_id")
-        if image_id not in known:
-            raise InputError(f"{where}: image_id {image_id!r} is not in the ground truth")
+        if not _is_one_of(image_id, known):
+            raise InputError(
+                f"{where}: image_id {image_id!r:.40} is not in the ground truth; "
+                "evaluate results with the data they were made for"
+            )
         if image_id not in sizes:
             continue
         _check_category(result, categories, where)
-        score = result.get("score")
-        if not isinstance(score, Real) or not math.isfinite(score):
-            raise InputError(f'{where}: "score" must be a finite number, not {score!r}')
-        detection = {
+        detection: dict[str, Any] = {
             "id": len(detections) + 1,
             "image_id": int(image_id),
-            "category_id": result["category_id"],
-            "score": float(score),
+            "category_id": int(result["category_id"]),
+            "score": _score(result.get("score"), where),
         }
         mask = None
         if masks or not result.get("bbox"):
-            mask = run_lengths(result.get("segmentation"), sizes[image_id], where)
+            mask, detection["mask_area"] = compressed_mask(
+                result.get("segmentation"), sizes[int(image_id)], where
+            )
             detection["segmentation"] = mask
         detection["bbox"] = _box(result, mask, where)
         detections.append(detection)
     return detections
 
 
-def run_lengths(segmentation: Any, size: tuple[int, int], where: str) -> dict[str, Any]:
-    """Polygons, run lengths or compressed run lengths as compressed run lengths.
-
-    Args:
-        segmentation: a list of flat polygons x0, y0, x1, y1, ..., or {"size", "counts"}.
-        size: (height, width) of the image in pixels.
-        where: the file and item, for messages.
-
-    Raises:
-        InputError: neither of them, or of another image size.
-    """
-    height, width = size
-    if isinstance(segmentation, list) and segmentation:
-        polygons = [_near_polygon(polygon, size, where) for polygon in segmentation]
-        return coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-    if not isinstance(segmentation, Mapping) or "counts" not in segmentation:
-        raise InputError(f'{where}: "segmentation" must be polygons or run lengths')
-    if list(segmentation.get("size", ())) != [height, width]:
-        raise InputError(
-            f"{where}: mask size {segmentation.get('size')} is not the image's {[height, width]}"
-        )
-    return _compressed(dict(segmentation), height, width, where)
-
-
-def evaluation_set(
-    annotations: Sequence[Mapping[str, Any]],
-    ground_truth: Mapping[str, Any],
-    sizes: Sizes,
-    *,
-    by_box: bool,
-) -> COCO:
-    """The evaluator's index over prepared annotations or results.
-
-    Args:
-        annotations: from `prepare_ground_truth` or `prepare_results`.
-        ground_truth: the COCO dictionary the categories are taken from.
-        sizes: the images to evaluate.
-        by_box: a result is sorted into small, medium and large by its box, not by its mask.
-    """
-    indexed = []
-    for annotation in annotations:
-        entry = {"iscrowd": 0, **annotation}
-        if "area" not in entry:
-            _, _, box_width, box_height = entry["bbox"]
-            mask = entry.get("segmentation")
-            entry["area"] = box_width * box_height if by_box else float(coco_mask.area(mask))
-        indexed.append(entry)
-    return COCO(
-        {
-            "images": [{"id": i, "height": h, "width": w} for i, (h, w) in sizes.items()],
-            "categories": [dict(category) for category in ground_truth["categories"]],
-            "annotations": indexed,
-        }
-    )
-
-
 def _check_category(entry: Mapping[str, Any], categories: set[Any], where: str) -> None:
-    if entry.get("category_id") not in categories:
-        raise InputError(f"{where}: category {entry.get('category_id')!r} is not in the categories")
+    category = entry.get("category_id")
+    if not _is_one_of(category, categories):
+        raise InputError(f"{where}: category {category!r:.40} is not in the categories")
 
 
-def _near_polygon(polygon: Any, size: tuple[int, int], where: str) -> list[float]:
-    """A flat polygon without points so far outside that the evaluator's rasteriser would crash."""
-    if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-        raise InputError(f"{where}: a polygon must be a list of at least three x, y pairs")
-    if not all(isinstance(value, Real) for value in polygon):
-        raise InputError(f"{where}: a polygon holds something else than numbers")
+def _is_one_of(value: Any, ids: set[Any]) -> bool:
+    # Lists and dictionaries cannot even be looked up.
+    return isinstance(value, Real) and value in ids
+
+
+def _score(value: Any, where: str) -> float:
     try:
-        points = np.array(polygon, np.float64).reshape(-1, 2)
+        if isinstance(value, Real) and math.isfinite(value):
+            return float(value)
     except OverflowError:  # a whole number of hundreds of digits
-        points = np.full((1, 2), math.inf)
-    if not np.isfinite(points).all():
-        raise InputError(f"{where}: a polygon holds a number that is not finite")
-    height, width = size
-    return clip_far(points, width, height).ravel().tolist()
-
-
-def _compressed(mask: dict[str, Any], height: int, width: int, where: str) -> dict[str, Any]:
-    try:
-        if isinstance(mask["counts"], list):
-            if sum(mask["counts"]) != height * width:
-                raise ValueError("wrong total")
-            return coco_mask.frPyObjects(mask, height, width)
-        # Reading the area walks through the text and finds out whether it is malformed.
-        coco_mask.area(mask)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f"{where}: the mask's run lengths are malformed") from error
-    return mask
+        pass
+    raise InputError(f'{where}: "score" must be a finite number, not {value!r:.40}')
 
 
 def _box(entry: Mapping[str, Any], mask: dict[str, Any] | None, where: str) -> list[float]:
@@ -225,6 +215,8 @@ def _box(entry: Mapping[str, Any], mask: dict[str, Any] | None, where: str) -> l
         return [float(v) for v in coco_mask.toBbox(mask)]
     try:
         x, y, width, height = (float(v) for v in box)
-    except (TypeError, ValueError) as error:
+        if not all(map(math.isfinite, (x, y, width, height))):
+            raise ValueError("not finite")
+    except (OverflowError, TypeError, ValueError) as error:
         raise InputError(f'{where}: "bbox" must be [x, y, width, height]') from error
     return [x, y, width, height]

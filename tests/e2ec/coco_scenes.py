@@ -84,3 +84,9 @@ def as_rle(result: dict[str, Any]) -> dict[str, Any]:
         **result,
         "segmentation": {"size": mask["size"], "counts": mask["counts"].decode("ascii")},
     }
+
+
+def as_coco_mask(mask: np.ndarray) -> dict[str, Any]:
+    """Compressed run lengths of an (H, W) mask, as a results file holds them."""
+    code = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    return {"size": list(mask.shape), "counts": code["counts"].decode("ascii")}

@@ -1,0 +1,58 @@
+"""Metrics as a table to read: COCO's, SBD's and the official ones of Cityscapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+# What tells the rows of a protocol, and its columns. COCO's other recalls are left to the files.
+SUMMARY = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR")
+SBD_SUMMARY = ("APvol", "AP50", "AP70")
+OFFICIAL_SUMMARY = ("AP", "AP50")
+
+_TYPES = ("segm", "bbox", "boundary")
+_PROTOCOLS = ((_TYPES, SBD_SUMMARY), (_TYPES, SUMMARY), (("official",), OFFICIAL_SUMMARY))
+
+
+def percent(value: float | None) -> str:
+    """A share in percent with one decimal; a dash where it is undefined."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def format_table(metrics: Mapping[str, float | None]) -> str:
+    """Metrics as tables in percent, a dash where a value is undefined.
+
+    Args:
+        metrics: from `evaluate_coco` or `evaluate_sbd`, or official Cityscapes ("official/AP",
+            "official/AP50"), or several of them together; with classes ("segm/AP/car") or without.
+
+    Returns:
+        One table for each protocol that is there, and one of the classes.
+    """
+    tables, by_class = [], []
+    for types, columns in _PROTOCOLS:
+        main = columns[0]
+        rows = [t for t in types if f"{t}/{main}" in metrics]
+        by_class += [(f"{t} {main}", f"{t}/{main}/") for t in rows]
+        if rows:
+            cells = [[t, *(percent(metrics.get(f"{t}/{key}")) for key in columns)] for t in rows]
+            tables.append(_aligned([["", *columns], *cells]))
+    names = [k[len(p) :] for _, p in by_class for k in metrics if k.startswith(p)]
+    if names:
+        # Of a protocol without values by class there is no column.
+        by_class = [(h, p) for h, p in by_class if any(k.startswith(p) for k in metrics)]
+        rows_by_class = [
+            [name, *(percent(metrics.get(f"{prefix}{name}")) for _, prefix in by_class)]
+            for name in dict.fromkeys(names)
+        ]
+        tables.append(_aligned([["class", *(head for head, _ in by_class)], *rows_by_class]))
+    return "\n\n".join(tables)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
