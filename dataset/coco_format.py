@@ -5,31 +5,26 @@ Everything a file can get wrong is found here, before training starts, and repor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dataset.index_builder import MAX_SIDE, IndexBuilder
+from dataset.index_builder import IndexBuilder
+from dataset.index_inputs import MAX_SIDE
 from dataset.json_stream import stream_members
 from dataset.label_index import LabelIndex
-from dataset.problems import Report, strict
+from dataset.problems import Report, Unusable, strict
 from dataset.rle import run_lengths
 from lib.errors import InputError
 
 Mask = tuple[np.ndarray, tuple[int, int]]
 """Run lengths, and (height, width)."""
 
+_PLURALS = {"image": "images", "category": "categories", "annotation": "annotations"}
 # Ids are kept in 64 bits; evaluators keep them in the 53 of a float.
 _LARGEST_ID = 2**53
-
-
-class Unusable(Exception):
-    """An entry cannot be read: what kind of problem, what it is in words, and the remedy."""
-
-    def __init__(self, kind: str, what: str, remedy: str) -> None:
-        super().__init__(kind, what, remedy)
-        self.kind, self.what, self.remedy = kind, what, remedy
 
 
 def read_coco(path: str | Path, report: Report = strict) -> LabelIndex:
@@ -74,72 +69,67 @@ class CocoReader:
     def __init__(self, path: str | Path, report: Report = strict) -> None:
         self.path = path
         self.builder = IndexBuilder(str(path), report)
-        self._counts = {"image": 0, "category": 0, "annotation": 0}
+        self._counts = dict.fromkeys(_PLURALS, 0)
 
     def image(self, entry: Any) -> None:
         """An entry of `images`."""
-        item = self._begin("image", entry)
-        try:
-            image_id = whole_number(entry.get("id"), "'id'")
-            item = f"image {image_id}"
-            name = entry.get("file_name")
-            if not isinstance(name, str) or not name or "\0" in name:
-                raise Unusable("file name", "'file_name' must be the name of a file", "correct it")
-            width = whole_number(entry.get("width"), "'width'")
-            height = whole_number(entry.get("height"), "'height'")
-            self.builder.add_image(image_id, name, width, height)
-        except Unusable as error:
-            self.builder.problem(item, error.kind, error.what, error.remedy)
+        self._take("image", entry, self._image)
 
     def category(self, entry: Any) -> None:
         """An entry of `categories`."""
-        item = self._begin("category", entry)
-        try:
-            key = whole_number(entry.get("id"), "'id'")
-            name = entry.get("name", str(key))
-            if not isinstance(name, str):
-                raise Unusable(
-                    "category name", f"category {key}: 'name' must be text", "correct it"
-                )
-            self.builder.add_category(key, name)
-        except Unusable as error:
-            self.builder.problem(item, error.kind, error.what, error.remedy)
+        self._take("category", entry, self._category)
 
     def annotation(self, entry: Any) -> None:
         """An entry of `annotations`."""
-        item = self._begin("annotation", entry)
-        try:
-            key = whole_number(entry["id"], "'id'") if "id" in entry else None
-            item = item if key is None else f"annotation {key}"
-            crowd = entry.get("iscrowd", 0)
-            if crowd not in (0, 1):
-                raise Unusable("crowd flag", "'iscrowd' must be 0 or 1", "correct it")
-            polygons, mask = read_segmentation(entry.get("segmentation"))
-            self.builder.add(
-                id=key,
-                image_id=whole_number(entry.get("image_id"), "'image_id'"),
-                category_id=whole_number(entry.get("category_id"), "'category_id'"),
-                crowd=bool(crowd),
-                polygons=polygons,
-                runs=None if mask is None else mask[0],
-                size=None if mask is None else mask[1],
-                area=entry.get("area"),
-                bbox=entry.get("bbox"),
-            )
-        except Unusable as error:
-            self.builder.problem(item, error.kind, error.what, error.remedy)
+        self._take("annotation", entry, self._annotation)
 
-    def _begin(self, kind: str, entry: Any) -> str:
-        """Count an entry; what messages call it until its id is known."""
-        number = self._counts[kind]
+    def _take(self, kind: str, entry: Any, use: Callable[[dict[str, Any]], None]) -> None:
+        """Hand on an entry; what is wrong with it is reported under its id, or its position."""
         self._counts[kind] += 1
         if not isinstance(entry, dict):
-            plural = {"image": "images", "category": "categories", "annotation": "annotations"}
             raise InputError(
-                f"{self.path}: not a COCO file ('{plural[kind]}' is not a list of objects); "
+                f"{self.path}: not a COCO file ('{_PLURALS[kind]}' is not a list of objects); "
                 "give an instance annotation file in COCO format"
             )
-        return f"{kind} number {number}"
+        try:
+            use(entry)
+        except Unusable as error:
+            known = type(entry.get("id")) is int
+            item = f"{kind} {entry['id']}" if known else f"{kind} number {self._counts[kind] - 1}"
+            self.builder.problem(item, error.kind, error.what, error.remedy)
+
+    def _image(self, entry: dict[str, Any]) -> None:
+        image_id = whole_number(entry.get("id"), "'id'")
+        name = entry.get("file_name")
+        if not isinstance(name, str) or not name or "\0" in name:
+            raise Unusable("file name", "'file_name' must be the name of a file", "correct it")
+        width = whole_number(entry.get("width"), "'width'")
+        height = whole_number(entry.get("height"), "'height'")
+        self.builder.add_image(image_id, name, width, height)
+
+    def _category(self, entry: dict[str, Any]) -> None:
+        key = whole_number(entry.get("id"), "'id'")
+        name = entry.get("name", str(key))
+        if not isinstance(name, str):
+            raise Unusable("category name", "'name' must be text", "correct it")
+        self.builder.add_category(key, name)
+
+    def _annotation(self, entry: dict[str, Any]) -> None:
+        crowd = entry.get("iscrowd", 0)
+        if crowd not in (0, 1):
+            raise Unusable("crowd flag", "'iscrowd' must be 0 or 1", "correct it")
+        polygons, mask = read_segmentation(entry.get("segmentation"))
+        self.builder.add(
+            id=whole_number(entry["id"], "'id'") if "id" in entry else None,
+            image_id=whole_number(entry.get("image_id"), "'image_id'"),
+            category_id=whole_number(entry.get("category_id"), "'category_id'"),
+            crowd=bool(crowd),
+            polygons=polygons,
+            runs=None if mask is None else mask[0],
+            size=None if mask is None else mask[1],
+            area=entry.get("area"),
+            bbox=entry.get("bbox"),
+        )
 
 
 def read_segmentation(value: Any) -> tuple[list[list[float]], Mask | None]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
-from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
 
 from dataset.columns import Columns, fill_in, gather, pack_names
+from dataset.index_inputs import (
+    MAX_COORDINATE,
+    MAX_PIXELS,
+    MAX_SIDE,
+    check_numbers,
+    flat_polygon,
+    leads_out,
+    trace,
+)
 from dataset.label_index import LabelIndex
-from dataset.mask_contours import mask_to_contours
-from dataset.problems import Problem, Report, strict
-from dataset.rle import decode_mask
+from dataset.problems import Problem, Report, Unusable, strict
 
-# A coordinate beyond this is a mistake, and large enough to make rasterisers run out of memory.
-MAX_COORDINATE = 1e6
-# Larger images would ask for memory that no machine has; OpenCV reads none of more pixels.
-MAX_SIDE = 2**20
-MAX_PIXELS = 2**30
 _NO_BOX = (math.nan,) * 4
 
 
@@ -115,25 +116,17 @@ class IndexBuilder:
             item, file: what messages call it.
         """
         name = item or f"annotation {id}"
-        if id is not None and id in self._ids:
-            remedy = "give every annotation its own"
-            self.problem(name, "repeated id", "the id appears twice", remedy, file=file)
-            return
-        if not _are_usable(area, bbox):
-            what = "'bbox' (x, y, width, height) or 'area' is not finite numbers in range"
-            self.problem(name, "bad number", what, "correct or remove the annotation", file=file)
-            return
-        if size is not None and size[0] * size[1] > MAX_PIXELS:
-            what = f"the mask of {size[1]} x {size[0]} pixels is too large"
-            self.problem(name, "bad mask", what, "correct or remove the annotation", file=file)
-            return
-        if runs is not None and size is not None and not len(polygons) and not crowd:
-            polygons = mask_to_contours(decode_mask(runs, *size))
         try:
-            parts = [_flat(polygon) for polygon in polygons]
-        except (TypeError, ValueError, OverflowError) as error:
-            what = f"a polygon must be a list of numbers ({error})"
-            self.problem(name, "bad number", what, "correct or remove the annotation", file=file)
+            if id in self._ids:
+                raise Unusable(
+                    "repeated id", "the id appears twice", "give every annotation its own"
+                )
+            check_numbers(area, bbox)
+            if runs is not None and size is not None and not len(polygons) and not crowd:
+                polygons = trace(runs, size)
+            parts = [flat_polygon(polygon) for polygon in polygons]
+        except Unusable as error:
+            self.problem(name, error.kind, error.what, error.remedy, file=file)
             return
         large = [part for part in parts if len(part) >= 6]
         if len(large) < len(parts):
@@ -189,7 +182,10 @@ class IndexBuilder:
             boxes=given[:, 1:].copy(),
             part_ends=part_ends,
             point_ends=point_ends,
-            points=np.frombuffer(self._coordinates).reshape(-1, 2)[points],
+            # As complex numbers, so that x and y move in one step.
+            points=np.frombuffer(self._coordinates, np.complex128)[points]
+            .view(float)
+            .reshape(-1, 2),
             run_ends=run_ends,
             runs=_numbers(self._runs)[runs],
         )
@@ -247,54 +243,20 @@ class IndexBuilder:
 
     def _check_points(self) -> np.ndarray:
         """(A,) bool: all coordinates are finite and not absurdly large."""
-        points = np.frombuffer(self._coordinates).reshape(-1, 2)
-        wrong = np.flatnonzero(~(np.abs(points) <= MAX_COORDINATE).all(axis=1))
+        flat = np.frombuffer(self._coordinates)
+        good = np.ones(len(self._part_ends) - 1, bool)
+        # The extremes are NaN where any value is, and then nothing is above or below.
+        if len(flat) == 0 or -MAX_COORDINATE <= flat.min() <= flat.max() <= MAX_COORDINATE:
+            return good
+        wrong = np.flatnonzero(~(np.abs(flat) <= MAX_COORDINATE)) // 2
         parts = np.searchsorted(_numbers(self._point_ends), wrong, side="right") - 1
         numbers = np.searchsorted(_numbers(self._part_ends), parts, side="right") - 1
-        good = np.ones(len(self._part_ends) - 1, bool)
         good[numbers] = False
         for number in np.flatnonzero(~good).tolist():
             file, name = self._item(number)
             what = "a polygon holds NaN, infinity or a number out of range"
             self.problem(name, "bad number", what, "correct or remove the annotation", file=file)
         return good
-
-
-def leads_out(name: str) -> bool:
-    """Whether a file name would leave the folder it is relative to, on any system."""
-    return any(
-        flavour.is_absolute() or flavour.drive or flavour.root or ".." in flavour.parts
-        for flavour in (PurePosixPath(name), PureWindowsPath(name))
-    )
-
-
-def _are_usable(area: float | None, bbox: Sequence[float] | None) -> bool:
-    """Whether area and box, as far as they are given, are numbers to work with."""
-    values = _NO_BOX[:0] if bbox is None else bbox
-    try:
-        total = sum(map(abs, values), 0 if area is None else abs(area))
-        # NaN is not below anything.
-        return total <= MAX_COORDINATE**2 and (bbox is None or len(bbox) == 4)
-    except (TypeError, OverflowError):
-        return False
-
-
-def _flat(polygon: np.ndarray | list[float]) -> array[float]:
-    """A polygon as x, y, x, y, ...; infinity stands for a number too large for a float.
-
-    Raises:
-        TypeError, ValueError: it is no list of pairs of numbers.
-    """
-    if isinstance(polygon, list):
-        if len(polygon) % 2:
-            raise ValueError(f"an odd count of coordinates, {len(polygon)}")
-        try:
-            return array("d", polygon)
-        except OverflowError:
-            return array("d", [math.inf] * 6)
-    flat: array[float] = array("d")
-    flat.frombytes(np.ascontiguousarray(polygon, np.float64).tobytes())
-    return flat
 
 
 def _numbers(values: array[int]) -> np.ndarray:

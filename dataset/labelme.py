@@ -12,7 +12,8 @@ from typing import Any
 
 from dataset.class_list import CLASSES_JSON, read_class_list
 from dataset.image_folder import is_file_name, unusable
-from dataset.index_builder import IndexBuilder, leads_out
+from dataset.index_builder import IndexBuilder
+from dataset.index_inputs import leads_out
 from dataset.label_index import LabelIndex
 from dataset.labelme_shapes import Shape, ShapeError, SkippedShape, merge_shapes, read_shape
 from dataset.problems import Problem, Report, strict

@@ -53,3 +53,11 @@ def strict(problem: Problem) -> None:
     """
     if problem.action == "stops":
         raise InputError(problem.line())
+
+
+class Unusable(Exception):
+    """An item cannot be used: what kind of problem, what it is in words, and the remedy."""
+
+    def __init__(self, kind: str, what: str, remedy: str) -> None:
+        super().__init__(kind, what, remedy)
+        self.kind, self.what, self.remedy = kind, what, remedy

@@ -15,7 +15,7 @@ import yaml
 
 from dataset.class_list import read_class_list
 from dataset.image_folder import image_names
-from dataset.index_builder import leads_out
+from dataset.index_inputs import leads_out
 from lib.errors import InputError
 from lib.files import read_text
 

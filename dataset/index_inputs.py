@@ -1,0 +1,80 @@
+"""What a reader hands to an `IndexBuilder`, checked and brought to one form."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from pathlib import PurePosixPath, PureWindowsPath
+
+import numpy as np
+
+from dataset.mask_contours import mask_to_contours
+from dataset.problems import Unusable
+from dataset.rle import decode_mask
+
+# A coordinate beyond this is a mistake, and large enough to make rasterisers run out of memory.
+MAX_COORDINATE = 1e6
+# Larger images would ask for memory that no machine has; OpenCV reads none of more pixels.
+MAX_SIDE = 2**20
+MAX_PIXELS = 2**30
+
+
+def leads_out(name: str) -> bool:
+    """Whether a file name would leave the folder it is relative to, on any system."""
+    return any(
+        flavour.is_absolute() or flavour.drive or flavour.root or ".." in flavour.parts
+        for flavour in (PurePosixPath(name), PureWindowsPath(name))
+    )
+
+
+def check_numbers(area: float | None, bbox: Sequence[float] | None) -> None:
+    """Area and box, as far as they are given, are numbers to work with.
+
+    Raises:
+        Unusable: they are not.
+    """
+    try:
+        total = sum(map(abs, bbox or ()), 0 if area is None else abs(area))
+        # NaN is not below anything.
+        if total <= MAX_COORDINATE**2 and (bbox is None or len(bbox) == 4):
+            return
+    except (TypeError, OverflowError):
+        pass
+    what = "'bbox' (x, y, width, height) or 'area' is not finite numbers in range"
+    raise Unusable("bad number", what, "correct or remove the annotation")
+
+
+def trace(runs: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
+    """Outlines of a mask.
+
+    Raises:
+        Unusable: it is absurdly large.
+    """
+    if size[0] * size[1] > MAX_PIXELS:
+        what = f"the mask of {size[1]} x {size[0]} pixels is too large"
+        raise Unusable("bad mask", what, "correct or remove the annotation")
+    return mask_to_contours(decode_mask(runs, *size))
+
+
+def flat_polygon(polygon: np.ndarray | list[float]) -> array[float]:
+    """A polygon as x, y, x, y, ...; infinity stands for a number too large for a float.
+
+    Raises:
+        Unusable: it is no list of pairs of numbers.
+    """
+    try:
+        if isinstance(polygon, list):
+            flat = array("d", polygon)
+        else:
+            flat = array("d")
+            flat.frombytes(np.ascontiguousarray(polygon, np.float64).tobytes())
+    except OverflowError:
+        return array("d", [math.inf] * 6)
+    except (TypeError, ValueError) as error:
+        what = f"a polygon must be a list of numbers ({error})"
+        raise Unusable("bad number", what, "correct or remove the annotation") from None
+    if len(flat) % 2:
+        what = f"polygon has an odd count of coordinates ({len(flat)})"
+        raise Unusable("odd coordinates", what, "write x and y of every point")
+    return flat
