@@ -26,7 +26,7 @@ def get_config() -> Config:
     paper's multi-component detection 39.0 on val and 32.9 on test.
 
     Grouping parts by their votes is ours (docs/method.md); published weights have no votes and give
-    every part as an instance of its own. `--model.multi-component False` trains without.
+    every part as an instance of its own. `--model.no-multi-component` trains without.
     """
     return Config(
         name="cityscapes",

@@ -2,7 +2,7 @@
 
 An entry is a folder of .npy files, which processes map into memory and so share. It belongs to the
 names, sizes and times of the files it was made from, and to the code that made it: where one of
-them changed, it is made anew.
+them changed, a new entry is made. An entry never changes, as others may be using it.
 Entries lie in `$E2EC_CACHE`, or else in `e2ec` in the user's cache folder; deleting them is safe.
 """
 
@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,6 +28,8 @@ from lib.files import read_json
 
 # Reading that takes longer than this is worth the disk space, seconds.
 _WORTH = 3.0
+# Entries of a former state that are older than this may go, seconds; others may be in use.
+_OUTDATED = 24 * 3600.0
 
 
 def open_index(sources: Sequence[Path], options: str, read: Callable[[], LabelIndex]) -> LabelIndex:
@@ -43,8 +44,7 @@ def open_index(sources: Sequence[Path], options: str, read: Callable[[], LabelIn
         InputError: from `read`.
     """
     folder = _folder(sources, options)
-    state = _state(sources)
-    index = load_index(folder, state)
+    index = load_index(folder)
     if index is not None:
         return index
     started = time.perf_counter()
@@ -53,14 +53,14 @@ def open_index(sources: Sequence[Path], options: str, read: Callable[[], LabelIn
         return index
     # Where nothing can be written, it is read again the next time.
     with suppress(OSError):
-        save_index(folder, index, state)
+        save_index(folder, index)
         # From disk the memory is shared with other processes.
-        return load_index(folder, state) or index
+        return load_index(folder) or index
     return index
 
 
-def save_index(folder: Path, index: LabelIndex, state: str) -> None:
-    """Write an index as an entry, in one step; an older one is replaced.
+def save_index(folder: Path, index: LabelIndex) -> None:
+    """Write an index as an entry, in one step; outdated entries of the same files go.
 
     Raises:
         OSError: the folder cannot be written.
@@ -70,24 +70,26 @@ def save_index(folder: Path, index: LabelIndex, state: str) -> None:
     try:
         index.columns.save(temporary)
         head = {
-            "state": state,
             "source": index.source,
             "categories": list(index.categories.items()),
             "labelled": index.labelled,
         }
         (temporary / "index.json").write_text(json.dumps(head))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
+        if load_index(folder) is None:
+            shutil.rmtree(folder, ignore_errors=True)  # damaged
+        with suppress(OSError):  # another process has made the same entry
+            os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    for other in folder.parent.glob(f"{folder.name.split('-')[0]}-*"):
+        if other != folder and time.time() - other.stat().st_mtime > _OUTDATED:
+            shutil.rmtree(other, ignore_errors=True)
 
 
-def load_index(folder: Path, state: str) -> LabelIndex | None:
-    """The index of an entry; None where there is none, a damaged one, or one of another state."""
+def load_index(folder: Path) -> LabelIndex | None:
+    """The index of an entry; None where there is none, or a damaged one."""
     try:
         head = read_json(folder / "index.json")
-        if head["state"] != state:
-            return None
         columns = Columns.load(folder)
         return LabelIndex(
             source=head["source"],
@@ -101,29 +103,31 @@ def load_index(folder: Path, state: str) -> LabelIndex | None:
 
 
 def _folder(sources: Sequence[Path], options: str) -> Path:
+    """Where the entry lies: named by what it is made from, and by the state of that."""
     base = os.environ.get("E2EC_CACHE")
     if base is None:
         base = os.path.join(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "e2ec")
-    names = json.dumps([options, *(str(source.resolve()) for source in sources)])
-    return Path(base) / hashlib.sha256(names.encode()).hexdigest()[:24]
+    names = json.dumps([options, *(os.path.abspath(source) for source in sources)])
+    state = json.dumps([_code(), *map(_file_state, sources)])
+    return Path(base) / f"{_digest(names)}-{_digest(state)}"
 
 
-def _state(sources: Sequence[Path]) -> str:
-    """A digest of the code, and of the sizes and times of the files that are there."""
-    values: list[Any] = [_code()]
-    for source in sources:
-        try:
-            status = os.stat(source)
-            values.append((status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-        except OSError:
-            values.append(None)
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+def _file_state(path: Path) -> tuple[int, int, int] | None:
+    """Size and times of a file; None where it is not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 @cache
 def _code() -> str:
     """A digest of the readers' source: they may have read differently before."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    root = Path(__file__).parents[1]
+    files = sorted(path for room in ("dataset", "lib") for path in (root / room).rglob("*.py"))
+    return _digest("".join(path.read_text("utf-8") for path in files))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:20]

@@ -63,6 +63,12 @@ class IndexedDataset:
         """Image id of every sample, in order."""
         return self.index.image_ids
 
+    def object_count(self) -> int:
+        """Number of labelled objects; crowd regions are none."""
+        columns = self.index.columns
+        before = np.concatenate([[0], np.cumsum(~columns.crowd)])[columns.annotation_ends]
+        return int((before[self.index.rows + 1] - before[self.index.rows]).sum())
+
     def __len__(self) -> int:
         return len(self.index)
 

@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 import shapely
-from shapely.geometry import MultiPolygon, Polygon, box
+from shapely.geometry import Polygon, box
 
 from dataset.records import AnnotationRecord, ImageRecord, to_coco_dict
 from dataset.sample import Instance, Sample
+from dataset.synthetic_shapes import FAMILIES, SMALLEST_PART, largest_polygon
 from lib.geometry import area, bounding_box
 
-# Visible remains smaller than this, in square pixels, are not labelled.
-_SMALLEST_PART = 12.0
 # Shapes are painted at this multiple of the resolution and averaged, for smooth edges.
 _SUPERSAMPLING = 4
 
@@ -72,12 +70,22 @@ class SyntheticDataset:
         self.seed = seed
         self.amodal = amodal
         self.occluders = occluders
-        families = list(_FAMILIES)
+        families = list(FAMILIES)
         rounds = [k // len(families) for k in range(classes)]
         self._names = tuple(
             families[k % len(families)] + (f"-{turn + 1}" if turn else "")
             for k, turn in enumerate(rounds)
         )
+
+    @property
+    def source(self) -> str:
+        """What messages call this data."""
+        return "synthetic"
+
+    @property
+    def labelled(self) -> bool:
+        """Always: the labels are made with the images."""
+        return True
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -161,13 +169,13 @@ class SyntheticDataset:
         outlines, classes = [], []
         for _ in range(int(rng.integers(2, 7))):
             class_index = int(rng.integers(len(self._names)))
-            family = _FAMILIES[self._names[class_index].split("-")[0]]
+            family = FAMILIES[self._names[class_index].split("-")[0]]
             turn = rng.uniform(0, 2 * math.pi)
             cosine, sine = math.cos(turn), math.sin(turn)
             rotation = np.array([[cosine, -sine], [sine, cosine]])
             radius = rng.uniform(0.12, 0.28) * min(height, width)
             center = rng.uniform([0.1 * width, 0.1 * height], [0.9 * width, 0.9 * height])
-            outline = _largest(Polygon(radius * family(rng) @ rotation.T + center) & frame)
+            outline = largest_polygon(Polygon(radius * family(rng) @ rotation.T + center) & frame)
             if outline is not None:
                 outlines.append(outline)
                 classes.append(class_index)
@@ -178,7 +186,6 @@ class SyntheticDataset:
             seen = outline if self.amodal else outline - hidden
             shapes.append(_Shape(classes[order], outline, _exteriors(seen)))
         return shapes
-
 
     def _bars(self, index: int) -> list[Polygon]:
         """The occluders of an image: bars of any angle, from one border of the image to another."""
@@ -205,16 +212,8 @@ def _exteriors(region: Any) -> list[np.ndarray]:
     return [
         np.array(polygon.exterior.coords[:-1], dtype=np.float64)
         for polygon in polygons
-        if polygon.area >= _SMALLEST_PART
+        if polygon.area >= SMALLEST_PART
     ]
-
-
-def _largest(region: Any) -> Polygon | None:
-    """The largest polygon of a region, None where it has none worth painting."""
-    polygons = list(region.geoms) if isinstance(region, MultiPolygon) else [region]
-    polygon = max(polygons, key=lambda p: p.area)
-    usable = isinstance(polygon, Polygon) and polygon.area >= _SMALLEST_PART
-    return polygon if usable else None
 
 
 def _color(class_index: int, classes: int, rng: np.random.Generator) -> np.ndarray:
@@ -249,51 +248,3 @@ def _texture(
     blotches = rng.uniform(-contrast, contrast, grid).astype(np.float32)
     soft = cv2.resize(blotches, (width, height), interpolation=cv2.INTER_LINEAR)
     return soft + color.astype(np.float32)
-
-
-def _polar(radius: Callable[[np.ndarray], np.ndarray], count: int) -> np.ndarray:
-    """(count, 2) points at equal angles, at the distance that `radius` gives for each angle."""
-    angle = 2 * math.pi * np.arange(count) / count
-    return radius(angle)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-
-
-def _ellipse(rng: np.random.Generator) -> np.ndarray:
-    return _polar(np.ones_like, 48) * (1.0, rng.uniform(0.45, 0.9))
-
-
-def _star(rng: np.random.Generator) -> np.ndarray:
-    inner = rng.uniform(0.4, 0.55)
-    return _polar(lambda a: np.where(np.arange(len(a)) % 2, inner, 1.15), 10)
-
-
-def _polygon(rng: np.random.Generator) -> np.ndarray:
-    return _polar(np.ones_like, int(rng.integers(3, 6))) * (1.1, rng.uniform(0.7, 1.1))
-
-
-def _blob(rng: np.random.Generator) -> np.ndarray:
-    waves = rng.normal(0, 0.09, (3, 2))
-    return _polar(
-        lambda a: (
-            0.95
-            + sum(
-                p * np.cos((k + 2) * a) + q * np.sin((k + 2) * a) for k, (p, q) in enumerate(waves)
-            )
-        ),
-        64,
-    )
-
-
-def _crescent(rng: np.random.Generator) -> np.ndarray:
-    bite = rng.uniform(0.35, 0.6)
-    disk = Polygon(_polar(np.ones_like, 48))
-    rest = _largest(disk - shapely.affinity.translate(disk, bite + 0.25, 0.0))
-    return np.array(rest.exterior.coords[:-1]) if rest is not None else _polar(np.ones_like, 48)
-
-
-_FAMILIES: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
-    "ellipse": _ellipse,
-    "star": _star,
-    "polygon": _polygon,
-    "blob": _blob,
-    "crescent": _crescent,
-}

@@ -145,7 +145,7 @@ class LossConfig:
     """Weight of the coarse contour's smooth L1."""
     refinement_weight: float = 1.0
     """Weight of the refinement's losses."""
-    parts_weight: float = 0.1
+    parts_weight: float = 1.0
     """Weight of the part votes' loss, where model.multi_component asks for them."""
     average_refinements: bool = True
     """True divides the refinement's losses by the number of modules, as published; False sums

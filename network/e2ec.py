@@ -14,6 +14,7 @@ from network.dla import DLA
 from network.global_deform import GlobalDeformation
 from network.heads import HEATMAP_PRIOR_LOGIT, DenseHead
 from network.neck import Neck
+from network.part_votes import object_centers
 from network.refine import Refinement
 
 STRIDE = 4
@@ -39,6 +40,9 @@ class NetworkOutput:
     contours: list[Tensor]
     """One (n, N, 2) tensor a stage in order (initial, coarse, after each refinement), x then y,
     input pixels."""
+    object_centers: Tensor | None = None
+    """(n, 2), x then y, feature cells: where every part sees the centre of its whole object; None
+    of a network without part votes."""
 
 
 class E2EC(nn.Module):
@@ -55,6 +59,7 @@ class E2EC(nn.Module):
         refinement: Refinement,
         num_classes: int,
         vertices: int,
+        part_votes: DenseHead | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -63,6 +68,8 @@ class E2EC(nn.Module):
         self.offsets = offsets
         self.global_deformation = global_deformation
         self.refinement = refinement
+        # Last, so that the parameters before it keep the published order.
+        self.part_votes = part_votes
         self.num_classes = num_classes
         self.vertices = vertices
 
@@ -105,8 +112,12 @@ class E2EC(nn.Module):
                 valid_size=(-(-images.shape[2] // STRIDE), -(-images.shape[3] // STRIDE)),
             )
         contours = self._contours(features, found.centers, found.image_index)
+        votes = None
+        if self.part_votes is not None:
+            offsets = _at_least_float32(self.part_votes(features))
+            votes = object_centers(offsets, found.centers, found.image_index)
         return NetworkOutput(
-            heatmap, found.image_index, found.classes, found.scores, found.centers, contours
+            heatmap, found.image_index, found.classes, found.scores, found.centers, contours, votes
         )
 
     def _contours(self, features: Tensor, centers: Tensor, image_index: Tensor) -> list[Tensor]:
@@ -124,9 +135,13 @@ class E2EC(nn.Module):
 
 
 def build_network(
-    *, num_classes: int, architecture: Architecture = DLA34, vertices: int = 128
+    *,
+    num_classes: int,
+    architecture: Architecture = DLA34,
+    vertices: int = 128,
+    part_votes: bool = False,
 ) -> E2EC:
-    """A network with random weights, in training mode."""
+    """A network with random weights, in training mode; with a head for part votes if asked."""
     a = architecture
     backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
     neck = Neck(backbone.channels, deformable=a.deformable)
@@ -153,6 +168,7 @@ def build_network(
         ),
         num_classes=num_classes,
         vertices=vertices,
+        part_votes=DenseHead(channels, a.head_channels, 2) if part_votes else None,
     )
 
 

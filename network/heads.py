@@ -1,4 +1,4 @@
-"""The two dense heads on the shared map: centre heat map and initial offsets (paper sec. 3.1)."""
+"""A dense head on the shared map: centre heat map, initial offsets (paper sec. 3.1), part votes."""
 
 from __future__ import annotations
 

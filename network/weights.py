@@ -42,8 +42,8 @@ def network_from_state(
 ) -> E2EC:
     """A network in evaluation mode with the weights of `state` (our parameter names).
 
-    The class count and the number of vertices are read from the weights. The network is float32,
-    whatever the type of the weights.
+    The class count, the number of vertices and whether parts vote are read from the weights. The
+    network is float32, whatever the type of the weights.
 
     Raises:
         InputError: names or shapes do not fit, or a weight is not finite; `name` says where the
@@ -56,6 +56,7 @@ def network_from_state(
         num_classes=state["heatmap.2.weight"].shape[0],
         vertices=state["offsets.2.weight"].shape[0] // 2,
         architecture=architecture,
+        part_votes=any(key.startswith("part_votes.") for key in state),
     )
     expected = network.state_dict()
     # Files written by old versions of torch have no batch counters; evaluation needs none.

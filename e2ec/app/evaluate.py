@@ -14,6 +14,7 @@ from e2ec.engine.data import build_dataset
 from e2ec.engine.evaluator import check_classes, evaluate, predict_dataset
 from e2ec.engine.predictor import is_published, load_model
 from e2ec.metrics.coco import Metrics
+from e2ec.metrics.coco_inputs import prepare_inputs
 from e2ec.metrics.results_file import read_results, supported_iou_types
 from e2ec.metrics.table import format_table
 from e2ec.results.submission import write_cityscapes_submission, write_coco_submission
@@ -21,13 +22,15 @@ from lib.errors import InputError
 from lib.files import atomic_write_json
 
 Results = list[dict[str, Any]]
+COCO_TEST = "test-dev2017"
 
 
 def evaluate_split(config: Config, options: EvaluationOptions) -> str:
     """Evaluate weights, or results made before; returns what to print.
 
     Writes config.json, results.json (COCO results, where a network made them), metrics.json where
-    the data has labels, and for test data results/, ready for the test server.
+    the data has labels, and for the test images of COCO and Cityscapes results/, ready for the
+    test server.
 
     Raises:
         InputError: data, weights, results or output folder are unusable, or do not fit each other.
@@ -44,8 +47,7 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         results = _predict(config, options, dataset)
         atomic_write_json(options.out / "results.json", results)
     lines = []
-    if options.split == "test":
-        path = _write_submission(config, options, dataset, results)
+    if options.split == "test" and (path := _write_submission(config, options, dataset, results)):
         lines.append(f"for the test server: {path}")
     if not dataset.labelled:
         return "\n".join([*lines, f"{len(dataset)} images without labels: nothing to score"])
@@ -127,9 +129,17 @@ def _score(
 
 def _write_submission(
     config: Config, options: EvaluationOptions, dataset: InstanceDataset, results: Results
-) -> Path:
+) -> Path | None:
+    """The file for the data set's test server, if it has one; results of any origin are checked."""
+    of_coco = config.data.test_annotations is not None and (
+        config.data.test_annotations.stem == f"image_info_{COCO_TEST}"
+    )
+    if config.data.format != "cityscapes" and not of_coco:
+        return None
+    truth = dataset.ground_truth()
+    name = "results" if options.results is None else str(options.results)
+    checked = prepare_inputs(truth, results, results_name=name).detections
     folder = options.out / "results"
-    if config.data.format == "cityscapes":
-        images = dataset.ground_truth()["images"]
-        return write_cityscapes_submission(folder / f"{config.name}.zip", results, images)
-    return write_coco_submission(folder, results, name=config.name)
+    if of_coco:
+        return write_coco_submission(folder, checked, name=config.name)
+    return write_cityscapes_submission(folder / f"{config.name}.zip", checked, truth["images"])

@@ -35,14 +35,21 @@ def build_datasets(config: Config) -> tuple[InstanceDataset, InstanceDataset]:
     """Training and validation data.
 
     Raises:
-        InputError: a file is missing or unusable, one of the two has no labels, or they disagree
-            about the classes.
+        InputError: a file is missing or unusable, one of the two has no labels, there is nothing to
+            learn from, or they disagree about the classes.
     """
     train = build_dataset(config, "train")
     val = build_dataset(config, "val")
     for split, dataset in (("train", train), ("val", val)):
         if not dataset.labelled:
-            raise InputError(f"{dataset.source}: the {split} data has no labels; give labelled data")
+            raise InputError(
+                f"{dataset.source}: the {split} data has no labels; give labelled data"
+            )
+    if isinstance(train, IndexedDataset) and train.object_count() == 0:
+        raise InputError(
+            f"{train.source}: no contour to learn from; `python -m e2ec check` lists what was left "
+            "out and why"
+        )
     if train.class_names != val.class_names or train.category_ids != val.category_ids:
         raise InputError(
             f"{val.source}: its categories differ from those of {train.source}; "
@@ -67,7 +74,7 @@ def build_dataset(config: Config, split: Split, report: Report = strict) -> Inst
         return _synthetic(config, split)
     place = _PLACES[data.format](data, split)
     if report is strict:
-        options = f"{data.format} {split} {data.masks} {data.labels}"
+        options = f"{data.format} {split} {data.masks} {data.labels} {place.images.absolute()}"
         index = open_index(place.sources, options, lambda: place.read(strict))
     else:
         index = place.read(report)  # what was kept on disk no longer knows its problems
@@ -149,19 +156,24 @@ def _labelme(data: DataConfig, split: Split) -> _Place:
     images, labels = _paths(data, split)
     return _Place(
         images,
-        sorted(path for path in labels.rglob("*") if path.suffix in (".json", ".txt")),
+        _files(labels, images),
         lambda report: labelme.read_labelme(labels, images, report=report),
     )
 
 
 def _masks(data: DataConfig, split: Split) -> _Place:
     images, labels = _paths(data, split)
-    sources = sorted(path for path in labels.rglob("*") if path.is_file())
-    if images.is_dir():
-        sources += [images / name for name in image_names(images)]
     return _Place(
-        images, sources, lambda report: mask_folder.read_mask_folder(images, labels, report=report)
+        images,
+        _files(labels, images),
+        lambda report: mask_folder.read_mask_folder(images, labels, report=report),
     )
+
+
+def _files(labels: Path, images: Path) -> list[Path]:
+    """Every label file, and every image: sizes are part of the labels."""
+    found = sorted(path for path in labels.rglob("*") if path.is_file())
+    return found + ([images / name for name in image_names(images)] if images.is_dir() else [])
 
 
 _PLACES: dict[str, Callable[[DataConfig, Split], _Place]] = {

@@ -37,6 +37,9 @@ class ModelCard:
     """At most so many detections an image."""
     nms_iou: float = 1.0
     """Class-wise box NMS above this IoU; 1 is none."""
+    group_parts: bool = True
+    """Parts whose votes agree become one instance; without effect where the network has no part
+    votes."""
     settings: dict[str, Any] = field(default_factory=dict)
     """The full settings of the training run, for the record."""
 
@@ -90,6 +93,8 @@ class ModelCard:
                 score_threshold=float(card["score_threshold"]),
                 max_detections=int(card["max_detections"]),
                 nms_iou=float(card["nms_iou"]),
+                # Files written before there were part votes do not have it.
+                group_parts=_flag(card.get("group_parts", True)),
                 settings=dict(card["settings"]),
             )
         except (
@@ -101,6 +106,12 @@ class ModelCard:
             RecursionError,
         ) as error:
             raise InputError(f"{name}: its description is damaged ({error})") from error
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
 
 
 def _choice(value: object, choices: tuple[str, ...]) -> str:

@@ -16,9 +16,10 @@ from e2ec.engine.model_card import ModelCard
 from e2ec.engine.preprocess import normalize
 from e2ec.engine.stages import select_stage
 from e2ec.results.contours import Contours
+from e2ec.results.grouping import group_parts
 from e2ec.results.nms import suppress
 from lib.images import read_image, to_rgb
-from network.e2ec import E2EC
+from network.e2ec import E2EC, STRIDE
 
 ImageLike = np.ndarray | str | Path
 BUNDLED_WEIGHTS = Path(__file__).parents[1] / "weights" / "nuclei_nano.safetensors"
@@ -82,7 +83,9 @@ class Predictor:
                 the network is shown at one size go through it together.
 
         Returns:
-            Contours in pixels of the original image, by falling score; a list for a list.
+            Contours in pixels of the original image, by falling score; a list for a list. Of a
+            network with part votes, an instance has all parts that vote for one centre and the
+            score of the best of them.
 
         Raises:
             InputError: a file is missing or is not an image.
@@ -145,33 +148,51 @@ class Predictor:
         image_index = output.image_index.cpu().numpy()
         scores = output.scores.double().cpu().numpy()
         labels = output.classes.cpu().numpy()
+        votes = None
+        if output.object_centers is not None and self.card.group_parts:
+            votes = (output.object_centers.double() * STRIDE).cpu().numpy()
         results = []
         for i, (image, (_, matrix)) in enumerate(zip(pixels, shown, strict=True)):
             mine = image_index == i
-            points = restore_points(contours[mine], matrix)
             results.append(
-                self._contours(points, labels[mine], scores[mine], image.shape[:2], sources[i])
+                self._contours(
+                    restore_points(contours[mine], matrix),
+                    None if votes is None else restore_points(votes[mine], matrix),
+                    labels[mine],
+                    scores[mine],
+                    image.shape[:2],
+                    sources[i],
+                )
             )
         return results
 
     def _contours(
         self,
         points: np.ndarray,
+        votes: np.ndarray | None,
         labels: np.ndarray,
         scores: np.ndarray,
         size: tuple[int, int],
         source: str | None,
     ) -> Contours:
+        """Doubles go first, then parts are grouped: a double of a part fits that part better than
+        the box of the whole object."""
         boxes = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
         keep = suppress(boxes, scores, labels, self.card.nms_iou)
+        groups = [keep[i : i + 1] for i in range(len(keep))]
+        if votes is not None:
+            found = group_parts(points[keep], votes[keep], scores[keep], labels[keep])
+            groups = [keep[group] for group in found]
+        # The parts of a group stand by falling score: its best part speaks for it.
+        best = np.array([group[0] for group in groups], np.int64)
         return Contours(
             height=size[0],
             width=size[1],
             class_names=self.card.class_names,
             category_ids=self.card.category_ids,
-            labels=labels[keep],
-            scores=scores[keep],
-            parts=[[points[i]] for i in keep],
+            labels=labels[best],
+            scores=scores[best],
+            parts=[[points[i] for i in group] for group in groups],
             source=source,
         )
 

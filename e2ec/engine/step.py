@@ -56,7 +56,14 @@ def train_step(
             images = normalize(part.images).to(dtype)
             with accelerator.autocast():
                 output = network(images, part.centers, part.image_index)
-            losses = loss(output.heatmap, output.contours, part, counts, epoch=epoch)
+            losses = loss(
+                output.heatmap,
+                output.contours,
+                part,
+                counts,
+                epoch=epoch,
+                object_centers=output.object_centers,
+            )
             _require_finite(losses["total"], "loss", [part], epoch)
             # Processes average their gradients; the counts are sums over processes.
             accelerator.backward(losses["total"] * accelerator.num_processes)

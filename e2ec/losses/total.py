@@ -11,6 +11,7 @@ from torch import Tensor
 from e2ec.losses.contour import contour_loss
 from e2ec.losses.dynamic_matching import Distance, dynamic_matching_loss
 from e2ec.losses.focal import count_positives, focal_loss
+from e2ec.losses.part_votes import part_votes_loss
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class TotalLoss:
         initial_weight: float = 0.1,
         coarse_weight: float = 0.1,
         refinement_weight: float = 1.0,
+        parts_weight: float = 1.0,
         average_refinements: bool = True,
         matching_start_epoch: int = 10,
         matching_distance: Distance = "smooth_l1",
@@ -59,6 +61,7 @@ class TotalLoss:
             "initial": initial_weight,
             "coarse": coarse_weight,
             "refinement": refinement_weight,
+            "parts": parts_weight,
         }
         self.average_refinements = average_refinements
         self.matching_start_epoch = matching_start_epoch
@@ -72,18 +75,21 @@ class TotalLoss:
         counts: LossCounts,
         *,
         epoch: int,
+        object_centers: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Losses of one batch.
 
         Args:
             heatmap: (B, C, h, w) logits.
             contours: one (n, N, 2) tensor a stage: initial, coarse, after each refinement.
-            batch: labels with `heatmaps`, `contours` and `keys` (dataset.targets.Batch).
+            batch: labels with `heatmaps`, `contours`, `keys` and, for part votes, `object_centers`
+                (dataset.targets.Batch).
             counts: of the whole step.
             epoch: counted from 0; the dynamic matching loss sets in at `matching_start_epoch`.
+            object_centers: (n, 2) votes of the parts, feature cells; None of a network without.
 
         Returns:
-            center, initial, coarse, refinement (each unweighted) and total.
+            center, initial, coarse, refinement, with votes parts (each unweighted), and total.
         """
         initial, coarse, *refined = contours
         label = batch.contours.to(initial.dtype)
@@ -100,6 +106,9 @@ class TotalLoss:
             "coarse": contour_loss(coarse, label) / counts.contours,
             "refinement": refinement,
         }
+        if object_centers is not None:
+            target = batch.object_centers.to(object_centers.dtype)
+            losses["parts"] = part_votes_loss(object_centers, target) / counts.contours
         weighted = [self.weights[name] * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
 

@@ -236,6 +236,24 @@ def test_a_change_is_noticed(source: Path, change: str, monkeypatch: pytest.Monk
         monkeypatch.setattr(index_cache, "_code", lambda: "new")
     assert_same(open_index([source], "x", lambda: second), second)
     assert_same(open_index([source], "x", refuse), second)
+    assert [p for p in (source.parent / "cache").iterdir() if p.name.startswith(".")] == []
+
+
+def test_an_entry_in_use_is_not_touched_and_an_outdated_one_goes(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = build(4)
+    second, _ = build(5)
+    third, _ = build(6)
+    used = open_index([source], "x", lambda: first)
+    data = pickle.dumps(used)
+    source.write_text("two")
+    open_index([source], "x", lambda: second)
+    assert_same(pickle.loads(data), first)
+    assert len(list((source.parent / "cache").iterdir())) == 2
+    monkeypatch.setattr(index_cache, "_OUTDATED", -1.0)
+    source.write_text("three")
+    open_index([source], "x", lambda: third)
     assert len(list((source.parent / "cache").iterdir())) == 1
 
 

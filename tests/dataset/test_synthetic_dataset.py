@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import numpy as np
 import pytest
+import shapely
 from pycocotools.coco import COCO
 from shapely.geometry import Polygon
 
@@ -82,6 +84,42 @@ def test_occluders_split_objects_into_parts() -> None:
 
     assert max(counts(amodal=False)) > 1
     assert max(counts(amodal=True)) == 1
+
+
+def test_bars_split_half_of_the_objects_and_change_nothing_else() -> None:
+    data, plain = SyntheticDataset(100, occluders=True), SyntheticDataset(100)
+    pieces = [len(a["segmentation"]) for a in data.ground_truth()["annotations"]]
+    assert 0.4 < np.mean(np.array(pieces) > 1) < 0.6
+    for index in range(10):
+        with_bars, without = data[index], plain[index]
+        visible = {i.annotation_id: i for i in without.instances}
+        for instance in with_bars.instances:
+            whole = shapely.union_all([Polygon(p) for p in visible[instance.annotation_id].parts])
+            for part in instance.parts:
+                assert Polygon(part).difference(whole.buffer(1e-6)).area < 1e-6
+        changed = (with_bars.image != without.image).any(axis=2)
+        assert 0 < changed.mean() < 0.5
+
+
+def test_bars_hide_nothing_of_whole_shapes() -> None:
+    data = SyntheticDataset(20, occluders=True, amodal=True)
+    assert data.ground_truth() == SyntheticDataset(20, amodal=True).ground_truth()
+
+
+def test_bars_are_not_in_the_labels() -> None:
+    """What the bars paint over lies in no label, but for the pixels along its border."""
+    data, plain = SyntheticDataset(8, occluders=True), SyntheticDataset(8)
+    coco = COCO()
+    coco.dataset = data.ground_truth()
+    coco.createIndex()
+    for index in range(8):
+        sample = data[index]
+        difference = np.abs(sample.image.astype(int) - plain[index].image.astype(int)).max(axis=2)
+        bars = (difference > 0).astype(np.uint8)
+        inner = cv2.erode(bars, np.ones((3, 3), np.uint8)) > 0
+        annotations = coco.loadAnns(coco.getAnnIds(imgIds=[sample.image_id]))
+        for mask in (coco.annToMask(a) for a in annotations):
+            assert (mask.astype(bool) & inner).sum() <= 0.02 * mask.sum()
 
 
 def test_labels_lie_on_the_painted_objects() -> None:

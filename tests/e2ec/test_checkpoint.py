@@ -32,6 +32,7 @@ CARD = ModelCard(
     score_threshold=0.25,
     max_detections=500,
     nms_iou=0.7,
+    group_parts=False,
     settings={"name": "test", "train": {"epochs": 3}},
 )
 
@@ -85,6 +86,27 @@ def test_half_precision_halves_the_file_and_loads_as_float32(
         assert torch.allclose(found, value, rtol=1e-3, atol=1e-6)
 
 
+def test_part_votes_come_back(tmp_path: Path) -> None:
+    network = build_network(num_classes=2, architecture=NANO, vertices=16, part_votes=True)
+    save_weights(tmp_path / "w.safetensors", network, CARD)
+    loaded, card = load_weights(tmp_path / "w.safetensors")
+    assert loaded.part_votes is not None and not card.group_parts
+    assert torch.equal(loaded.part_votes[2].weight, network.part_votes[2].weight)
+
+
+def test_files_from_before_part_votes_are_read(weights: Path, tmp_path: Path) -> None:
+    with safetensors.safe_open(weights, framework="pt") as file:
+        metadata = dict(file.metadata())
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    card = json.loads(metadata["card"])
+    del card["group_parts"]
+    metadata["card"] = json.dumps(card)
+    path = tmp_path / "old.safetensors"
+    path.write_bytes(safetensors.torch.save(tensors, metadata))
+    network, card = load_weights(path)
+    assert network.part_votes is None and card == replace(CARD, group_parts=True)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -109,6 +131,7 @@ def test_half_precision_halves_the_file_and_loads_as_float32(
         {"card_score_threshold": float("nan")},
         {"card_max_detections": -1},
         {"card_nms_iou": 0},
+        {"card_group_parts": "no"},
         {"card_settings": 3},
     ],
     ids=lambda changes: str(changes)[:40],

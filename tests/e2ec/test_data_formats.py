@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,7 +160,7 @@ def test_a_file_for_the_test_server(tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "data")
     labels = next(root.rglob("*.json"))
     document = json.loads(labels.read_text())
-    info = root / "image_info.json"
+    info = root / "image_info_test-dev2017.json"
     info.write_text(json.dumps({k: v for k, v in document.items() if k != "annotations"}))
     paths = coco_paths(root)
     results = results_of(
@@ -167,8 +168,6 @@ def test_a_file_for_the_test_server(tmp_path: Path) -> None:
             parse_config(["coco", "--data.root", str(root), *paths], program="", purpose=""), "val"
         ).ground_truth()
     )
-    for result in results:  # polygons are not what the server takes
-        result["segmentation"] = {"size": [48, 80], "counts": [10, 5, 48 * 80 - 15]}
     path = tmp_path / "results.json"
     path.write_text(json.dumps(results))
     options = ["coco", "--data.root", root, *paths, "--data.test-images", paths[1]]
@@ -179,6 +178,28 @@ def test_a_file_for_the_test_server(tmp_path: Path) -> None:
     written = tmp_path / "out/results/detections_test-dev2017_coco_results.zip"
     assert str(written) in ending.out and written.is_file()
     assert not (tmp_path / "out/metrics.json").exists()
+    with zipfile.ZipFile(written) as archive:
+        (entry, *_) = json.loads(archive.read(archive.namelist()[0]))
+    assert set(entry) == {"image_id", "category_id", "segmentation", "score"}
+    assert isinstance(entry["segmentation"]["counts"], str)  # polygons became run lengths
+    for wrong in ({"image_id": 999_999}, {"category_id": 77_777}):
+        path.write_text(json.dumps([results[0] | wrong]))
+        ending = call("test.py", *options, "--results", path, "--out", tmp_path / "wrong")
+        assert_one_line_error(ending, "results.json", "entry 0")
+    assert not (tmp_path / "wrong/results").exists()
+
+
+def test_nothing_is_trained_on_labels_without_a_contour(tmp_path: Path) -> None:
+    """Objects of two points are left out one by one; training on the rest of nothing is refused."""
+    root = coco_folder(tmp_path / "data")
+    labels = next(root.rglob("*.json"))
+    document = json.loads(labels.read_text())
+    for annotation in document["annotations"]:
+        annotation["segmentation"] = [[1, 1, 5, 5]]
+    labels.write_text(json.dumps(document))
+    options = ["coco", "--data.root", str(root), *coco_paths(root)]
+    with pytest.raises(InputError, match=f"{labels.name}: no contour to learn from"):
+        build_datasets(parse_config(options, program="", purpose=""))
 
 
 def test_data_without_labels_is_not_trained_on(tmp_path: Path) -> None:

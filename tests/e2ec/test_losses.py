@@ -11,6 +11,7 @@ import torch
 from e2ec.losses.contour import contour_loss
 from e2ec.losses.dynamic_matching import dynamic_matching_loss, subdivide
 from e2ec.losses.focal import count_positives, focal_loss
+from e2ec.losses.part_votes import part_votes_loss
 from e2ec.losses.total import LossCounts, TotalLoss
 
 SQUARE = torch.tensor([[[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]]])
@@ -41,6 +42,13 @@ def test_contour_loss_by_hand() -> None:
     predicted[0, 2, 1] -= 3.0  # 3 - 0.5 = 2.5
     # 8 coordinates: (0.125 + 2.5) / 8
     assert contour_loss(predicted, SQUARE).item() == pytest.approx(2.625 / 8)
+
+
+def test_part_votes_loss_by_hand() -> None:
+    label = torch.tensor([[5.0, 5.0], [7.5, 2.0]])
+    predicted = torch.tensor([[5.5, 5.0], [7.5, -1.0]])
+    # (0.5 * 0.5^2 + 0) / 2 + (0 + 3 - 0.5) / 2
+    assert part_votes_loss(predicted, label).item() == pytest.approx(0.0625 + 1.25)
 
 
 def test_subdivision_splits_every_edge_into_ten() -> None:
@@ -104,6 +112,20 @@ def test_total_weighs_and_divides_as_published() -> None:
     assert paper["refinement"].item() == pytest.approx(4.5)
 
 
+def test_part_votes_are_weighed_and_divided_by_the_parts_of_the_step() -> None:
+    """Off by 3 cells in x and y: 2.5 a part; two parts here, four in the whole step."""
+    batch = _batch(2)
+    batch.object_centers = torch.zeros(2, 2)
+    counts = LossCounts(torch.tensor(1.0), torch.tensor(4.0), torch.tensor(1.0))
+    logits = torch.full((1, 1, 2, 2), -100.0)
+    arguments = (logits, [batch.contours] * 5, batch, counts)
+    votes = torch.full((2, 2), 3.0)
+    losses = TotalLoss(parts_weight=0.2)(*arguments, epoch=0, object_centers=votes)
+    assert losses["parts"].item() == pytest.approx(2.5 * 2 / 4)
+    assert losses["total"].item() == pytest.approx(0.2 * 1.25, abs=1e-5)
+    assert "parts" not in TotalLoss()(*arguments, epoch=0)
+
+
 def test_dynamic_matching_sets_in_at_its_epoch() -> None:
     batch = _batch(1)
     along = batch.contours.clone()
@@ -125,7 +147,10 @@ def test_no_instances_give_zero_and_train() -> None:
     contours = [torch.zeros(0, 4, 2, requires_grad=True) for _ in range(5)]
     counts = LossCounts.unstack(LossCounts.of(batch.heatmaps, batch.keys).stack())
     logits = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    batch.object_centers = torch.zeros(0, 2)
+    votes = torch.zeros(0, 2, requires_grad=True)
     for epoch in (0, 20):
-        losses = TotalLoss()(logits, contours, batch, counts, epoch=epoch)
+        losses = TotalLoss()(logits, contours, batch, counts, epoch=epoch, object_centers=votes)
         losses["total"].backward()
-        assert losses["refinement"].item() == 0 and torch.isfinite(losses["total"])
+        assert losses["refinement"].item() == losses["parts"].item() == 0
+        assert torch.isfinite(losses["total"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -31,6 +32,7 @@ class FixedNetwork(nn.Module):
         super().__init__()
         self.register_parameter("dtype", nn.Parameter(torch.zeros(1)))
         self.squares, self.scores, self.classes = squares, scores, classes
+        self.votes: list[list[float]] | None = None
         self.seen: list[Tensor] = []
         self.arguments: dict[str, float] = {}
 
@@ -46,6 +48,7 @@ class FixedNetwork(nn.Module):
             scores=torch.tensor(self.scores).repeat(count),
             centers=torch.zeros(len(squares), 2, dtype=torch.int64),
             contours=[squares + torch.tensor([float(k), 0.0]) for k in range(5)],
+            object_centers=None if self.votes is None else torch.tensor(self.votes * count),
         )
 
 
@@ -148,18 +151,46 @@ def test_boxes_that_overlap_are_suppressed_class_by_class() -> None:
         assert found.scores.tolist() == pytest.approx(kept)
 
 
-def test_no_instances() -> None:
+@pytest.mark.parametrize("zoom", [1.0, 2.0])
+def test_parts_that_vote_for_one_centre_become_one_instance(zoom: float) -> None:
+    """Two squares vote for the point between them, (32, 30) in input pixels, 8 and 7.5 in cells; a
+    third for its own centre. The instance has the better score."""
+    squares = [SQUARE + torch.tensor([x, 0.0]) for x in (0.0, 24.0, 50.0)]
+    network = FixedNetwork(squares, [0.6, 0.9, 0.7], [0, 0, 0])
+    network.votes = [[8.1, 7.5], [7.9, 7.5], [17.5, 7.5]]
+    card = ModelCard("nano", **CLASSES, stage="init", view=TestView("pad", zoom=zoom))
+    side = round(96 / zoom)
+    found = Predictor(network, card).predict(picture(side, side))
+    assert found.scores.tolist() == pytest.approx([0.9, 0.7])
+    expected = [[squares[1], squares[0]], [squares[2]]]
+    for parts, mine in zip(found.parts, expected, strict=True):
+        assert np.allclose(np.stack(parts), np.stack([p.numpy() / zoom for p in mine]))
+    alone = Predictor(network, replace(card, group_parts=False)).predict(picture(side, side))
+    assert alone.scores.tolist() == pytest.approx([0.9, 0.7, 0.6])
+
+
+def test_doubles_go_before_parts_are_grouped() -> None:
+    """The double of the first part, of a lower score, would overlap the object of both parts by
+    less than the threshold."""
+    squares = [SQUARE, SQUARE + torch.tensor([24.0, 0.0]), SQUARE + torch.tensor([1.0, 0.0])]
+    network = FixedNetwork(squares, [0.9, 0.8, 0.7], [0, 0, 0])
+    network.votes = [[8.0, 7.5]] * 3
+    card = ModelCard("nano", **CLASSES, view=TestView("canvas"), nms_iou=0.7)
+    found = Predictor(network, card).predict(picture(64, 64))
+    assert [len(parts) for parts in found.parts] == [2]
+
+
+@pytest.mark.parametrize("votes", [None, torch.zeros(0, 2)], ids=["plain", "votes"])
+@pytest.mark.parametrize("nms_iou", [0.5, 1.0])
+def test_no_instances(nms_iou: float, votes: Tensor | None) -> None:
     network = FixedNetwork([SQUARE], [0.5], [0])
-    network.squares, network.scores, network.classes = [SQUARE[:, :]], [], []
-    empty = lambda images, **_: NetworkOutput(  # noqa: E731
+    network.forward = lambda images, **_: NetworkOutput(
         torch.zeros(1, 2, 1, 1), *(torch.zeros(0, dtype=torch.int64),) * 2, torch.zeros(0),
-        torch.zeros(0, 2, dtype=torch.int64), [torch.zeros(0, 4, 2)] * 5,
+        torch.zeros(0, 2, dtype=torch.int64), [torch.zeros(0, 4, 2)] * 5, votes,
     )  # fmt: skip
-    network.forward = empty
-    for nms_iou in (0.5, 1.0):
-        predictor = Predictor(network, ModelCard("nano", **CLASSES, nms_iou=nms_iou))
-        found = predictor.predict(picture(32, 40))
-        assert len(found) == 0 and (found.height, found.width) == (32, 40)
+    predictor = Predictor(network, ModelCard("nano", **CLASSES, nms_iou=nms_iou))
+    found = predictor.predict(picture(32, 40))
+    assert len(found) == 0 and (found.height, found.width) == (32, 40)
 
 
 def test_a_list_equals_its_images_one_by_one(random: Predictor) -> None:

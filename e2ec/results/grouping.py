@@ -1,0 +1,93 @@
+"""Grouping parts into objects: those of one class whose votes for an object's centre agree.
+
+Every part votes for the centre of its whole object (`network.part_votes`). Parts become one
+instance when all of them agree with each other, two by two (complete linkage): a chain of
+neighbours, each of which is near enough to the next, does not become one object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import shapely
+
+AGREEMENT = 0.15
+"""Votes agree that lie within this share of the object's size from each other."""
+OVERLAP = 0.5
+"""Parts of one object lie side by side: two that share more of the smaller one than this are two
+detections of one thing, or one object in front of another."""
+
+
+def group_parts(
+    parts: Sequence[np.ndarray],
+    votes: np.ndarray,
+    scores: np.ndarray,
+    labels: np.ndarray,
+    *,
+    agreement: float = AGREEMENT,
+    overlap: float = OVERLAP,
+) -> list[np.ndarray]:
+    """Which parts belong together.
+
+    The two groups that agree best are joined as long as any two agree; how well two groups agree
+    is said by the two of their parts that agree least. The result depends neither on the order of
+    the parts (but where scores are equal) nor on the scale of the coordinates.
+
+    Args:
+        parts: n polygons, (N, 2) each, x then y, in any unit.
+        votes: (n, 2) centres of the whole objects, in the same coordinates.
+        scores: (n,).
+        labels: (n,) class indices; parts of different classes never belong together.
+        agreement: how far apart two votes may lie, as a share of the longer side of the box around
+            both parts.
+        overlap: parts that share more than this of the smaller one's area are kept apart.
+
+    Returns:
+        One array of indices a group, by falling score; the groups by their highest score. Every
+        part is in exactly one of them.
+    """
+    order = np.argsort(-np.asarray(scores), kind="stable")
+    distance = _disagreement([parts[i] for i in order], votes[order], labels[order])
+    distance[distance > agreement] = np.inf
+    _separate_overlapping([parts[i] for i in order], distance, overlap)
+    members: list[list[int]] = [[i] for i in range(len(order))]
+    while len(order) > 1:
+        first, second = divmod(int(distance.argmin()), len(order))
+        if not np.isfinite(distance[first, second]):
+            break
+        # The earlier one, of the higher score, takes in the later one.
+        members[first] += members[second]
+        members[second] = []
+        joined = np.maximum(distance[first], distance[second])
+        distance[first] = distance[:, first] = joined
+        distance[second] = distance[:, second] = np.inf
+    return [order[sorted(group)] for group in members if group]
+
+
+def _disagreement(parts: Sequence[np.ndarray], votes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n, n): distance of two votes over the longer side of the box around both parts; infinite for
+    different classes and between a part and itself."""
+    low = np.array([part.min(axis=0) for part in parts]).reshape(-1, 2)
+    high = np.array([part.max(axis=0) for part in parts]).reshape(-1, 2)
+    sides = np.maximum(high[:, None], high) - np.minimum(low[:, None], low)
+    distance = np.linalg.norm(votes[:, None] - votes, axis=2)
+    distance = distance / np.maximum(sides.max(axis=2), np.finfo(np.float64).tiny)
+    distance[labels[:, None] != labels] = np.inf
+    np.fill_diagonal(distance, np.inf)
+    return distance
+
+
+def _separate_overlapping(
+    parts: Sequence[np.ndarray], distance: np.ndarray, overlap: float
+) -> None:
+    """Put infinity, in place, between near parts that share too much area."""
+    first, second = np.nonzero(np.triu(np.isfinite(distance)))
+    polygons = np.empty(len(parts), object)
+    for i in np.union1d(first, second):
+        # A predicted contour may cross itself.
+        polygons[i] = shapely.make_valid(shapely.Polygon(parts[i]))
+    shared = shapely.area(shapely.intersection(polygons[first], polygons[second]))
+    smaller = np.minimum(shapely.area(polygons[first]), shapely.area(polygons[second]))
+    apart = shared > overlap * smaller
+    distance[first[apart], second[apart]] = distance[second[apart], first[apart]] = np.inf
