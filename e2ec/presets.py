@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import pkgutil
 
 from e2ec.config import Config
@@ -31,3 +32,9 @@ def load_preset(name: str) -> Config:
     if not isinstance(config, Config):
         raise InputError(f"configs/{name}.py: get_config() must return an e2ec.config.Config")
     return config
+
+
+def preset_description(name: str) -> str:
+    """What a preset says of itself: its data, its command, the published result."""
+    text = importlib.import_module(f"configs.{name}").get_config.__doc__ or ""
+    return inspect.cleandoc(text)

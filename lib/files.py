@@ -59,6 +59,10 @@ def read_text(path: str | Path) -> str:
     """
     try:
         return Path(path).read_bytes().decode("utf-8")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: not found; check the path") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: is a folder where a file is expected; give the file") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
@@ -71,8 +75,11 @@ def read_json(path: str | Path) -> Any:
     Raises:
         InputError: the file is missing, unreadable, not UTF-8, not JSON, or nested too deeply.
     """
+    text = read_text(path)
+    if not text.strip():
+        raise InputError(f"{path}: is empty where JSON is expected; replace it by a complete copy")
     try:
-        return json.loads(read_text(path))
+        return json.loads(text)
     except RecursionError as error:
         raise InputError(f"{path}: not usable JSON (nested too deeply)") from error
     except ValueError as error:

@@ -13,7 +13,7 @@ from typing import NoReturn
 import tyro
 
 from e2ec.config import Config, Split, Stage
-from e2ec.presets import load_preset, preset_names
+from e2ec.presets import load_preset, preset_description, preset_names
 from lib.errors import InputError
 
 _TEST_OPTIONS = ("--weights", "--results", "--split", "--stage", "--out")
@@ -91,7 +91,11 @@ def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Con
     try:
         preset = load_preset(arguments[0])
         return tyro.cli(
-            Config, default=preset, args=list(arguments[1:]), prog=f"{program} {arguments[0]}"
+            Config,
+            default=preset,
+            args=list(arguments[1:]),
+            prog=f"{program} {arguments[0]}",
+            description=preset_description(arguments[0]),
         )
     except (InputError, ValueError) as error:
         _usage_error(error)

@@ -12,7 +12,7 @@ from e2ec.app.command_line import EvaluationOptions
 from e2ec.config import Config
 from e2ec.engine.data import build_dataset
 from e2ec.engine.evaluator import check_classes, evaluate, predict_dataset
-from e2ec.engine.predictor import is_published, load_model
+from e2ec.engine.predictor import Predictor, is_published, load_model
 from e2ec.metrics.coco import Metrics
 from e2ec.metrics.coco_inputs import prepare_inputs
 from e2ec.metrics.results_file import read_results, supported_iou_types
@@ -36,15 +36,23 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         InputError: data, weights, results or output folder are unusable, or do not fit each other.
     """
     dataset = build_dataset(config, options.split)
-    # An unwritable folder is found before the work, not after it.
-    atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
     if options.results is not None:
         source = options.results
         results = read_results(options.results)
         config = _restrict(config, results, options.results)
+        atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
     else:
         source = options.weights
-        results = _predict(config, options, dataset)
+        predictor = _load(config, options, dataset)
+        # An unwritable folder is found before the work, not after it.
+        atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
+        results = predict_dataset(
+            predictor,
+            dataset,
+            stage=config.eval.stage,
+            batch_size=config.eval.batch_size,
+            progress=True,
+        )
         atomic_write_json(options.out / "results.json", results)
     lines = []
     if options.split == "test" and (path := _write_submission(config, options, dataset, results)):
@@ -62,11 +70,11 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         "metrics": metrics,
     }
     atomic_write_json(options.out / "metrics.json", summary, indent=1)
-    return "\n".join([format_table(metrics), *lines])
+    return "\n".join([format_table(metrics), *lines, f"details: {options.out}"])
 
 
-def _predict(config: Config, options: EvaluationOptions, dataset: InstanceDataset) -> Results:
-    """Results of the weights; the preset, not the file, says how images are shown and decoded."""
+def _load(config: Config, options: EvaluationOptions, dataset: InstanceDataset) -> Predictor:
+    """The weights; the preset, not the file, says how images are shown and decoded."""
     predictor = load_model(options.weights, device=config.device, preset=options.preset)
     named = not is_published(options.weights)
     # Published files name no categories: theirs are the data's, in the same order.
@@ -81,13 +89,7 @@ def _predict(config: Config, options: EvaluationOptions, dataset: InstanceDatase
         nms_iou=config.eval.nms_iou,
         group_parts=config.eval.group_parts,
     )
-    return predict_dataset(
-        predictor,
-        dataset,
-        stage=config.eval.stage,
-        batch_size=config.eval.batch_size,
-        progress=True,
-    )
+    return predictor
 
 
 def _restrict(config: Config, results: Results, path: Path) -> Config:

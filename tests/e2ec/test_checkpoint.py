@@ -176,7 +176,7 @@ def test_weights_cut_short(weights: Path, tmp_path: Path) -> None:
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
     for path in (tmp_path / "none.safetensors", tmp_path):
-        with pytest.raises(InputError, match="cannot be read"):
+        with pytest.raises(InputError, match="weights not found; train first"):
             load_weights(path)
         with pytest.raises(InputError, match="no training state"):
             load_state(path)

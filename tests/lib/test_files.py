@@ -80,7 +80,7 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "not valid JSON"),
+        (b"", "is empty"),
         (b"{'a': 1}", "not valid JSON"),
         (b"[1, 2", "not valid JSON"),
         (b"\xff\xfe\x00", "not UTF-8"),
@@ -99,8 +99,8 @@ def test_unusable_json_is_one_line_naming_the_file(
 
 
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
-    for path in (tmp_path / "absent.json", tmp_path):
-        with pytest.raises(InputError, match="cannot be read") as error:
+    for path, what in ((tmp_path / "absent.json", "not found"), (tmp_path, "is a folder")):
+        with pytest.raises(InputError, match=what) as error:
             read_json(path)
         assert str(path) in str(error.value)
 
