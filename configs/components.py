@@ -33,6 +33,6 @@ def get_config() -> Config:
             augmentation=AugmentationSettings(crop_size=(256, 256), scale_range=(0.7, 1.2)),
         ),
         optim=OptimConfig(lr=1e-3, schedule="cosine", warmup_steps=50),
-        loss=LossConfig(parts_weight=1.0),
-        train=TrainConfig(epochs=8, batch_size=8, eval_every=8, ema_decay=0.998),
+        loss=LossConfig(parts_weight=2.0),
+        train=TrainConfig(epochs=12, batch_size=8, eval_every=12, ema_decay=0.998),
     )

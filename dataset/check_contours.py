@@ -53,18 +53,14 @@ class _Contours:
     points: list[np.ndarray]
 
 
-def check_contours(
-    index: LabelIndex, report: Report, *, file: str | None = None, progress: bool = False
-) -> None:
+def check_contours(index: LabelIndex, report: Report, *, progress: bool = False) -> None:
     """Report contours without area, self-crossing or out of the image, and doubled annotations.
 
     Args:
         index: the labels.
         report: called with every problem, image after image, kind after kind.
-        file: what to call the file of the labels; the index's source without.
         progress: show a bar.
     """
-    file = index.source if file is None else file
     starts = range(0, len(index), _IMAGES_AT_A_TIME)
     with tqdm(total=len(index), desc="labels", unit=" images", disable=not progress) as bar:
         for start in starts:
@@ -72,7 +68,7 @@ def check_contours(
             contours = _gather(index, start, stop)
             if len(contours.points):
                 for problems in (_shapes, _positions, _duplicates):
-                    for problem in problems(index, contours, file):
+                    for problem in problems(index, contours):
                         report(problem)
             bar.update(stop - start)
 
@@ -100,9 +96,10 @@ def _gather(index: LabelIndex, start: int, stop: int) -> _Contours:
     )
 
 
-def _item(index: LabelIndex, contours: _Contours, owner: int) -> str:
-    key = int(index.columns.ids[contours.numbers[owner]])
-    return f"annotation {key} ({index.image(int(contours.positions[owner])).name})"
+def _place(index: LabelIndex, contours: _Contours, owner: int) -> tuple[str, str]:
+    """File and item of an annotation, for messages."""
+    file, item = index.place(int(contours.numbers[owner]))
+    return file, f"{item} ({index.image(int(contours.positions[owner])).name})"
 
 
 def _part(index: LabelIndex, contours: _Contours, contour: int) -> str:
@@ -113,10 +110,10 @@ def _part(index: LabelIndex, contours: _Contours, contour: int) -> str:
     return f"contour {contours.parts[contour]}" if several else "the contour"
 
 
-def _shapes(index: LabelIndex, contours: _Contours, file: str) -> Iterator[Problem]:
+def _shapes(index: LabelIndex, contours: _Contours) -> Iterator[Problem]:
     flat = shapely.area(contours.polygons) <= _NO_AREA
     for k in np.flatnonzero(flat | ~shapely.is_valid(contours.polygons)).tolist():
-        item = _item(index, contours, int(contours.owners[k]))
+        file, item = _place(index, contours, int(contours.owners[k]))
         part = _part(index, contours, k)
         place = find_crossing(contours.points[k])
         if place is not None:
@@ -134,14 +131,14 @@ def _shapes(index: LabelIndex, contours: _Contours, file: str) -> Iterator[Probl
             yield Problem(file, item, "zero area", what, "left out", "draw it again or remove it")
 
 
-def _positions(index: LabelIndex, contours: _Contours, file: str) -> Iterator[Problem]:
+def _positions(index: LabelIndex, contours: _Contours) -> Iterator[Problem]:
     rows = index.rows[contours.positions[contours.owners]]
     height, width = index.columns.image_sizes[rows].T
     x0, y0, x1, y1 = contours.bounds.T
     outside = (x1 <= 0) | (y1 <= 0) | (x0 >= width) | (y0 >= height)
     beyond = np.max([-x0, -y0, x1 - width, y1 - height], axis=0)
     for k in np.flatnonzero(outside | (beyond > _BORDER_TOLERANCE)).tolist():
-        item = _item(index, contours, int(contours.owners[k]))
+        file, item = _place(index, contours, int(contours.owners[k]))
         part, size = _part(index, contours, k), f"{width[k]} x {height[k]}"
         if outside[k]:
             what = f"{part} lies outside of the image of {size} pixels"
@@ -152,7 +149,7 @@ def _positions(index: LabelIndex, contours: _Contours, file: str) -> Iterator[Pr
             yield Problem(file, item, "partly out of the image", what, "clipped")
 
 
-def _duplicates(index: LabelIndex, contours: _Contours, file: str) -> Iterator[Problem]:
+def _duplicates(index: LabelIndex, contours: _Contours) -> Iterator[Problem]:
     """Annotations of one image and category that cover the same pixels."""
     c = index.columns
     # Only annotations with nearly the same bounds are looked at closely.
@@ -171,12 +168,14 @@ def _duplicates(index: LabelIndex, contours: _Contours, file: str) -> Iterator[P
             if twin is None:
                 originals.append(owner)
                 continue
-            other = int(c.ids[contours.numbers[twin]])
+            file, item = _place(index, contours, owner)
+            other_file, other = index.place(int(contours.numbers[twin]))
+            other += "" if other_file == file else f" of {other_file}"
             yield Problem(
                 file,
-                _item(index, contours, owner),
+                item,
                 "duplicate annotation",
-                f"covers the same as annotation {other}, of the same category",
+                f"covers the same as {other}, of the same category",
                 "kept",
                 "remove one of the two",
             )

@@ -95,8 +95,12 @@ class CocoReader:
             use(entry)
         except Unusable as error:
             known = type(entry.get("id")) is int
-            item = f"{kind} {entry['id']}" if known else f"{kind} number {self._counts[kind] - 1}"
+            item = f"{kind} {entry['id']}" if known else self._position(kind)
             self.builder.problem(item, error.kind, error.what, error.remedy)
+
+    def _position(self, kind: str) -> str:
+        """What an entry without an id is called: by its position in the list, from 0."""
+        return f"{kind} number {self._counts[kind] - 1}"
 
     def _image(self, entry: dict[str, Any]) -> None:
         image_id = whole_number(entry.get("id"), "'id'")
@@ -129,11 +133,12 @@ class CocoReader:
             size=None if mask is None else mask[1],
             area=entry.get("area"),
             bbox=entry.get("bbox"),
+            item=None if "id" in entry else self._position("annotation"),
         )
 
 
 def read_segmentation(value: Any) -> tuple[list[list[float]], Mask | None]:
-    """COCO's `segmentation`: a list of polygons, not looked at yet, or a mask; never both.
+    """COCO's `segmentation`: a list of lists, not looked at yet, or a mask; never both.
 
     Raises:
         Unusable: neither, or a malformed mask.
@@ -143,6 +148,9 @@ def read_segmentation(value: Any) -> tuple[list[list[float]], Mask | None]:
     if not isinstance(value, list):
         what = "'segmentation' must be a list of polygons or a mask"
         raise Unusable("no contour", what, "correct or remove the annotation")
+    if not set(map(type, value)) <= {list}:
+        what = "'segmentation' must be a list of lists of numbers"
+        raise Unusable("bad polygon", what, "write [[x0, y0, x1, y1, ...]]")
     return value, None
 
 
@@ -162,9 +170,9 @@ def whole_number(value: Any, name: str) -> int:
 def _read_mask(value: dict[str, Any]) -> Mask:
     remedy = "export it again"
     match value.get("size"):
-        case [int(height), int(width)] if 0 < min(height, width) <= max(height, width) <= MAX_SIDE:
+        case [height, width] if all(type(s) is int and 0 < s <= MAX_SIDE for s in (height, width)):
             try:
                 return run_lengths(value.get("counts", []), height, width), (height, width)
-            except (ValueError, OverflowError) as error:
+            except ValueError as error:
                 raise Unusable("bad mask", f"mask cannot be read ({error})", remedy) from None
     raise Unusable("bad mask", "the mask's 'size' must be [height, width]", remedy)

@@ -21,7 +21,8 @@ class Columns:
     Attributes:
         image_ids: (I,) int64.
         image_sizes: (I, 2) int32, height then width, pixels.
-        name_ends, names: (I + 1,) int64 and uint8: UTF-8 file names, one after the other.
+        name_ends, names: (I + 1,) int64 and uint8: UTF-8 file names, one after the other; bytes of
+            names on disk that are not UTF-8 stay as they are.
         annotation_ends: (I + 1,) int64: image i has annotations ends[i] to ends[i + 1].
         ids, category_ids: (A,) int64.
         crowd: (A,) bool.

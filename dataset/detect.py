@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from dataset.class_list import CLASSES_JSON, CLASSES_TXT
+from dataset.yolo_layout import YAML_NAMES, names_classes
 from lib.errors import InputError
 
 Format = Literal["coco", "yolo", "labelme", "masks", "sbd", "kins", "cityscapes"]
@@ -87,14 +89,32 @@ def _of_folder(folder: Path) -> Format | None:
         return "sbd"
     if has("training/image_2", "testing/image_2"):
         return "kins"
-    if has("labels", "train/labels") or any(folder.glob("*.yaml")):
+    if _is_yolo(folder):
         return "yolo"
     if coco_files(folder):
         return "coco"
     if any(_by_keys(file) == "labelme" for file in islice(_json_files(folder), _MOST_FILES)):
         return "labelme"
-    return "masks" if has("masks") else None
+    return "masks" if has("masks") or any((folder / "labels").rglob("*.png")) else None
+
+
+def _is_yolo(folder: Path) -> bool:
+    """Whether there is a data.yaml, or text files where YOLO's labels lie.
+
+    Other formats have a folder `labels` too, and LabelMe may have a list of classes in it.
+    """
+    if any((folder / name).is_file() for name in YAML_NAMES):
+        return True
+    if any(names_classes(file) for file in folder.glob("*.yaml")):
+        return True
+    places = (folder / "labels", folder / "train" / "labels")
+    if not any(file.name != CLASSES_TXT for place in places for file in place.rglob("*.txt")):
+        return False
+    # Texts beside JSON files may be anything, unless the classes stand where YOLO has them.
+    return (folder / CLASSES_TXT).is_file() or not any(map(any, map(_json_files, places)))
 
 
 def _json_files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*.json") if path.is_file())
+    """All JSON files below a folder but lists of classes."""
+    found = (path for path in folder.rglob("*.json") if path.name != CLASSES_JSON)
+    return (path for path in found if path.is_file())

@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dataset.index_builder import IndexBuilder
+from dataset.index_inputs import is_file_name
 from dataset.problems import Problem, Report
 from lib.errors import InputError
 from lib.images import IMAGE_SUFFIXES, image_size
@@ -50,14 +51,6 @@ def add_images(
             continue
         builder.add_image(number, name, width, height)
         yield number, name, height, width
-
-
-def is_file_name(name: str) -> bool:
-    """Whether the system can have a file of this name, and an index keep it."""
-    try:
-        return b"\0" not in name.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
 
 
 def unusable(path: Path, kind: str, error: InputError) -> Problem:

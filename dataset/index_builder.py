@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Sequence
 
@@ -13,15 +12,14 @@ from dataset.index_inputs import (
     MAX_COORDINATE,
     MAX_PIXELS,
     MAX_SIDE,
-    check_numbers,
     flat_polygon,
+    given_numbers,
+    is_file_name,
     leads_out,
     trace,
 )
 from dataset.label_index import LabelIndex
 from dataset.problems import Problem, Report, Unusable, strict
-
-_NO_BOX = (math.nan,) * 4
 
 
 class IndexBuilder:
@@ -41,7 +39,7 @@ class IndexBuilder:
         self._images: dict[int, tuple[str, int, int]] = {}
         self._categories: dict[int, str] = {}
         self._ids: set[int] = set()
-        self._items: dict[int, tuple[str | None, str]] = {}  # where an annotation has its own
+        self._places: dict[int, tuple[str, str]] = {}  # where an annotation has its own
         self._keys = array("q")  # id, 0 or 1 for having one, image, category, crowd
         self._mask_sizes = array("q")  # height and width of the mask; 0 without
         self._given = array("d")  # area, box; NaN where not given
@@ -67,6 +65,9 @@ class IndexBuilder:
         if image_id in self._images:
             remedy = "give every image an id of its own"
             self.problem(item, "repeated id", "the id appears twice", remedy)
+        elif not is_file_name(name):
+            what = f"file name {name!r:.200} is none that a file can have"
+            self.problem(item, "file name", what, "correct it")
         elif leads_out(name):
             what = f"file name {name!r} leads out of the image folder"
             self.problem(item, "file name", what, "make it relative to the folder")
@@ -121,7 +122,7 @@ class IndexBuilder:
                 raise Unusable(
                     "repeated id", "the id appears twice", "give every annotation its own"
                 )
-            check_numbers(area, bbox)
+            given = given_numbers(area, bbox)
             if runs is not None and size is not None and not len(polygons) and not crowd:
                 polygons = trace(runs, size)
             parts = [flat_polygon(polygon) for polygon in polygons]
@@ -129,27 +130,43 @@ class IndexBuilder:
             self.problem(name, error.kind, error.what, error.remedy, file=file)
             return
         large = [part for part in parts if len(part) >= 6]
-        if len(large) < len(parts):
-            what = f"{len(parts) - len(large)} of {len(parts)} polygons have fewer than 3 points"
-            self.left_out(name, "few points", what, file=file)
-        if not large and not (crowd and runs is not None):
-            self.left_out(name, "no contour", "has no contour", file=file)
+        if not self._check_shape(name, file, len(parts), len(large), runs, crowd):
             return
         if item is not None or file is not None:
-            self._items[len(self._part_ends) - 1] = (file, name)
+            self._places[len(self._part_ends) - 1] = (file or self.file, name)
         if id is not None:
             self._ids.add(id)
         self._keys.extend((id or 0, id is not None, image_id, category_id, crowd))
-        self._mask_sizes.extend((0, 0) if runs is None or size is None else size)
-        self._given.append(math.nan if area is None else area)
-        self._given.extend(_NO_BOX if bbox is None else bbox)
+        self._given.extend(given)
         for part in large:
             self._coordinates.extend(part)
             self._point_ends.append(len(self._coordinates) // 2)
         self._part_ends.append(len(self._point_ends) - 1)
+        self._mask_sizes.extend((0, 0) if runs is None or size is None else size)
         if runs is not None:
             self._runs.frombytes(np.asarray(runs, np.int64).tobytes())
         self._run_ends.append(len(self._runs))
+
+    def _check_shape(
+        self,
+        name: str,
+        file: str | None,
+        given: int,
+        large: int,
+        runs: np.ndarray | None,
+        crowd: bool,
+    ) -> bool:
+        """Whether an annotation has a shape; `large` of the `given` polygons have enough points."""
+        empty_mask = runs is not None and not runs[1::2].any()
+        if large < given:
+            count = "all" if large == 0 else f"{given - large} of {given}"
+            what = f"{count} polygons have fewer than 3 points"
+            self.left_out(name, "few points", what, file=file)
+        elif large == 0 and empty_mask:
+            self.left_out(name, "empty mask", "its mask is empty", file=file)
+        elif large == 0 and not crowd:
+            self.left_out(name, "no contour", "has no contour", file=file)
+        return large > 0 or (crowd and runs is not None and not empty_mask)
 
     def finish(self, *, labelled: bool = True) -> LabelIndex:
         """Check what refers to what and make the index; the builder is used up.
@@ -160,21 +177,39 @@ class IndexBuilder:
         if not self._categories:
             self.problem("", "no categories", "has no categories", "list at least one")
         ids = np.fromiter(self._images, np.int64, len(self._images))
-        keys = _numbers(self._keys).reshape(-1, 5)
-        row = _positions(ids, keys[:, 2])
+        row = _positions(ids, _numbers(self._keys).reshape(-1, 5)[:, 2])
         good = self._check_references(row) & self._check_masks(row) & self._check_points()
         order = np.flatnonzero(good)[np.argsort(row[good], kind="stable")]
+        columns = self._columns(ids, order, np.searchsorted(row[order], np.arange(len(ids) + 1)))
+        fill_in(columns)
+        places = {}
+        if self._places and self._report is not strict:  # training never asks for them
+            places = {k: self._places[n] for k, n in enumerate(order.tolist()) if n in self._places}
+        return LabelIndex(
+            source=self.file,
+            categories=dict(sorted(self._categories.items())),
+            columns=columns,
+            rows=np.arange(len(ids)),
+            labelled=labelled,
+            places=places,
+        )
+
+    def _columns(self, ids: np.ndarray, order: np.ndarray, ends: np.ndarray) -> Columns:
+        """The data of the annotations `order`, sorted by image; `ends`: of each image's in them."""
+        keys = _numbers(self._keys).reshape(-1, 5)
+        given = np.frombuffer(self._given).reshape(-1, 5)[order]
         part_ends, parts = gather(_numbers(self._part_ends), order)
         point_ends, points = gather(_numbers(self._point_ends), parts)
         run_ends, runs = gather(_numbers(self._run_ends), order)
         name_ends, names = pack_names(name for name, _, _ in self._images.values())
-        given = np.frombuffer(self._given).reshape(-1, 5)[order]
-        columns = Columns(
+        # As complex numbers, so that x and y move in one step.
+        pairs = np.frombuffer(self._coordinates, np.complex128)[points]
+        return Columns(
             image_ids=ids,
             image_sizes=self._image_sizes(),
             name_ends=name_ends,
             names=names,
-            annotation_ends=np.searchsorted(row[order], np.arange(len(ids) + 1)),
+            annotation_ends=ends,
             ids=self._annotation_ids()[order],
             category_ids=keys[order, 3],
             crowd=keys[order, 4] == 1,
@@ -182,20 +217,9 @@ class IndexBuilder:
             boxes=given[:, 1:].copy(),
             part_ends=part_ends,
             point_ends=point_ends,
-            # As complex numbers, so that x and y move in one step.
-            points=np.frombuffer(self._coordinates, np.complex128)[points]
-            .view(float)
-            .reshape(-1, 2),
+            points=pairs.view(float).reshape(-1, 2),
             run_ends=run_ends,
             runs=_numbers(self._runs)[runs],
-        )
-        fill_in(columns)
-        return LabelIndex(
-            source=self.file,
-            categories=dict(sorted(self._categories.items())),
-            columns=columns,
-            rows=np.arange(len(ids)),
-            labelled=labelled,
         )
 
     def _annotation_ids(self) -> np.ndarray:
@@ -207,16 +231,17 @@ class IndexBuilder:
         sizes = [(height, width) for _, width, height in self._images.values()]
         return np.array(sizes, np.int32).reshape(-1, 2)
 
-    def _item(self, number: int) -> tuple[str | None, str]:
+    def _place(self, number: int) -> tuple[str, str]:
         """File and name of an annotation in messages."""
-        return self._items.get(number, (None, f"annotation {self._annotation_ids()[number]}"))
+        given = self._places.get(number)
+        return given or (self.file, f"annotation {self._annotation_ids()[number]}")
 
     def _check_references(self, row: np.ndarray) -> np.ndarray:
         """(A,) bool: image and category are there; `row` is the image's position, -1 for none."""
         keys = _numbers(self._keys).reshape(-1, 5)
         known = np.isin(keys[:, 3], np.fromiter(self._categories, np.int64))
         for number in np.flatnonzero((row < 0) | ~known).tolist():
-            file, name = self._item(number)
+            file, name = self._place(number)
             if row[number] < 0:
                 kind, what = "unknown image", f"image {keys[number, 2]} is not in 'images'"
                 remedy = "add the image or remove the annotation"
@@ -233,7 +258,7 @@ class IndexBuilder:
         wanted = np.concatenate([self._image_sizes(), [[0, 0]]])[row]
         good = (sizes == wanted).all(axis=1) | (sizes == 0).all(axis=1) | (row < 0)
         for number in np.flatnonzero(~good).tolist():
-            file, name = self._item(number)
+            file, name = self._place(number)
             what = (
                 f"the mask's 'size' {sizes[number].tolist()} is not [height, width] of its image, "
                 f"{wanted[number].tolist()}"
@@ -253,7 +278,7 @@ class IndexBuilder:
         numbers = np.searchsorted(_numbers(self._part_ends), parts, side="right") - 1
         good[numbers] = False
         for number in np.flatnonzero(~good).tolist():
-            file, name = self._item(number)
+            file, name = self._place(number)
             what = "a polygon holds NaN, infinity or a number out of range"
             self.problem(name, "bad number", what, "correct or remove the annotation", file=file)
         return good

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from array import array
 from collections.abc import Sequence
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
@@ -18,6 +19,7 @@ MAX_COORDINATE = 1e6
 # Larger images would ask for memory that no machine has; OpenCV reads none of more pixels.
 MAX_SIDE = 2**20
 MAX_PIXELS = 2**30
+_NO_BOX = (math.nan,) * 4
 
 
 def leads_out(name: str) -> bool:
@@ -28,17 +30,35 @@ def leads_out(name: str) -> bool:
     )
 
 
-def check_numbers(area: float | None, bbox: Sequence[float] | None) -> None:
-    """Area and box, as far as they are given, are numbers to work with.
+def relative_name(path: str | Path, folder: str | Path) -> str | None:
+    """A path relative to a folder; None where it leads out. Links are not followed."""
+    try:
+        name = os.path.relpath(path, folder)
+    except ValueError:  # Windows: on another drive
+        return None
+    return None if leads_out(name) else name
+
+
+def is_file_name(name: str) -> bool:
+    """Whether the system can have a file of this name, and an index keep it."""
+    try:
+        return b"\0" not in name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+
+
+def given_numbers(area: float | None, bbox: Sequence[float] | None) -> Sequence[float]:
+    """Area and box (x, y, width, height), NaN for what is not given; an empty box is not.
 
     Raises:
-        Unusable: they are not.
+        Unusable: they are no numbers to work with.
     """
     try:
+        box = _NO_BOX if bbox is None or len(bbox) == 0 else bbox
         total = sum(map(abs, bbox or ()), 0 if area is None else abs(area))
         # NaN is not below anything.
-        if total <= MAX_COORDINATE**2 and (bbox is None or len(bbox) == 4):
-            return
+        if total <= MAX_COORDINATE**2 and len(box) == 4:
+            return (math.nan if area is None else area, *box)
     except (TypeError, OverflowError):
         pass
     what = "'bbox' (x, y, width, height) or 'area' is not finite numbers in range"

@@ -36,18 +36,15 @@ def stream_members(path: str | Path, lists: Mapping[str, Callable[[Any], None]])
     collecting = gc.isenabled()
     gc.disable()  # nothing here makes cycles; looking for them costs a tenth of the time
     try:
-        return _Stream(read_text(path)).members(lists)
-    except RecursionError as error:
-        raise InputError(f"{path}: not usable JSON (nested too deeply)") from error
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from error
+        return _Stream(path, read_text(path)).members(lists)
     finally:
         if collecting:
             gc.enable()
 
 
 class _Stream:
-    def __init__(self, text: str) -> None:
+    def __init__(self, path: str | Path, text: str) -> None:
+        self.path = path
         self.text = text
         self.decoder = json.JSONDecoder()
 
@@ -58,7 +55,7 @@ class _Stream:
         while self.text[place : place + 1] != "}":
             key, place = self._value(place)
             if not isinstance(key, str):
-                raise ValueError(f"a name must be text: char {place}")
+                raise self._invalid(f"a name must be text: char {place}")
             place = self._skip(self._expect(":", self._skip(place)))
             found[key] = key in lists and self.text[place : place + 1] == "["
             if found[key]:
@@ -69,9 +66,9 @@ class _Stream:
             if self.text[place : place + 1] != "}":
                 place = self._expect(",", place)
                 if self.text[place : place + 1] == "}":
-                    raise ValueError(f"Expecting a name: char {place}")
+                    raise self._invalid(f"Expecting a name: char {place}")
         if self._skip(place + 1) != len(self.text):
-            raise ValueError(f"Extra data: char {place + 1}")
+            raise self._invalid(f"Extra data: char {place + 1}")
         return found
 
     def _elements(self, place: int, use: Callable[[Any], None]) -> int:
@@ -84,17 +81,25 @@ class _Stream:
             use(value)
             separator = _SEPARATOR.match(self.text, place)
             if separator is None:
-                raise ValueError(f"Expecting ',' delimiter: char {place}")
+                raise self._invalid(f"Expecting ',' delimiter: char {place}")
             place = separator.end()
             if separator[1] == "]":
                 return place
 
     def _value(self, place: int) -> tuple[Any, int]:
-        return self.decoder.raw_decode(self.text, place)
+        try:
+            return self.decoder.raw_decode(self.text, place)
+        except RecursionError as error:
+            raise InputError(f"{self.path}: not usable JSON (nested too deeply)") from error
+        except ValueError as error:
+            raise self._invalid(error) from error
+
+    def _invalid(self, reason: object) -> InputError:
+        return InputError(f"{self.path}: not valid JSON ({reason})")
 
     def _expect(self, sign: str, place: int) -> int:
         if self.text[place : place + 1] != sign:
-            raise ValueError(f"Expecting '{sign}': char {place}")
+            raise self._invalid(f"Expecting '{sign}': char {place}")
         return self._skip(place + 1)
 
     def _skip(self, place: int) -> int:

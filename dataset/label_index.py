@@ -7,8 +7,8 @@ change; arrays are shared, and come from a file without being read (`dataset.ind
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class LabelIndex:
         columns: the data; shared by all parts of a data set.
         rows: (n,) int64, which images of the columns are in, in order.
         labelled: False where the source has images and no labels (a test set).
+        places: file and item ("line 3") of annotations by their position in the columns, for
+            messages, as far as the source has no ids; empty where only training is to be done.
     """
 
     source: str
@@ -35,6 +37,11 @@ class LabelIndex:
     columns: Columns
     rows: np.ndarray
     labelled: bool = True
+    places: Mapping[int, tuple[str, str]] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Loader workers, which get the index pickled, have no use for the places."""
+        return {**self.__dict__, "places": {}}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -48,15 +55,21 @@ class LabelIndex:
         """The image at a position."""
         row = int(self.rows[position])
         c = self.columns
-        name = c.names[c.name_ends[row] : c.name_ends[row + 1]].tobytes().decode("utf-8")
+        name = c.names[c.name_ends[row] : c.name_ends[row + 1]].tobytes()
         height, width = c.image_sizes[row].tolist()
-        return ImageRecord(int(c.image_ids[row]), name, width, height)
+        # A file's name need not be UTF-8; its other bytes are handed through.
+        text = name.decode("utf-8", "surrogateescape")
+        return ImageRecord(int(c.image_ids[row]), text, width, height)
 
     def annotations(self, position: int) -> list[AnnotationRecord]:
         """The annotations of the image at a position, crowd regions included."""
         row = int(self.rows[position])
         first, last = self.columns.annotation_ends[row : row + 2].tolist()
         return [self._annotation(row, number) for number in range(first, last)]
+
+    def place(self, number: int) -> tuple[str, str]:
+        """File and item of the annotation at a position in the columns, for messages."""
+        return self.places.get(number) or (self.source, f"annotation {self.columns.ids[number]}")
 
     def annotation_count(self) -> int:
         """Number of annotations, crowd regions included."""

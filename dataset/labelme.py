@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from dataset.class_list import CLASSES_JSON, read_class_list
-from dataset.image_folder import is_file_name, unusable
+from dataset.image_folder import unusable
 from dataset.index_builder import IndexBuilder
-from dataset.index_inputs import leads_out
+from dataset.index_inputs import is_file_name, relative_name
 from dataset.label_index import LabelIndex
 from dataset.labelme_shapes import Shape, ShapeError, SkippedShape, merge_shapes, read_shape
 from dataset.problems import Problem, Report, strict
@@ -130,10 +130,10 @@ class _Reader:
             return None
         # LabelMe on Windows writes backslashes.
         image = path.parent / value.replace("\\", "/")
-        name = os.path.relpath(image, self._images)
-        if leads_out(name):  # links may lead back
-            name = os.path.relpath(os.path.realpath(image), os.path.realpath(self._images))
-        if leads_out(name):
+        name = relative_name(image, self._images)
+        if name is None:  # links may lead back
+            name = relative_name(os.path.realpath(image), os.path.realpath(self._images))
+        if name is None:
             what = f"'imagePath' {value!r:.200} leads out of the image folder {self._images}"
             remedy = "give the folder that holds the images, or move the image beside the file"
             self._stop(path, "", "file name", what, remedy)

@@ -52,7 +52,7 @@ def read_mask_folder(
         builder.add_category(key, name)
     names = [name for name in image_names(images) if not (images / name).is_relative_to(masks)]
     stems = {stem(name): name for name in names}
-    used: set[Path] = set()
+    files = _MaskFiles(masks)
     for key, name, height, width in add_images(builder, images, names, report):
         if stems[stem(name)] != name:
             what = f"has the same mask as {stems[stem(name)]}"
@@ -60,28 +60,64 @@ def read_mask_folder(
             report(Problem(str(images / name), "", "file name", what, "stops", remedy))
             continue
         for layer in layer_names(name, stems):
-            if not (masks / layer).is_file():
+            path = files.take(layer)
+            if path is None:
                 break
-            used.add(masks / layer)
-            try:
-                numbers = read_ids(masks / layer)
-            except InputError as error:
-                report(unusable(masks / layer, "unreadable mask", error))
-                continue
-            if numbers.shape == (height, width):
-                _add_objects(builder, numbers, key, masks / layer, classes)
-            else:
-                builder.problem(
-                    "",
-                    "mask size",
-                    f"is {numbers.shape[1]} x {numbers.shape[0]} pixels, "
-                    f"its image {width} x {height}",
-                    "make both of one size",
-                    file=str(masks / layer),
-                )
-    for path in sorted(set(masks.rglob("*.png")) - used):
-        report(Problem(str(path), "", "mask without image", "belongs to no image", "left out"))
+            _read_layer(builder, path, key, (height, width), classes, report)
+    files.report_rest(report)
     return builder.finish()
+
+
+class _MaskFiles:
+    """The masks of a folder, and which of them no image has asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._rest = set(image_names(folder))
+        # Some tools write suffixes in capitals.
+        self._spellings = {f"{stem(name)}.png": name for name in self._rest if _is_png(name)}
+
+    def take(self, name: str) -> Path | None:
+        """The mask of this name, None if there is none."""
+        if not (self._folder / name).is_file():
+            if name not in self._spellings:
+                return None
+            name = self._spellings[name]
+        self._rest.discard(name)
+        return self._folder / name
+
+    def report_rest(self, report: Report) -> None:
+        """Report all files that were not taken."""
+        for name in sorted(self._rest):
+            kind, what, remedy = "mask without image", "belongs to no image", ""
+            if not _is_png(name):
+                kind, what, remedy = "mask not PNG", "is no PNG image", "save it as PNG"
+            report(Problem(str(self._folder / name), "", kind, what, "left out", remedy))
+
+
+def _is_png(name: str) -> bool:
+    return name.lower().endswith(".png")
+
+
+def _read_layer(
+    builder: IndexBuilder,
+    path: Path,
+    image_id: int,
+    size: tuple[int, int],
+    classes: dict[int, str] | None,
+    report: Report,
+) -> None:
+    """Add the objects of a mask; `size` is the (height, width) of its image."""
+    try:
+        numbers = read_ids(path)
+    except InputError as error:
+        report(unusable(path, "unreadable mask", error))
+        return
+    if numbers.shape != size:
+        what = f"is {numbers.shape[1]} x {numbers.shape[0]} pixels, its image {size[1]} x {size[0]}"
+        builder.problem("", "mask size", what, "make both of one size", file=str(path))
+        return
+    _add_objects(builder, numbers, image_id, path, classes)
 
 
 def stem(name: str) -> str:
@@ -119,7 +155,7 @@ def _add_objects(
             category = value if crowd else value // CLASS_STEP
             if category not in classes:
                 builder.problem(
-                    f"number {value}",
+                    f"object {value}",
                     "unknown category",
                     f"class {category} is not in the list of classes",
                     f"write class * {CLASS_STEP} + index, or add the class",
@@ -133,6 +169,6 @@ def _add_objects(
             crowd=crowd,
             runs=encode_mask(numbers == value),
             size=(height, width),
-            item=f"number {value}",
+            item=f"object {value}",
             file=str(path),
         )

@@ -26,10 +26,14 @@ def run_lengths(counts: str | bytes | Sequence[int], height: int, width: int) ->
     if isinstance(counts, (str, bytes)):
         lengths = _decompress(counts.encode("ascii") if isinstance(counts, str) else counts)
     elif isinstance(counts, list) and set(map(type, counts)) <= {int}:
-        lengths = np.array(counts, dtype=np.int64)
+        try:
+            lengths = np.array(counts, dtype=np.int64)
+        except OverflowError:
+            raise ValueError("run lengths are too large") from None
     else:
         raise ValueError("run lengths must be a string or a list of whole numbers")
-    if (lengths < 0).any() or int(lengths.sum()) != height * width:
+    # A sum of whole numbers could wrap around to the right one.
+    if (lengths < 0).any() or lengths.sum(dtype=np.float64) != height * width:
         raise ValueError(f"run lengths do not fill a mask of {width} x {height} pixels")
     return lengths
 

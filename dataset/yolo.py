@@ -6,20 +6,23 @@ holes of an object come in one polygon, joined by bridges, and are taken apart a
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from dataset.bridges import Component, split_rings
+from dataset.class_list import CLASSES_TXT
 from dataset.image_folder import add_images, unusable
 from dataset.index_builder import IndexBuilder
 from dataset.label_index import LabelIndex
-from dataset.problems import Report, strict
+from dataset.problems import Problem, Report, strict
 from dataset.rasterize import components_to_mask
 from dataset.rle import encode_mask
-from dataset.yolo_layout import Split, label_name, yolo_layout
+from dataset.yolo_layout import Split, YoloLayout, label_name, yolo_layout
 from lib.errors import InputError
 from lib.files import read_text
+from lib.images import IMAGE_SUFFIXES
 
 # Beyond this a coordinate cannot have been divided by the size of the image.
 _LARGEST = 10.0
@@ -66,7 +69,30 @@ def read_yolo(
             if line.strip():
                 reader = _LineReader(builder, str(labels), f"line {number}")
                 reader.read(line.split(), key, by_class, height, width)
+    _report_orphans(layout, report)
     return builder.finish()
+
+
+def _report_orphans(layout: YoloLayout, report: Report) -> None:
+    """Report the label files beside those of the images that belong to no image."""
+    used: set[Path] = set()
+    folders: dict[Path, Path] = {}
+    for name in layout.images:
+        labels = layout.folder / label_name(name)
+        used.add(labels)
+        folders.setdefault(labels.parent, (layout.folder / name).parent)
+    for label_folder, image_folder in sorted(folders.items()):
+        # What is listed may not exist.
+        if not os.path.isdir(label_folder) or not os.path.isdir(image_folder):
+            continue
+        rest = set(label_folder.glob("*.txt")) - used - {label_folder / CLASSES_TXT}
+        images = image_folder.iterdir() if rest else ()
+        # Those of another split may lie beside them.
+        stems = {path.stem for path in images if path.suffix.lower() in IMAGE_SUFFIXES}
+        for path in sorted(rest):
+            if path.stem not in stems and path.name[0] != ".":
+                what, remedy = "belongs to no image", "add the image or remove the file"
+                report(Problem(str(path), "", "labels without image", what, "left out", remedy))
 
 
 class _LineReader:

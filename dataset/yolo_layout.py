@@ -7,6 +7,7 @@ tools export it, `train/images` with `train/labels`; the class names then stand 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -15,7 +16,7 @@ import yaml
 
 from dataset.class_list import read_class_list
 from dataset.image_folder import image_names
-from dataset.index_inputs import leads_out
+from dataset.index_inputs import relative_name
 from lib.errors import InputError
 from lib.files import read_text
 
@@ -91,6 +92,29 @@ def yolo_layout(path: str | Path, split: Split, root: str | Path | None = None) 
     return YoloLayout(file, folder, _images(file, document, folder, split), names, ids)
 
 
+def yolo_splits(path: str | Path, root: str | Path | None = None) -> list[Split]:
+    """The splits that data.yaml names, or that have a folder where there is none.
+
+    Whether what it names can be used is left to `yolo_layout`, which takes the same arguments.
+
+    Raises:
+        InputError: data.yaml cannot be read.
+    """
+    path = Path(path)
+    file = find_yaml(path)
+    if file is not None:
+        document = _read_yaml(file)
+        return [split for split in _ALSO if any(document.get(key) for key in _ALSO[split])]
+    found: list[Split] = []
+    for split in _ALSO:
+        try:
+            _split_folder(path if root is None else Path(root), split)
+        except InputError:
+            continue
+        found.append(split)
+    return found
+
+
 def label_name(image: str) -> str:
     """The label file of an image: the last folder `images` becomes `labels`, the suffix `.txt`."""
     parts = list(PurePosixPath(image).with_suffix(".txt").parts)
@@ -112,8 +136,19 @@ def find_yaml(path: Path) -> Path | None:
     if not path.is_dir():
         raise InputError(f"{path}: not found; give data.yaml or the folder of the data set")
     known = [path / name for name in YAML_NAMES if (path / name).is_file()]
-    others = sorted(path.glob("*.yaml"))
+    # Other programs leave YAML files too.
+    others = sorted(file for file in path.glob("*.yaml") if names_classes(file))
     return known[0] if known else others[0] if len(others) == 1 else None
+
+
+def names_classes(file: Path) -> bool:
+    """Whether this is a YAML file with the key `names`, which a data.yaml has, however called."""
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(MAX_YAML_BYTES)
+    except OSError:
+        return False
+    return re.search(rb"""^["']?names["']?[ \t]*:""", text, re.MULTILINE) is not None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -241,5 +276,5 @@ def _relative(folder: Path, name: str, base: Path | None = None) -> Path | None:
     """`name`, seen from `base`, relative to `folder`; None where it leads out. Links count not."""
     if not name or "\0" in name:
         return None
-    inside = os.path.relpath(os.path.join(base or folder, name), folder)
-    return None if leads_out(inside) else Path(inside)
+    inside = relative_name(os.path.join(base or folder, name), folder)
+    return None if inside is None else Path(inside)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import argparse
 import csv
-import difflib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import get_args
 
 import tyro
 
 from dataset.check import Findings, check_dataset, label_index
+from dataset.detect import Format, detect_format
 from dataset.loader import EpochSampler, TrainingDataset
 from dataset.open_path import open_path
+from dataset.parts import Reading
 from dataset.problems import Action, Problem
 from dataset.sample import InstanceDataset
 from dataset.summary import format_summaries, summarise
-from e2ec.app.command_line import parse_config
-from e2ec.config import Config
+from e2ec.app.command_line import misspelt, parse_config
+from e2ec.config import Config, DataConfig
 from e2ec.engine.data import build_dataset
 from e2ec.presets import preset_names
 from e2ec.results.contact_sheet import contact_sheet
@@ -28,7 +30,14 @@ from lib.files import atomic_write_json, atomic_write_text
 from lib.images import write_image
 
 PROGRAM = "python -m e2ec check"
-_OPTIONS = ("--images", "--out", "--show", "--fast", "--examples", "--help")
+_OPTIONS = ("--images", "--format", "--out", "--show", "--fast", "--examples", "--help")
+# Settings of a preset that name the data or a part of it, which a path does by itself.
+_PRESET_ONLY = (
+    *("--data.format", "--data.root", "--data.image-ids"),
+    *(f"--data.{s}-{what}" for s in ("train", "val", "test") for what in ("images", "annotations")),
+    *("--data.train-limit", "--data.val-limit"),
+    *(f"--data.synthetic-{what}" for what in ("train", "val", "occluders")),
+)
 _CONSEQUENCES: dict[Action, str] = {
     "stops": "training stops there",
     "left out": "left out of training",
@@ -45,6 +54,7 @@ class CheckOptions:
         target: name of a preset, or a path.
         preset: whether it is a preset.
         images: folder of the images, for a path.
+        format: format of the labels, for a path; found out without.
         out: folder for problems, numbers and pictures.
         show: problems of a kind that are printed.
         fast: read only the headers of the images.
@@ -54,6 +64,7 @@ class CheckOptions:
     target: str
     preset: bool
     images: Path | None
+    format: Format | None
     out: Path
     show: int
     fast: bool
@@ -72,14 +83,9 @@ def parse_check(arguments: Sequence[str]) -> tuple[Config, CheckOptions]:
         raise SystemExit(0 if {"-h", "--help"} & set(arguments) else 2)
     target = arguments[0]
     options, rest = own.parse_known_args(arguments[1:])
-    for argument in rest:
-        near = difflib.get_close_matches(argument.split("=")[0], _OPTIONS, n=1, cutoff=0.8)
-        if near:
-            own.error(f"unknown option {argument}; did you mean {near[0]}?")
     preset = target in preset_names() or not _is_path(target)
+    _refuse_misplaced(own, preset, options, rest)
     if preset:
-        if options.images is not None:
-            own.error("--images belongs to a path; for a preset give --data.train-images")
         config = parse_config([target, *rest], program=PROGRAM, purpose="")
         name = config.name
     else:
@@ -89,10 +95,8 @@ def parse_check(arguments: Sequence[str]) -> tuple[Config, CheckOptions]:
             config = tyro.cli(Config, default=Config(name=name), args=rest, prog=program)
         except ValueError as error:
             own.error(str(error))
-    out = options.out or config.out / "check" / name
-    return config, CheckOptions(
-        target, preset, options.images, out, options.show, options.fast, options.examples
-    )
+    options.out = options.out or config.out / "check" / name
+    return config, CheckOptions(target=target, preset=preset, **vars(options))
 
 
 def check(config: Config, options: CheckOptions) -> tuple[str, int]:
@@ -155,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--images", type=Path, help="folder of the images, for a PATH")
+    parser.add_argument(
+        "--format", choices=get_args(Format), help="format of a PATH; found out without"
+    )
     parser.add_argument("--out", type=Path, help="folder of the results; runs/check/<name> without")
     parser.add_argument(
         "--show", type=_count, default=20, help="print so many problems of a kind (20)"
@@ -174,6 +181,25 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _refuse_misplaced(
+    parser: argparse.ArgumentParser,
+    preset: bool,
+    options: argparse.Namespace,
+    settings: Sequence[str],
+) -> None:
+    """Exit with status 2 on what is misspelt, or would change nothing for this kind of target."""
+    if near := misspelt(settings, _OPTIONS):
+        parser.error(near)
+    for argument in settings:
+        option = argument.split("=")[0].replace("_", "-").replace("--data.no-", "--data.")
+        if not preset and option in _PRESET_ONLY:
+            parser.error(f"{option} belongs to a preset; the path says where the data is")
+    if preset and options.images is not None:
+        parser.error("--images belongs to a path; for a preset give --data.train-images")
+    if preset and options.format is not None:
+        parser.error("--format belongs to a path; for a preset give --data.format")
+
+
 def _is_path(target: str) -> bool:
     """Whether a target is, or reads like, a path rather than a misspelt preset.
 
@@ -191,7 +217,16 @@ def _is_path(target: str) -> bool:
 def _open(config: Config, options: CheckOptions, findings: Findings) -> dict[str, InstanceDataset]:
     if options.preset:
         return {split: build_dataset(config, split, findings) for split in ("train", "val")}
-    return dict(open_path(options.target, images=options.images, report=findings))
+    kind = options.format or detect_format(options.target)
+    for setting, of in (("masks", "kins"), ("labels", "cityscapes")):
+        value = getattr(config.data, setting)
+        if kind != of and value != getattr(DataConfig, setting):
+            raise InputError(
+                f"{options.target}: is of the format {kind}, which has no {value} {setting}; "
+                f"omit --data.{setting}"
+            )
+    reading = Reading(options.images, masks=config.data.masks, labels=config.data.labels)
+    return dict(open_path(options.target, kind=kind, reading=reading, report=findings))
 
 
 def _place(dataset: InstanceDataset) -> object:

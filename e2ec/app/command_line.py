@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -110,10 +110,8 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOption
     own.add_argument("--out", type=Path)
     own.add_argument("--stage")
     options, rest = own.parse_known_args(arguments)
-    for argument in rest:
-        near = difflib.get_close_matches(argument.split("=")[0], _TEST_OPTIONS, n=1, cutoff=0.8)
-        if near:
-            _usage_error(f"unknown option {argument}; did you mean {near[0]}?")
+    if near := misspelt(rest, _TEST_OPTIONS):
+        _usage_error(near)
     if options.results is not None and (options.weights or options.stage):
         _usage_error("--results are evaluated as they are; leave out --weights and --stage")
     if options.stage is not None:
@@ -131,6 +129,18 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOption
     return config, EvaluationOptions(
         weights=weights, results=options.results, split=options.split, out=out, preset=preset
     )
+
+
+def misspelt(arguments: Sequence[str], options: Iterable[str]) -> str | None:
+    """What to say of the first argument that is nearly one of the options; None where none is."""
+    for argument in arguments:
+        # Values may be called like options: `--data.train-images images`.
+        if not argument.startswith("-"):
+            continue
+        near = difflib.get_close_matches(argument.split("=")[0], options, n=1, cutoff=0.8)
+        if near:
+            return f"unknown option {argument}; did you mean {near[0]}?"
+    return None
 
 
 def _usage_error(message: object) -> NoReturn:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from dataset.detect import Format, detect_format
 from dataset.problems import Problem, strict
-from dataset.yolo_layout import Split
+from dataset.split_folders import Split
 from e2ec.convert.convert import Target, convert_labels
 from e2ec.convert.source import open_source
+
+# What is written without images says where they are only in part, or not at all.
+_WITHOUT_IMAGES = ("coco", "labelme", "masks")
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,11 @@ class ConvertOptions:
     copy_images: bool = False
     """Copy the images into the new folder too."""
     overwrite: bool = False
-    """Write into a folder that holds something; files of the same name are replaced."""
+    """Write into a folder that holds something; the labels of the same images are replaced."""
 
 
 def convert(options: ConvertOptions) -> str:
-    """Convert, and say in one line what was written and what was left out.
+    """Convert, and say what was written, what was left out, and where the images are.
 
     Raises:
         InputError: the source is unusable, or the folder cannot be written.
@@ -68,4 +71,9 @@ def convert(options: ConvertOptions) -> str:
     if skipped:
         line += f"; {len(skipped)} unusable items in the source were left out (first: "
         line += f"{skipped[0].line()})"
+    if not options.copy_images and options.to in _WITHOUT_IMAGES and source.images is not None:
+        line += (
+            f"\nthe images stay in {source.images}: name it (--images, --data.train-images ...) "
+        )
+        line += "to whatever reads the labels, or convert with --copy-images"
     return line

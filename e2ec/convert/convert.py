@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
-from dataset.yolo_layout import Split
+from dataset.split_folders import Split
 from e2ec.convert.job import Job
+from e2ec.convert.replace import Target, put_in_place
 from e2ec.convert.source import Source
 from e2ec.convert.to_coco import write_coco
 from e2ec.convert.to_geojson import write_geojson
@@ -18,8 +17,6 @@ from e2ec.convert.to_labelme import write_labelme
 from e2ec.convert.to_masks import write_masks
 from e2ec.convert.to_yolo import write_yolo
 from lib.errors import InputError
-
-Target = Literal["coco", "yolo", "labelme", "masks", "geojson"]
 
 _WRITERS: dict[Target, Callable[[Job], None]] = {
     "coco": write_coco,
@@ -47,14 +44,14 @@ def convert_labels(
         out: folder to write; new or empty, unless `overwrite`.
         split: which part of a data set it is; YOLO has a folder for each.
         copy_images: copy the images too.
-        overwrite: replace files of the same name in `out`; others stay.
+        overwrite: replace the labels of the same images in `out`; other files stay.
 
     Returns:
         Counts, by reason, of what the format cannot hold.
 
     Raises:
-        InputError: `out` cannot be written, holds something, or would touch the source; or the
-            labels do not fit the format.
+        InputError: `out` cannot be written, holds something, labels of other images in the same
+            format, or would touch the source; or the labels do not fit the format.
     """
     _check_out(out, source, overwrite)
     try:
@@ -64,7 +61,7 @@ def convert_labels(
             made.mkdir()
             job = Job(source, made, out, split, copy_images)
             _WRITERS[target](job)
-            _move(made, out)
+            put_in_place(job, target)
     except OSError as error:
         raise InputError(
             f"{error.filename or out}: cannot be written ({error.strerror or error}); "
@@ -85,19 +82,3 @@ def _check_out(out: Path, source: Source, overwrite: bool) -> None:
         raise InputError(f"{out}: is a file; give a folder to write")
     if out.is_dir() and any(out.iterdir()) and not overwrite:
         raise InputError(f"{out}: is not empty; give a new folder, or --overwrite")
-
-
-def _move(made: Path, out: Path) -> None:
-    """Put what was made in its place: at once into a new folder, file by file into an old one."""
-    if not out.exists() or not any(out.iterdir()):
-        if out.exists():
-            out.rmdir()
-        os.replace(made, out)
-        return
-    for folder, _, names in os.walk(made):
-        target = out / Path(folder).relative_to(made)
-        target.mkdir(parents=True, exist_ok=True)
-        if not target.resolve().is_relative_to(out.resolve()):
-            raise InputError(f"{target}: is a link that leads out of {out}; remove it")
-        for name in names:
-            os.replace(Path(folder) / name, target / name)

@@ -14,7 +14,7 @@ from dataset.bridges import Component
 from dataset.mask_contours import mask_to_rings
 from dataset.records import AnnotationRecord, ImageRecord
 from dataset.rle import decode_mask
-from dataset.yolo_layout import Split
+from dataset.split_folders import Split
 from e2ec.convert.source import Source
 from e2ec.results.contours import Contours
 from lib.errors import InputError
@@ -45,6 +45,16 @@ class Job:
         index = self.source.index
         for position, name in enumerate(self.source.names):
             yield position, name, index.image(position), index.annotations(position)
+
+    def outlined(
+        self, annotations: list[AnnotationRecord], image: ImageRecord
+    ) -> list[tuple[AnnotationRecord, list[Component]]]:
+        """Annotations with their components; those that have none are left out."""
+        found = [(annotation, components(annotation, image)) for annotation in annotations]
+        kept = [(annotation, parts) for annotation, parts in found if parts]
+        if len(kept) < len(found):
+            self.left_out["objects without an outline"] += len(found) - len(kept)
+        return kept
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file of the result."""

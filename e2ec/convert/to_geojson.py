@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from e2ec.convert.job import Job, as_contours, components, label_names
+from e2ec.convert.job import Job, as_contours, label_names
 from e2ec.results.formats.geojson import closed_ring, feature_collection
 
 
@@ -21,7 +21,7 @@ def write_geojson(job: Job) -> None:
     labels = label_names(job.source.names, ".geojson")
     for (position, name, image, found), label in zip(job.images(), labels, strict=True):
         job.place_image(position, name)
-        objects = [(annotation, components(annotation, image)) for annotation in found]
+        objects = job.outlined(found, image)
         contours = as_contours(objects, image, name, categories)
         document = feature_collection(contours, decimals=None)
         for feature, (annotation, parts) in zip(document["features"], objects, strict=True):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import os
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
 import numpy as np
 
+from dataset.bridges import Component
 from dataset.class_list import CLASSES_JSON
 from dataset.rasterize import annotation_mask
 from dataset.records import AnnotationRecord, ImageRecord
-from e2ec.convert.job import Job, as_contours, components, label_names
+from e2ec.convert.job import Job, as_contours, label_names
 from e2ec.results.formats.labelme import labelme_document
 from lib.errors import InputError
 
@@ -40,20 +41,32 @@ def write_labelme(job: Job) -> None:
         if job.copy_images:
             path = PurePosixPath(name).name
         else:
-            target = os.path.abspath(job.source.image_path(position))
-            path = os.path.relpath(target, os.path.abspath((job.final / label).parent))
-        document = _document(found, image, path, name, categories)
+            path = _relative(job.source.image_path(position), (job.final / label).parent)
+        document = _document(job.outlined(found, image), image, path, name, categories)
         job.write(label, json.dumps(document, allow_nan=False).encode())
 
 
+def _relative(image: Path, folder: Path) -> str:
+    """The path of an image as seen from a folder, with forward slashes on every system.
+
+    Raises:
+        InputError: it lies on another drive.
+    """
+    try:
+        return Path(os.path.relpath(os.path.abspath(image), os.path.abspath(folder))).as_posix()
+    except ValueError as error:
+        raise InputError(
+            f"{image}: lies on another drive than {folder}; give --copy-images"
+        ) from error
+
+
 def _document(
-    annotations: list[AnnotationRecord],
+    objects: list[tuple[AnnotationRecord, list[Component]]],
     image: ImageRecord,
     path: str,
     name: str,
     categories: dict[int, str],
 ) -> dict[str, Any]:
-    objects = [(annotation, components(annotation, image)) for annotation in annotations]
     plain = [(a, parts) for a, parts in objects if not any(holes for _, holes in parts)]
     pierced = [a for a, parts in objects if any(holes for _, holes in parts)]
     contours = as_contours(plain, image, name, categories)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import yaml
 
@@ -43,14 +41,17 @@ def write_yolo(job: Job) -> None:
 
 def _write_yaml(job: Job) -> None:
     categories = job.source.index.categories
-    document: dict[str, Any] = {split: f"images/{split}" for split in _SPLITS}
-    document["names"] = list(categories.values())
-    document["category_ids"] = list(categories)  # not YOLO's own; others pass over it
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    classes = {
+        "names": list(categories.values()),
+        "category_ids": list(categories),  # not YOLO's own; others pass over it
+    }
+    text = yaml.safe_dump(classes, sort_keys=False, allow_unicode=True)
     present = job.final / "data.yaml"
-    if present.exists() and read_text(present) != text:
+    if present.exists() and not read_text(present).endswith(f"\n{text}"):
         raise InputError(f"{present}: has other classes; write to another folder")
-    job.write("data.yaml", text.encode())
+    there = [s for s in _SPLITS if s == job.split or (job.final / "images" / s).is_dir()]
+    splits = "".join(f"{split}: images/{split}\n" for split in there)
+    job.write("data.yaml", (splits + text).encode())
 
 
 def _coordinates(job: Job, annotation: AnnotationRecord, image: ImageRecord) -> str:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import shapely
 
-AGREEMENT = 0.15
+AGREEMENT = 0.2
 """Votes agree that lie within this share of the object's size from each other."""
-OVERLAP = 0.5
+OVERLAP = 0.25
 """Parts of one object lie side by side: two that share more of the smaller one than this are two
 detections of one thing, or one object in front of another."""
 
@@ -39,8 +39,8 @@ def group_parts(
         votes: (n, 2) centres of the whole objects, in the same coordinates.
         scores: (n,).
         labels: (n,) class indices; parts of different classes never belong together.
-        agreement: how far apart two votes may lie, as a share of the longer side of the box around
-            both parts.
+        agreement: how far apart two votes may lie, as a share of the diagonal of the box around both
+            parts.
         overlap: parts that share more than this of the smaller one's area are kept apart.
 
     Returns:
@@ -66,13 +66,14 @@ def group_parts(
 
 
 def _disagreement(parts: Sequence[np.ndarray], votes: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n, n): distance of two votes over the longer side of the box around both parts; infinite for
+    """(n, n): distance of two votes over the diagonal of the box around both parts; infinite for
     different classes and between a part and itself."""
     low = np.array([part.min(axis=0) for part in parts]).reshape(-1, 2)
     high = np.array([part.max(axis=0) for part in parts]).reshape(-1, 2)
     sides = np.maximum(high[:, None], high) - np.minimum(low[:, None], low)
     distance = np.linalg.norm(votes[:, None] - votes, axis=2)
-    distance = distance / np.maximum(sides.max(axis=2), np.finfo(np.float64).tiny)
+    diagonal = np.linalg.norm(sides, axis=2)
+    distance = distance / np.maximum(diagonal, np.finfo(np.float64).tiny)
     distance[labels[:, None] != labels] = np.inf
     np.fill_diagonal(distance, np.inf)
     return distance

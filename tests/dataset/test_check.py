@@ -14,8 +14,11 @@ from damaged_data import HARMLESS, SHAPES, SQUARE, annotation, clean_folder, dam
 from dataset.check import Findings, check_dataset
 from dataset.coco_format import read_coco
 from dataset.indexed import IndexedDataset
+from dataset.labelme import read_labelme
+from dataset.mask_folder import read_mask_folder
 from dataset.problems import Problem
 from dataset.synthetic import SyntheticDataset
+from dataset.yolo import read_yolo
 
 
 def findings_of(folder: Path, *, decode: bool = True) -> Findings:
@@ -100,6 +103,44 @@ def test_duplicates_are_of_one_image_and_category_and_point_to_the_first(tmp_pat
         ("annotation 6 (1.png)", "covers the same as annotation 1"),
         ("annotation 8 (1.png)", "covers the same as annotation 1"),
     }
+
+
+@pytest.mark.parametrize("kind", ["yolo", "labelme", "masks"])
+def test_the_file_and_item_of_other_formats_are_named(tmp_path: Path, kind: str) -> None:
+    """The second label of an image reaches out of it, or is the first one again."""
+    (tmp_path / "images/train").mkdir(parents=True)
+    (tmp_path / "labels/train").mkdir(parents=True)
+    folder = tmp_path / "images/train"
+    assert cv2.imwrite(str(folder / "a.png"), np.zeros((10, 10, 3), np.uint8))
+    findings = Findings()
+    if kind == "yolo":
+        path = tmp_path / "labels/train/a.txt"
+        path.write_text("0 0 0 0.5 0 0.5 0.5\n0 0 0 1.5 0 0.5 0.5\n")
+        (tmp_path / "classes.txt").write_text("thing\n")
+        expected = (str(path), "line 2 (images/train/a.png)")
+        dataset = IndexedDataset(tmp_path, read_yolo(tmp_path, report=findings))
+    elif kind == "labelme":
+        path = tmp_path / "images/train/a.json"
+        shapes = [
+            {"label": "thing", "points": [[0, 0], [x, 0], [5, 5]], "shape_type": "polygon"}
+            for x in (5, 15)
+        ]
+        path.write_text(json.dumps({"imagePath": "a.png", "shapes": shapes}))
+        expected = (str(path), "shape 1 (a.png)")
+        dataset = IndexedDataset(folder, read_labelme(folder, report=findings))
+    else:
+        mask = np.zeros((10, 10), np.uint8)
+        mask[2:5, 2:5] = 7
+        for name in ("a.png", "a.1.png"):
+            assert cv2.imwrite(str(tmp_path / "labels/train" / name), mask)
+        expected = (str(tmp_path / "labels/train/a.1.png"), "object 7 (a.png)")
+        masks = tmp_path / "labels/train"
+        dataset = IndexedDataset(folder, read_mask_folder(folder, masks, report=findings))
+    check_dataset(dataset, findings)
+    (problem,) = findings.problems
+    assert (problem.file, problem.item) == expected
+    if kind == "masks":
+        assert f"object 7 of {tmp_path / 'labels/train/a.png'}," in problem.what
 
 
 def test_absurd_sizes_and_places_cost_nothing(tmp_path: Path) -> None:

@@ -201,6 +201,8 @@ BAD_DOCUMENTS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "text": (set_annotation(segmentation=[["1", *SQUARE[1:]]]), "annotation 1.*numbers"),
     "odd": (set_annotation(segmentation=[SQUARE[1:]]), "annotation 1.*odd"),
     "nested": (set_annotation(segmentation=[[SQUARE]]), "annotation 1.*numbers"),
+    "flat": (set_annotation(segmentation=SQUARE), r"annotation 1.*\[\[x0, y0"),
+    "texts": (set_annotation(segmentation=["5"]), r"annotation 1.*\[\[x0, y0"),
     "no segmentation": (set_annotation(segmentation=None), "annotation 1.*segmentation"),
     "mask of another size": (
         set_annotation(segmentation={"size": [40, 30], "counts": [0, 1200]}),
@@ -210,6 +212,19 @@ BAD_DOCUMENTS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         set_annotation(segmentation={"size": [30, 40], "counts": "P"}),
         "annotation 1.*mask",
     ),
+    "mask with a truth value as its size": (
+        set_annotation(segmentation={"size": [True, 1200], "counts": [1200]}),
+        "annotation 1.*size",
+    ),
+    "mask whose lengths wrap around": (
+        set_annotation(segmentation={"size": [30, 40], "counts": [2**63 - 1, 2**63 - 1, 1202]}),
+        "annotation 1.*mask",
+    ),
+    "mask with a huge length": (
+        set_annotation(segmentation={"size": [30, 40], "counts": [10**400]}),
+        "annotation 1.*mask",
+    ),
+    "not a file name": (set_image(file_name="a\ud800.jpg"), "image 2.*file name"),
     "short box": (set_annotation(bbox=[1, 2, 3]), "annotation 1.*bbox"),
     "area NaN": (set_annotation(area=float("nan")), "annotation 1.*area"),
     "crowd": (set_annotation(iscrowd="yes"), "annotation 1.*iscrowd"),
@@ -248,6 +263,21 @@ def test_missing_bbox_area_crowd_and_empty_polygons_are_tolerated(images: Path) 
     content["annotations"][0] = {"image_id": 7, "category_id": 3, "segmentation": [SQUARE]}
     content["annotations"].append({"image_id": 7, "category_id": 3, "segmentation": []})
     assert len(load(images, content)[0].instances) == 1
+
+
+def test_annotations_without_an_id_are_named_by_their_position(images: Path) -> None:
+    content = document()
+    content["annotations"].insert(0, {"image_id": 7, "category_id": 99, "segmentation": [SQUARE]})
+    with pytest.raises(InputError, match=r"labels\.json: annotation number 0: category 99"):
+        load(images, content)
+
+
+def test_file_names_of_any_bytes(images: Path) -> None:
+    """Half a character in JSON stands for a byte that is not UTF-8."""
+    content = document()
+    content["images"][1]["file_name"] = "a\udc80.jpg"
+    truth = load(images, content).ground_truth()
+    assert json.loads(json.dumps(truth))["images"][1]["file_name"] == "a\udc80.jpg"
 
 
 def test_truncated_jpeg(images: Path) -> None:

@@ -84,5 +84,17 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
     path.write_bytes(b'{"a": ["\xff"]}')
     with pytest.raises(InputError, match=r"labels\.json: not UTF-8"):
         stream(path, "a")
-    with pytest.raises(InputError, match=r"none\.json: cannot be read"):
+    with pytest.raises(InputError, match=r"none\.json: "):
         stream(tmp_path / "none.json", "a")
+
+
+def test_errors_of_what_is_called_are_not_errors_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text('{"a": [1]}')
+
+    def fail(value: Any) -> None:
+        raise ValueError("a mistake of ours")
+
+    with pytest.raises(ValueError, match="a mistake of ours"):
+        stream_members(path, {"a": fail})
+    assert gc.isenabled()

@@ -94,7 +94,9 @@ def test_areas_and_boxes_are_filled_in() -> None:
     builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE])
     builder.add(id=2, image_id=1, category_id=1, polygons=[SQUARE, SQUARE / (2, 3) + 10], area=3.5)
     builder.add(id=3, image_id=1, category_id=1, polygons=[SQUARE], bbox=[0, 0, 9, 9])
-    one, two, three = builder.finish().annotations(0)
+    builder.add(id=4, image_id=1, category_id=1, polygons=[SQUARE], bbox=[])
+    one, two, three, four = builder.finish().annotations(0)
+    assert (four.area, four.bbox) == (one.area, one.bbox)
     assert (one.area, one.bbox) == (12, (1, 1, 4, 3))
     assert two.area == 3.5
     assert two.bbox == pytest.approx((1, 1, 11.5, 10 + 4 / 3 - 1))
@@ -133,9 +135,15 @@ def test_a_collecting_report_gets_every_problem_and_the_rest_is_kept() -> None:
     builder.add(id=5, image_id=1, category_id=1, polygons=[SQUARE[:2]])
     builder.add(id=6, image_id=1, category_id=1, runs=RUNS, size=(10, 8))
     builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE], item="line 7", file="b.txt")
-    builder.add(id=8, image_id=1, category_id=1, polygons=[SQUARE], bbox=[])
+    builder.add(id=8, image_id=1, category_id=1, polygons=[SQUARE], bbox=[1])
     builder.add(id=9, image_id=1, category_id=1, polygons=[10**400])  # type: ignore[list-item]
     builder.add(id=10, image_id=1, category_id=1, polygons=[[10**400, 1, 2, 3, 4, 5]])
+    builder.add(id=11, image_id=1, category_id=1, polygons=[SQUARE[:2], SQUARE[:2]], area=1)
+    builder.add(id=12, image_id=1, category_id=1, crowd=True, runs=np.array([80]), size=(8, 10))
+    builder.add(id=13, image_id=1, category_id=1, runs=np.array([80]), size=(8, 10))
+    builder.add(id=14, image_id=1, category_id=1)
+    for key, name in enumerate(("a\ud800.png", "a\0.png"), start=3):
+        builder.add_image(key, name, 10, 8)
     index = builder.finish()
     assert [a.id for a in index.annotations(0)] == [1]
     found = sorted((p.item, p.kind, p.action) for p in problems)
@@ -146,15 +154,39 @@ def test_a_collecting_report_gets_every_problem_and_the_rest_is_kept() -> None:
             ("annotation 3", "unknown category", "stops"),
             ("annotation 4", "bad number", "stops"),
             ("annotation 5", "few points", "left out"),
-            ("annotation 5", "no contour", "left out"),
             ("annotation 6", "mask size", "stops"),
             ("line 7", "repeated id", "stops"),
             ("annotation 8", "bad number", "stops"),
             ("annotation 9", "bad number", "stops"),
             ("annotation 10", "bad number", "stops"),
+            ("annotation 11", "few points", "left out"),
+            ("annotation 12", "empty mask", "left out"),
+            ("annotation 13", "empty mask", "left out"),
+            ("annotation 14", "no contour", "left out"),
+            ("image 3", "file name", "stops"),
+            ("image 4", "file name", "stops"),
         ]
     )
     assert {p.file for p in problems} == {"labels.json", "b.txt"}
+
+
+def test_places_of_annotations() -> None:
+    """What a reader says, in the order of the index; workers do without it."""
+    problems: list[Problem] = []
+    builder = IndexBuilder("labels", problems.append)
+    builder.add_category(1, "thing")
+    for image, file, item in ((2, "b.txt", "line 1"), (1, "a.txt", "line 1"), (1, None, "shape 2")):
+        builder.add(id=None, image_id=image, category_id=1, polygons=[SQUARE], item=item, file=file)
+    builder.add(id=9, image_id=2, category_id=1, polygons=[SQUARE])
+    for key in (1, 2):
+        builder.add_image(key, f"{key}.png", 10, 8)
+    index = builder.finish()
+    expected = [("a.txt", "line 1"), ("labels", "shape 2"), ("b.txt", "line 1")]
+    assert [index.subset(limit=1).place(k) for k in range(4)] == [
+        *expected,
+        ("labels", "annotation 9"),
+    ]
+    assert pickle.loads(pickle.dumps(index)).places == {}
 
 
 @given(seed=st.integers(0, 10_000))

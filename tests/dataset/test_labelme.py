@@ -133,6 +133,18 @@ def test_images_elsewhere(tmp_path: Path) -> None:
     assert [index.image(i).name for i in range(len(index))] == ["b.png"]
 
 
+def test_images_on_another_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between drives of Windows there is no relative path."""
+    folder = put(tmp_path, [shape()])
+
+    def relpath(*_: object) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr("os.path.relpath", relpath)
+    with pytest.raises(InputError, match=r"a\.json: .*leads out"):
+        read_labelme(folder)
+
+
 @pytest.mark.parametrize(
     ("entry", "kind", "action"),
     [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from dataset.indexed import IndexedDataset
 from dataset.label_index import LabelIndex
 from dataset.mask_folder import read_mask_folder
 from dataset.problems import Problem
@@ -121,13 +125,40 @@ def test_problems_are_named(tmp_path: Path) -> None:
     (root / "masks/c.png").write_bytes(data[: len(data) // 2])
     index, problems = read_all(root)
     assert {(p.kind, Path(p.file).name, p.item, p.action) for p in problems} == {
-        ("unknown category", "a.png", "number 9001", "stops"),
+        ("unknown category", "a.png", "object 9001", "stops"),
         ("mask size", "b.png", "", "stops"),
         ("unreadable mask", "c.png", "", "stops"),
         ("file name", "d.jpg", "", "stops"),
         ("mask without image", "stray.png", "", "left out"),
     }
     assert sum(len(index.annotations(i)) for i in range(len(index))) == 1
+
+
+def test_files_that_are_not_read_are_named(tmp_path: Path) -> None:
+    """A suffix in capitals is read, another format is not; hidden files are not looked at."""
+    box = numbers(np.uint8, n1=(1, 6, 1, 6))
+    names = ("a.PNG", "a.1.png", "b.PNG", "c.tif", "stray.PNG", "._d.png")
+    root = put(tmp_path, dict.fromkeys(names, box), ("a.png", "b.png", "c.png"))
+    index, problems = read_all(root)
+    assert [len(index.annotations(i)) for i in range(3)] == [2, 1, 0]
+    assert [(Path(p.file).name, p.kind, p.action) for p in problems] == [
+        ("c.tif", "mask not PNG", "left out"),
+        ("stray.PNG", "mask without image", "left out"),
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are not bytes there")
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    """The byte 0xe9, Latin-1 for é, comes back as it is on disk."""
+    root = put(tmp_path, {"a.png": numbers(n1=(1, 6, 1, 6))})
+    for folder in ("images", "masks"):
+        target = os.fsencode(root / folder) + b"/\xe9.png"
+        os.rename(os.fsencode(root / folder / "a.png"), target)
+    data = IndexedDataset(root / "images", read(root))
+    assert os.fsencode(data[0].name) == b"\xe9.png"
+    assert len(data[0].instances) == 1
+    (image,) = json.loads(json.dumps(data.ground_truth()))["images"]
+    assert image["file_name"] == data[0].name
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ import pytest
 from damaged_data import clean_folder
 
 from dataset.detect import coco_files, detect_format
-from dataset.open_path import guess_image_folder, open_path
+from dataset.open_path import open_path, open_split
+from dataset.parts import Reading, guess_image_folder
+from dataset.problems import Problem
 from lib.errors import InputError
 
 LABELME = {
@@ -64,6 +66,15 @@ def picture(path: Path, side: int = 64, *, dtype: type = np.uint8) -> Path:
         ({"deep/er/a.json": json.dumps(LABELME)}, "labelme"),
         ({"images/a.png": "", "masks/a.png": ""}, "masks"),
         ({"images/a.png": "", "masks/a.png": "", "masks/classes.json": '{"1": "x"}'}, "masks"),
+        # The folder `labels` of other formats, and files of other programs.
+        ({"labels/train/a.json": json.dumps(LABELME), "labels/train/classes.txt": "a"}, "labelme"),
+        ({"labels/train/a.json": json.dumps(LABELME), "labels/notes.txt": "a"}, "labelme"),
+        ({"labels/train/a.json": json.dumps(LABELME), "data.yml": "names: [a]"}, "yolo"),
+        ({"labels/train.json": '{"images": [], "annotations": []}'}, "coco"),
+        ({"labels/train/a.png": "", "labels/train/classes.json": '{"1": "shapes"}'}, "masks"),
+        ({"labels.json": '{"images": [], "annotations": []}', "dvc.yaml": "stages: {}"}, "coco"),
+        ({"mine.yaml": "path: x\nnames:\n  0: a\n", "dvc.yaml": "stages: {}"}, "yolo"),
+        ({"classes.txt": "a", "labels/train/a.txt": "", "labels/train/a.json": "{}"}, "yolo"),
     ],
 )
 def test_folders(tmp_path: Path, files: dict[str, str], expected: str) -> None:
@@ -120,7 +131,7 @@ def test_images_of_a_coco_file_are_found_or_given(tmp_path: Path) -> None:
     labels = folder / "annotations" / "instances_val2017.json"
     labels.parent.mkdir()
     (folder / "instances_val.json").rename(labels)
-    index = open_path(labels, images=folder / "images")["instances_val2017"].index
+    index = open_path(labels, reading=Reading(folder / "images"))["instances_val2017"].index
     # Nearest first; each is moved away for the next.
     places = [
         folder / "annotations" / "images",
@@ -191,3 +202,105 @@ def test_nothing_to_open(tmp_path: Path) -> None:
     (tmp_path / "gtFine").mkdir()
     with pytest.raises(InputError, match="no split"):
         open_path(tmp_path)
+
+
+def labelme_splits(folder: Path, labels: str, path_to_images: str) -> Path:
+    """Two parts; the training image has one object, the validation image none."""
+    for split, shapes in (("train", LABELME["shapes"]), ("val", [])):
+        document = LABELME | {"shapes": shapes, "imagePath": path_to_images.format(split)}
+        write(folder / labels.format(split) / "1.json", json.dumps(document))
+        picture(folder / labels.format(split) / path_to_images.format(split))
+        write(folder / labels.format(split) / "classes.txt", "thing")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("labels", "images"), [("labels/{}", "../../images/{}/1.png"), ("{}", "1.png")]
+)
+def test_labelme_with_a_folder_for_each_split(tmp_path: Path, labels: str, images: str) -> None:
+    folder = labelme_splits(tmp_path, labels, images)
+    found = open_path(folder)
+    assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 1, "val": 0}
+    for split, number in (("train", 1), ("val", 0)):
+        index, place = open_split(folder, split, kind="labelme")  # type: ignore[arg-type]
+        assert index.annotation_count() == number
+        assert place is not None and (place / index.image(0).name).is_file()
+    with pytest.raises(InputError, match="has no test split"):
+        open_split(folder, "test", kind="labelme")
+
+
+def test_coco_files_in_the_folder_labels(tmp_path: Path) -> None:
+    clean = clean_folder(tmp_path / "clean")
+    for split in ("train", "val"):
+        (tmp_path / "data" / "labels").mkdir(parents=True, exist_ok=True)
+        shutil.copy(clean / f"instances_{split}.json", tmp_path / f"data/labels/{split}.json")
+        shutil.copytree(clean / "images", tmp_path / "data" / "images" / split)
+    write(tmp_path / "data" / "dvc.yaml", "stages: {}")
+    found = open_path(tmp_path / "data")
+    assert {name: data.folder.name for name, data in found.items()} == {
+        "train": "train",
+        "val": "val",
+    }
+
+
+@pytest.mark.parametrize("labels", ["labels", "masks"])
+def test_masks_with_a_folder_for_each_split(tmp_path: Path, labels: str) -> None:
+    for number, split in enumerate(("train", "val")):
+        picture(tmp_path / "images" / split / "1.png")
+        mask = np.zeros((64, 64), np.uint8)
+        mask[:20, :20] = number
+        (tmp_path / labels / split).mkdir(parents=True)
+        assert cv2.imwrite(str(tmp_path / labels / split / "1.png"), mask)
+    found = open_path(tmp_path)
+    assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 0, "val": 1}
+    assert open_split(tmp_path, "val", kind="masks")[1] == tmp_path / "images" / "val"
+    given = open_path(tmp_path, reading=Reading(tmp_path / "images"))
+    assert given["val"].folder == tmp_path / "images" / "val"
+    # One list of classes for all: one data set, with folders inside.
+    write(tmp_path / labels / "classes.json", '{"1": "thing"}')
+    assert {len(data) for data in open_path(tmp_path).values()} == {2}
+
+
+def test_a_split_that_is_named_but_unusable_is_a_problem(tmp_path: Path) -> None:
+    """One that is not named is none; what training does without does not stop it."""
+    picture(tmp_path / "images" / "train" / "1.png")
+    write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    yaml = write(tmp_path / "data.yaml", "train: images/train\nnames: [thing]\nval:\n")
+    problems: list[Problem] = []
+    assert list(open_path(tmp_path, report=problems.append)) == ["train"]
+    assert problems == []
+    yaml.write_text("train: images/train\nval: images/vall\ntest: images/test\nnames: [thing]\n")
+    assert list(open_path(tmp_path, report=problems.append)) == ["train"]
+    assert [(p.file, p.kind, p.action) for p in problems] == [
+        (str(yaml), "unusable split", "stops"),
+        (str(yaml), "unusable split", "left out"),
+    ]
+    assert "images/vall" in problems[0].line()
+    with pytest.raises(InputError, match="images/vall"):
+        open_path(tmp_path)
+    with pytest.raises(InputError, match="images/vall"):
+        open_split(tmp_path, "val", kind="yolo")
+
+
+def test_one_unreadable_file_does_not_hide_the_other(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "data")
+    (folder / "instances_val.json").write_text('{"images"')
+    problems: list[Problem] = []
+    assert list(open_path(folder, report=problems.append)) == ["instances_train"]
+    assert [(p.file, p.action) for p in problems] == [(str(folder / "instances_val.json"), "stops")]
+
+
+def test_yaml_files_of_other_programs_are_passed_over(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "train" / "1.png")
+    write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    write(tmp_path / "classes.txt", "thing\n")
+    write(tmp_path / "dvc.yaml", "stages: {}\n")
+    assert len(open_path(tmp_path)["train"][0].instances) == 1
+
+
+@pytest.mark.parametrize("kind", ["sbd", "cityscapes"])
+def test_images_are_not_given_where_the_format_says_where_they_are(
+    tmp_path: Path, kind: str
+) -> None:
+    with pytest.raises(InputError, match="omit --images"):
+        open_path(tmp_path, kind=kind, reading=Reading(tmp_path))  # type: ignore[arg-type]

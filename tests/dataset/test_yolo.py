@@ -154,6 +154,29 @@ def test_bad_lines_are_named(tmp_path: Path, line: str, kind: str | None, action
             read_yolo(yaml)
 
 
+def test_label_files_without_an_image_are_named(tmp_path: Path) -> None:
+    """But not the list of classes, and not what belongs to an image of another part."""
+    yaml = data_set(tmp_path, "", "names: [a]\ntrain: train.txt\n")
+    put(tmp_path / "train.txt", "images/train/a.png\nimages/none/a.png\n")
+    put_image(tmp_path / "images/train/other.png")
+    for name in ("b", "other", "classes"):
+        put(tmp_path / f"labels/train/{name}.txt", "0 0 0 1 0 1 1")
+    found = [(p.file, p.kind, p.action) for p in read_all(yaml)[1] if p.kind != "unreadable image"]
+    assert found == [(str(tmp_path / "labels/train/b.txt"), "labels without image", "left out")]
+
+
+def test_folders_on_another_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between drives of Windows there is no relative path."""
+    yaml = data_set(tmp_path, "", "names: [a]\ntrain: D:/images\n")
+    monkeypatch.setattr("os.path.relpath", no_relative_path)
+    with pytest.raises(InputError, match="not in"):
+        read_yolo(yaml)
+
+
+def no_relative_path(*_: object) -> str:
+    raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+
 def test_unreadable_files_are_problems(tmp_path: Path) -> None:
     yaml = data_set(tmp_path, "0 0 0 1 0 1 1")
     put(tmp_path / "images/train/b.png", "no image")

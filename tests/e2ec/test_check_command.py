@@ -5,12 +5,21 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
+import threading
 from pathlib import Path
 
 import cv2
+import kins_tree
+import numpy as np
 import pytest
 from damaged_data import clean_folder, damaged_folder
 from front_doors import Ending, assert_one_line_error, assert_usage_error, call
+from label_scenes import write_scene
+
+from dataset.kins import read_kins
+from dataset.summary import summarise
+from lib.images import read_image
 
 SMALL = ["--data.augmentation.crop-size", "64", "64", "--train.batch-size", "2"]
 
@@ -131,8 +140,100 @@ def test_usage(clean: Path) -> None:
     assert_usage_error(check("nuclei", "--data.rot", "x"), "--data.root")
     assert_usage_error(check(clean, "--data.targets.vertices", "many"))
     assert_usage_error(check("nuclei", "--images", "x"), "--data.train-images")
+    assert_usage_error(check("nuclei", "--format", "yolo"), "--data.format")
+    assert_usage_error(check(clean, "--format", "voc"), "labelme")
+    assert_usage_error(check(clean, "--formatt", "coco"), "did you mean --format")
     assert check("--help").status == 0
     assert not Path("runs").exists()
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ["--data.root", "x"],
+        ["--data.root=data"],
+        ["--data.format", "yolo"],
+        ["--data.train_images", "x"],
+        ["--data.val-annotations", "x"],
+        ["--data.train-limit", "3"],
+        ["--data.synthetic-train", "3"],
+        ["--data.no-synthetic-occluders"],
+    ],
+)
+def test_settings_that_a_path_has_no_use_for(clean: Path, setting: list[str]) -> None:
+    option = setting[0].split("=")[0].replace("_", "-").replace("no-", "")
+    assert_usage_error(check(clean, *setting), f"{option} belongs to a preset")
+    assert not Path("runs").exists()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_masks_and_labels_are_those_asked_for(clean: Path, tmp_path: Path) -> None:
+    """The numbers are those of the masks; what another format does not have is refused."""
+    images, labels = kins_tree.write_kins(tmp_path / "kins", 2020)
+    found = []
+    for masks in ("amodal", "visible"):
+        ending = check(labels, "--images", images, "--data.masks", masks, "--out", masks, "--fast")
+        assert "Traceback" not in ending.err
+        (numbers,) = json.loads(Path(masks, "summary.json").read_text()).values()
+        expected = summarise(read_kins(labels, masks=masks)).to_dict()  # type: ignore[arg-type]
+        assert numbers == json.loads(json.dumps(expected))
+        found.append(numbers)
+    assert found[0] != found[1]
+    assert_one_line_error(check(clean, "--data.masks", "visible"), "coco", "--data.masks")
+    assert_one_line_error(check(clean, "--data.labels", "polygons"), "coco", "--data.labels")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_the_format_is_as_told(clean: Path) -> None:
+    """A folder with masks beside a COCO file: COCO by itself, masks if asked for."""
+    (clean / "masks").mkdir()
+    assert check(clean, "--fast", "--examples", "0").status == 0
+    ending = check(clean, "--format", "masks", "--fast", "--examples", "0")
+    assert ending.status == 0, ending
+    assert json.loads(Path("runs/check/clean/summary.json").read_text())["clean"]["objects"] == 0
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_broken_split_is_a_problem(clean: Path) -> None:
+    folder = clean.parent / "yolo"
+    (folder / "labels" / "train").mkdir(parents=True)
+    (clean / "images").rename(folder / "images_")
+    (folder / "images").mkdir()
+    (folder / "images_").rename(folder / "images" / "train")
+    (folder / "data.yaml").write_text("train: images/train\nval: images/vall\nnames: [a]\n")
+    ending = check(folder, "--fast", "--examples", "0")
+    assert ending.status == 1
+    assert "unusable split: 1, training stops there" in ending.out
+    assert "images/vall" in ending.out
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_unreadable_labels_leave_the_results_alone(clean: Path) -> None:
+    Path("found").mkdir()
+    Path("found/mine.txt").write_text("keep")
+    for split in ("train", "val"):
+        (clean / f"instances_{split}.json").write_text('{"images"')
+    assert_one_line_error(check(clean, "--out", "found"), "instances_train.json")
+    assert sorted(p.name for p in Path("found").iterdir()) == ["config.json", "mine.txt"]
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_interrupted_while_threads_read_images(
+    clean: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C, which the main thread gets, comes while a worker reads."""
+
+    def read(path: Path) -> np.ndarray:
+        main = threading.main_thread().ident
+        assert main is not None and threading.get_ident() != main
+        signal.pthread_kill(main, signal.SIGINT)
+        return read_image(path)
+
+    monkeypatch.setattr("dataset.check_images.read_image", read)
+    ending = check(clean)
+    assert ending.status == 130
+    assert "Traceback" not in ending.err and ending.err.strip().endswith("interrupted")
 
 
 def test_commands() -> None:
@@ -152,3 +253,13 @@ def test_real_images() -> None:
     ending = check("coco", "--data.root", root, "--fast", "--examples", "2")
     assert ending.status == 0, ending
     assert "person" in ending.out
+
+
+def test_values_may_be_called_like_options(tmp_path: Path) -> None:
+    """Folders called images, out and format are no misspelt options."""
+    labels = write_scene(tmp_path / "data")
+    options = ["--data.root", labels.parent, "--train.batch-size", "2", "--examples", "0"]
+    for split in ("train", "val"):
+        options += [f"--data.{split}-images", "images", f"--data.{split}-annotations", labels.name]
+    ending = check("custom", *options, "--out", tmp_path / "out")
+    assert ending.status == 0, ending.err

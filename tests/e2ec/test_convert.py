@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import ntpath
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cityscapes_tree
@@ -36,6 +39,7 @@ from dataset.rasterize import components_to_mask
 from e2ec.__main__ import main
 from e2ec.app.command_line import run
 from e2ec.app.convert import ConvertOptions, convert
+from e2ec.convert.job import Job
 from e2ec.convert.source import Source, open_source
 from lib.errors import InputError
 
@@ -108,6 +112,18 @@ def test_polygons_keep_every_digit(tmp_path: Path, kind: str) -> None:
     assert polygons(opened(tmp_path / "out", kind).index) == polygons(original(source))
 
 
+def test_names_have_forward_slashes_on_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`os.path` of Windows would put backslashes between folders."""
+    convert(ConvertOptions(write_scene(tmp_path / "source"), "yolo", tmp_path / "out"))
+    windows = SimpleNamespace(path=ntpath)
+    monkeypatch.setattr("e2ec.convert.source.os", windows, raising=False)
+    source = open_source(tmp_path / "out", "yolo", "train")
+    assert sorted(source.names) == sorted(IMAGES.values())
+    assert source.images == tmp_path / "out" / "images" / "train"
+
+
 def test_parts_stay_parts_in_yolo(tmp_path: Path) -> None:
     source = write_scene(tmp_path / "source")
     convert(ConvertOptions(source, "yolo", tmp_path / "out"))
@@ -173,6 +189,28 @@ def test_what_a_format_cannot_hold_is_counted(tmp_path: Path) -> None:
     assert "unusable items in the source were left out" in line and "annotation 52" in line
     line = convert(ConvertOptions(source, "masks", tmp_path / "masks"))
     assert "8 objects" in line and "2 objects that cover no pixel" in line
+
+
+@pytest.mark.parametrize("kind", ["coco", "yolo", "labelme", "masks", "geojson"])
+def test_an_empty_mask_is_left_out(tmp_path: Path, kind: str) -> None:
+    """Of a crowd region and of an object: no outline to write."""
+    source = write_scene(tmp_path / "source")
+    document = json.loads(source.read_text())
+    empty = {"image_id": 11, "category_id": 2, "segmentation": run_length(ring_mask() & False)}
+    document["annotations"] += [empty | {"id": 50}, empty | {"id": 51, "iscrowd": 1}]
+    source.write_text(json.dumps(document))
+    line = convert(ConvertOptions(source, kind, tmp_path / "out"))  # type: ignore[arg-type]
+    assert "left out" in line
+
+
+def test_an_object_without_an_outline_is_counted(tmp_path: Path) -> None:
+    source = open_source(write_scene(tmp_path / "source"), "coco", "train")
+    job = Job(source, tmp_path, tmp_path, "train", False)
+    image, found = source.index.image(1), source.index.annotations(1)
+    (full,) = job.outlined(found[:1], image)
+    nothing = replace(full[0], runs=np.array([HEIGHT * WIDTH]), polygons=[], crowd=True)
+    assert len(job.outlined([nothing, full[0]], image)) == 1
+    assert job.left_out == {"objects without an outline": 1}
 
 
 def test_splits_go_into_one_yolo_folder(tmp_path: Path) -> None:
@@ -260,7 +298,9 @@ def test_from_the_command_line(
     monkeypatch.setattr(sys, "argv", ["e2ec", "convert", *options])
     assert run(main) == 0
     line = f"{tmp_path / 'out'}: 3 images, 8 objects, 3 classes (coco to labelme)\n"
-    assert capsys.readouterr() == (line, "")
+    out, err = capsys.readouterr()
+    assert out.startswith(line) and err == ""
+    assert out[len(line) :].startswith(f"the images stay in {tmp_path / 'source/images'}")
     assert run(main) == 1
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and "not empty" in err

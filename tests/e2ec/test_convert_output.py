@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
-from label_scenes import IMAGES, files, write_scene
+from label_scenes import IMAGES, box, files, write_scene
 
 from dataset.coco_format import read_coco
+from dataset.labelme import read_labelme
+from dataset.mask_folder import read_mask_folder
 from dataset.yolo import read_yolo
 from e2ec.app.convert import ConvertOptions, convert
 from lib.errors import InputError
@@ -84,3 +87,86 @@ def test_the_place_of_the_images_is_asked_for_where_it_is_needed(tmp_path: Path)
         convert(ConvertOptions(source, "yolo", tmp_path / "yolo"))
     convert(ConvertOptions(source, "yolo", tmp_path / "yolo", images=tmp_path / "elsewhere"))
     assert len(read_yolo(tmp_path / "yolo")) == len(IMAGES)
+
+
+def scene_of(folder: Path, objects: int, names: dict[int, str] = IMAGES) -> Path:
+    """The images `names` of the scene, with so many overlapping squares on two.png."""
+    source = write_scene(folder)
+    document = json.loads(source.read_text())
+    document["images"] = [image for image in document["images"] if image["id"] in names]
+    document["annotations"] = [
+        {"id": n, "image_id": 12, "category_id": 2, "segmentation": [box(1, 1, 20 + n, 20)]}
+        for n in range(objects)
+    ]
+    source.write_text(json.dumps(document))
+    return source
+
+
+@pytest.mark.parametrize("kind", ["yolo", "labelme", "masks", "coco"])
+def test_overwriting_brings_no_old_objects_back(tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "out"
+    for objects in (3, 1):
+        source = scene_of(tmp_path / str(objects), objects)
+        options = ConvertOptions(source, kind, out, copy_images=True, overwrite=True)  # type: ignore[arg-type]
+        convert(options)
+        index = {
+            "yolo": lambda: read_yolo(out),
+            "labelme": lambda: read_labelme(out),
+            "masks": lambda: read_mask_folder(out / "images", out / "masks"),
+            "coco": lambda: read_coco(out / "annotations.json"),
+        }[kind]()
+        assert index.annotation_count() == objects
+
+
+def test_only_layers_of_the_same_image_are_removed(tmp_path: Path) -> None:
+    """two.2.png is not a layer where an image is called so, and layers end at a gap."""
+    out = tmp_path / "out"
+    convert(ConvertOptions(scene_of(tmp_path / "a", 3), "masks", out, copy_images=True))
+    names = sorted(path.name for path in (out / "masks").glob("two*"))
+    assert names == ["two.1.png", "two.2.png", "two.png"]
+    (out / "images/two.2.jpg").write_bytes(b"another image")
+    before = files(out)
+    again = ConvertOptions(scene_of(tmp_path / "b", 1), "masks", out, overwrite=True)
+    with pytest.raises(InputError, match=r"masks/two\.2\.png"):
+        convert(again)
+    assert files(out) == before
+    (out / "images/two.2.jpg").unlink()
+    (out / "masks/mine.txt").write_text("keep")
+    convert(again)
+    assert sorted(path.name for path in (out / "masks").glob("two*")) == ["two.png"]
+    assert (out / "masks/mine.txt").read_text() == "keep"
+
+
+@pytest.mark.parametrize("kind", ["yolo", "labelme", "masks"])
+def test_labels_of_other_images_are_not_mixed_with_new_ones(tmp_path: Path, kind: str) -> None:
+    """The first conversion has one.png besides; it would be read with those of the second."""
+    out = tmp_path / "out"
+    convert(ConvertOptions(scene_of(tmp_path / "a", 2), kind, out, copy_images=True))  # type: ignore[arg-type]
+    before = files(out)
+    fewer = scene_of(tmp_path / "b", 1, {12: "two.png"})
+    with pytest.raises(InputError, match=r"street/one.*write to another folder"):
+        convert(ConvertOptions(fewer, kind, out, overwrite=True))  # type: ignore[arg-type]
+    assert files(out) == before
+    assert sorted(os.listdir(tmp_path)) == ["a", "b", "out"]
+
+
+def test_yolo_names_the_parts_that_are_there(tmp_path: Path) -> None:
+    source, out = write_scene(tmp_path / "source"), tmp_path / "out"
+    convert(ConvertOptions(source, "yolo", out))
+    assert (out / "data.yaml").read_text().startswith("train: images/train\nnames:")
+    convert(ConvertOptions(source, "yolo", out, split="val", overwrite=True))
+    text = (out / "data.yaml").read_text()
+    assert text.startswith("train: images/train\nval: images/val\nnames:")
+
+
+def test_images_on_another_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `os.path.relpath` has it on Windows."""
+    source = write_scene(tmp_path / "source")
+
+    def relpath(path: str, start: str) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr("e2ec.convert.to_labelme.os.path.relpath", relpath)
+    with pytest.raises(InputError, match="--copy-images"):
+        convert(ConvertOptions(source, "labelme", tmp_path / "out"))
+    convert(ConvertOptions(source, "labelme", tmp_path / "out", copy_images=True))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import sys
 import time
@@ -176,6 +177,29 @@ def test_damaged_files(
     watch.on = False
     assert _listing(tmp_path) == before
     assert errors > CASES / 5, "the damage does too little"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        # In 64 bits the lengths add up to 60 * 80 pixels.
+        (
+            {"segmentation": {"size": [60, 80], "counts": [2**63 - 1, 2**63 - 1, 4802]}},
+            "annotation [0-9]+: .*mask",
+        ),
+        ({"segmentation": {"size": [True, 4800], "counts": [4800]}}, "annotation [0-9]+: .*size"),
+        ({"file_name": "a\ud800.jpg"}, "image [0-9]+: .*file name"),
+        ({"file_name": "a\udc80.jpg"}, r"\.jpg: image"),
+    ],
+)
+def test_values_that_once_crashed(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    config = Config(name="fuzz", data=coco(tmp_path))
+    (path,) = tmp_path.rglob("*.json")
+    document = json.loads(path.read_text())
+    entry = document["images" if "file_name" in change else "annotations"][0]
+    entry.update(change)
+    path.write_text(json.dumps(document))
+    assert re.search(message, _use(config))
 
 
 def _leads_to(path: str, folder: Path, root: Path) -> bool:

@@ -34,11 +34,11 @@ def groups(
 
 
 def test_two_halves_and_a_whole_object() -> None:
-    """A bar between x = 10 and 14 splits an object 24 wide, with its centre at x = 12; the box
-    around both halves is 24 wide, so that votes may lie 0.1 * 24 = 2.4 apart."""
+    """A bar between x = 10 and 14 splits an object 24 wide and 10 high, with its centre at x = 12;
+    the box around both halves has a diagonal of 26, so that votes may lie 0.1 * 26 = 2.6 apart."""
     parts = [square(0, 0), square(14, 0), square(40, 0)]
-    assert groups(parts, [(11, 5), (13, 5), (45, 5)], agreement=0.1) == [[0, 1], [2]]
-    assert groups(parts, [(10.7, 5), (13.2, 5), (45, 5)], agreement=0.1) == [[0], [1], [2]]
+    assert groups(parts, [(10.7, 5), (13.2, 5), (45, 5)], agreement=0.1) == [[0, 1], [2]]
+    assert groups(parts, [(10.7, 5), (13.4, 5), (45, 5)], agreement=0.1) == [[0], [1], [2]]
 
 
 def test_order_is_by_falling_score_of_groups_and_of_parts_in_them() -> None:
@@ -51,8 +51,9 @@ def test_classes_are_never_mixed() -> None:
 
 
 def test_neighbours_are_not_chained() -> None:
-    """Votes at 0, 2, 4 and 6: each agrees with the next (2 of a box at least 24 wide) and the first
-    two with none of the last two. Two pairs, not one object of four."""
+    """Four in a row, the first three of which vote 2, 2.1 and 1.9 apart: each agrees with the next
+    (2.1 of a diagonal of 26), the first with neither of the last two (4.1 of 39, 6 of 53). Two
+    pairs, not one object of four."""
     parts = [square(14 * k, 0) for k in range(4)]
     votes = [(20, 5), (22, 5), (24.1, 5), (26, 5)]
     assert groups(parts, votes, agreement=0.085) == [[0, 1], [2, 3]]
@@ -98,7 +99,7 @@ def slow_groups(
 
     def disagreement(i: int, j: int) -> float:
         corners = np.concatenate([parts[i], parts[j]])
-        size = (corners.max(axis=0) - corners.min(axis=0)).max()
+        size = np.linalg.norm(corners.max(axis=0) - corners.min(axis=0))
         return np.inf if labels[i] != labels[j] else np.linalg.norm(votes[i] - votes[j]) / size
 
     found = [[i] for i in range(len(parts))]
