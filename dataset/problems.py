@@ -37,9 +37,10 @@ class Problem:
     remedy: str = ""
 
     def line(self) -> str:
-        """The problem as one line."""
+        """The problem as text for people: a file name may hold what no text file can."""
         text = ": ".join(part for part in (self.file, self.item, self.what) if part)
-        return f"{text}; {self.remedy}" if self.remedy else text
+        text = f"{text}; {self.remedy}" if self.remedy else text
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 Report = Callable[[Problem], None]

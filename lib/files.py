@@ -42,8 +42,8 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def atomic_write_text(path: str | Path, text: str) -> None:
-    """`atomic_write_bytes` for text, encoded as UTF-8."""
-    atomic_write_bytes(path, text.encode("utf-8"))
+    """`atomic_write_bytes` for text, encoded as UTF-8; what that cannot hold is written escaped."""
+    atomic_write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def atomic_write_json(path: str | Path, value: Any, *, indent: int | None = None) -> None:

@@ -263,3 +263,14 @@ def test_values_may_be_called_like_options(tmp_path: Path) -> None:
         options += [f"--data.{split}-images", "images", f"--data.{split}-annotations", labels.name]
     ending = check("custom", *options, "--out", tmp_path / "out")
     assert ending.status == 0, ending.err
+
+
+def test_names_that_are_no_text_can_be_reported(tmp_path: Path) -> None:
+    """An image called in Latin-1 is missing: named, escaped, in the list and on the screen."""
+    labels = write_scene(tmp_path / "data")
+    document = json.loads(labels.read_text())
+    document["images"][0]["file_name"] = "caf\udce9.png"
+    labels.write_text(json.dumps(document))
+    ending = check(labels, "--images", tmp_path / "data/images", "--out", tmp_path / "out")
+    assert ending.status == 1 and "caf\\udce9.png" in ending.out
+    assert "caf\\udce9.png" in (tmp_path / "out/problems.csv").read_text("utf-8")

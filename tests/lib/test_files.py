@@ -109,3 +109,10 @@ def test_python_reads_what_json_wrote(tmp_path: Path) -> None:
     path = tmp_path / "value.json"
     atomic_write_json(path, {"x": 1})
     assert json.loads(path.read_text()) == {"x": 1} and path.read_text().endswith("\n")
+
+
+def test_text_that_is_no_unicode_is_written_escaped(tmp_path: Path) -> None:
+    """File names of other encodings reach us as lone surrogates."""
+    path = tmp_path / "names.txt"
+    atomic_write_text(path, "caf\udce9 é")
+    assert path.read_text("utf-8") == "caf\\udce9 é"
