@@ -8,7 +8,6 @@ from e2ec.config import (
     AugmentationSettings,
     Config,
     DataConfig,
-    EvalConfig,
     OptimConfig,
     TestView,
     TrainConfig,

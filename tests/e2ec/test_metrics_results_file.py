@@ -93,7 +93,7 @@ def test_unusable_entries_are_named(tmp_path: Path, changes: dict, message: str)
 def test_unusable_files_are_named(tmp_path: Path, content: Any, message: str) -> None:
     with pytest.raises(InputError, match=f"theirs.json: .*{message}"):
         read_results(write(tmp_path, content))
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="not found"):
         read_results(tmp_path / "missing.json")
 
 
