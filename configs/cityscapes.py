@@ -22,8 +22,8 @@ def get_config() -> Config:
         python train.py cityscapes --data.root /data/cityscapes
 
     Expects leftImg8bit/ and gtFine/ (docs/data.md). Meant for GPUs with about 80 GB in all.
-    Published results, by the official evaluation: AP 34.0 on val (boundary AP 36.3), with the
-    paper's multi-component detection 39.0 on val and 32.9 on test.
+    Published results: AP 34.0 on val by the official evaluation, boundary AP 36.3; with the paper's
+    multi-component detection AP 39.0 on val and 32.9 on test.
 
     Grouping parts by their votes is ours (docs/method.md); published weights have no votes and give
     every part as an instance of its own. `--model.no-multi-component` trains without.

@@ -39,8 +39,8 @@ def group_parts(
         votes: (n, 2) centres of the whole objects, in the same coordinates.
         scores: (n,).
         labels: (n,) class indices; parts of different classes never belong together.
-        agreement: how far apart two votes may lie, as a share of the diagonal of the box around both
-            parts.
+        agreement: how far apart two votes may lie, as a share of the diagonal of the box around
+            both parts.
         overlap: parts that share more than this of the smaller one's area are kept apart.
 
     Returns:
