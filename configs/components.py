@@ -18,7 +18,12 @@ from e2ec.config import (
 def get_config() -> Config:
     """The nano network with part votes, on scenes whose bars split half of the objects.
 
-    python train.py components
+        python train.py components
+        python test.py components --weights runs/components/weights.safetensors
+        python test.py components --weights runs/components/weights.safetensors
+            --eval.no-group-parts
+
+    AP 47.5 on the 200 held-out scenes, without grouping 42.2; 50 minutes on a shared CPU core.
     """
     return Config(
         name="components",

@@ -17,6 +17,9 @@ AGREEMENT = 0.2
 OVERLAP = 0.25
 """Parts of one object lie side by side: two that share more of the smaller one than this are two
 detections of one thing, or one object in front of another."""
+DOUBLE = 0.5
+"""Two parts that agree on their object and have a higher IoU than this are one part detected
+twice."""
 
 
 def group_parts(
@@ -28,7 +31,7 @@ def group_parts(
     agreement: float = AGREEMENT,
     overlap: float = OVERLAP,
 ) -> list[np.ndarray]:
-    """Which parts belong together.
+    """Which parts belong together; of a part that was detected twice the better detection stays.
 
     The two groups that agree best are joined as long as any two agree; how well two groups agree
     is said by the two of their parts that agree least. The result depends neither on the order of
@@ -45,12 +48,15 @@ def group_parts(
 
     Returns:
         One array of indices a group, by falling score; the groups by their highest score. Every
-        part is in exactly one of them.
+        part but the doubles is in exactly one of them.
     """
     order = np.argsort(-np.asarray(scores), kind="stable")
     distance = _disagreement([parts[i] for i in order], votes[order], labels[order])
     distance[distance > agreement] = np.inf
-    _separate_overlapping([parts[i] for i in order], distance, overlap)
+    shared, iou = _overlaps([parts[i] for i in order], np.isfinite(distance))
+    single = _without_doubles(iou)
+    order, distance = order[single], distance[np.ix_(single, single)]
+    distance[shared[np.ix_(single, single)] > overlap] = np.inf
     members: list[list[int]] = [[i] for i in range(len(order))]
     while len(order) > 1:
         first, second = divmod(int(distance.argmin()), len(order))
@@ -79,16 +85,27 @@ def _disagreement(parts: Sequence[np.ndarray], votes: np.ndarray, labels: np.nda
     return distance
 
 
-def _separate_overlapping(
-    parts: Sequence[np.ndarray], distance: np.ndarray, overlap: float
-) -> None:
-    """Put infinity, in place, between near parts that share too much area."""
-    first, second = np.nonzero(np.triu(np.isfinite(distance)))
+def _overlaps(parts: Sequence[np.ndarray], near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, n) each: the area that two parts share over that of the smaller one, and over that of
+    both together; 0 where they are not `near`."""
+    shared, iou = np.zeros(near.shape), np.zeros(near.shape)
+    first, second = np.nonzero(np.triu(near))
     polygons = np.empty(len(parts), object)
     for i in np.union1d(first, second):
         # A predicted contour may cross itself.
         polygons[i] = shapely.make_valid(shapely.Polygon(parts[i]))
-    shared = shapely.area(shapely.intersection(polygons[first], polygons[second]))
-    smaller = np.minimum(shapely.area(polygons[first]), shapely.area(polygons[second]))
-    apart = shared > overlap * smaller
-    distance[first[apart], second[apart]] = distance[second[apart], first[apart]] = np.inf
+    one, other = shapely.area(polygons[first]), shapely.area(polygons[second])
+    common = shapely.area(shapely.intersection(polygons[first], polygons[second]))
+    tiny = np.finfo(np.float64).tiny
+    shared[first, second] = common / np.maximum(np.minimum(one, other), tiny)
+    iou[first, second] = common / np.maximum(one + other - common, tiny)
+    return shared + shared.T, iou + iou.T
+
+
+def _without_doubles(iou: np.ndarray) -> np.ndarray:
+    """Positions of the parts, by falling score, that are no double of a better one."""
+    kept: list[int] = []
+    for i in range(len(iou)):
+        if not (iou[i, kept] > DOUBLE).any():
+            kept.append(i)
+    return np.array(kept, np.int64)
