@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import shapely
 
-AGREEMENT = 0.2
+AGREEMENT = 0.25
 """Votes agree that lie within this share of the object's size from each other."""
 OVERLAP = 0.25
 """Parts of one object lie side by side: two that share more of the smaller one than this are two
@@ -20,6 +20,9 @@ detections of one thing, or one object in front of another."""
 DOUBLE = 0.5
 """Two parts that agree on their object and have a higher IoU than this are one part detected
 twice."""
+SCORE_RATIO = 0.5
+"""Parts of one object are about equally sure: one joins another whose score is at most twice its
+own. Doubtful detections near a good one are mostly wrong, and would spoil its mask."""
 
 
 def group_parts(
@@ -30,6 +33,7 @@ def group_parts(
     *,
     agreement: float = AGREEMENT,
     overlap: float = OVERLAP,
+    score_ratio: float = SCORE_RATIO,
 ) -> list[np.ndarray]:
     """Which parts belong together; of a part that was detected twice the better detection stays.
 
@@ -45,6 +49,7 @@ def group_parts(
         agreement: how far apart two votes may lie, as a share of the diagonal of the box around
             both parts.
         overlap: parts that share more than this of the smaller one's area are kept apart.
+        score_ratio: parts are kept apart whose lower score is less than this share of the higher.
 
     Returns:
         One array of indices a group, by falling score; the groups by their highest score. Every
@@ -57,6 +62,8 @@ def group_parts(
     single = _without_doubles(iou)
     order, distance = order[single], distance[np.ix_(single, single)]
     distance[shared[np.ix_(single, single)] > overlap] = np.inf
+    sure = np.asarray(scores)[order]
+    distance[np.minimum.outer(sure, sure) < score_ratio * np.maximum.outer(sure, sure)] = np.inf
     members: list[list[int]] = [[i] for i in range(len(order))]
     while len(order) > 1:
         first, second = divmod(int(distance.argmin()), len(order))

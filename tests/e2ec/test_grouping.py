@@ -26,7 +26,7 @@ def groups(
     found = group_parts(
         parts,
         np.array(votes, np.float64).reshape(-1, 2),
-        np.linspace(0.9, 0.1, len(parts)) if scores is None else np.array(scores),
+        np.linspace(0.9, 0.5, len(parts)) if scores is None else np.array(scores),
         np.zeros(len(parts), int) if labels is None else np.array(labels),
         **options,
     )
@@ -43,11 +43,18 @@ def test_two_halves_and_a_whole_object() -> None:
 
 def test_order_is_by_falling_score_of_groups_and_of_parts_in_them() -> None:
     parts = [square(0, 0), square(40, 0), square(14, 0)]
-    assert groups(parts, [(12, 5), (45, 5), (12, 5)], [0.3, 0.5, 0.8]) == [[2, 0], [1]]
+    assert groups(parts, [(12, 5), (45, 5), (12, 5)], [0.5, 0.6, 0.8]) == [[2, 0], [1]]
 
 
 def test_classes_are_never_mixed() -> None:
     assert groups([square(0, 0), square(14, 0)], [(12, 5)] * 2, labels=[0, 1]) == [[0], [1]]
+
+
+def test_doubtful_parts_do_not_join_sure_ones() -> None:
+    parts, votes = [square(0, 0), square(14, 0)], [(12, 5)] * 2
+    assert groups(parts, votes, [0.8, 0.4]) == [[0, 1]]
+    assert groups(parts, votes, [0.8, 0.39]) == [[0], [1]]
+    assert groups(parts, votes, [0.2, 0.1]) == [[0, 1]]
 
 
 def test_neighbours_are_not_chained() -> None:
@@ -100,7 +107,9 @@ def slow_groups(
     def disagreement(i: int, j: int) -> float:
         corners = np.concatenate([parts[i], parts[j]])
         size = np.linalg.norm(corners.max(axis=0) - corners.min(axis=0))
-        return np.inf if labels[i] != labels[j] else np.linalg.norm(votes[i] - votes[j]) / size
+        doubtful = min(scores[i], scores[j]) < 0.5 * max(scores[i], scores[j])
+        apart = labels[i] != labels[j] or doubtful
+        return np.inf if apart else np.linalg.norm(votes[i] - votes[j]) / size
 
     found = [[i] for i in range(len(parts))]
     while len(found) > 1:
@@ -123,7 +132,7 @@ def scene(seed: int) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, np.ndarr
     parts = [square(12.0 * (k % 5), 12.0 * (k // 5)) for k in cells]
     goals = rng.uniform(0, 60, (3, 2))
     votes = goals[rng.integers(0, 3, count)] + rng.normal(0, rng.uniform(0, 4), (count, 2))
-    return parts, votes, rng.permutation(count) / count, rng.integers(0, 2, count)
+    return parts, votes, 0.3 + 0.7 * rng.permutation(count) / count, rng.integers(0, 2, count)
 
 
 @given(st.integers(0, 2**32 - 1))
