@@ -164,7 +164,7 @@ class IndexBuilder:
             self.left_out(name, "few points", what, file=file)
         elif large == 0 and empty_mask:
             self.left_out(name, "empty mask", "its mask is empty", file=file)
-        elif large == 0 and not crowd:
+        elif large == 0 and (runs is None or not crowd):
             self.left_out(name, "no contour", "has no contour", file=file)
         return large > 0 or (crowd and runs is not None and not empty_mask)
 

@@ -12,6 +12,7 @@ from e2ec.app.command_line import EvaluationOptions
 from e2ec.config import Config
 from e2ec.engine.data import build_dataset
 from e2ec.engine.evaluator import check_classes, evaluate, predict_dataset
+from e2ec.engine.model_card import prediction_settings
 from e2ec.engine.predictor import Predictor, is_published, load_model
 from e2ec.metrics.coco import Metrics
 from e2ec.metrics.coco_inputs import prepare_inputs
@@ -83,11 +84,7 @@ def _load(config: Config, options: EvaluationOptions, dataset: InstanceDataset) 
         predictor.card,
         class_names=dataset.class_names,
         category_ids=dataset.category_ids,
-        view=config.data.view,
-        score_threshold=config.eval.score_threshold,
-        max_detections=config.eval.max_detections,
-        nms_iou=config.eval.nms_iou,
-        group_parts=config.eval.group_parts,
+        **prediction_settings(config),
     )
     return predictor
 

@@ -12,7 +12,7 @@ from dataset.loader import EpochSampler, TrainingDataset, TrainingLoader, make_l
 from dataset.sample import InstanceDataset
 from e2ec.config import Config, LossConfig, OptimConfig
 from e2ec.engine.checkpoint import load_weights
-from e2ec.engine.model_card import ModelCard
+from e2ec.engine.model_card import ModelCard, prediction_settings
 from e2ec.engine.predictor import is_published
 from e2ec.losses.total import TotalLoss
 from lib.errors import InputError
@@ -71,12 +71,7 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
         architecture=config.model.architecture,
         class_names=dataset.class_names,
         category_ids=dataset.category_ids,
-        view=config.data.view,
-        stage=config.eval.stage,
-        score_threshold=config.eval.score_threshold,
-        max_detections=config.eval.max_detections,
-        nms_iou=config.eval.nms_iou,
-        group_parts=config.eval.group_parts,
+        **prediction_settings(config),
         settings=settings,
     )
 

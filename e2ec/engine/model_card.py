@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, cast, get_args
 
 from dataset.view import TestView
-from e2ec.config import EvalConfig, Stage
+from e2ec.config import Config, EvalConfig, Stage
 from lib.errors import InputError
 from network.architecture import ARCHITECTURES
 
@@ -106,6 +106,18 @@ class ModelCard:
             RecursionError,
         ) as error:
             raise InputError(f"{name}: its description is damaged ({error})") from error
+
+
+def prediction_settings(config: Config) -> dict[str, Any]:
+    """What a card takes from the settings: how images are shown, decoded and put together."""
+    return {
+        "view": config.data.view,
+        "stage": config.eval.stage,
+        "score_threshold": config.eval.score_threshold,
+        "max_detections": config.eval.max_detections,
+        "nms_iou": config.eval.nms_iou,
+        "group_parts": config.eval.group_parts,
+    }
 
 
 def _flag(value: object) -> bool:

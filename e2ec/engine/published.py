@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dataset.coco_categories import COCO_CATEGORIES
-from e2ec.engine.model_card import ModelCard
+from e2ec.engine.model_card import ModelCard, prediction_settings
 from e2ec.presets import load_preset
 from lib.errors import InputError
 from network.e2ec import E2EC
@@ -35,10 +35,6 @@ def load_published_model(path: Path, preset: str | None) -> tuple[E2EC, ModelCar
         architecture="dla34",
         class_names=names,
         category_ids=ids,
-        view=config.data.view,
-        stage=config.eval.stage,
-        score_threshold=config.eval.score_threshold,
-        max_detections=config.eval.max_detections,
-        nms_iou=config.eval.nms_iou,
+        **prediction_settings(config),
     )
     return network, card

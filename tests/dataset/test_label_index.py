@@ -133,6 +133,7 @@ def test_a_collecting_report_gets_every_problem_and_the_rest_is_kept() -> None:
     builder.add(id=3, image_id=1, category_id=9, polygons=[SQUARE])
     builder.add(id=4, image_id=1, category_id=1, polygons=[SQUARE * np.nan])
     builder.add(id=5, image_id=1, category_id=1, polygons=[SQUARE[:2]])
+    builder.add(id=11, image_id=1, category_id=1, crowd=True)
     builder.add(id=6, image_id=1, category_id=1, runs=RUNS, size=(10, 8))
     builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE], item="line 7", file="b.txt")
     builder.add(id=8, image_id=1, category_id=1, polygons=[SQUARE], bbox=[1])
@@ -154,6 +155,7 @@ def test_a_collecting_report_gets_every_problem_and_the_rest_is_kept() -> None:
             ("annotation 3", "unknown category", "stops"),
             ("annotation 4", "bad number", "stops"),
             ("annotation 5", "few points", "left out"),
+            ("annotation 11", "no contour", "left out"),
             ("annotation 6", "mask size", "stops"),
             ("line 7", "repeated id", "stops"),
             ("annotation 8", "bad number", "stops"),
