@@ -231,13 +231,19 @@ def _autocast(
 ) -> Tensor:
     """In the input's type; offset and mask as they are where that loses nothing, else widened."""
     wide = reference.compute_type(input)
-    offset, mask = (
-        tensor if tensor is None or tensor.dtype == input.dtype else tensor.to(wide)
-        for tensor in (offset, mask)
-    )
-    weight, bias = (None if tensor is None else tensor.to(input.dtype) for tensor in (weight, bias))
+
+    def position(tensor: Tensor) -> Tensor:
+        return tensor if tensor.dtype == input.dtype else tensor.to(wide)
+
     with torch.autocast(input.device.type, enabled=False):
-        return torch.ops.e2ec.deform_conv2d(input, offset, weight, bias, mask, *sizes)
+        return torch.ops.e2ec.deform_conv2d(
+            input,
+            position(offset),
+            weight.to(input.dtype),
+            None if bias is None else bias.to(input.dtype),
+            None if mask is None else position(mask),
+            *sizes,
+        )
 
 
 _autocast_library = torch.library.Library("e2ec", "FRAGMENT")

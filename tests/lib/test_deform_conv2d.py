@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 import torch
@@ -274,46 +274,3 @@ def test_results_repeat_bit_for_bit() -> None:
                 assert all(torch.equal(a, b) for a, b in zip(first, run(), strict=True))
     finally:
         torch.set_num_threads(threads)
-
-
-def relative_error(found: Tensor, expected: Tensor) -> float:
-    """Norm of the difference by the norm of what is expected."""
-    return float((found.double() - expected).norm() / expected.norm().clamp(min=1e-12))
-
-
-@pytest.mark.parametrize("native", [True, False])
-@pytest.mark.parametrize("case", CASES)
-def test_bfloat16_is_as_exact_as_its_type(case: Case, native: bool) -> None:
-    """Output and gradients against float64 on the same rounded tensors, products in bfloat16 (where
-    the processor has them) or in float32. The type's own rounding is 2^-9 = 0.002."""
-    case = replace(case, dtype=torch.bfloat16)
-    tensors = case.tensors(requires_grad=True)
-    with torch.backends.mkldnn.flags(enabled=native):
-        output = deform_conv2d(*tensors, *case.sizes)
-        grad = torch.randn(output.shape, generator=torch.Generator().manual_seed(1)).to(case.dtype)
-        output.backward(grad)
-    image, offset, weight, bias, mask = [
-        None if t is None else t.detach().double() for t in tensors
-    ]
-    expected = reference.deform_conv2d(image, offset, weight, bias, mask, *case.sizes)
-    assert output.dtype == torch.bfloat16
-    assert relative_error(output.detach(), expected) < 0.006
-    gradients = reference.deform_conv2d_backward(
-        grad.double(), image, offset, weight, mask, *case.sizes
-    )
-    kinds = [tensors[0], tensors[1], tensors[2], tensors[4]]
-    for tensor, gradient in zip(kinds, gradients, strict=True):
-        if tensor is not None:
-            assert relative_error(tensor.grad, gradient) < 0.01
-
-
-def test_bfloat16_keeps_infinity_and_nan() -> None:
-    case = Case(batch=1, channels=32, kernel=(1, 1), padding=(0, 0), mask=False, bias=False)
-    image = torch.ones(1, 32, 4, 4)
-    image[0, 0, 1, 1], image[0, 1, 2, 2] = math.inf, math.nan
-    offset, weight = torch.zeros(1, 2, 4, 4), torch.ones(1, 32, 1, 1)
-    output = deform_conv2d(
-        *(t.bfloat16() for t in (image, offset, weight)), None, None, *case.sizes
-    )
-    expected = reference.deform_conv2d(image, offset, weight, None, None, *case.sizes)
-    torch.testing.assert_close(output.float(), expected, equal_nan=True)

@@ -34,7 +34,7 @@ def test_types(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_offset_and_mask_may_be_wider(dtype: torch.dtype) -> None:
-    """Far from the origin bfloat16 has whole numbers only: a quarter of a pixel must not get lost."""
+    """bfloat16 has whole numbers only far from zero: a quarter of a pixel must not get lost."""
     image = torch.arange(400.0).repeat(3, 1)[None, None]
     offset = torch.full((1, 2, 3, 400), 0.0, requires_grad=True)
     mask = torch.full((1, 1, 3, 400), 0.125, requires_grad=True)
@@ -49,7 +49,7 @@ def test_offset_and_mask_may_be_wider(dtype: torch.dtype) -> None:
     output.sum().backward()
     assert offset.grad.dtype == mask.grad.dtype == torch.float32
     torch.testing.assert_close(offset.grad[0, 1, 0, :10], torch.full((10,), 0.125))
-    with pytest.raises(ValueError, match="weight torch.float32"):
+    with pytest.raises(ValueError, match=r"weight torch\.float32"):
         deform_conv2d(image.to(dtype), offset, weight, mask=mask)
 
 

@@ -17,6 +17,7 @@
 #include <tuple>
 #include <vector>
 
+#include "deform_layout.h"
 #include "deform_sampling.h"
 #include "deform_shape.h"
 
@@ -26,7 +27,7 @@ namespace {
 using at::Tensor;
 
 constexpr int64_t kColumnBytes = 512 * 1024;  // half of a usual second level cache
-constexpr int64_t kMinBlock = 32, kMaxBlock = 256;
+constexpr int64_t kMinBlock = 64, kMaxBlock = 256;
 constexpr int64_t kMaxGradientBuffers = 8;
 
 // Pixels per block: the columns fit the cache, and there is work for every thread.
@@ -34,44 +35,6 @@ int64_t block_size(const DeformShape& shape, int64_t element_size) {
   const int64_t fitting = kColumnBytes / (shape.columns() * element_size);
   const int64_t share = at::divup(shape.batch * shape.pixels(), at::get_num_threads());
   return std::clamp(std::min(fitting, share) / 16 * 16, kMinBlock, kMaxBlock);
-}
-
-bool is_channels_last(const Tensor& tensor) {
-  return tensor.is_contiguous(at::MemoryFormat::ChannelsLast) && !tensor.is_contiguous();
-}
-
-at::MemoryFormat layout_like(const Tensor& tensor) {
-  return is_channels_last(tensor) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-}
-
-// (B, M, N) -> (B, N, M), contiguous. One image at a time, because only the copy of a transposed
-// matrix is fast in ATen: five times as fast as contiguous(MemoryFormat::ChannelsLast).
-Tensor transpose_images(const Tensor& from) {
-  const Tensor to = at::empty({from.size(0), from.size(2), from.size(1)}, from.options());
-  at::parallel_for(0, from.size(0), 1, [&](int64_t begin, int64_t end) {
-    const at::AutoDispatchBelowADInplaceOrView guard;
-    for (int64_t i = begin; i < end; ++i) to[i].copy_(from[i].t());
-  });
-  return to;
-}
-
-// (B, C, H, W) as (B, H * W, C) in memory; free for channels_last tensors.
-Tensor channels_innermost(const Tensor& tensor) {
-  if (is_channels_last(tensor)) return tensor.permute({0, 2, 3, 1}).flatten(1, 2);
-  return transpose_images(tensor.contiguous().flatten(2));
-}
-
-// The other way round, with the shape and the layout of `like`.
-Tensor from_channels_innermost(const Tensor& image, const Tensor& like) {
-  if (!is_channels_last(like)) return transpose_images(image).view(like.sizes());
-  return image.view({like.size(0), like.size(2), like.size(3), like.size(1)})
-      .permute({0, 3, 1, 2});
-}
-
-// (B, C, H, W) seen as rows of channels, (B, H * W, C).
-Tensor as_rows(const Tensor& tensor) {
-  return tensor.permute({0, 2, 3, 1})
-      .view({tensor.size(0), tensor.size(2) * tensor.size(3), tensor.size(1)});
 }
 
 // (Cout, C / groups, kh, kw) -> (groups, Cout / groups, taps x C / groups), as columns are ordered.
