@@ -61,12 +61,15 @@ E2EC_INLINE Position<P> locate(const DeformShape& shape, P y, P x, P mask) {
   at.weight[1] = (P(1) - at.y) * at.x;
   at.weight[2] = at.y * (P(1) - at.x);
   at.weight[3] = at.y * at.x;
-  for (int corner = 0; corner < 4; ++corner) {
-    const int64_t row = top + corner / 2;
-    const int64_t column = left + corner % 2;
-    const bool valid = row >= 0 && row < shape.height && column >= 0 && column < shape.width;
-    at.index[corner] = valid ? (row * shape.width + column) * shape.channels : -1;
-  }
+  const int64_t first = (top * shape.width + left) * shape.channels;
+  const int64_t below = shape.width * shape.channels, right = shape.channels;
+  // No branches: where the image ends is hard to predict.
+  const bool in_top = top >= 0, in_bottom = top + 1 < shape.height;
+  const bool in_left = left >= 0, in_right = left + 1 < shape.width;
+  at.index[0] = in_top & in_left ? first : -1;
+  at.index[1] = in_top & in_right ? first + right : -1;
+  at.index[2] = in_bottom & in_left ? first + below : -1;
+  at.index[3] = in_bottom & in_right ? first + below + right : -1;
   return at;
 }
 
@@ -163,9 +166,10 @@ E2EC_INLINE void blend(const c10::BFloat16* const corner[4], const float weight[
 
 template <typename T, typename P>
 E2EC_INLINE void sample(const DeformShape& shape, const SampleBlock<T, P>& block, T* columns) {
+  const int64_t width = shape.columns();  // holds a division
   for_each_sample(shape, block, [&](const Stream<P>& stream, int64_t, int64_t row,
                                     const Position<P>& at) E2EC_INLINE_LAMBDA {
-    T* out = columns + row * shape.columns() + stream.column;
+    T* out = columns + row * width + stream.column;
     if (!at.inside) {
       std::fill_n(out, stream.count, T(P(0) * at.mask));
       return;
@@ -216,9 +220,10 @@ template <typename T, typename P>
 E2EC_INLINE void sample_backward(const DeformShape& shape, const SampleBlock<T, P>& block,
                                  const T* grad_columns, const SampleGradients<P>& gradients,
                                  T* columns) {
+  const int64_t width = shape.columns();  // holds a division
   for_each_sample(shape, block, [&](const Stream<P>& stream, int64_t pixel, int64_t row,
                                     const Position<P>& at) E2EC_INLINE_LAMBDA {
-    const int64_t begin = row * shape.columns() + stream.column;
+    const int64_t begin = row * width + stream.column;
     if (!at.inside) {
       std::fill_n(columns + begin, stream.count, T(P(0) * at.mask));
       return;
