@@ -41,8 +41,10 @@ def deform_conv2d(
 ) -> Tensor:
     """Convolve with a kernel whose taps are moved by `offset` and scaled by `mask`.
 
-    Arguments and meaning are those of `torchvision.ops.deform_conv2d`. Under autocast everything
-    is computed in float32 (offsets need the precision) and the result has the type of `input`.
+    Arguments and meaning are those of `torchvision.ops.deform_conv2d`. Positions and sums are
+    float32 at least. In float16 and bfloat16, `offset` and `mask` may be float32; what is sampled
+    is rounded to the type of `input` before it is multiplied with `weight`, as in an ordinary
+    convolution. Under autocast the type of `input` decides, and the result has it.
 
     Args:
         input: (B, Cin, H, W) float.
@@ -65,7 +67,7 @@ def deform_conv2d(
         _pair(dilation, "dilation", 1),
     )
     _check_shapes(input, offset, weight, bias, mask, *sizes)
-    _check_types(input, offset, weight, bias, mask)
+    _check_types(input, offset=offset, weight=weight, bias=bias, mask=mask)
     return torch.ops.e2ec.deform_conv2d(input, offset, weight, bias, mask, *sizes)
 
 
@@ -128,17 +130,21 @@ def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
         )
 
 
-def _check_types(input: Tensor, *others: Tensor | None) -> None:
+def _check_types(input: Tensor, **others: Tensor | None) -> None:
     if not input.is_floating_point():
         raise ValueError(f"deform_conv2d: input must be floating point, not {input.dtype}")
-    same_type = torch.is_autocast_enabled(input.device.type)
-    for other in others:
+    any_type = torch.is_autocast_enabled(input.device.type)
+    for name, other in others.items():
         if other is None:
             continue
-        if other.device != input.device or not (same_type or other.dtype == input.dtype):
+        types = {input.dtype}
+        if name in ("offset", "mask"):
+            types.add(reference.compute_type(input))
+        if other.device != input.device or not (any_type or other.dtype in types):
             raise ValueError(
-                "deform_conv2d: all tensors must have one dtype and one device, not "
-                f"{input.dtype} on {input.device} and {other.dtype} on {other.device}"
+                "deform_conv2d: all tensors must have one dtype and one device (offset and mask "
+                "may be float32 beside a shorter one): input has "
+                f"{input.dtype} on {input.device}, {name} {other.dtype} on {other.device}"
             )
 
 
@@ -176,8 +182,8 @@ def _fake_backward(
         device=input.device,
         memory_format=reference.layout_like(input),
     )
-    grad_mask = input.new_empty((0,) if mask is None else mask.shape)
-    return grad_input, input.new_empty(offset.shape), input.new_empty(weight.shape), grad_mask
+    grad_mask = input.new_empty(0) if mask is None else mask.new_empty(mask.shape)
+    return grad_input, offset.new_empty(offset.shape), weight.new_empty(weight.shape), grad_mask
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -223,14 +229,21 @@ def _autocast(
     mask: Tensor | None,
     *sizes: list[int],
 ) -> Tensor:
-    """In float32 whatever the autocast type: bfloat16 holds no fractions of a far position."""
-    dtype = torch.float64 if input.dtype == torch.float64 else torch.float32
-    tensors = [
-        None if tensor is None else tensor.to(dtype)
-        for tensor in (input, offset, weight, bias, mask)
-    ]
+    """In the input's type; offset and mask as they are where that loses nothing, else widened."""
+    wide = reference.compute_type(input)
+
+    def position(tensor: Tensor) -> Tensor:
+        return tensor if tensor.dtype == input.dtype else tensor.to(wide)
+
     with torch.autocast(input.device.type, enabled=False):
-        return torch.ops.e2ec.deform_conv2d(*tensors, *sizes).to(input.dtype)
+        return torch.ops.e2ec.deform_conv2d(
+            input,
+            position(offset),
+            weight.to(input.dtype),
+            None if bias is None else bias.to(input.dtype),
+            None if mask is None else position(mask),
+            *sizes,
+        )
 
 
 _autocast_library = torch.library.Library("e2ec", "FRAGMENT")

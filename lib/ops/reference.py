@@ -22,7 +22,7 @@ def deform_conv2d(
     dilation: list[int],
 ) -> Tensor:
     """See `lib.ops.deform_conv2d`: sum over the taps of (weight of the tap) x (samples)."""
-    dtype = _compute_type(input)
+    dtype = compute_type(input)
     samples = _Samples(input.to(dtype), offset.to(dtype), weight, stride, padding, dilation)
     groups = input.shape[1] // weight.shape[1]
     output = input.new_zeros(
@@ -47,7 +47,7 @@ def deform_conv2d_backward(
     dilation: list[int],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of input, offset, weight and mask (empty without a mask)."""
-    dtype = _compute_type(input)
+    dtype = compute_type(input)
     samples = _Samples(input.to(dtype), offset.to(dtype), weight, stride, padding, dilation)
     groups = input.shape[1] // weight.shape[1]
     grad = grad.to(dtype).flatten(2)
@@ -67,9 +67,9 @@ def deform_conv2d_backward(
     grad_input = grad_input.unflatten(2, input.shape[2:]).to(input.dtype)
     return (
         grad_input.contiguous(memory_format=layout_like(input)),
-        grad_offset.to(input.dtype).view(offset.shape),
-        grad_weight.to(input.dtype).view(weight.shape),
-        input.new_empty(0) if grad_mask is None else grad_mask.to(input.dtype),
+        grad_offset.to(offset.dtype).view(offset.shape),
+        grad_weight.to(weight.dtype).view(weight.shape),
+        input.new_empty(0) if mask is None or grad_mask is None else grad_mask.to(mask.dtype),
     )
 
 
@@ -186,7 +186,8 @@ def _group_conv_by_weight(values: Tensor, grad: Tensor, groups: int) -> Tensor:
     return torch.einsum("bgop,bgcp->goc", grad, values).flatten(0, 1)
 
 
-def _compute_type(tensor: Tensor) -> torch.dtype:
+def compute_type(tensor: Tensor) -> torch.dtype:
+    """float64 for float64, float32 for all others."""
     return torch.float64 if tensor.dtype == torch.float64 else torch.float32
 
 

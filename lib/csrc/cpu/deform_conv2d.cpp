@@ -5,6 +5,7 @@
 // sum has a fixed order, so results repeat bit for bit for a given number of threads.
 
 #include <ATen/ATen.h>
+#include <ATen/Context.h>
 #include <ATen/Dispatch.h>
 #include <ATen/OpMathType.h>
 #include <ATen/Parallel.h>
@@ -16,6 +17,7 @@
 #include <tuple>
 #include <vector>
 
+#include "deform_layout.h"
 #include "deform_sampling.h"
 #include "deform_shape.h"
 
@@ -25,7 +27,7 @@ namespace {
 using at::Tensor;
 
 constexpr int64_t kColumnBytes = 512 * 1024;  // half of a usual second level cache
-constexpr int64_t kMinBlock = 32, kMaxBlock = 256;
+constexpr int64_t kMinBlock = 64, kMaxBlock = 256;
 constexpr int64_t kMaxGradientBuffers = 8;
 
 // Pixels per block: the columns fit the cache, and there is work for every thread.
@@ -33,44 +35,6 @@ int64_t block_size(const DeformShape& shape, int64_t element_size) {
   const int64_t fitting = kColumnBytes / (shape.columns() * element_size);
   const int64_t share = at::divup(shape.batch * shape.pixels(), at::get_num_threads());
   return std::clamp(std::min(fitting, share) / 16 * 16, kMinBlock, kMaxBlock);
-}
-
-bool is_channels_last(const Tensor& tensor) {
-  return tensor.is_contiguous(at::MemoryFormat::ChannelsLast) && !tensor.is_contiguous();
-}
-
-at::MemoryFormat layout_like(const Tensor& tensor) {
-  return is_channels_last(tensor) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-}
-
-// (B, M, N) -> (B, N, M), contiguous. One image at a time, because only the copy of a transposed
-// matrix is fast in ATen: five times as fast as contiguous(MemoryFormat::ChannelsLast).
-Tensor transpose_images(const Tensor& from) {
-  const Tensor to = at::empty({from.size(0), from.size(2), from.size(1)}, from.options());
-  at::parallel_for(0, from.size(0), 1, [&](int64_t begin, int64_t end) {
-    const at::AutoDispatchBelowADInplaceOrView guard;
-    for (int64_t i = begin; i < end; ++i) to[i].copy_(from[i].t());
-  });
-  return to;
-}
-
-// (B, C, H, W) as (B, H * W, C) in memory; free for channels_last tensors.
-Tensor channels_innermost(const Tensor& tensor) {
-  if (is_channels_last(tensor)) return tensor.permute({0, 2, 3, 1}).flatten(1, 2);
-  return transpose_images(tensor.contiguous().flatten(2));
-}
-
-// The other way round, with the shape and the layout of `like`.
-Tensor from_channels_innermost(const Tensor& image, const Tensor& like) {
-  if (!is_channels_last(like)) return transpose_images(image).view(like.sizes());
-  return image.view({like.size(0), like.size(2), like.size(3), like.size(1)})
-      .permute({0, 3, 1, 2});
-}
-
-// (B, C, H, W) seen as rows of channels, (B, H * W, C).
-Tensor as_rows(const Tensor& tensor) {
-  return tensor.permute({0, 2, 3, 1})
-      .view({tensor.size(0), tensor.size(2) * tensor.size(3), tensor.size(1)});
 }
 
 // (Cout, C / groups, kh, kw) -> (groups, Cout / groups, taps x C / groups), as columns are ordered.
@@ -85,6 +49,8 @@ Tensor weight_rows(const DeformShape& shape, const Tensor& weight) {
 // The tensors of one call, ready for sampling, and how its pixels fall into blocks.
 template <typename T>
 struct Plan {
+  using P = at::opmath_type<T>;  // of positions and sums
+
   DeformShape shape;
   Tensor image, offset, mask, zeros, weight;
   int64_t block, blocks;
@@ -93,8 +59,8 @@ struct Plan {
        const std::optional<Tensor>& mask)
       : shape(shape),
         image(channels_innermost(input)),
-        offset(offset.contiguous()),
-        mask(mask ? mask->contiguous() : Tensor()),
+        offset(offset.to(at::toOpMathType(input.scalar_type())).contiguous()),
+        mask(mask ? mask->to(this->offset.scalar_type()).contiguous() : Tensor()),
         zeros(at::zeros({shape.channels}, input.options())),
         weight(weight_rows(shape, weight)),
         block(block_size(shape, sizeof(T))),
@@ -102,12 +68,12 @@ struct Plan {
 
   int64_t tasks() const { return shape.batch * blocks; }
 
-  SampleBlock<T> operator()(int64_t task, int64_t group) const {
+  SampleBlock<T, P> operator()(int64_t task, int64_t group) const {
     const int64_t index = task / blocks, begin = task % blocks * block;
-    SampleBlock<T> at;
+    SampleBlock<T, P> at;
     at.image = image.template const_data_ptr<T>() + index * image.stride(0);
-    at.offset = offset.template const_data_ptr<T>() + index * offset.stride(0);
-    at.mask = mask.defined() ? mask.template const_data_ptr<T>() + index * mask.stride(0) : nullptr;
+    at.offset = offset.template const_data_ptr<P>() + index * offset.stride(0);
+    at.mask = mask.defined() ? mask.template const_data_ptr<P>() + index * mask.stride(0) : nullptr;
     at.zeros = zeros.template const_data_ptr<T>();
     at.pixel_begin = begin;
     at.pixel_end = std::min(begin + block, shape.pixels());
@@ -136,7 +102,7 @@ void forward_kernel(const Plan<T>& plan, const Tensor& bias, const Tensor& outpu
     const Tensor buffer = at::empty({plan.block, shape.columns()}, output.options());
     for (int64_t task = begin; task < end; ++task) {
       for (int64_t group = 0; group < shape.groups; ++group) {
-        const SampleBlock<T> block = plan(task, group);
+        const auto block = plan(task, group);
         sample_columns(shape, block, buffer.mutable_data_ptr<T>());
         const Tensor columns = buffer.slice(0, 0, block.pixel_end - block.pixel_begin);
         const Tensor weight = plan.weight.select(0, group).t();
@@ -151,7 +117,7 @@ void forward_kernel(const Plan<T>& plan, const Tensor& bias, const Tensor& outpu
   });
 }
 
-// What one chunk of the backward pass adds up on its own.
+// What one chunk of the backward pass adds up on its own, in the type of sums.
 struct ChunkSums {
   Tensor weight;       // (groups, Cout / groups, columns)
   Tensor first_image;  // (H * W, C): its share of an image that the chunk before also adds to
@@ -167,37 +133,47 @@ struct Chunks {
   int64_t begin(int64_t chunk) const { return tasks * chunk / count; }
 };
 
+// sum += grad_rows^T columns; a sum that is wider than the factors is not rounded to their type.
+void add_product(const Tensor& sum, const Tensor& grad_rows, const Tensor& columns) {
+  if (sum.scalar_type() == columns.scalar_type()) {
+    sum.addmm_(grad_rows.t(), columns);
+  } else {
+    sum.add_(at::mm(grad_rows.t(), columns).to(sum.scalar_type()));
+  }
+}
+
 template <typename T>
 void backward_chunk(const Plan<T>& plan, const Chunks& chunks, int64_t chunk, const Tensor& grad,
                     const Tensor& grad_image, const Tensor& grad_offset, const Tensor& grad_mask,
                     ChunkSums& sums) {
+  using P = typename Plan<T>::P;
   const at::AutoDispatchBelowADInplaceOrView guard;
   const DeformShape& shape = plan.shape;
   const Tensor buffer = at::empty({2, plan.block, shape.columns()}, grad.options());
-  const Tensor outside = at::zeros({4, shape.channels}, grad.options());
-  sums.weight = at::zeros_like(plan.weight);
+  const Tensor outside = at::zeros({4, shape.channels}, grad_image.options());
+  sums.weight = at::zeros(plan.weight.sizes(), grad_image.options());
   const int64_t first = chunks.begin(chunk), end = chunks.begin(chunk + 1);
   if (first % plan.blocks != 0) sums.first_image = at::zeros_like(grad_image[0]);
   for (int64_t task = first; task < end; ++task) {
     const int64_t image = task / plan.blocks;
     const bool shared = sums.first_image.defined() && image == first / plan.blocks;
-    SampleGradients<T> gradients;
-    gradients.image = shared ? sums.first_image.mutable_data_ptr<T>()
-                             : grad_image.mutable_data_ptr<T>() + image * grad_image.stride(0);
-    gradients.offset = grad_offset.mutable_data_ptr<T>() + image * grad_offset.stride(0);
+    SampleGradients<P> gradients;
+    gradients.image = shared ? sums.first_image.mutable_data_ptr<P>()
+                             : grad_image.mutable_data_ptr<P>() + image * grad_image.stride(0);
+    gradients.offset = grad_offset.mutable_data_ptr<P>() + image * grad_offset.stride(0);
     gradients.mask = plan.mask.defined()
-                         ? grad_mask.mutable_data_ptr<T>() + image * grad_mask.stride(0)
+                         ? grad_mask.mutable_data_ptr<P>() + image * grad_mask.stride(0)
                          : nullptr;
-    gradients.outside = outside.mutable_data_ptr<T>();
+    gradients.outside = outside.mutable_data_ptr<P>();
     for (int64_t group = 0; group < shape.groups; ++group) {
-      const SampleBlock<T> block = plan(task, group);
+      const auto block = plan(task, group);
       const int64_t size = block.pixel_end - block.pixel_begin;
       Tensor columns = buffer[0].slice(0, 0, size), grad_columns = buffer[1].slice(0, 0, size);
       const Tensor grad_rows = plan.rows(grad, task, group);
       at::mm_out(grad_columns, grad_rows, plan.weight[group]);
       sample_columns_backward(shape, block, grad_columns.const_data_ptr<T>(), gradients,
                               columns.mutable_data_ptr<T>());
-      sums.weight[group].addmm_(grad_rows.t(), columns);
+      add_product(sums.weight[group], grad_rows, columns);
     }
   }
 }
@@ -206,7 +182,7 @@ void backward_chunk(const Plan<T>& plan, const Chunks& chunks, int64_t chunk, co
 template <typename T>
 Tensor add_chunks(const Plan<T>& plan, const Chunks& chunks, const std::vector<ChunkSums>& sums,
                   const Tensor& grad_image) {
-  Tensor weight = at::zeros_like(plan.weight);
+  Tensor weight = at::zeros(plan.weight.sizes(), grad_image.options());
   for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
     weight.add_(sums[chunk].weight);
     if (sums[chunk].first_image.defined()) {
@@ -216,56 +192,58 @@ Tensor add_chunks(const Plan<T>& plan, const Chunks& chunks, const std::vector<C
   return weight;
 }
 
+// Whether bfloat16 is multiplied as such: without the instructions float32 is faster.
+bool has_bfloat16_products() {
+#if defined(E2EC_USE_TARGET_CLONES)
+  static const bool supported = at::hasMKLDNN() && __builtin_cpu_supports("avx512bf16");
+  return supported && at::globalContext().userEnabledMkldnn();
+#else
+  return false;
+#endif
+}
+
+// The type in which images and columns are kept, for an input of `type`.
+at::ScalarType column_type(at::ScalarType type) {
+  return type == at::kBFloat16 && has_bfloat16_products() ? type : at::toOpMathType(type);
+}
+
 Tensor deform_conv2d(const Tensor& input, const Tensor& offset, const Tensor& weight,
                      const std::optional<Tensor>& bias, const std::optional<Tensor>& mask,
                      at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation) {
-  const auto compute = at::toOpMathType(input.scalar_type());
-  if (compute != input.scalar_type()) {
-    const auto widen = [&](const std::optional<Tensor>& tensor) {
-      return tensor ? std::optional<Tensor>(tensor->to(compute)) : std::nullopt;
-    };
-    return deform_conv2d(input.to(compute), offset.to(compute), weight.to(compute), widen(bias),
-                         widen(mask), stride, padding, dilation)
-        .to(input.scalar_type());
-  }
   const DeformShape shape =
       deform_shape(input, offset, weight, bias, mask, stride, padding, dilation);
+  const auto type = column_type(input.scalar_type());
   const Tensor output =
       at::empty({shape.batch, shape.out_channels, shape.out_height, shape.out_width},
-                input.options().memory_format(layout_like(input)));
-  AT_DISPATCH_FLOATING_TYPES(input.scalar_type(), "deform_conv2d", [&] {
-    forward_kernel(Plan<scalar_t>(shape, input, offset, weight, mask), bias.value_or(Tensor()),
-                   output);
+                input.options().dtype(type).memory_format(layout_like(input)));
+  AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, type, "deform_conv2d", [&] {
+    forward_kernel(Plan<scalar_t>(shape, input.to(type), offset, weight.to(type), mask),
+                   bias ? bias->to(type) : Tensor(), output);
   });
-  return output;
+  return output.to(input.scalar_type());
 }
 
 std::tuple<Tensor, Tensor, Tensor, Tensor> deform_conv2d_backward(
     const Tensor& grad, const Tensor& input, const Tensor& offset, const Tensor& weight,
     const std::optional<Tensor>& mask, at::IntArrayRef stride, at::IntArrayRef padding,
     at::IntArrayRef dilation) {
-  const auto type = input.scalar_type(), compute = at::toOpMathType(type);
-  if (compute != type) {
-    auto [grad_input, grad_offset, grad_weight, grad_mask] = deform_conv2d_backward(
-        grad.to(compute), input.to(compute), offset.to(compute), weight.to(compute),
-        mask ? std::optional<Tensor>(mask->to(compute)) : std::nullopt, stride, padding, dilation);
-    return {grad_input.to(type), grad_offset.to(type), grad_weight.to(type), grad_mask.to(type)};
-  }
   const DeformShape shape =
       deform_shape(input, offset, weight, std::nullopt, mask, stride, padding, dilation);
   TORCH_CHECK(grad.sizes() == at::IntArrayRef({shape.batch, shape.out_channels, shape.out_height,
                                                shape.out_width}) &&
-                  grad.scalar_type() == type,
+                  grad.scalar_type() == input.scalar_type(),
               "deform_conv2d: the gradient does not fit the output");
-  const Tensor grad_rows = as_rows(grad.contiguous(layout_like(grad)));
+  const auto type = column_type(input.scalar_type());
+  const auto sums_options = input.options().dtype(at::toOpMathType(type));
+  const Tensor grad_rows = as_rows(grad.to(type).contiguous(layout_like(grad)));
   const Tensor grad_image =
-      at::zeros({shape.batch, shape.height * shape.width, shape.channels}, input.options());
-  const Tensor grad_offset = at::zeros(offset.sizes(), input.options());
+      at::zeros({shape.batch, shape.height * shape.width, shape.channels}, sums_options);
+  const Tensor grad_offset = at::zeros(offset.sizes(), sums_options);
   const Tensor grad_mask =
-      mask ? at::zeros(mask->sizes(), input.options()) : at::empty({0}, input.options());
+      mask ? at::zeros(mask->sizes(), sums_options) : at::empty({0}, input.options());
   Tensor grad_weight;
-  AT_DISPATCH_FLOATING_TYPES(type, "deform_conv2d_backward", [&] {
-    const Plan<scalar_t> plan(shape, input, offset, weight, mask);
+  AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, type, "deform_conv2d_backward", [&] {
+    const Plan<scalar_t> plan(shape, input.to(type), offset, weight.to(type), mask);
     const Chunks chunks(plan.tasks());
     std::vector<ChunkSums> sums(chunks.count);
     at::parallel_for(0, chunks.count, 1, [&](int64_t begin, int64_t end) {
@@ -281,7 +259,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> deform_conv2d_backward(
                     .transpose(1, 2)
                     .contiguous()
                     .view(weight.sizes());
-  return {from_channels_innermost(grad_image, input), grad_offset, grad_weight, grad_mask};
+  return {from_channels_innermost(grad_image, input).to(input.scalar_type()),
+          grad_offset.to(offset.scalar_type()), grad_weight.to(weight.scalar_type()),
+          mask ? grad_mask.to(mask->scalar_type()) : grad_mask};
 }
 
 }  // namespace

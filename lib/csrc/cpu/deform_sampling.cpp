@@ -3,62 +3,93 @@
 #include "deform_sampling.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
+#include <vector>
 
 #include "multiversion.h"
 
 namespace e2ec {
 namespace {
 
+E2EC_INLINE float from_bits(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+// The bits of the nearest bfloat16, in the upper half; ties to even.
+E2EC_INLINE uint32_t bfloat16_bits(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  const uint32_t nearest = bits + 0x7fff + (bits >> 16 & 1);
+  return (value == value ? nearest : 0x7fc00000u) & 0xffff0000u;
+}
+
+// Images and columns are read and written as T and computed with in P, the type of positions.
+E2EC_INLINE float widen(float value) { return value; }
+E2EC_INLINE double widen(double value) { return value; }
+E2EC_INLINE float widen(c10::BFloat16 value) { return from_bits(uint32_t(value.x) << 16); }
+
+E2EC_INLINE void narrow(float value, float& to) { to = value; }
+E2EC_INLINE void narrow(double value, double& to) { to = value; }
+E2EC_INLINE void narrow(float value, c10::BFloat16& to) {
+  to.x = uint16_t(bfloat16_bits(value) >> 16);
+}
+
 // A sampling position: its four corners (top left, top right, bottom left, bottom right).
-template <typename T>
+template <typename P>
 struct Position {
   bool inside;       // any corner lies in the image
   int64_t index[4];  // of the corner's first channel in the image, -1 outside
-  T weight[4];       // bilinear weights
-  T y, x;            // fraction of the way from the top left corner to the bottom right one
+  P weight[4];       // bilinear weights
+  P y, x;            // fraction of the way from the top left corner to the bottom right one
+  P mask;            // factor of the sample
 };
 
-template <typename T>
-E2EC_INLINE Position<T> locate(const DeformShape& shape, T y, T x) {
-  Position<T> at;
+template <typename P>
+E2EC_INLINE Position<P> locate(const DeformShape& shape, P y, P x, P mask) {
+  Position<P> at;
+  at.mask = mask;
   // Written so that NaN counts as outside.
-  at.inside = y >= T(-1) && y < T(shape.height) && x >= T(-1) && x < T(shape.width);
+  at.inside = y >= P(-1) && y < P(shape.height) && x >= P(-1) && x < P(shape.width);
   if (!at.inside) return at;
-  const int64_t top = static_cast<int64_t>(y + T(1)) - 1;
-  const int64_t left = static_cast<int64_t>(x + T(1)) - 1;
-  at.y = y - T(top);
-  at.x = x - T(left);
-  at.weight[0] = (T(1) - at.y) * (T(1) - at.x);
-  at.weight[1] = (T(1) - at.y) * at.x;
-  at.weight[2] = at.y * (T(1) - at.x);
+  const int64_t top = static_cast<int64_t>(y + P(1)) - 1;
+  const int64_t left = static_cast<int64_t>(x + P(1)) - 1;
+  at.y = y - P(top);
+  at.x = x - P(left);
+  at.weight[0] = (P(1) - at.y) * (P(1) - at.x);
+  at.weight[1] = (P(1) - at.y) * at.x;
+  at.weight[2] = at.y * (P(1) - at.x);
   at.weight[3] = at.y * at.x;
-  for (int corner = 0; corner < 4; ++corner) {
-    const int64_t row = top + corner / 2;
-    const int64_t column = left + corner % 2;
-    const bool valid = row >= 0 && row < shape.height && column >= 0 && column < shape.width;
-    at.index[corner] = valid ? (row * shape.width + column) * shape.channels : -1;
-  }
+  const int64_t first = (top * shape.width + left) * shape.channels;
+  const int64_t below = shape.width * shape.channels, right = shape.channels;
+  // No branches: where the image ends is hard to predict.
+  const bool in_top = top >= 0, in_bottom = top + 1 < shape.height;
+  const bool in_left = left >= 0, in_right = left + 1 < shape.width;
+  at.index[0] = in_top & in_left ? first : -1;
+  at.index[1] = in_top & in_right ? first + right : -1;
+  at.index[2] = in_bottom & in_left ? first + below : -1;
+  at.index[3] = in_bottom & in_right ? first + below + right : -1;
   return at;
 }
 
 // One tap of one offset group, seen from one weight group: the channels both have in common.
-template <typename T>
+template <typename P>
 struct Stream {
-  const T* dy;
-  const T* dx;
-  const T* mask;
+  const P* dy;
+  const P* dx;
+  const P* mask;
   int64_t channel, count;  // in the image
   int64_t column;          // the same channels in a row of columns
   int64_t base_y, base_x;  // of the tap, before stride and offset
 };
 
-template <typename T>
-E2EC_INLINE Stream<T> open_stream(const DeformShape& shape, const SampleBlock<T>& block,
+template <typename T, typename P>
+E2EC_INLINE Stream<P> open_stream(const DeformShape& shape, const SampleBlock<T, P>& block,
                                   int64_t group, int64_t tap) {
   const int64_t per_group = shape.channels / shape.offset_groups;
   const int64_t row = group * shape.taps() + tap;
-  Stream<T> stream;
+  Stream<P> stream;
   stream.dy = block.offset + 2 * row * shape.pixels();
   stream.dx = stream.dy + shape.pixels();
   stream.mask = block.mask ? block.mask + row * shape.pixels() : nullptr;
@@ -70,75 +101,113 @@ E2EC_INLINE Stream<T> open_stream(const DeformShape& shape, const SampleBlock<T>
   return stream;
 }
 
-template <typename T>
-E2EC_INLINE Position<T> locate_pixel(const DeformShape& shape, const Stream<T>& stream,
-                                     int64_t pixel) {
-  const int64_t y = pixel / shape.out_width * shape.stride_h + stream.base_y;
-  const int64_t x = pixel % shape.out_width * shape.stride_w + stream.base_x;
-  return locate(shape, T(y) + stream.dy[pixel], T(x) + stream.dx[pixel]);
-}
-
-// Calls visit(stream) for every tap of every offset group that the block's channels belong to.
-template <typename T, typename Visit>
-E2EC_INLINE void for_each_stream(const DeformShape& shape, const SampleBlock<T>& block,
+// Calls visit(stream, pixel, row, position) for every pixel of the block and for every tap of every
+// offset group that the block's channels belong to; `row` counts the pixels from the block's first.
+// Pixel by pixel, because the taps of neighbouring pixels mostly meet in the first level cache.
+template <typename T, typename P, typename Visit>
+E2EC_INLINE void for_each_sample(const DeformShape& shape, const SampleBlock<T, P>& block,
                                  Visit visit) {
   const int64_t per_group = shape.channels / shape.offset_groups;
   const int64_t last = (block.channel_end - 1) / per_group;
+  std::vector<Stream<P>> streams;
   for (int64_t group = block.channel_begin / per_group; group <= last; ++group) {
-    for (int64_t tap = 0; tap < shape.taps(); ++tap) visit(open_stream(shape, block, group, tap));
+    for (int64_t tap = 0; tap < shape.taps(); ++tap) {
+      streams.push_back(open_stream(shape, block, group, tap));
+    }
+  }
+  for (int64_t pixel = block.pixel_begin; pixel < block.pixel_end; ++pixel) {
+    const int64_t y = pixel / shape.out_width * shape.stride_h;
+    const int64_t x = pixel % shape.out_width * shape.stride_w;
+    for (const Stream<P>& stream : streams) {
+      const P mask = stream.mask ? stream.mask[pixel] : P(1);
+      visit(stream, pixel, pixel - block.pixel_begin,
+            locate(shape, P(y + stream.base_y) + stream.dy[pixel],
+                   P(x + stream.base_x) + stream.dx[pixel], mask));
+    }
   }
 }
 
-template <typename T>
-E2EC_INLINE void sample(const DeformShape& shape, const SampleBlock<T>& block, T* columns) {
-  for_each_stream(shape, block, [&](const Stream<T>& stream) E2EC_INLINE_LAMBDA {
-    T* out = columns + stream.column;
-    for (int64_t pixel = block.pixel_begin; pixel < block.pixel_end; ++pixel) {
-      const T mask = stream.mask ? stream.mask[pixel] : T(1);
-      const Position<T> at = locate_pixel(shape, stream, pixel);
-      if (at.inside) {
-        const T* corner[4];
-        for (int i = 0; i < 4; ++i) {
-          corner[i] = at.index[i] < 0 ? block.zeros : block.image + at.index[i] + stream.channel;
-        }
-        const T *a = corner[0], *b = corner[1], *c = corner[2], *d = corner[3];
-        const T wa = mask * at.weight[0], wb = mask * at.weight[1];
-        const T wc = mask * at.weight[2], wd = mask * at.weight[3];
+// out = the sum of the corners' channels times their weights.
+template <typename T, typename P>
+E2EC_INLINE void blend(const T* const corner[4], const P weight[4], int64_t count, T* out) {
+  const T *a = corner[0], *b = corner[1], *c = corner[2], *d = corner[3];
+  const P wa = weight[0], wb = weight[1], wc = weight[2], wd = weight[3];
 #pragma omp simd
-        for (int64_t i = 0; i < stream.count; ++i) {
-          out[i] = wa * a[i] + wb * b[i] + (wc * c[i] + wd * d[i]);
-        }
-      } else {
-        std::fill_n(out, stream.count, T(0) * mask);
-      }
-      out += shape.columns();
+  for (int64_t i = 0; i < count; ++i) {
+    narrow(wa * widen(a[i]) + wb * widen(b[i]) + (wc * widen(c[i]) + wd * widen(d[i])), out[i]);
+  }
+}
+
+// The same for bfloat16, two channels a 32-bit word: the vectors need no shuffling that way.
+E2EC_INLINE void blend(const c10::BFloat16* const corner[4], const float weight[4], int64_t count,
+                       c10::BFloat16* out) {
+  const c10::BFloat16 *a = corner[0], *b = corner[1], *c = corner[2], *d = corner[3];
+  const float wa = weight[0], wb = weight[1], wc = weight[2], wd = weight[3];
+  const int64_t pairs = count / 2;
+#pragma omp simd
+  for (int64_t i = 0; i < pairs; ++i) {
+    uint32_t va, vb, vc, vd;
+    std::memcpy(&va, a + 2 * i, sizeof va);
+    std::memcpy(&vb, b + 2 * i, sizeof vb);
+    std::memcpy(&vc, c + 2 * i, sizeof vc);
+    std::memcpy(&vd, d + 2 * i, sizeof vd);
+    const float low = wa * from_bits(va << 16) + wb * from_bits(vb << 16) +
+                      (wc * from_bits(vc << 16) + wd * from_bits(vd << 16));
+    const float high =
+        wa * from_bits(va & 0xffff0000u) + wb * from_bits(vb & 0xffff0000u) +
+        (wc * from_bits(vc & 0xffff0000u) + wd * from_bits(vd & 0xffff0000u));
+    const uint32_t pair = bfloat16_bits(low) >> 16 | bfloat16_bits(high);
+    std::memcpy(out + 2 * i, &pair, sizeof pair);
+  }
+  for (int64_t i = 2 * pairs; i < count; ++i) {
+    narrow(wa * widen(a[i]) + wb * widen(b[i]) + (wc * widen(c[i]) + wd * widen(d[i])), out[i]);
+  }
+}
+
+template <typename T, typename P>
+E2EC_INLINE void sample(const DeformShape& shape, const SampleBlock<T, P>& block, T* columns) {
+  const int64_t width = shape.columns();  // holds a division
+  for_each_sample(shape, block, [&](const Stream<P>& stream, int64_t, int64_t row,
+                                    const Position<P>& at) E2EC_INLINE_LAMBDA {
+    T* out = columns + row * width + stream.column;
+    if (!at.inside) {
+      std::fill_n(out, stream.count, T(P(0) * at.mask));
+      return;
     }
+    const T* corner[4];
+    P weight[4];
+    for (int i = 0; i < 4; ++i) {
+      corner[i] = at.index[i] < 0 ? block.zeros : block.image + at.index[i] + stream.channel;
+      weight[i] = at.mask * at.weight[i];
+    }
+    blend(corner, weight, stream.count, out);
   });
 }
 
 // Inner products of the columns' gradient with the four corners, over the channels of a stream.
-template <typename T>
+template <typename P>
 struct CornerDots {
-  T a, b, c, d;
+  P a, b, c, d;
 };
 
 // One pass over the channels: rebuild the column, add to the corners' gradients, take the dots.
-template <typename T>
-E2EC_INLINE CornerDots<T> backward_channels(const T* const corner[4], T* const grad_corner[4],
-                                            const T* grad, const T weight[4], int64_t count,
+template <typename T, typename P>
+E2EC_INLINE CornerDots<P> backward_channels(const T* const corner[4], P* const grad_corner[4],
+                                            const T* grad, const P weight[4], int64_t count,
                                             T* out) {
   const T *a = corner[0], *b = corner[1], *c = corner[2], *d = corner[3];
-  T *ga = grad_corner[0], *gb = grad_corner[1], *gc = grad_corner[2], *gd = grad_corner[3];
-  const T wa = weight[0], wb = weight[1], wc = weight[2], wd = weight[3];
-  T dot_a = 0, dot_b = 0, dot_c = 0, dot_d = 0;
+  P *ga = grad_corner[0], *gb = grad_corner[1], *gc = grad_corner[2], *gd = grad_corner[3];
+  const P wa = weight[0], wb = weight[1], wc = weight[2], wd = weight[3];
+  P dot_a = 0, dot_b = 0, dot_c = 0, dot_d = 0;
 #pragma omp simd reduction(+ : dot_a, dot_b, dot_c, dot_d)
   for (int64_t i = 0; i < count; ++i) {
-    const T g = grad[i];
-    dot_a += g * a[i];
-    dot_b += g * b[i];
-    dot_c += g * c[i];
-    dot_d += g * d[i];
-    out[i] = wa * a[i] + wb * b[i] + (wc * c[i] + wd * d[i]);
+    const P g = widen(grad[i]);
+    const P va = widen(a[i]), vb = widen(b[i]), vc = widen(c[i]), vd = widen(d[i]);
+    dot_a += g * va;
+    dot_b += g * vb;
+    dot_c += g * vc;
+    dot_d += g * vd;
+    narrow(wa * va + wb * vb + (wc * vc + wd * vd), out[i]);
     ga[i] += wa * g;
     gb[i] += wb * g;
     gc[i] += wc * g;
@@ -147,71 +216,61 @@ E2EC_INLINE CornerDots<T> backward_channels(const T* const corner[4], T* const g
   return {dot_a, dot_b, dot_c, dot_d};
 }
 
-template <typename T>
-E2EC_INLINE void sample_backward(const DeformShape& shape, const SampleBlock<T>& block,
-                                 const T* grad_columns, const SampleGradients<T>& gradients,
+template <typename T, typename P>
+E2EC_INLINE void sample_backward(const DeformShape& shape, const SampleBlock<T, P>& block,
+                                 const T* grad_columns, const SampleGradients<P>& gradients,
                                  T* columns) {
-  for_each_stream(shape, block, [&](const Stream<T>& stream) E2EC_INLINE_LAMBDA {
-    T* out = columns + stream.column;
-    const T* grad = grad_columns + stream.column;
-    T* grad_dy = gradients.offset + (stream.dy - block.offset);
-    T* grad_dx = gradients.offset + (stream.dx - block.offset);
-    T* grad_mask = gradients.mask ? gradients.mask + (stream.mask - block.mask) : nullptr;
-    for (int64_t pixel = block.pixel_begin; pixel < block.pixel_end; ++pixel) {
-      const T mask = stream.mask ? stream.mask[pixel] : T(1);
-      const Position<T> at = locate_pixel(shape, stream, pixel);
-      if (at.inside) {
-        const T* corner[4];
-        T* grad_corner[4];
-        T weight[4];
-        for (int i = 0; i < 4; ++i) {
-          const bool valid = at.index[i] >= 0;
-          corner[i] = valid ? block.image + at.index[i] + stream.channel : block.zeros;
-          grad_corner[i] = valid ? gradients.image + at.index[i] + stream.channel
-                                 : gradients.outside + i * shape.channels;
-          weight[i] = mask * at.weight[i];
-        }
-        const CornerDots<T> dot =
-            backward_channels(corner, grad_corner, grad, weight, stream.count, out);
-        grad_dy[pixel] += mask * ((T(1) - at.x) * (dot.c - dot.a) + at.x * (dot.d - dot.b));
-        grad_dx[pixel] += mask * ((T(1) - at.y) * (dot.b - dot.a) + at.y * (dot.d - dot.c));
-        if (grad_mask) {
-          grad_mask[pixel] += at.weight[0] * dot.a + at.weight[1] * dot.b +
-                              (at.weight[2] * dot.c + at.weight[3] * dot.d);
-        }
-      } else {
-        std::fill_n(out, stream.count, T(0) * mask);
-      }
-      out += shape.columns();
-      grad += shape.columns();
+  const int64_t width = shape.columns();  // holds a division
+  for_each_sample(shape, block, [&](const Stream<P>& stream, int64_t pixel, int64_t row,
+                                    const Position<P>& at) E2EC_INLINE_LAMBDA {
+    const int64_t begin = row * width + stream.column;
+    if (!at.inside) {
+      std::fill_n(columns + begin, stream.count, T(P(0) * at.mask));
+      return;
+    }
+    const T* corner[4];
+    P* grad_corner[4];
+    P weight[4];
+    for (int i = 0; i < 4; ++i) {
+      const bool valid = at.index[i] >= 0;
+      corner[i] = valid ? block.image + at.index[i] + stream.channel : block.zeros;
+      grad_corner[i] = valid ? gradients.image + at.index[i] + stream.channel
+                             : gradients.outside + i * shape.channels;
+      weight[i] = at.mask * at.weight[i];
+    }
+    const CornerDots<P> dot = backward_channels(corner, grad_corner, grad_columns + begin, weight,
+                                                stream.count, columns + begin);
+    P* grad_dy = gradients.offset + (stream.dy - block.offset);
+    P* grad_dx = gradients.offset + (stream.dx - block.offset);
+    grad_dy[pixel] += at.mask * ((P(1) - at.x) * (dot.c - dot.a) + at.x * (dot.d - dot.b));
+    grad_dx[pixel] += at.mask * ((P(1) - at.y) * (dot.b - dot.a) + at.y * (dot.d - dot.c));
+    if (gradients.mask) {
+      P* grad_mask = gradients.mask + (stream.mask - block.mask);
+      grad_mask[pixel] += at.weight[0] * dot.a + at.weight[1] * dot.b +
+                          (at.weight[2] * dot.c + at.weight[3] * dot.d);
     }
   });
 }
 
 }  // namespace
 
-E2EC_MULTIVERSION
-void sample_columns(const DeformShape& shape, const SampleBlock<float>& block, float* columns) {
-  sample(shape, block, columns);
-}
+// A target clone cannot be a template: one function a type.
+#define E2EC_SAMPLING(T, P)                                                                   \
+  E2EC_MULTIVERSION                                                                           \
+  void sample_columns(const DeformShape& shape, const SampleBlock<T, P>& block, T* columns) { \
+    sample(shape, block, columns);                                                            \
+  }                                                                                           \
+  E2EC_MULTIVERSION                                                                           \
+  void sample_columns_backward(const DeformShape& shape, const SampleBlock<T, P>& block,      \
+                               const T* grad_columns, const SampleGradients<P>& gradients,    \
+                               T* columns) {                                                  \
+    sample_backward(shape, block, grad_columns, gradients, columns);                          \
+  }
 
-E2EC_MULTIVERSION
-void sample_columns(const DeformShape& shape, const SampleBlock<double>& block, double* columns) {
-  sample(shape, block, columns);
-}
+E2EC_SAMPLING(float, float)
+E2EC_SAMPLING(double, double)
+E2EC_SAMPLING(c10::BFloat16, float)
 
-E2EC_MULTIVERSION
-void sample_columns_backward(const DeformShape& shape, const SampleBlock<float>& block,
-                             const float* grad_columns, const SampleGradients<float>& gradients,
-                             float* columns) {
-  sample_backward(shape, block, grad_columns, gradients, columns);
-}
-
-E2EC_MULTIVERSION
-void sample_columns_backward(const DeformShape& shape, const SampleBlock<double>& block,
-                             const double* grad_columns, const SampleGradients<double>& gradients,
-                             double* columns) {
-  sample_backward(shape, block, grad_columns, gradients, columns);
-}
+#undef E2EC_SAMPLING
 
 }  // namespace e2ec

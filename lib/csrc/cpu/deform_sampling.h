@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <c10/util/BFloat16.h>
+
 #include <cstdint>
 
 namespace e2ec {
@@ -20,36 +22,39 @@ struct DeformShape {
   int64_t columns() const { return taps() * group_channels(); }
 };
 
-// A range of output pixels of one image and the input channels of one weight group.
-template <typename T>
+// A range of output pixels of one image and the input channels of one weight group. Positions, and
+// all that is computed, are of type P; the image and the columns are of type T.
+template <typename T, typename P>
 struct SampleBlock {
   const T* image;   // (height, width, channels)
-  const T* offset;  // (offset_groups, taps, 2, pixels): dy, dx
-  const T* mask;    // (offset_groups, taps, pixels), or null for all ones
+  const P* offset;  // (offset_groups, taps, 2, pixels): dy, dx
+  const P* mask;    // (offset_groups, taps, pixels), or null for all ones
   const T* zeros;   // (channels): what lies outside the image
   int64_t pixel_begin, pixel_end;
   int64_t channel_begin, channel_end;
 };
 
 // Where the gradients of one image go; all are added to.
-template <typename T>
+template <typename P>
 struct SampleGradients {
-  T* image;    // (height, width, channels)
-  T* offset;   // like SampleBlock::offset
-  T* mask;     // like SampleBlock::mask, or null
-  T* outside;  // (4, channels): takes what falls outside the image
+  P* image;    // (height, width, channels)
+  P* offset;   // like SampleBlock::offset
+  P* mask;     // like SampleBlock::mask, or null
+  P* outside;  // (4, channels): takes what falls outside the image
 };
 
-// Writes the sampled, masked inputs: columns (pixels of the block, taps, group channels).
-void sample_columns(const DeformShape&, const SampleBlock<float>&, float* columns);
-void sample_columns(const DeformShape&, const SampleBlock<double>&, double* columns);
+// sample_columns writes the sampled, masked inputs: columns (pixels of the block, taps, group
+// channels). sample_columns_backward writes the same columns once more, and adds the gradients that
+// follow from `grad_columns`, their gradient.
+#define E2EC_SAMPLING(T, P)                                                            \
+  void sample_columns(const DeformShape&, const SampleBlock<T, P>&, T* columns);       \
+  void sample_columns_backward(const DeformShape&, const SampleBlock<T, P>&,           \
+                               const T* grad_columns, const SampleGradients<P>&, T* columns);
 
-// The same columns once more, and the gradients that follow from `grad_columns`, their gradient.
-void sample_columns_backward(const DeformShape&, const SampleBlock<float>&,
-                             const float* grad_columns, const SampleGradients<float>&,
-                             float* columns);
-void sample_columns_backward(const DeformShape&, const SampleBlock<double>&,
-                             const double* grad_columns, const SampleGradients<double>&,
-                             double* columns);
+E2EC_SAMPLING(float, float)
+E2EC_SAMPLING(double, double)
+E2EC_SAMPLING(c10::BFloat16, float)
+
+#undef E2EC_SAMPLING
 
 }  // namespace e2ec

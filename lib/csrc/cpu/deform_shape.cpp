@@ -2,6 +2,8 @@
 
 #include "deform_shape.h"
 
+#include <ATen/OpMathType.h>
+
 namespace e2ec {
 
 using at::Tensor;
@@ -39,9 +41,16 @@ DeformShape deform_shape(const Tensor& input, const Tensor& offset, const Tensor
               "deform_conv2d: mask does not fit offset");
   TORCH_CHECK(!bias || bias->sizes() == at::IntArrayRef({shape.out_channels}),
               "deform_conv2d: bias does not fit weight");
-  for (const Tensor& tensor : {offset, weight, bias.value_or(input), mask.value_or(input)}) {
-    TORCH_CHECK(tensor.scalar_type() == input.scalar_type() && tensor.device() == input.device(),
-                "deform_conv2d: all tensors must have one dtype and one device");
+  const auto type = input.scalar_type();
+  for (const Tensor& tensor : {weight, bias.value_or(input)}) {
+    TORCH_CHECK(tensor.scalar_type() == type && tensor.device() == input.device(),
+                "deform_conv2d: input, weight and bias must have one dtype and one device");
+  }
+  for (const Tensor& tensor : {offset, mask.value_or(input)}) {
+    const bool fits = tensor.scalar_type() == type || tensor.scalar_type() == at::toOpMathType(type);
+    TORCH_CHECK(fits && tensor.device() == input.device(),
+                "deform_conv2d: offset and mask must have the input's dtype, or float32 beside a "
+                "shorter one, and its device");
   }
   return shape;
 }
