@@ -6,6 +6,7 @@ megabytes of zeros with a few bumps in it: loader workers send what the bumps ar
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -52,6 +53,13 @@ def draw_heatmaps(
 
     channel = (image_index * channels + classes)[bump]
     target = (channel * height + row) * width + column
-    heatmaps = torch.zeros(images * channels * height * width, device=centers.device)
+    heatmaps = _zeros(images * channels * height * width, centers.device)
     heatmaps.scatter_reduce_(0, target, height_of_bump, "amax")
     return heatmaps.view(images, channels, height, width)
+
+
+def _zeros(size: int, device: torch.device) -> Tensor:
+    if device.type != "cpu":
+        return torch.zeros(size, device=device)
+    # numpy asks the system for pages that are zero already; torch writes all of them.
+    return torch.from_numpy(np.zeros(size, np.float32))
