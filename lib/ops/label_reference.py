@@ -1,4 +1,4 @@
-"""Labels of contours in plain numpy, which the compiled kernels must equal.
+"""Labels of contours in plain numpy and PyTorch, which the compiled kernels must equal.
 
 Alignment goes contour by contour; why it is done like this is in `dataset.alignment`.
 """
@@ -97,7 +97,9 @@ def _direction_positions(closed: np.ndarray, arc: np.ndarray, rays: np.ndarray) 
     rows = np.arange(len(rays))
     missed = np.isneginf(reach[rows, best])
     count = len(arc) - 1
-    best = np.where(missed, count + miss.argmin(axis=1), best)
+    # Of angles that only rounding tells apart the first is taken.
+    smallest = miss <= miss.min(axis=1, keepdims=True) + _ANGLE_TOLERANCE
+    best = np.where(missed, count + smallest.argmax(axis=1), best)
     edge = best % count
     fraction = np.where(best < count, ratio[rows, edge], 0.0)
     return arc[edge] + fraction * (arc[edge + 1] - arc[edge])
@@ -175,3 +177,25 @@ def _farthest_between(
     largest = np.maximum.reduceat(distances, begin)
     candidates = np.flatnonzero(distances == largest[stretch])
     return index[candidates[np.searchsorted(stretch[candidates], np.arange(len(sizes)))]], largest
+
+
+def draw_bumps(heatmaps: Tensor, bumps: Tensor) -> None:
+    """See `lib.ops.draw_bumps`: all cells of all bumps at once, on any device."""
+    height, width = heatmaps.shape[1:]
+    maps, x, y, radii = bumps.unbind(1)
+    left, right = (x - radii).clamp(min=0), (x + radii).clamp(max=width - 1)
+    top, bottom = (y - radii).clamp(min=0), (y + radii).clamp(max=height - 1)
+    columns = right - left + 1
+    cells = columns * (bottom - top + 1)
+
+    # One entry for every cell of every bump: the bump it belongs to, its place in the map.
+    bump = torch.repeat_interleave(cells)
+    first = cells.cumsum(0) - cells
+    place = torch.arange(len(bump), device=bump.device) - first[bump]
+    column = left[bump] + place % columns[bump]
+    row = top[bump] + place // columns[bump]
+    squared = (column - x[bump]) ** 2 + (row - y[bump]) ** 2
+    sigma = (2 * radii + 1).to(torch.float32) / 6
+    value = torch.exp(-squared / (2 * sigma * sigma)[bump])
+    target = (maps[bump] * height + row) * width + column
+    heatmaps.view(-1).scatter_reduce_(0, target, value, "amax")

@@ -103,13 +103,16 @@ class Aligner {
     return farthest == -kInfinity ? position_of_smallest_angle() : position;
   }
 
-  double position_of_smallest_angle() const {
-    double smallest = kInfinity, position = 0;
-    for (size_t i = 0; i + 1 < closed_.size(); ++i) {
-      const double angle = std::abs(std::atan2(turned_[i].y, turned_[i].x));
-      if (angle < smallest) smallest = angle, position = arc_[i];
+  // Of angles that only rounding tells apart the first is taken.
+  double position_of_smallest_angle() {
+    angles_.clear();
+    for (size_t i = 0; i + 1 < turned_.size(); ++i) {
+      angles_.push_back(std::abs(std::atan2(turned_[i].y, turned_[i].x)));
     }
-    return position;
+    const double limit = *std::min_element(angles_.begin(), angles_.end()) + kAngleTolerance;
+    size_t first = 0;
+    while (angles_[first] > limit) ++first;
+    return arc_[first];
   }
 
   // Keeps the largest set of directions, the first among them, whose arc positions rise.
@@ -168,7 +171,7 @@ class Aligner {
   int64_t directions_, vertices_;
   Point low_{}, high_{};
   std::vector<Point> closed_, turned_;
-  std::vector<double> arc_, fixed_, relative_;
+  std::vector<double> arc_, fixed_, relative_, angles_;
   std::vector<int64_t> chain_, before_, kept_;
 };
 
@@ -210,7 +213,10 @@ std::pair<int64_t, double> farthest_between(const Point* points, int64_t count, 
   for (int64_t i = first + 1; i < last; ++i) {
     const double away_x = points[i].x - start.x, away_y = points[i].y - start.y;
     const double position = std::min(std::max(away_x * share_x + away_y * share_y, 0.0), 1.0);
-    const double distance = std::hypot(away_x - position * x, away_y - position * y);
+    const double off_x = away_x - position * x, off_y = away_y - position * y;
+    // The distance is at most the sum, but for the last bits, and costs much more.
+    if (std::abs(off_x) + std::abs(off_y) < farthest.second * (1 - 1e-12)) continue;
+    const double distance = std::hypot(off_x, off_y);
     if (distance > farthest.second) farthest = {i, distance};
   }
   return farthest;
