@@ -35,7 +35,7 @@ def align_contours(parts: Sequence[np.ndarray], vertices: int, directions: int) 
     """
     if vertices < 3 or not 0 <= directions <= vertices:
         raise ValueError(f"cannot place {directions} directions on {vertices} vertices")
-    points, lengths = pack_polygons(parts)
+    points, lengths, _ = pack_polygons(parts)
     counts = torch.from_numpy(np.array(lengths, np.int64))
     rays = _rays(max(directions, 1))
     return torch.ops.e2ec.align_contours(torch.from_numpy(points), counts, rays, vertices).numpy()

@@ -10,8 +10,9 @@ from torch import Tensor
 
 def pack_polygons(
     polygons: Sequence[np.ndarray | Tensor] | np.ndarray | Tensor,
-) -> tuple[np.ndarray, list[int]]:
-    """All points one after the other, (total, 2) float64, and the length of every polygon.
+) -> tuple[np.ndarray, list[int], float]:
+    """All points one after the other, (total, 2) float64, the length of every polygon, and the
+    largest size of a coordinate.
 
     Args:
         polygons: arrays or tensors (N, 2) with N >= 3, x then y.
@@ -27,7 +28,7 @@ def pack_polygons(
     ]
     lengths = [len(array) for array in arrays]
     if not arrays:
-        return np.zeros((0, 2)), []
+        return np.zeros((0, 2)), [], 0.0
     try:
         points = np.asarray(np.concatenate(arrays), np.float64)
     except ValueError:
@@ -37,10 +38,11 @@ def pack_polygons(
         index = next(i for i, array in enumerate(arrays) if _misshapen(array))
         shape = np.shape(arrays[index])
         raise ValueError(f"polygon {index} must be (N, 2) with at least 3 points, not {shape}")
-    if not max(points.max(), -points.min()) < np.inf:  # not for NaN either
+    largest = max(points.max(), -points.min())
+    if not largest < np.inf:  # NaN is not, either
         index = next(i for i, array in enumerate(arrays) if not np.isfinite(array).all())
         raise ValueError(f"polygon {index} has coordinates that are not finite")
-    return points, lengths
+    return points, lengths, float(largest)
 
 
 def _misshapen(array: np.ndarray) -> bool:

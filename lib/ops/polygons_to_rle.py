@@ -48,14 +48,14 @@ def polygons_to_rle(
     """
     if height < 1 or width < 1:
         raise ValueError(f"an image must have a positive size, not {height} x {width}")
-    points, lengths = pack_polygons(polygons)
+    points, lengths, largest = pack_polygons(polygons)
     if parts is None:
         parts = [1] * len(lengths)
     elif min(parts, default=0) < 0 or sum(parts) != len(lengths):
         raise ValueError(f"parts add up to {sum(parts)}, but there are {len(lengths)} polygons")
-    if len(points) and max(points.max(), -points.min()) > FAR:
+    if largest > FAR:
         split = np.split(points, np.cumsum(lengths)[:-1])
-        points, lengths = pack_polygons([clip_far(polygon, width, height) for polygon in split])
+        points, lengths, _ = pack_polygons([clip_far(polygon, width, height) for polygon in split])
     counts, sizes = torch.ops.e2ec.polygons_to_rle(
         torch.from_numpy(points), _counts(lengths), _counts(parts), height, width
     )

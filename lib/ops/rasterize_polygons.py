@@ -37,8 +37,8 @@ def rasterize_polygons(polygons: Sequence[np.ndarray | Tensor], height: int, wid
     """
     if height < 1 or width < 1:
         raise ValueError(f"masks must have a positive size, not {height} x {width}")
-    points, lengths = pack_polygons(polygons)
-    if len(points) and max(points.max(), -points.min()) > LARGEST_COORDINATE:
+    points, lengths, largest = pack_polygons(polygons)
+    if largest > LARGEST_COORDINATE:
         far = np.repeat(np.arange(len(lengths)), lengths)[np.abs(points).max(axis=1).argmax()]
         raise ValueError(f"polygon {far} has coordinates beyond 1e6")
     counts = torch.tensor(lengths, dtype=torch.int64)

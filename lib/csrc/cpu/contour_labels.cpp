@@ -16,6 +16,8 @@ namespace {
 
 constexpr double kAngleTolerance = 1e-9;    // radians
 constexpr double kShortestStretch = 1e-6;   // share of the contour's length
+// Waking threads for fewer costs more than it gains.
+constexpr int64_t kContoursPerThread = 64;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 struct Point {
@@ -194,7 +196,7 @@ at::Tensor align_contours(const at::Tensor& points, const at::Tensor& lengths,
   auto* label = reinterpret_cast<Point*>(labels.mutable_data_ptr<double>());
   const int64_t* count = counts.const_data_ptr<int64_t>();
   const int64_t* start = starts.const_data_ptr<int64_t>();
-  at::parallel_for(0, counts.size(0), 4, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, counts.size(0), kContoursPerThread, [&](int64_t begin, int64_t end) {
     Aligner align(directions.const_data_ptr<double>(), directions.size(0), vertices);
     for (int64_t i = begin; i < end; ++i) align(point + start[i], count[i], label + i * vertices);
   });
@@ -251,7 +253,7 @@ at::Tensor key_vertices(const at::Tensor& contours, double tolerance) {
   const at::Tensor keys = at::empty({packed.size(0), count}, contours.options().dtype(at::kBool));
   const auto* points = reinterpret_cast<const Point*>(packed.const_data_ptr<double>());
   bool* kept = keys.mutable_data_ptr<bool>();
-  at::parallel_for(0, packed.size(0), 8, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, packed.size(0), kContoursPerThread, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       simplify(points + i * count, count, tolerance, kept + i * count);
     }

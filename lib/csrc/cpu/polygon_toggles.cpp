@@ -26,24 +26,13 @@ inline int walked(int start, double slope, int t) {
   return static_cast<int>(start + slope * t + .5);
 }
 
-template <typename Vertex>
-inline Vertex on_grid(const double* point) {
-  return {static_cast<int>(kScale * point[0] + .5), static_cast<int>(kScale * point[1] + .5)};
-}
+// The columns whose centres lie between two fine columns; before the first or behind the last too.
+inline int first_between(int left) { return divide_down(left - kCenter + kScale - 1); }
+inline int last_between(int right) { return divide_down(right - kCenter - 1); }
 
 // The first pixel row whose centre does not lie above a fine row.
 inline int pixel_row(int fine_row, int height) {
   return std::min(std::max(fine_row + kCenter, 0) / kScale, height);
-}
-
-void sort_few(int64_t* begin, int64_t* end) {
-  if (end - begin > 16) return std::sort(begin, end);
-  for (int64_t* next = begin + 1; next < end; ++next) {
-    const int64_t value = *next;
-    int64_t* hole = next;
-    for (; hole > begin && hole[-1] > value; --hole) *hole = hole[-1];
-    *hole = value;
-  }
 }
 
 }  // namespace
@@ -54,53 +43,69 @@ PolygonToggles::PolygonToggles(int64_t height, int64_t width)
       lowest_(static_cast<int>(std::min<int64_t>(height, std::numeric_limits<int>::max()))) {}
 
 const std::vector<int64_t>& PolygonToggles::operator()(const double* points, int64_t count) {
-  toggles_.clear();
-  left_ = std::numeric_limits<int>::max(), right_ = -1;
-  const Vertex first = on_grid<Vertex>(points);
-  Vertex from = first;
-  for (int64_t i = 1; i <= count; ++i) {
-    const Vertex to = i < count ? on_grid<Vertex>(points + 2 * i) : first;
-    walk(from, to);
-    from = to;
+  round_vertices(points, count);
+  others_.clear();
+  if (!columns_.empty()) {
+    for (int64_t i = 0; i < count; ++i) walk(vertices_[i], vertices_[i + 1]);
   }
   sort();
   return places_;
 }
 
+// Also makes room for the columns between the outermost vertices.
+void PolygonToggles::round_vertices(const double* points, int64_t count) {
+  vertices_.resize(count + 1);
+  int left = std::numeric_limits<int>::max(), right = std::numeric_limits<int>::min();
+  for (int64_t i = 0; i < count; ++i, points += 2) {
+    // The conversion cuts towards zero, also for negative coordinates.
+    const int x = static_cast<int>(kScale * points[0] + .5);
+    vertices_[i] = {x, static_cast<int>(kScale * points[1] + .5)};
+    left = std::min(left, x), right = std::max(right, x);
+  }
+  vertices_[count] = vertices_[0];
+  left_ = std::max(first_between(left), 0);
+  const int64_t last = std::min<int64_t>(last_between(right), width_ - 1);
+  columns_.resize(std::max<int64_t>(last - left_ + 1, 0));
+  for (Column& column : columns_) column.count = 0;
+}
+
 void PolygonToggles::walk(const Vertex& from, const Vertex& to) {
-  // The pixel columns whose centres lie between both ends.
-  const int first = std::max(divide_down(std::min(from.x, to.x) - kCenter + kScale - 1), 0);
-  const int last = static_cast<int>(std::min<int64_t>(
-      divide_down(std::max(from.x, to.x) - kCenter - 1), width_ - 1));
+  const int end = left_ + static_cast<int>(columns_.size());
+  const int first = std::max(first_between(std::min(from.x, to.x)), left_);
+  const int last = std::min(last_between(std::max(from.x, to.x)), end - 1);
   if (first > last) return;
-  left_ = std::min(left_, first), right_ = std::max(right_, last);
-  const size_t before = toggles_.size();
-  toggles_.resize(before + last - first + 1);
-  Toggle* const out = toggles_.data() + before;
   const int dx = std::abs(to.x - from.x), dy = std::abs(to.y - from.y);
   // Edges are walked from the smaller to the larger coordinate, so that neighbours agree.
   const bool swap = dx >= dy ? from.x > to.x : from.y > to.y;
   const Vertex &start = swap ? to : from, &stop = swap ? from : to;
   if (dx >= dy) {
-    walk_columns(start, static_cast<double>(stop.y - start.y) / dx, first, last, out);
+    walk_columns(start, static_cast<double>(stop.y - start.y) / dx, first, last);
   } else {
-    walk_rows(start, static_cast<double>(stop.x - start.x) / dy, first, last, out);
+    walk_rows(start, static_cast<double>(stop.x - start.x) / dy, first, last);
+  }
+}
+
+inline void PolygonToggles::add(int column, int fine_row) {
+  const int row = pixel_row(fine_row, lowest_);
+  Column& found = columns_[column - left_];
+  if (found.count < 4) {
+    found.rows[found.count++] = row;
+  } else {
+    others_.push_back({column, row});
   }
 }
 
 // A step t goes from fine column start.x + t - 1 to the next one; its upper end counts.
-void PolygonToggles::walk_columns(const Vertex& start, double slope, int first, int last,
-                                  Toggle* out) {
+void PolygonToggles::walk_columns(const Vertex& start, double slope, int first, int last) {
   int t = kScale * first + kCenter - start.x + (slope < 0);
   for (int column = first; column <= last; ++column, t += kScale) {
-    *out++ = {column, pixel_row(walked(start.y, slope, t), lowest_)};
+    add(column, walked(start.y, slope, t));
   }
 }
 
 // A step t goes from fine row start.y + t - 1 to the next one; the first that lies behind the
 // centre of a column crosses it.
-void PolygonToggles::walk_rows(const Vertex& start, double slope, int first, int last,
-                                  Toggle* out) {
+void PolygonToggles::walk_rows(const Vertex& start, double slope, int first, int last) {
   const double steps_per_column = 1 / slope;
   for (int column = first; column <= last; ++column) {
     const int before = kScale * column + kCenter;
@@ -111,26 +116,27 @@ void PolygonToggles::walk_rows(const Vertex& start, double slope, int first, int
     int t = static_cast<int>((before + .5 - start.x) * steps_per_column) + 1;
     while (!behind(t)) ++t;
     while (behind(t - 1)) --t;
-    *out++ = {column, pixel_row(start.y + t - 1, lowest_)};
+    add(column, start.y + t - 1);
   }
 }
 
-// By counting: a closed outline crosses every column between its outermost ones, mostly twice.
 void PolygonToggles::sort() {
-  places_.resize(toggles_.size());
-  if (toggles_.empty()) return;
-  const int columns = right_ - left_ + 1;
-  ends_.assign(columns + 1, 0);
-  int* const end_of = ends_.data();
-  for (const Toggle& toggle : toggles_) ++end_of[toggle.column - left_ + 1];
-  for (int i = 0; i < columns; ++i) end_of[i + 1] += end_of[i];
-  int64_t* const place = places_.data();
-  for (const Toggle& toggle : toggles_) {  // moves the start of each column to its end
-    place[end_of[toggle.column - left_]++] = toggle.column * height_ + toggle.row;
+  places_.resize(4 * columns_.size() + others_.size());
+  int64_t* out = places_.data();
+  int64_t top = left_ * height_;
+  for (const Column& column : columns_) {
+    int64_t* const begin = out;
+    for (int i = 0; i < column.count; ++i, ++out) {
+      const int64_t place = top + column.rows[i];
+      int64_t* hole = out;
+      for (; hole > begin && hole[-1] > place; --hole) *hole = hole[-1];
+      *hole = place;
+    }
+    top += height_;
   }
-  for (int i = 0, begin = 0; i < columns; begin = end_of[i++]) {
-    sort_few(place + begin, place + end_of[i]);
-  }
+  for (const Toggle& other : others_) *out++ = other.column * height_ + other.row;
+  places_.resize(out - places_.data());
+  if (!others_.empty()) std::sort(places_.begin(), places_.end());
 }
 
 void check_polygons(const char* op, const at::Tensor& points, const at::Tensor& lengths,
@@ -153,6 +159,13 @@ void check_polygons(const char* op, const at::Tensor& points, const at::Tensor& 
     total += count[i];
   }
   TORCH_CHECK(total == packed.size(0), op, ": lengths do not add up to the number of points");
+}
+
+std::vector<int64_t> starts_of(const at::Tensor& lengths) {
+  const int64_t* length = lengths.const_data_ptr<int64_t>();
+  std::vector<int64_t> starts(lengths.numel() + 1, 0);
+  for (int64_t i = 0; i < lengths.numel(); ++i) starts[i + 1] = starts[i] + length[i];
+  return starts;
 }
 
 }  // namespace e2ec

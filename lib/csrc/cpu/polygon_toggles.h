@@ -26,22 +26,33 @@ class PolygonToggles {
   struct Toggle {
     int column, row;
   };
+  // The rows of a column's toggles, of which there are hardly ever more.
+  struct Column {
+    int count;
+    int rows[4];
+  };
 
+  void round_vertices(const double* points, int64_t count);
   void walk(const Vertex& from, const Vertex& to);
-  void walk_columns(const Vertex& start, double slope, int first, int last, Toggle* out);
-  void walk_rows(const Vertex& start, double slope, int first, int last, Toggle* out);
+  void walk_columns(const Vertex& start, double slope, int first, int last);
+  void walk_rows(const Vertex& start, double slope, int first, int last);
+  void add(int column, int fine_row);
   void sort();
 
   int64_t height_, width_;
   int lowest_;  // the height, within what integers of a grid hold
-  std::vector<Toggle> toggles_;
-  int left_ = 0, right_ = 0;  // the outermost columns of the toggles
-  std::vector<int> ends_;
+  int left_ = 0;  // the first column that the polygon can touch
+  std::vector<Vertex> vertices_;
+  std::vector<Column> columns_;
+  std::vector<Toggle> others_;  // those for which their column had no room
   std::vector<int64_t> places_;
 };
 
 // Checks points (total, 2) float64 and lengths (n,) int64 of packed polygons; `op` is for messages.
 void check_polygons(const char* op, const at::Tensor& points, const at::Tensor& lengths,
                     int64_t height, int64_t width);
+
+// Where each of several stretches that follow each other begins, and where the last one ends.
+std::vector<int64_t> starts_of(const at::Tensor& lengths);
 
 }  // namespace e2ec
