@@ -23,9 +23,9 @@ def pack_polygons(
     """
     if isinstance(polygons, Tensor):
         polygons = polygons.detach().cpu().numpy()
-    arrays: list[np.ndarray] = [
-        p.detach().cpu().numpy() if isinstance(p, Tensor) else p for p in polygons
-    ]
+    arrays: list[np.ndarray] = list(polygons)
+    if {*map(type, polygons)} != {np.ndarray}:
+        arrays = [p.detach().cpu().numpy() if isinstance(p, Tensor) else p for p in polygons]
     lengths = [len(array) for array in arrays]
     if not arrays:
         return np.zeros((0, 2)), [], 0.0

@@ -50,14 +50,16 @@ def polygons_to_rle(
         raise ValueError(f"an image must have a positive size, not {height} x {width}")
     points, lengths, largest = pack_polygons(polygons)
     if parts is None:
-        parts = [1] * len(lengths)
+        per_object = torch.ones(len(lengths), dtype=torch.int64)
     elif min(parts, default=0) < 0 or sum(parts) != len(lengths):
         raise ValueError(f"parts add up to {sum(parts)}, but there are {len(lengths)} polygons")
+    else:
+        per_object = _counts(parts)
     if largest > FAR:
         split = np.split(points, np.cumsum(lengths)[:-1])
         points, lengths, _ = pack_polygons([clip_far(polygon, width, height) for polygon in split])
     counts, sizes = torch.ops.e2ec.polygons_to_rle(
-        torch.from_numpy(points), _counts(lengths), _counts(parts), height, width
+        torch.from_numpy(points), _counts(lengths), per_object, height, width
     )
     text, ends = counts.numpy().tobytes(), sizes.cumsum(0).tolist()
     return [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]

@@ -13,8 +13,8 @@
 namespace e2ec {
 namespace {
 
-// Threads are woken for so many pixels each, about half a millisecond of work.
-constexpr int64_t kPixelsPerThread = 1 << 23;
+// Threads are woken for so many pixels each, 100 microseconds of work and more.
+constexpr int64_t kPixelsPerThread = 1 << 20;
 
 // Fills a mask (height, width), which holds zeros, from sorted toggles.
 //
