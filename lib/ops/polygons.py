@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -23,11 +24,11 @@ def pack_polygons(
     """
     if isinstance(polygons, Tensor):
         polygons = polygons.detach().cpu().numpy()
-    arrays: list[np.ndarray] = list(polygons)
-    if {*map(type, polygons)} != {np.ndarray}:
-        arrays = [p.detach().cpu().numpy() if isinstance(p, Tensor) else p for p in polygons]
+    arrays: Any = polygons
+    if {*map(type, arrays)} != {np.ndarray}:
+        arrays = [p.detach().cpu().numpy() if isinstance(p, Tensor) else p for p in arrays]
     lengths = [len(array) for array in arrays]
-    if not arrays:
+    if not lengths:
         return np.zeros((0, 2)), [], 0.0
     try:
         points = np.asarray(np.concatenate(arrays), np.float64)
