@@ -6,8 +6,11 @@ megabytes of zeros with a few bumps in it: loader workers send what the bumps ar
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from lib.ops import draw_bumps
 
 
 def draw_heatmaps(
@@ -34,24 +37,14 @@ def draw_heatmaps(
         (B, C, h, w) float32 in [0, 1], exactly 1 at the centres.
     """
     channels, height, width = size
-    x, y = centers.unbind(1)
-    left, right = (x - radii).clamp(min=0), (x + radii).clamp(max=width - 1)
-    top, bottom = (y - radii).clamp(min=0), (y + radii).clamp(max=height - 1)
-    columns = right - left + 1
-    cells = columns * (bottom - top + 1)
-
-    # One entry for every cell of every bump: the bump it belongs to, its place in the map.
-    bump = torch.repeat_interleave(cells)
-    first = cells.cumsum(0) - cells
-    place = torch.arange(len(bump), device=bump.device) - first[bump]
-    column = left[bump] + place % columns[bump]
-    row = top[bump] + place // columns[bump]
-    squared = (column - x[bump]) ** 2 + (row - y[bump]) ** 2
-    sigma = (2 * radii + 1).to(torch.float32) / 6
-    height_of_bump = torch.exp(-squared / (2 * sigma * sigma)[bump])
-
-    channel = (image_index * channels + classes)[bump]
-    target = (channel * height + row) * width + column
-    heatmaps = torch.zeros(images * channels * height * width, device=centers.device)
-    heatmaps.scatter_reduce_(0, target, height_of_bump, "amax")
+    heatmaps = _zeros((images * channels, height, width), centers.device)
+    maps = image_index * channels + classes
+    draw_bumps(heatmaps, torch.cat([maps[:, None], centers, radii[:, None]], dim=1))
     return heatmaps.view(images, channels, height, width)
+
+
+def _zeros(size: tuple[int, ...], device: torch.device) -> Tensor:
+    if device.type != "cpu":
+        return torch.zeros(size, device=device)
+    # numpy asks the system for pages that are zero already; torch writes all of them.
+    return torch.from_numpy(np.zeros(size, np.float32))

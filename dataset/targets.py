@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import default_collate
 
-from dataset.alignment import align_contour
+from dataset.alignment import align_contours
 from dataset.heatmap import gaussian_radius
 from dataset.heatmap_rendering import draw_heatmaps
 from dataset.keypoints import key_vertices
@@ -20,7 +20,7 @@ from dataset.sample import Sample
 from dataset.transforms import AugmentationSettings, jitter_colors, sample_crop, warp_image
 from dataset.view import TestView
 from dataset.visible_parts import visible_parts
-from lib.geometry import bounding_box
+from lib.packed_polygons import bounding_boxes, pack
 
 
 @dataclass(frozen=True)
@@ -204,12 +204,9 @@ def build_example(
         parts = [parts[index] for index in sorted(chosen)]
 
     points = [part.points for part in parts]
-    centers, radii = _centers(points, augmentation.crop_size, targets)
-    contours = np.zeros((len(parts), targets.vertices, 2))
-    object_centers = np.zeros((len(parts), 2))
-    for row, part in enumerate(parts):
-        contours[row] = align_contour(part.points, targets.vertices, targets.directions)
-        object_centers[row] = part.object_center / targets.stride
+    centers, radii = part_centers(points, augmentation.crop_size, targets)
+    contours = align_contours(points, targets.vertices, targets.directions)
+    object_centers = np.array([part.object_center for part in parts]).reshape(-1, 2)
     return TrainingExample(
         image=torch.from_numpy(np.stack(cv2.split(image))),
         heatmap_size=(num_classes, *_cells(augmentation.crop_size, targets)),
@@ -218,7 +215,7 @@ def build_example(
         classes=torch.tensor([part.class_index for part in parts], dtype=torch.int64),
         contours=torch.from_numpy(contours.astype(np.float32)),
         keys=torch.from_numpy(key_vertices(contours, targets.key_tolerance)),
-        object_centers=torch.from_numpy(object_centers.astype(np.float32)),
+        object_centers=torch.from_numpy((object_centers / targets.stride).astype(np.float32)),
         image_id=sample.image_id,
         name=sample.name,
     )
@@ -242,7 +239,7 @@ def _cells(crop_size: tuple[int, int], targets: TargetSettings) -> tuple[int, in
     return math.ceil(height / targets.stride), math.ceil(width / targets.stride)
 
 
-def _centers(
+def part_centers(
     parts: Sequence[np.ndarray], crop_size: tuple[int, int], targets: TargetSettings
 ) -> tuple[np.ndarray, np.ndarray]:
     """The cell x, y of every part's centre, (n, 2), and how far its bump reaches, (n,), cells.
@@ -251,14 +248,9 @@ def _centers(
     rounded down itself.
     """
     height, width = _cells(crop_size, targets)
-    centers = np.zeros((len(parts), 2), dtype=np.int64)
-    radii = np.zeros(len(parts), dtype=np.int64)
-    for row, points in enumerate(parts):
-        x0, y0, x1, y1 = (value / targets.stride for value in bounding_box(points))
-        centers[row] = (
-            min(max(math.floor((x0 + x1) / 2 + 0.5), 0), width - 1),
-            min(max(math.floor((y0 + y1) / 2 + 0.5), 0), height - 1),
-        )
-        radius = gaussian_radius(math.ceil(y1 - y0), math.ceil(x1 - x0), targets.min_overlap)
-        radii[row] = int(radius)
-    return centers, radii
+    low, high = np.hsplit(bounding_boxes(*pack(parts)) / targets.stride, 2)
+    middle = np.floor((low + high) / 2 + 0.5)
+    centers = np.clip(middle, 0, [width - 1, height - 1]).astype(np.int64)
+    sizes = np.ceil(high - low).tolist()
+    radii = [int(gaussian_radius(size_y, size_x, targets.min_overlap)) for size_x, size_y in sizes]
+    return centers, np.array(radii, np.int64)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dataset.sample import Instance
-from lib.geometry import area, bounding_box, clip_to_box, remove_repeated_points, transform_points
+from lib import packed_polygons as packed
+from lib.geometry import transform_points
 
 
 class Part(NamedTuple):
@@ -36,33 +37,46 @@ def visible_parts(
         crop_size: height, width of the crop, pixels.
         smallest: parts of this area or less are dropped, square pixels of the crop.
     """
-    parts = []
-    for instance in instances:
-        visible = _visible_polygons(instance, matrix, crop_size)
-        if not visible:
-            continue
-        x0, y0, x1, y1 = bounding_box(np.concatenate(visible))
-        object_center = np.array([x0 + x1, y0 + y1]) / 2
-        for points in visible:
-            if area(points) > smallest:
-                parts.append(Part(instance.class_index, points, object_center))
-    return parts
+    points, owner, of_instance = _visible_points(instances, matrix, crop_size)
+    if len(points) == 0:
+        return []
+    boxes = packed.bounding_boxes(points, owner)
+    first = packed.first_points(of_instance)  # of every instance that is seen, among the parts
+    low = np.minimum.reduceat(boxes[:, :2], first, axis=0)
+    high = np.maximum.reduceat(boxes[:, 2:], first, axis=0)
+    seen = np.repeat(np.arange(len(first)), np.diff(first, append=len(of_instance)))
+    object_centers = ((low + high) / 2)[seen]
+    large = np.flatnonzero(packed.areas(points, owner) > smallest)
+    polygons = packed.unpack(points, owner)
+    return [
+        Part(instances[of_instance[k]].class_index, polygons[k], object_centers[k]) for k in large
+    ]
 
 
-def _visible_polygons(
-    instance: Instance, matrix: np.ndarray, crop_size: tuple[int, int]
-) -> list[np.ndarray]:
-    """The parts of an object, input pixels, clipped to the crop; at least three points each."""
+def _visible_points(
+    instances: Sequence[Instance], matrix: np.ndarray, crop_size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The parts of all objects, input pixels, clipped to the crop; at least three points each.
+
+    Returns:
+        Points and owner as in `lib.packed_polygons`, and the instance of each of the n parts that
+        are seen, (n,).
+    """
     height, width = crop_size
-    visible = []
-    for part in instance.parts:
-        points = transform_points(part, matrix)
-        x0, y0, x1, y1 = bounding_box(points)
-        if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
-            continue
-        if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
-            points = clip_to_box(points, width, height)
-        points = remove_repeated_points(points)
-        if len(points) >= 3:
-            visible.append(points)
-    return visible
+    points, owner = packed.pack([part for instance in instances for part in instance.parts])
+    of_instance = np.repeat(
+        np.arange(len(instances)), [len(instance.parts) for instance in instances]
+    )
+    points = transform_points(points, matrix)
+    x0, y0, x1, y1 = packed.bounding_boxes(points, owner).T
+    number = owner[packed.first_points(owner)]
+    outside = number[(x1 <= 0) | (y1 <= 0) | (x0 >= width) | (y0 >= height)]
+    if len(outside):
+        shown = np.ones(len(of_instance), bool)
+        shown[outside] = False
+        points, owner = points[shown[owner]], owner[shown[owner]]
+    points, owner = packed.clip_to_box(points, owner, width, height)
+    points, owner = packed.remove_repeated_points(points, owner)
+    enough = np.bincount(owner, minlength=len(of_instance)) >= 3
+    points, owner = points[enough[owner]], owner[enough[owner]]
+    return points, owner, of_instance[enough]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lib.ops import reference
+from lib.ops.polygons import pack_polygons
 
 LARGEST_COORDINATE = 1e6
 
@@ -36,23 +37,12 @@ def rasterize_polygons(polygons: Sequence[np.ndarray | Tensor], height: int, wid
     """
     if height < 1 or width < 1:
         raise ValueError(f"masks must have a positive size, not {height} x {width}")
-    arrays = [_checked(polygon, index) for index, polygon in enumerate(polygons)]
-    points = np.concatenate(arrays) if arrays else np.zeros((0, 2))
-    lengths = torch.tensor([len(array) for array in arrays], dtype=torch.int64)
-    return torch.ops.e2ec.rasterize_polygons(torch.from_numpy(points), lengths, height, width)
-
-
-def _checked(polygon: np.ndarray | Tensor, index: int) -> np.ndarray:
-    if isinstance(polygon, Tensor):
-        polygon = polygon.detach().cpu().numpy()
-    points = np.asarray(polygon, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3:
-        raise ValueError(
-            f"polygon {index} must be (N, 2) with at least 3 points, not {points.shape}"
-        )
-    if not (np.abs(points) <= LARGEST_COORDINATE).all():
-        raise ValueError(f"polygon {index} has coordinates that are not finite or beyond 1e6")
-    return points
+    points, lengths, largest = pack_polygons(polygons)
+    if largest > LARGEST_COORDINATE:
+        far = np.repeat(np.arange(len(lengths)), lengths)[np.abs(points).max(axis=1).argmax()]
+        raise ValueError(f"polygon {far} has coordinates beyond 1e6")
+    counts = torch.tensor(lengths, dtype=torch.int64)
+    return torch.ops.e2ec.rasterize_polygons(torch.from_numpy(points), counts, height, width)
 
 
 @torch.library.register_fake("e2ec::rasterize_polygons")

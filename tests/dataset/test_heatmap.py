@@ -13,6 +13,8 @@ from dataset.heatmap import draw_gaussian, gaussian_radius
 from dataset.heatmap_rendering import draw_heatmaps
 from dataset.keypoints import key_vertices
 from lib.geometry import simplify_closed
+from lib.ops import draw_bumps, label_reference
+from lib.ops.library import LIBRARY_PATH
 
 
 def test_radius_by_hand() -> None:
@@ -122,3 +124,24 @@ def test_key_vertices_of_many_contours_equal_one_by_one(count: int, tolerance: f
     expected = [simplify_closed(contour, tolerance) for contour in contours]
     assert_array_equal(key_vertices(contours, tolerance), expected)
     assert key_vertices(contours[:0], tolerance).shape == (0, count)
+
+
+def test_bumps_of_the_kernel_in_use_equal_the_plain_ones() -> None:
+    """Also at the border, on top of each other, and into maps that hold something already."""
+    rng = np.random.default_rng(1)
+    columns = [rng.integers(0, high, 40) for high in (6, 30, 20, 12)]
+    bumps = torch.from_numpy(np.stack(columns, axis=1))
+    start = torch.from_numpy(rng.uniform(0, 1, (6, 20, 30)).astype(np.float32))
+    got, expected = start.clone(), start.clone()
+    draw_bumps(got, bumps)
+    label_reference.draw_bumps(expected, bumps)
+    assert_allclose(got, expected, atol=3e-7)
+    torch.library.opcheck(torch.ops.e2ec.draw_bumps.default, (start, bumps))
+
+
+@pytest.mark.parametrize("bump", [[6, 0, 0, 1], [0, 30, 0, 1], [0, 0, 20, 1], [0, -1, 0, 1]])
+def test_bumps_outside_of_the_maps_do_no_harm(bump: list[int]) -> None:
+    if not LIBRARY_PATH.exists():
+        pytest.skip("no compiled library here; `make ext` builds it")
+    with pytest.raises(RuntimeError, match="outside"):
+        draw_bumps(torch.zeros(6, 20, 30), torch.tensor([bump]))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from e2ec.results.contours import ContourInstance, Contours
 from e2ec.results.formats.rounding import rounded_numbers
 from lib.geometry import area, bounding_box, clip_far, clip_to_box
+from lib.ops import polygons_to_rle
 
 
 def coco_results(
@@ -34,17 +34,16 @@ def coco_results(
     """
     if segmentation not in ("polygon", "rle"):
         raise ValueError(f'segmentation must be "polygon" or "rle", not {segmentation!r}')
+    masks = _run_lengths(contours) if segmentation == "rle" else [{}] * len(contours)
     results = []
-    for instance in contours:
+    for instance, mask in zip(contours, masks, strict=True):
         box, size = _visible_box_and_area(instance, contours.height, contours.width)
         polygons = [rounded_numbers(part, decimals) for part in instance.parts]
         results.append(
             {
                 "image_id": int(image_id),
                 "category_id": contours.category_ids[instance.label],
-                "segmentation": polygons
-                if segmentation == "polygon"
-                else _run_lengths(instance, contours.height, contours.width),
+                "segmentation": polygons if segmentation == "polygon" else mask,
                 "score": instance.score,
                 "bbox": rounded_numbers(box, decimals),
                 "area": round(size, decimals),
@@ -67,8 +66,13 @@ def _visible_box_and_area(
     return np.array([x0, y0, x1 - x0, y1 - y0]), sum(sizes)
 
 
-def _run_lengths(instance: ContourInstance, height: int, width: int) -> dict[str, Any]:
+def _run_lengths(contours: Contours) -> list[dict[str, Any]]:
     # Polygons go to run lengths directly: 400 dense masks of a large image would fill gigabytes.
-    polygons = [clip_far(part, width, height).ravel().tolist() for part in instance.parts]
-    merged = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-    return {"size": [height, width], "counts": merged["counts"].decode("ascii")}
+    counts = polygons_to_rle(
+        [part for parts in contours.parts for part in parts],
+        contours.height,
+        contours.width,
+        parts=[len(parts) for parts in contours.parts],
+    )
+    size = [contours.height, contours.width]
+    return [{"size": size.copy(), "counts": text.decode("ascii")} for text in counts]

@@ -1,0 +1,35 @@
+"""The benchmark of polygon work compares like with like."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from e2ec.bench.polygons import labels_at_once, plain_labels, rows
+
+
+def test_all_sides_of_a_row_give_the_same() -> None:
+    names = set()
+    for row in rows():
+        names.add(row.name)
+        ours = row.ours()
+        for peer in row.peers.values():
+            _assert_same(ours, peer())
+    assert len(names) == 7
+
+
+def _assert_same(ours: object, peer: object) -> None:
+    if isinstance(ours, list) and isinstance(peer, list):  # run lengths
+        assert ours == [one["counts"] for one in peer]
+    elif isinstance(ours, torch.Tensor) and isinstance(peer, np.ndarray):  # masks
+        assert_array_equal(ours.numpy(), peer.transpose(2, 0, 1))
+    else:
+        assert isinstance(ours, tuple) and isinstance(peer, tuple)
+        for one, other in zip(ours, peer, strict=True):
+            assert_allclose(one, other, atol=3e-7)
+
+
+def test_plain_labels_are_those_of_the_loader() -> None:
+    square = [np.array([[0.0, 0.0], [80.0, 0.0], [80.0, 80.0], [0.0, 80.0]])]
+    _assert_same(labels_at_once(square, np.array([3])), plain_labels(square, np.array([3])))
