@@ -71,6 +71,7 @@ def check(run: Run, recorded: Sequence[Record], fresh: Sequence[Record]) -> list
         print(line, file=sys.stderr)
     suspects = fallen(recorded, fresh)
     if not suspects:
+        print("no ratio has fallen by more than a third", file=sys.stderr)
         return []
     print("measuring again what has fallen", file=sys.stderr)
     again = replace(run, only=[name for _, name in suspects])

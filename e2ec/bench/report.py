@@ -19,7 +19,10 @@ def to_markdown(records: Sequence[Record]) -> str:
         lines = [f"### {topic.replace('_', ' ').capitalize()}", "", *_HEAD]
         for record in chosen:
             lines += _table_lines(record, environments.index(_describe(record)) + 1)
-        notes = [f"- {record.result.name}: {record.result.includes}" for record in chosen]
+        names: dict[str, list[str]] = {}
+        for record in chosen:
+            names.setdefault(record.result.includes, []).append(record.result.name)
+        notes = [f"- {'; '.join(named)}: {includes}" for includes, named in names.items()]
         parts += ["\n".join(lines), "\n".join(["What is included:", "", *notes])]
     return "\n\n".join(parts)
 

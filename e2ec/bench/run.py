@@ -15,7 +15,7 @@ from e2ec.bench.records import Environment, Record, load_average
 from e2ec.bench.row import Row
 
 # Each is a module here with `rows() -> Iterator[Row]`, in the order of the tables.
-TOPICS = ("operators", "inference", "training", "polygons")
+TOPICS = ("noise", "operators", "inference", "training", "polygons")
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from e2ec.bench import command, harness
+from e2ec.bench import command, harness, noise
 from e2ec.bench import run as run_module
 from e2ec.bench.command import main
 from e2ec.bench.harness import PeerResult, Result, Summary
@@ -216,6 +216,14 @@ def test_wrong_options_are_usage_errors(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
+
+
+def test_the_rows_of_noise_are_the_same_on_both_sides() -> None:
+    rows = list(noise.rows())
+    assert all(list(row.peers.values()) == [row.ours] for row in rows)
+    assert len({row.name for row in rows}) == len(rows)
+    for row in rows:
+        row.ours()
 
 
 def test_the_module_is_a_command() -> None:

@@ -123,6 +123,15 @@ def test_table_by_hand() -> None:
     assert lines[-2:] == ["- a: all of a", "- b: all of b"]
 
 
+def test_what_is_included_is_said_once() -> None:
+    rows = [record("a", plain=1.0), record("b", plain=1.0), record("c", plain=1.0)]
+    both = [replace(r, result=replace(r.result, includes="the operator")) for r in rows[:2]]
+    assert to_markdown([*both, rows[2]]).splitlines()[-2:] == [
+        "- a; b: the operator",
+        "- c: all of c",
+    ]
+
+
 def test_every_table_row_has_as_many_cells() -> None:
     text = to_markdown([record("a", ("x",), plain=1.0), replace(record("b"), environment=THERE)])
     cells = {line.count("|") for line in text.splitlines() if line.startswith("|")}
