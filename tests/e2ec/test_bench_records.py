@@ -58,7 +58,7 @@ def test_the_environment_is_that_of_this_process(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
     here = Environment.here()
-    assert here.versions["torch"] == torch.__version__
+    assert here.versions["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert here.versions["numpy"] == numpy.__version__
     assert here.cpu and here.cores >= 1 and here.openmp_wait_policy == "passive"
 
