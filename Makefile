@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= auto
 ARGS ?=
+BENCH_PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types ext install install-dev clean
+.PHONY: help demo test lint types ext bench bench-check install install-dev clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -28,6 +29,13 @@ types: install-dev ## check types of the public packages
 
 ext: install ## rebuild the compiled extension; fails if that is impossible
 	E2EC_BUILD=require $(PIP) install --quiet --no-build-isolation --no-deps --force-reinstall -e .
+
+# With torchvision, ultralytics ... in an environment of its own: make bench BENCH_PYTHON=PATH
+bench: $(if $(BENCH_PYTHON),,install) ## measure speed against others: e2ec/bench/ratios.json, docs/benchmarks.md
+	$(or $(BENCH_PYTHON),$(BIN)/python) -m e2ec.bench --record $(ARGS)
+
+bench-check: $(if $(BENCH_PYTHON),,install) ## fail if a speed ratio has fallen by more than a third
+	$(or $(BENCH_PYTHON),$(BIN)/python) -m e2ec.bench --check $(ARGS)
 
 install: $(VENV)/.installed ## virtual environment, packages, compiled extension
 install-dev: $(VENV)/.installed-dev ## the same with what tests and checks need
