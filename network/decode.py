@@ -43,9 +43,7 @@ def decode_centers(
     if valid_size is not None:
         peak[:, :, valid_size[0] :] = False
         peak[:, :, :, valid_size[1] :] = False
-    candidates = (scores * peak).flatten(1)
-    count = min(max_detections, height * width, candidates.shape[1])
-    top, index = candidates.topk(count, dim=1)
+    top, index = top_scores(scores * peak, min(max_detections, height * width))
     # A cell that is no peak counts 0 and must not pass a threshold of 0.
     keep = (top >= score_threshold) & (top > 0)
     image_index = torch.arange(batch, device=heatmap.device)[:, None].expand_as(top)[keep]
@@ -53,3 +51,25 @@ def decode_centers(
     cell = index % (height * width)
     centers = torch.stack([cell % width, cell // width], dim=1)
     return Centers(image_index, index // (height * width), top[keep], centers)
+
+
+def top_scores(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The highest scores of every image, by falling score.
+
+    They stand in the `count` map rows of the highest maxima, so those rows alone are sorted: the
+    rest is read once. Which of several equal scores are taken at the limit is not defined.
+
+    Args:
+        scores: (B, C, h, w).
+        count: how many; all there are where there are fewer.
+
+    Returns:
+        Scores and their indices into the flattened (C, h, w), (B, count) both.
+    """
+    rows = scores.flatten(1, 2)
+    highest = rows.amax(dim=2).topk(min(count, rows.shape[1]), dim=1).indices
+    width = rows.shape[2]
+    kept = rows.gather(1, highest[..., None].expand(-1, -1, width)).flatten(1)
+    top, index = kept.topk(min(count, kept.shape[1]), dim=1)
+    row = highest.gather(1, index // width)
+    return top, row * width + index % width

@@ -12,9 +12,10 @@ from network.contour_init import clip_to_map, initial_contours
 from network.decode import Centers, decode_centers
 from network.dla import DLA
 from network.global_deform import GlobalDeformation
-from network.heads import HEATMAP_PRIOR_LOGIT, DenseHead
+from network.heads import HEATMAP_PRIOR_LOGIT, DenseHead, head_at_cells
 from network.neck import Neck
 from network.part_votes import object_centers
+from network.precision import at_least_float32
 from network.refine import Refinement
 
 STRIDE = 4
@@ -100,7 +101,7 @@ class E2EC(nn.Module):
         if self.training and not labelled:
             raise ValueError("training needs the labelled centers and their image_index")
         features = self.neck(self.backbone(pad_to_multiple(images)))
-        heatmap = _at_least_float32(self.heatmap(features))
+        heatmap = at_least_float32(self.heatmap(features))
         if centers is not None and image_index is not None:
             unknown = features.new_zeros(0)
             found = Centers(image_index, unknown.long(), unknown, centers)
@@ -114,8 +115,8 @@ class E2EC(nn.Module):
         contours = self._contours(features, found.centers, found.image_index)
         votes = None
         if self.part_votes is not None:
-            offsets = _at_least_float32(self.part_votes(features))
-            votes = object_centers(offsets, found.centers, found.image_index)
+            at_centers = head_at_cells(self.part_votes, features, found.centers, found.image_index)
+            votes = object_centers(at_centers, found.centers)
         return NetworkOutput(
             heatmap, found.image_index, found.classes, found.scores, found.centers, contours, votes
         )
@@ -123,8 +124,8 @@ class E2EC(nn.Module):
     def _contours(self, features: Tensor, centers: Tensor, image_index: Tensor) -> list[Tensor]:
         """All stages at the given centres; clipped to the map in evaluation, as published."""
         height, width = features.shape[2:]
-        offsets = _at_least_float32(self.offsets(features))
-        initial = initial_contours(offsets, centers, image_index)
+        offsets = head_at_cells(self.offsets, features, centers, image_index)
+        initial = initial_contours(offsets, centers)
         if not self.training:
             initial = clip_to_map(initial, height, width)
         coarse = self.global_deformation(features, initial, centers, image_index)
@@ -170,11 +171,6 @@ def build_network(
         vertices=vertices,
         part_votes=DenseHead(channels, a.head_channels, 2) if part_votes else None,
     )
-
-
-def _at_least_float32(values: Tensor) -> Tensor:
-    """Under autocast coordinates keep full precision, and logits do not tie."""
-    return values.float() if values.dtype.itemsize < 4 else values
 
 
 def pad_to_multiple(images: Tensor, multiple: int = SIDE_MULTIPLE) -> Tensor:

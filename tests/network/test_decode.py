@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from network.decode import decode_centers
+from network.decode import decode_centers, top_scores
 
 
 def heat_map(batch: int, classes: int, height: int, width: int, **peaks: float) -> torch.Tensor:
@@ -83,3 +83,13 @@ def test_not_a_number_is_no_detection() -> None:
 def test_half_precision_is_decoded_in_float32() -> None:
     found = decode_centers(heat_map(1, 1, 3, 3, p_0_0_1_1=0.5).bfloat16())
     assert found.scores.dtype == torch.float32
+
+
+@pytest.mark.parametrize("count", [1, 7, 30, 200, 1000])
+def test_the_highest_scores_are_those_of_the_flat_map(count: int) -> None:
+    """At most 7 scores in 15 rows are asked for, or more than there are rows, or all."""
+    scores = torch.rand(2, 3, 5, 12, generator=torch.Generator().manual_seed(count))
+    values, indices = top_scores(scores, count)
+    expected = scores.flatten(1).topk(min(count, 180), dim=1)
+    assert torch.equal(values, expected.values)
+    assert torch.equal(indices, expected.indices)
