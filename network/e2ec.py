@@ -101,7 +101,9 @@ class E2EC(nn.Module):
         if self.training and not labelled:
             raise ValueError("training needs the labelled centers and their image_index")
         features = self.neck(self.backbone(pad_to_multiple(images)))
-        heatmap = at_least_float32(self.heatmap(features))
+        # Training compares logits with soft labels; detection compares them with each other.
+        head = self.heatmap if self.training else self.heatmap.full_logits
+        heatmap = at_least_float32(head(features))
         if centers is not None and image_index is not None:
             unknown = features.new_zeros(0)
             found = Centers(image_index, unknown.long(), unknown, centers)

@@ -26,6 +26,17 @@ class DenseHead(nn.Sequential):
         """(B, channels_in, H, W) -> (B, channels_out, H, W), no activation at the end."""
         return super().forward(x)
 
+    def full_logits(self, x: Tensor) -> Tensor:
+        """The same with the last layer in full precision under autocast.
+
+        Neighbours around a peak differ by less than bfloat16 tells apart; they would all be peaks.
+        """
+        *first, last = self
+        for layer in first:
+            x = layer(x)
+        with full_precision(x.device):
+            return last(x.to(last.weight.dtype))
+
 
 def gather_cells(dense: Tensor, cells: Tensor, image_index: Tensor) -> Tensor:
     """The values of a map at single cells.

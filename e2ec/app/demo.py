@@ -37,7 +37,12 @@ def demo(options: DemoOptions) -> None:
     """
     source = open_source(options.source or default_source())
     _check_folders(options)
-    model = load_model(options.weights, device=options.device, preset=options.preset)
+    model = load_model(
+        options.weights,
+        device=options.device,
+        preset=options.preset,
+        precision=options.precision,
+    )
     _prepare(options.out)
     frames = itertools.islice(source, options.limit)
     total = source.length if options.limit is None else options.limit
