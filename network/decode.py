@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -37,39 +36,55 @@ def decode_centers(
         max_detections: at most so many per image (published: 100).
         valid_size: (height, width) in cells; peaks beyond lie in the padding and are left out.
     """
-    batch, _, height, width = heatmap.shape
-    scores = heatmap.float().sigmoid()
-    peak = F.max_pool2d(scores, 3, stride=1, padding=1) == scores
+    batch, classes, height, width = heatmap.shape
+    # Channels last, as the network leaves them on a CPU: all classes of a cell lie together.
+    scores = heatmap.float().sigmoid().permute(0, 2, 3, 1).contiguous()
+    candidates = scores.where(_highest_of_3x3(scores) == scores, 0)
     if valid_size is not None:
-        peak[:, :, valid_size[0] :] = False
-        peak[:, :, :, valid_size[1] :] = False
-    top, index = top_scores(scores * peak, min(max_detections, height * width))
+        candidates[:, valid_size[0] :] = 0
+        candidates[:, :, valid_size[1] :] = 0
+    top, index = top_scores(candidates.flatten(1, 2), min(max_detections, height * width))
     # A cell that is no peak counts 0 and must not pass a threshold of 0.
     keep = (top >= score_threshold) & (top > 0)
     image_index = torch.arange(batch, device=heatmap.device)[:, None].expand_as(top)[keep]
     index = index[keep]
-    cell = index % (height * width)
+    cell = index // classes
     centers = torch.stack([cell % width, cell // width], dim=1)
-    return Centers(image_index, index // (height * width), top[keep], centers)
+    return Centers(image_index, index % classes, top[keep], centers)
+
+
+def _highest_of_3x3(scores: Tensor) -> Tensor:
+    """The maximum over every cell and its neighbours, (B, h, w, C): first along x, then along y.
+
+    Several times as fast on a CPU as `max_pool2d`, which also looks for where the maxima are.
+    """
+    for dim in (2, 1):
+        size = scores.shape[dim] - 1
+        if size == 0:
+            continue
+        highest = scores.clone()
+        low, high = highest.narrow(dim, 0, size), highest.narrow(dim, 1, size)
+        torch.maximum(low, scores.narrow(dim, 1, size), out=low)
+        torch.maximum(high, scores.narrow(dim, 0, size), out=high)
+        scores = highest
+    return scores
 
 
 def top_scores(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The highest scores of every image, by falling score.
 
-    They stand in the `count` map rows of the highest maxima, so those rows alone are sorted: the
+    They stand in the `count` cells of the highest maxima, so those cells alone are sorted: the
     rest is read once. Which of several equal scores are taken at the limit is not defined.
 
     Args:
-        scores: (B, C, h, w).
+        scores: (B, cells, C).
         count: how many; all there are where there are fewer.
 
     Returns:
-        Scores and their indices into the flattened (C, h, w), (B, count) both.
+        Scores and their indices into the flattened (cells, C), (B, count) both.
     """
-    rows = scores.flatten(1, 2)
-    highest = rows.amax(dim=2).topk(min(count, rows.shape[1]), dim=1).indices
-    width = rows.shape[2]
-    kept = rows.gather(1, highest[..., None].expand(-1, -1, width)).flatten(1)
+    classes = scores.shape[2]
+    cells = scores.amax(dim=2).topk(min(count, scores.shape[1]), dim=1).indices
+    kept = scores.gather(1, cells[..., None].expand(-1, -1, classes)).flatten(1)
     top, index = kept.topk(min(count, kept.shape[1]), dim=1)
-    row = highest.gather(1, index // width)
-    return top, row * width + index % width
+    return top, cells.gather(1, index // classes) * classes + index % classes

@@ -34,8 +34,11 @@ class DenseHead(nn.Sequential):
         *first, last = self
         for layer in first:
             x = layer(x)
+        assert isinstance(last, nn.Conv2d)
         with full_precision(x.device):
-            return last(x.to(last.weight.dtype))
+            # A 1x1 convolution of a map that lies channels last is one matrix product.
+            x = x.permute(0, 2, 3, 1).to(last.weight.dtype)
+            return F.linear(x, last.weight.flatten(1), last.bias).permute(0, 3, 1, 2)
 
 
 def gather_cells(dense: Tensor, cells: Tensor, image_index: Tensor) -> Tensor:
