@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -58,15 +59,11 @@ def _highest_of_3x3(scores: Tensor) -> Tensor:
 
     Several times as fast on a CPU as `max_pool2d`, which also looks for where the maxima are.
     """
-    for dim in (2, 1):
-        size = scores.shape[dim] - 1
-        if size == 0:
-            continue
-        highest = scores.clone()
-        low, high = highest.narrow(dim, 0, size), highest.narrow(dim, 1, size)
-        torch.maximum(low, scores.narrow(dim, 1, size), out=low)
-        torch.maximum(high, scores.narrow(dim, 0, size), out=high)
-        scores = highest
+    for dim, padding in ((2, (0, 0, 1, 1)), (1, (0, 0, 0, 0, 1, 1))):
+        size = scores.shape[dim]
+        around = F.pad(scores, padding)
+        before, after = around.narrow(dim, 0, size), around.narrow(dim, 2, size)
+        scores = torch.maximum(before, after).maximum(scores)
     return scores
 
 

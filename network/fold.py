@@ -31,9 +31,9 @@ def fold_batchnorm(network: Network) -> Network:
     for parent in list(network.modules()):
         for conv, holder, name in _pairs(parent):
             norm = holder.get_submodule(name)
-            assert isinstance(norm, _BatchNorm)
-            _fold(conv, norm)
-            setattr(holder, name, nn.Identity())
+            if isinstance(norm, _BatchNorm):  # otherwise folded before
+                _fold(conv, norm)
+                setattr(holder, name, nn.Identity())
     return network
 
 

@@ -23,7 +23,10 @@ def for_prediction(network: Network, dtype: torch.dtype = torch.float32) -> Netw
         dtype: what autocast will compute in; weights are converted once, here, instead of in every
             call. What computes coordinates and logits stays as it is. float32 converts nothing.
     """
-    network = fold_batchnorm(network).to(memory_format=torch.channels_last)
+    network = fold_batchnorm(network)
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     if dtype != torch.float32 and isinstance(network, E2EC):
         parts: list[nn.Module] = [
             network.backbone,
@@ -39,6 +42,12 @@ def for_prediction(network: Network, dtype: torch.dtype = torch.float32) -> Netw
     return network
 
 
-def compile_network(network: nn.Module) -> None:
-    """`torch.compile` a network in place, as one graph without breaks."""
-    network.compile(fullgraph=True)
+def compile_network(network: E2EC, *, backend: str = "inductor") -> None:
+    """`torch.compile` a network in place: all of it but the choice of the centres.
+
+    One graph without breaks for what covers the image, one for what belongs to instances; how many
+    there are is only known between the two.
+    """
+    dense = torch.compile(network.dense, fullgraph=True, backend=backend)
+    outline = torch.compile(network.outline, fullgraph=True, dynamic=True, backend=backend)
+    network.__dict__.update(dense=dense, outline=outline)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -28,7 +28,7 @@ class _End:
     error: BaseException | None = None
 
 
-def read_ahead(items: Iterable[T], count: int = AHEAD) -> Iterator[T]:
+def read_ahead(items: Iterable[T], count: int = AHEAD) -> Generator[T, None, None]:
     """The same items in the same order, up to `count` of them made in advance by a thread.
 
     What `items` raises is raised here, after everything before it has been given out. When this

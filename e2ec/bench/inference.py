@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from dataset.view import TestView
 from e2ec.bench.plain_network import PlainE2EC
@@ -117,11 +118,15 @@ def benchmark_network(name: str, *, classes: int = CLASSES) -> E2EC:
     torch.manual_seed(0)
     network = build_network(num_classes=classes, architecture=ARCHITECTURES[name]).eval()
     with torch.no_grad():
-        network.heatmap[2].weight.mul_(5)
-        network.offsets[2].weight.mul_(3)
+        for head, factor in ((network.heatmap, 5), (network.offsets, 3)):
+            last = head[2]
+            assert isinstance(last, nn.Conv2d)
+            last.weight.mul_(factor)
         for module in network.modules():
             if isinstance(module, ModulatedDeformConv):
-                module.conv_offset_mask.weight.normal_(0, (9 * module.weight.shape[1]) ** -0.5)
+                nn.init.normal_(
+                    module.conv_offset_mask.weight, std=module.weight[0].numel() ** -0.5
+                )
     torch.set_rng_state(generator_state)
     return network
 

@@ -30,6 +30,7 @@ ALLOWED_IN_E2EC = {
     "convert": {"config", "results"},
     "engine": {"config", "presets", "losses", "results", "metrics"},
     "app": {"config", "presets", "engine", "results", "metrics", "convert"},
+    "bench": {"config", "presets", "engine", "losses", "results", "metrics", "convert"},
 }
 
 
