@@ -20,8 +20,9 @@ def for_prediction(network: Network, dtype: torch.dtype = torch.float32) -> Netw
 
     Args:
         network: is not changed.
-        dtype: what autocast will compute in; weights are converted once, here, instead of in every
-            call. What computes coordinates and logits stays as it is. float32 converts nothing.
+        dtype: what autocast will compute in; weights are converted once, not again in every
+            call. What computes coordinates and logits, or reads coordinates (a snake's first
+            block), stays as it is. float32 converts nothing.
     """
     network = fold_batchnorm(network)
     for parameter in network.parameters():
@@ -33,7 +34,7 @@ def for_prediction(network: Network, dtype: torch.dtype = torch.float32) -> Netw
             network.neck,
             network.heatmap[0],
             network.global_deformation.trans_feature,
-            network.refinement,
+            *(part for snake in network.refinement.snakes for part in list(snake.children())[1:]),
         ]
         for part in parts:
             for module in part.modules():

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from network.precision import full_precision
+
 PUBLISHED_DILATIONS = (1, 1, 1, 2, 2, 4, 4)
 
 
@@ -73,7 +75,9 @@ class Snake(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels_in, N) -> (n, 2, N) offsets, x then y."""
-        states = [self.head(x)]
+        with full_precision(x.device):
+            # Coordinates are among the inputs, and bfloat16 has no odd pixels beyond 256.
+            states = [self.head(x)]
         for k in range(self.depth):
             states.append(self.get_submodule(f"res{k}")(states[-1]) + states[-1])
         state = torch.cat(states, dim=1)
