@@ -33,6 +33,7 @@ Format = Literal["coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks"
 Split = Literal["train", "val", "test"]
 Stage = Literal["init", "coarse", "final", "final-dml"]
 IouType = Literal["segm", "bbox", "boundary"]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,11 @@ class EvalConfig:
     """Also AP of every class."""
     batch_size: int = 1
     """Images read at a time; those of one test size go through the network together."""
+    precision: Precision = "fp32"
+    """Arithmetic of the convolutions in `test.py`; contours and scores stay in fp32. fp16 needs
+    a GPU."""
+    compile: bool = False
+    """`torch.compile` the network in `test.py`; pays for many images of few sizes."""
 
     def __post_init__(self) -> None:
         _require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")

@@ -8,19 +8,17 @@ OFFSET_SCALE = 10.0
 """The head predicts offsets in tens of feature cells."""
 
 
-def initial_contours(offsets: Tensor, centers: Tensor, image_index: Tensor) -> Tensor:
-    """Contours from the dense offsets, gathered at the centres.
+def initial_contours(offsets: Tensor, centers: Tensor) -> Tensor:
+    """Contours from what the offset head says at the centres.
 
     Args:
-        offsets: (B, 2N, h, w), channels alternate x, y per vertex.
+        offsets: (n, 2N), x and y alternate, vertex by vertex.
         centers: (n, 2) int64, x then y, feature cells.
-        image_index: (n,) int64.
 
     Returns:
         (n, N, 2), x then y, feature cells, not clipped.
     """
-    at_centers = offsets[image_index, :, centers[:, 1], centers[:, 0]]
-    vertices = at_centers.view(len(centers), offsets.shape[1] // 2, 2)
+    vertices = offsets.unflatten(1, (-1, 2))
     return centers[:, None].to(vertices.dtype) + OFFSET_SCALE * vertices
 
 

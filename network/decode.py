@@ -37,19 +37,51 @@ def decode_centers(
         max_detections: at most so many per image (published: 100).
         valid_size: (height, width) in cells; peaks beyond lie in the padding and are left out.
     """
-    batch, _, height, width = heatmap.shape
-    scores = heatmap.float().sigmoid()
-    peak = F.max_pool2d(scores, 3, stride=1, padding=1) == scores
+    batch, classes, height, width = heatmap.shape
+    # Channels last, as the network leaves them on a CPU: all classes of a cell lie together.
+    scores = heatmap.float().sigmoid().permute(0, 2, 3, 1).contiguous()
+    candidates = scores.where(_highest_of_3x3(scores) == scores, 0)
     if valid_size is not None:
-        peak[:, :, valid_size[0] :] = False
-        peak[:, :, :, valid_size[1] :] = False
-    candidates = (scores * peak).flatten(1)
-    count = min(max_detections, height * width, candidates.shape[1])
-    top, index = candidates.topk(count, dim=1)
+        candidates[:, valid_size[0] :] = 0
+        candidates[:, :, valid_size[1] :] = 0
+    top, index = top_scores(candidates.flatten(1, 2), min(max_detections, height * width))
     # A cell that is no peak counts 0 and must not pass a threshold of 0.
     keep = (top >= score_threshold) & (top > 0)
     image_index = torch.arange(batch, device=heatmap.device)[:, None].expand_as(top)[keep]
     index = index[keep]
-    cell = index % (height * width)
+    cell = index // classes
     centers = torch.stack([cell % width, cell // width], dim=1)
-    return Centers(image_index, index // (height * width), top[keep], centers)
+    return Centers(image_index, index % classes, top[keep], centers)
+
+
+def _highest_of_3x3(scores: Tensor) -> Tensor:
+    """The maximum over every cell and its neighbours, (B, h, w, C): first along x, then along y.
+
+    Several times as fast on a CPU as `max_pool2d`, which also looks for where the maxima are.
+    """
+    for dim, padding in ((2, (0, 0, 1, 1)), (1, (0, 0, 0, 0, 1, 1))):
+        size = scores.shape[dim]
+        around = F.pad(scores, padding)
+        before, after = around.narrow(dim, 0, size), around.narrow(dim, 2, size)
+        scores = torch.maximum(before, after).maximum(scores)
+    return scores
+
+
+def top_scores(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The highest scores of every image, by falling score.
+
+    They stand in the `count` cells of the highest maxima, so those cells alone are sorted: the
+    rest is read once. Which of several equal scores are taken at the limit is not defined.
+
+    Args:
+        scores: (B, cells, C).
+        count: how many; all there are where there are fewer.
+
+    Returns:
+        Scores and their indices into the flattened (cells, C), (B, count) both.
+    """
+    classes = scores.shape[2]
+    cells = scores.amax(dim=2).topk(min(count, scores.shape[1]), dim=1).indices
+    kept = scores.gather(1, cells[..., None].expand(-1, -1, classes)).flatten(1)
+    top, index = kept.topk(min(count, kept.shape[1]), dim=1)
+    return top, cells.gather(1, index // classes) * classes + index % classes

@@ -27,8 +27,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor, residual: Tensor) -> Tensor:
         """(B, channels_in, H, W) and a residual of the output's shape -> (B, channels_out, ...)."""
-        x = self.bn1(self.conv1(x)).relu()
-        return (self.bn2(self.conv2(x)) + residual).relu()
+        x = self.bn1(self.conv1(x)).relu_()
+        return self.bn2(self.conv2(x)).add_(residual).relu_()
 
 
 class Root(nn.Module):
@@ -41,7 +41,7 @@ class Root(nn.Module):
 
     def forward(self, children: Sequence[Tensor]) -> Tensor:
         """Maps of one size -> their aggregation, (B, channels_out, H, W)."""
-        return self.bn(self.conv(torch.cat(list(children), dim=1))).relu()
+        return self.bn(self.conv(torch.cat(list(children), dim=1))).relu_()
 
 
 class Tree(nn.Module):
@@ -144,5 +144,5 @@ def _conv_bn_relu(channels_in: int, channels_out: int, *, kernel: int, stride: i
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(channels_out),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     )

@@ -12,9 +12,10 @@ from network.contour_init import clip_to_map, initial_contours
 from network.decode import Centers, decode_centers
 from network.dla import DLA
 from network.global_deform import GlobalDeformation
-from network.heads import HEATMAP_PRIOR_LOGIT, DenseHead
+from network.heads import HEATMAP_PRIOR_LOGIT, DenseHead, head_at_cells
 from network.neck import Neck
 from network.part_votes import object_centers
+from network.precision import at_least_float32
 from network.refine import Refinement
 
 STRIDE = 4
@@ -99,8 +100,7 @@ class E2EC(nn.Module):
         labelled = centers is not None and image_index is not None
         if self.training and not labelled:
             raise ValueError("training needs the labelled centers and their image_index")
-        features = self.neck(self.backbone(pad_to_multiple(images)))
-        heatmap = _at_least_float32(self.heatmap(features))
+        features, heatmap = self.dense(images)
         if centers is not None and image_index is not None:
             unknown = features.new_zeros(0)
             found = Centers(image_index, unknown.long(), unknown, centers)
@@ -111,27 +111,40 @@ class E2EC(nn.Module):
                 max_detections=max_detections,
                 valid_size=(-(-images.shape[2] // STRIDE), -(-images.shape[3] // STRIDE)),
             )
-        contours = self._contours(features, found.centers, found.image_index)
-        votes = None
-        if self.part_votes is not None:
-            offsets = _at_least_float32(self.part_votes(features))
-            votes = object_centers(offsets, found.centers, found.image_index)
+        contours, votes = self.outline(features, found.centers, found.image_index)
         return NetworkOutput(
             heatmap, found.image_index, found.classes, found.scores, found.centers, contours, votes
         )
 
-    def _contours(self, features: Tensor, centers: Tensor, image_index: Tensor) -> list[Tensor]:
-        """All stages at the given centres; clipped to the map in evaluation, as published."""
+    def dense(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What covers the image: the shared map (B, C, h, w), and the heat map's logits."""
+        features = self.neck(self.backbone(pad_to_multiple(images)))
+        # Training compares logits with soft labels; detection compares them with each other.
+        head = self.heatmap if self.training else self.heatmap.full_logits
+        return features, at_least_float32(head(features))
+
+    def outline(
+        self, features: Tensor, centers: Tensor, image_index: Tensor
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """What belongs to instances: all stages at the given centres, and the part votes.
+
+        Initial and coarse contours are clipped to the map in evaluation, as published.
+        """
         height, width = features.shape[2:]
-        offsets = _at_least_float32(self.offsets(features))
-        initial = initial_contours(offsets, centers, image_index)
+        offsets = head_at_cells(self.offsets, features, centers, image_index)
+        initial = initial_contours(offsets, centers)
         if not self.training:
             initial = clip_to_map(initial, height, width)
         coarse = self.global_deformation(features, initial, centers, image_index)
         if not self.training:
             coarse = clip_to_map(coarse, height, width)
         stages = [initial * STRIDE, coarse * STRIDE]
-        return stages + self.refinement(features, stages[-1], image_index)
+        stages += self.refinement(features, stages[-1], image_index)
+        votes = None
+        if self.part_votes is not None:
+            at_centers = head_at_cells(self.part_votes, features, centers, image_index)
+            votes = object_centers(at_centers, centers)
+        return stages, votes
 
 
 def build_network(
@@ -170,11 +183,6 @@ def build_network(
         vertices=vertices,
         part_votes=DenseHead(channels, a.head_channels, 2) if part_votes else None,
     )
-
-
-def _at_least_float32(values: Tensor) -> Tensor:
-    """Under autocast coordinates keep full precision, and logits do not tie."""
-    return values.float() if values.dtype.itemsize < 4 else values
 
 
 def pad_to_multiple(images: Tensor, multiple: int = SIDE_MULTIPLE) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from network.heads import DenseHead
+from network.precision import full_precision
 from network.sampling import sample_features
 
 OFFSET_SCALE = 4.0
@@ -48,5 +49,6 @@ class GlobalDeformation(nn.Module):
         """
         points = torch.cat([centers[:, None].to(contours.dtype), contours], dim=1)
         sampled = sample_features(self.trans_feature(features), points, image_index)
-        offsets = self.trans_fuse(self.trans_poly(sampled.flatten(1))).to(contours.dtype)
+        with full_precision(features.device):
+            offsets = self.trans_fuse(self.trans_poly(sampled.flatten(1)))
         return contours.detach() + OFFSET_SCALE * offsets.view_as(contours)

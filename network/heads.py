@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from network.precision import full_precision
 
 # sigmoid(-2.19) = 0.1: the prior of the focal loss (CornerNet).
 HEATMAP_PRIOR_LOGIT = -2.19
@@ -16,8 +20,68 @@ class DenseHead(nn.Sequential):
     ) -> None:
         last = nn.Conv2d(hidden, channels_out, 1)
         nn.init.constant_(last.bias, last_bias)  # type: ignore[arg-type]
-        super().__init__(nn.Conv2d(channels_in, hidden, 3, padding=1), nn.ReLU(), last)
+        super().__init__(nn.Conv2d(channels_in, hidden, 3, padding=1), nn.ReLU(inplace=True), last)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels_in, H, W) -> (B, channels_out, H, W), no activation at the end."""
         return super().forward(x)
+
+    def full_logits(self, x: Tensor) -> Tensor:
+        """The same with the last layer in full precision under autocast.
+
+        Neighbours around a peak differ by less than bfloat16 tells apart; they would all be peaks.
+        """
+        *first, last = self
+        for layer in first:
+            x = layer(x)
+        assert isinstance(last, nn.Conv2d)
+        with full_precision(x.device):
+            # A 1x1 convolution of a map that lies channels last is one matrix product.
+            x = x.permute(0, 2, 3, 1).to(last.weight.dtype)
+            return F.linear(x, last.weight.flatten(1), last.bias).permute(0, 3, 1, 2)
+
+
+def gather_cells(dense: Tensor, cells: Tensor, image_index: Tensor) -> Tensor:
+    """The values of a map at single cells.
+
+    Args:
+        dense: (B, C, h, w).
+        cells: (n, 2) int64, x then y.
+        image_index: (n,) int64.
+
+    Returns:
+        (n, C).
+    """
+    return dense[image_index, :, cells[:, 1], cells[:, 0]]
+
+
+def head_at_cells(head: DenseHead, features: Tensor, cells: Tensor, image_index: Tensor) -> Tensor:
+    """`gather_cells(head(features), ...)`, computed at these cells alone.
+
+    A cell sees the 3x3 patch around it, so the head becomes two matrix products over n patches
+    instead of over all cells of the map. Always in full precision: what is predicted at a centre
+    are coordinates, and n cells cost next to nothing.
+
+    Args:
+        head: the dense head.
+        features: (B, channels_in, h, w).
+        cells: (n, 2) int64, x then y.
+        image_index: (n,) int64.
+
+    Returns:
+        (n, channels_out) float32, or float64 from such a head.
+    """
+    first, _, last = head
+    assert isinstance(first, nn.Conv2d) and isinstance(last, nn.Conv2d)
+    height, width = features.shape[2:]
+    step = torch.arange(-1, 2, device=cells.device)
+    x, y = cells[:, 0, None, None] + step, cells[:, 1, None, None] + step[:, None]
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    patches = features[
+        image_index[:, None, None], :, y.clamp(0, height - 1), x.clamp(0, width - 1)
+    ]  # (n, 3, 3, channels_in)
+    with full_precision(features.device):
+        patches = patches.to(first.weight.dtype) * inside[..., None]
+        weight = first.weight.permute(0, 2, 3, 1).flatten(1)
+        hidden = F.linear(patches.flatten(1), weight, first.bias).relu()
+        return F.linear(hidden, last.weight.flatten(1), last.bias)

@@ -39,7 +39,7 @@ class NeckConv(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, *, deformable: bool) -> None:
         super().__init__()
-        self.actf = nn.Sequential(nn.BatchNorm2d(channels_out), nn.ReLU())
+        self.actf = nn.Sequential(nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True))
         self.conv: nn.Module
         if deformable:
             self.conv = ModulatedDeformConv(channels_in, channels_out)
@@ -71,7 +71,7 @@ class IterativeAggregation(nn.Module):
         out = [maps[0]]
         for j in range(1, self.count):
             proj, up, node = (self.get_submodule(f"{name}_{j}") for name in ("proj", "up", "node"))
-            out.append(node(up(proj(maps[j])) + out[-1]))
+            out.append(node(up(proj(maps[j])).add_(out[-1])))
         return out
 
 

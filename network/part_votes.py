@@ -14,19 +14,17 @@ from torch import Tensor
 from network.contour_init import OFFSET_SCALE
 
 
-def object_centers(offsets: Tensor, centers: Tensor, image_index: Tensor) -> Tensor:
+def object_centers(offsets: Tensor, centers: Tensor) -> Tensor:
     """The votes at the centres of parts.
 
     The way from a part to the centre of its object is as long as the way from a centre to its
     contour, so the head predicts it in the same unit as the initial contours: tens of cells.
 
     Args:
-        offsets: (B, 2, h, w), x then y.
+        offsets: (n, 2), what the head says at the centres, x then y.
         centers: (n, 2) int64, centres of the parts, x then y, feature cells.
-        image_index: (n,) int64.
 
     Returns:
         (n, 2), x then y, feature cells, fractional and not clipped.
     """
-    at_centers = offsets[image_index, :, centers[:, 1], centers[:, 0]]
-    return centers.to(at_centers.dtype) + OFFSET_SCALE * at_centers
+    return centers.to(offsets.dtype) + OFFSET_SCALE * offsets

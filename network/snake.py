@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from network.precision import full_precision
+
 PUBLISHED_DILATIONS = (1, 1, 1, 2, 2, 4, 4)
 
 
@@ -38,7 +40,7 @@ class SnakeBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels_in, N) -> (n, channels_out, N)."""
-        return self.norm(self.conv(x).relu())
+        return self.norm(self.conv(x).relu_())
 
 
 class Snake(nn.Module):
@@ -73,18 +75,24 @@ class Snake(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels_in, N) -> (n, 2, N) offsets, x then y."""
-        states = [self.head(x)]
+        with full_precision(x.device):
+            # Coordinates are among the inputs, and bfloat16 has no odd pixels beyond 256.
+            states = [self.head(x)]
         for k in range(self.depth):
             states.append(self.get_submodule(f"res{k}")(states[-1]) + states[-1])
         state = torch.cat(states, dim=1)
         # The global state is the same at every vertex, so its share of the first prediction
-        # layer is computed once a contour instead of once a vertex.
-        overall = self.fusion(state).amax(dim=2, keepdim=True)
+        # layer is computed once a contour instead of once a vertex; what both layers make of
+        # the states is computed in one go.
         first, *following = self.prediction
         assert isinstance(first, nn.Conv1d)
-        split = overall.shape[1]
-        x = F.conv1d(overall, first.weight[:, :split])
-        x = x + F.conv1d(state, first.weight[:, split:], first.bias)
+        assert self.fusion.bias is not None and first.bias is not None
+        width = self.fusion.out_channels
+        weight = torch.cat([self.fusion.weight, first.weight[:, width:]])
+        fused, x = F.conv1d(state, weight, torch.cat([self.fusion.bias, first.bias])).split(
+            [width, first.out_channels], dim=1
+        )
+        x = x + F.conv1d(fused.amax(dim=2, keepdim=True), first.weight[:, :width])
         for layer in following:
             x = layer(x)
         return x

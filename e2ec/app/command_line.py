@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import tyro
 
-from e2ec.config import Config, Split, Stage
+from e2ec.config import Config, Precision, Split, Stage
 from e2ec.presets import load_preset, preset_description, preset_names
 from lib.errors import InputError
 
@@ -54,6 +54,8 @@ class DemoOptions:
     """Which contour; the model's own without."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    precision: Precision = "fp32"
+    """Arithmetic of the convolutions: bf16 is about twice as fast on a CPU that has it."""
     limit: int | None = None
     """Stop after so many images or frames."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from e2ec.app.command_line import DemoOptions
+from e2ec.app.pipeline import read_ahead, write_behind
 from e2ec.app.sources import Frame, Source, open_source
 from e2ec.app.video import OverlayVideo
 from e2ec.engine.predictor import Predictor, load_model
@@ -37,16 +38,21 @@ def demo(options: DemoOptions) -> None:
     """
     source = open_source(options.source or default_source())
     _check_folders(options)
-    model = load_model(options.weights, device=options.device, preset=options.preset)
+    model = load_model(
+        options.weights,
+        device=options.device,
+        preset=options.preset,
+        precision=options.precision,
+    )
     _prepare(options.out)
-    frames = itertools.islice(source, options.limit)
     total = source.length if options.limit is None else options.limit
-    bar = tqdm(frames, total=total, unit="frame" if source.is_stream else "image")
     start = time.perf_counter()
-    if source.is_stream:
-        images, instances = _stream(model, bar, source, options)
-    else:
-        images, instances = _files(model, bar, options)
+    with closing(read_ahead(itertools.islice(source, options.limit))) as frames:
+        bar = tqdm(frames, total=total, unit="frame" if source.is_stream else "image")
+        if source.is_stream:
+            images, instances = _stream(model, bar, source, options)
+        else:
+            images, instances = _files(model, bar, options)
     seconds = time.perf_counter() - start
     name = "contours.jsonl" if source.is_stream else "contours.json"
     print(
@@ -90,14 +96,20 @@ def _files(model: Predictor, frames: Iterable[Frame], options: DemoOptions) -> t
     """Images: one overlay each, one document of all; (images, instances)."""
     found: list[Contours] = []
     overlays: set[str] = set()
+
+    def write(result: tuple[Frame, Contours]) -> None:
+        frame, contours = result
+        name = f"{Path(frame.name).stem}_overlay.png"
+        if name in overlays:  # a.jpg beside a.png
+            name = f"{frame.name}_overlay.png"
+        overlays.add(name)
+        write_image(options.out / name, draw_contours(frame.image, contours))
+
     try:
-        for frame, contours in _predictions(model, frames, options):
-            found.append(contours)
-            name = f"{Path(frame.name).stem}_overlay.png"
-            if name in overlays:  # a.jpg beside a.png
-                name = f"{frame.name}_overlay.png"
-            overlays.add(name)
-            write_image(options.out / name, draw_contours(frame.image, contours))
+        with write_behind(write) as pass_on:
+            for frame, contours in _predictions(model, frames, options):
+                found.append(contours)
+                pass_on((frame, contours))
     finally:
         # Also when a file on the way is broken: what was found is kept.
         if found:
@@ -114,10 +126,16 @@ def _stream(
     video = OverlayVideo(options.out / "overlay.mp4", fps=source.fps)
     try:
         with path.open("w", encoding="utf-8") as lines, closing(video):
-            for frame, contours in _predictions(model, frames, options):
+
+            def write(result: tuple[Frame, Contours]) -> None:
+                frame, contours = result
                 lines.write(frame_line(contours, frame=frame.index, time_s=frame.time_s))
                 video.write(draw_contours(frame.image, contours))
-                images, instances = images + 1, instances + len(contours)
+
+            with write_behind(write) as pass_on:
+                for frame, contours in _predictions(model, frames, options):
+                    pass_on((frame, contours))
+                    images, instances = images + 1, instances + len(contours)
     except OSError as error:  # also a disk that fills up on the way
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
     return images, instances

@@ -76,7 +76,13 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
 
 def _load(config: Config, options: EvaluationOptions, dataset: InstanceDataset) -> Predictor:
     """The weights; the preset, not the file, says how images are shown and decoded."""
-    predictor = load_model(options.weights, device=config.device, preset=options.preset)
+    predictor = load_model(
+        options.weights,
+        device=config.device,
+        preset=options.preset,
+        precision=config.eval.precision,
+        compile=config.eval.compile,
+    )
     named = not is_published(options.weights)
     # Published files name no categories: theirs are the data's, in the same order.
     check_classes(predictor, dataset, weights=str(options.weights), named=named)

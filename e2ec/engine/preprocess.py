@@ -14,4 +14,4 @@ def normalize(images: Tensor) -> Tensor:
     """(B, 3, H, W) uint8 RGB -> (B, 3, H, W) float32 BGR, normalised; on the device of `images`."""
     mean = images.new_tensor(MEAN_BGR, dtype=torch.float32).view(1, 3, 1, 1)
     std = images.new_tensor(STD_BGR, dtype=torch.float32).view(1, 3, 1, 1)
-    return (images.flip(1).to(torch.float32) / 255 - mean) / std
+    return images.flip(1).to(torch.float32).div_(255).sub_(mean).div_(std)

@@ -31,6 +31,7 @@ ALLOWED_IN_E2EC = {
     "engine": {"config", "presets", "losses", "results", "metrics"},
     "bench": {"config", "presets", "engine", "losses", "results", "metrics", "convert"},
     "app": {"config", "presets", "engine", "results", "metrics", "convert"},
+    "bench": {"config", "presets", "engine", "losses", "results", "metrics", "convert"},
 }
 
 

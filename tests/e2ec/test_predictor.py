@@ -273,3 +273,12 @@ def test_a_published_file_needs_its_preset(tmp_path: Path) -> None:
 def test_prediction_leaves_no_gradients(random: Predictor) -> None:
     random.predict(picture(32, 32))
     assert all(parameter.grad is None for parameter in random.network.parameters())
+
+
+def test_prediction_works_on_a_copy() -> None:
+    """In validation the network is in training: neither its weights nor its mode may change."""
+    network = build_network(num_classes=2, architecture=NANO, vertices=16).train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    Predictor(network, ModelCard("nano", **CLASSES)).predict(picture(32, 32))
+    assert network.training
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())

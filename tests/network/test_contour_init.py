@@ -8,25 +8,16 @@ from network.contour_init import clip_to_map, initial_contours
 
 
 def test_channels_alternate_x_and_y_in_tens_of_cells() -> None:
-    offsets = torch.zeros(2, 6, 4, 5)  # three vertices
-    offsets[1, :, 2, 3] = torch.tensor([0.1, 0.2, -0.3, 0.4, 0.5, -0.6])
-    contours = initial_contours(offsets, torch.tensor([[3, 2]]), torch.tensor([1]))
+    offsets = torch.tensor([[0.1, 0.2, -0.3, 0.4, 0.5, -0.6]])  # three vertices
+    contours = initial_contours(offsets, torch.tensor([[3, 2]]))
     # The centre is x 3, y 2; offsets count ten cells.
     expected = torch.tensor([[[4.0, 4.0], [0.0, 6.0], [8.0, -4.0]]])
     assert torch.allclose(contours, expected, atol=1e-6)
 
 
-def test_every_instance_takes_the_offsets_of_its_own_image_and_cell() -> None:
-    offsets = torch.arange(2 * 2 * 3 * 3, dtype=torch.float64).view(2, 2, 3, 3)
-    centers, image_index = torch.tensor([[0, 1], [2, 0]]), torch.tensor([0, 1])
-    contours = initial_contours(offsets, centers, image_index)
-    # offsets[0, :, 1, 0] = (3, 12); offsets[1, :, 0, 2] = (20, 29).
-    assert contours.tolist() == [[[30.0, 121.0]], [[202.0, 290.0]]]
-
-
 def test_no_centres() -> None:
-    nothing = torch.zeros(0, dtype=torch.int64)
-    assert initial_contours(torch.zeros(1, 8, 3, 3), nothing.view(0, 2), nothing).shape == (0, 4, 2)
+    nothing = torch.zeros(0, 2, dtype=torch.int64)
+    assert initial_contours(torch.zeros(0, 8), nothing).shape == (0, 4, 2)
 
 
 def test_clipping_to_the_last_cell() -> None:

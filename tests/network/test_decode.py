@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from network.decode import decode_centers
+from network.decode import decode_centers, top_scores
 
 
 def heat_map(batch: int, classes: int, height: int, width: int, **peaks: float) -> torch.Tensor:
@@ -83,3 +83,32 @@ def test_not_a_number_is_no_detection() -> None:
 def test_half_precision_is_decoded_in_float32() -> None:
     found = decode_centers(heat_map(1, 1, 3, 3, p_0_0_1_1=0.5).bfloat16())
     assert found.scores.dtype == torch.float32
+
+
+@pytest.mark.parametrize("count", [1, 7, 30, 200, 1000])
+def test_the_highest_scores_are_those_of_the_flat_map(count: int) -> None:
+    """Of 60 cells of 3 classes: fewer than cells, more, or all."""
+    scores = torch.rand(2, 60, 3, generator=torch.Generator().manual_seed(count))
+    values, indices = top_scores(scores, count)
+    expected = scores.flatten(1).topk(min(count, 180), dim=1)
+    assert torch.equal(values, expected.values)
+    assert torch.equal(indices, expected.indices)
+
+
+@pytest.mark.parametrize("size", [(6, 9), (1, 5), (4, 1), (1, 1)])
+def test_equals_max_pooling_and_sorting_everything(size: tuple[int, int]) -> None:
+    """The plain way, with many equal neighbours."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randint(-6, 6, (2, 3, *size), generator=generator).float()
+    found = decode_centers(logits, max_detections=1000)
+    scores = logits.sigmoid()
+    peak = torch.nn.functional.max_pool2d(scores, 3, 1, 1) == scores
+    image_index, classes, y, x = (peak & (scores >= 0.05)).nonzero().unbind(1)
+    expected = set(zip(*(v.tolist() for v in (image_index, classes, x, y)), strict=True))
+    mine = (found.image_index, found.classes, *found.centers.unbind(1))
+    limit = size[0] * size[1]
+    result = set(zip(*(v.tolist() for v in mine), strict=True))
+    assert result <= expected
+    for image in range(2):
+        count = sum(1 for row in expected if row[0] == image)
+        assert sum(1 for row in result if row[0] == image) == min(count, limit)

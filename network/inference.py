@@ -1,0 +1,54 @@
+"""A trained network made ready for prediction."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from network.e2ec import E2EC
+from network.fold import fold_batchnorm
+
+Network = TypeVar("Network", bound=nn.Module)
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def for_prediction(network: Network, dtype: torch.dtype = torch.float32) -> Network:
+    """A copy for evaluation: batch normalisation folded, channels last.
+
+    Args:
+        network: is not changed.
+        dtype: what autocast will compute in; weights are converted once, not again in every
+            call. What computes coordinates and logits, or reads coordinates (a snake's first
+            block), stays as it is. float32 converts nothing.
+    """
+    network = fold_batchnorm(network)
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    if dtype != torch.float32 and isinstance(network, E2EC):
+        parts: list[nn.Module] = [
+            network.backbone,
+            network.neck,
+            network.heatmap[0],
+            network.global_deformation.trans_feature,
+            *(part for snake in network.refinement.snakes for part in list(snake.children())[1:]),
+        ]
+        for part in parts:
+            for module in part.modules():
+                if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)):
+                    module.to(dtype)
+    return network
+
+
+def compile_network(network: E2EC, *, backend: str = "inductor") -> None:
+    """`torch.compile` a network in place: all of it but the choice of the centres.
+
+    One graph without breaks for what covers the image, one for what belongs to instances; how many
+    there are is only known between the two.
+    """
+    dense = torch.compile(network.dense, fullgraph=True, backend=backend)
+    outline = torch.compile(network.outline, fullgraph=True, dynamic=True, backend=backend)
+    network.__dict__.update(dense=dense, outline=outline)

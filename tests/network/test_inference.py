@@ -1,0 +1,56 @@
+"""A network made ready for prediction, and compiled."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from network.architecture import NANO
+from network.e2ec import E2EC, build_network
+from network.inference import compile_network, for_prediction
+
+
+@pytest.fixture
+def network() -> E2EC:
+    torch.manual_seed(0)
+    network = build_network(num_classes=3, architecture=NANO, vertices=32, part_votes=True)
+    with torch.no_grad():
+        network.offsets[2].weight.mul_(5)
+        network.heatmap[2].weight.mul_(5)
+    return network.eval()
+
+
+def images(size: int) -> torch.Tensor:
+    return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+
+
+@torch.inference_mode()
+def test_bfloat16_changes_weights_once_and_keeps_coordinates(network: E2EC) -> None:
+    """What lowers nothing: the heads of coordinates, the last layer of the heat map."""
+    exact = network(images(64), max_detections=5)
+    lowered = for_prediction(network, torch.bfloat16)
+    assert lowered.backbone.base_layer[0].weight.dtype == torch.bfloat16
+    assert network.backbone.base_layer[0].weight.dtype == torch.float32
+    assert lowered.offsets[2].weight.dtype == lowered.heatmap[2].weight.dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        centers, image_index = exact.centers, exact.image_index
+        output = lowered(images(64), centers, image_index)
+        found = lowered(images(64), max_detections=5)
+    assert {c.dtype for c in output.contours} == {torch.float32}
+    assert found.heatmap.dtype == found.scores.dtype == torch.float32
+    assert output.object_centers is not None and output.object_centers.dtype == torch.float32
+    distance = (output.contours[-1] - exact.contours[-1]).norm(dim=2)
+    assert distance.median() < 0.5  # of random weights; trained ones: tests/e2ec/test_precision.py
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+def test_compiles_without_graph_breaks(network: E2EC) -> None:
+    """`fullgraph` raises at a break; what the back end makes of the graphs is torch's matter."""
+    compiled = for_prediction(network)
+    compile_network(compiled, backend="eager")
+    for limit in (5, 3):  # another number of instances is no new graph
+        ours = compiled(images(32)[:1], max_detections=limit)
+        plain = network(images(32)[:1], max_detections=limit)
+        assert torch.equal(ours.centers, plain.centers) and len(ours.centers) == limit
+        assert torch.allclose(ours.contours[-1], plain.contours[-1], atol=1e-3)
