@@ -10,7 +10,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dataset.heatmap import draw_gaussian, gaussian_radius
-from dataset.heatmap_rendering import draw_heatmaps
+from dataset import heatmap_rendering
+from dataset.heatmap_rendering import draw_cells, draw_heatmaps, draw_maps
 from dataset.keypoints import key_vertices
 from lib.geometry import simplify_closed
 
@@ -84,6 +85,33 @@ def test_heatmaps_of_a_batch_equal_bumps_drawn_one_by_one(seed: int) -> None:
     assert_allclose(heatmaps, expected, atol=3e-7)
     assert_array_equal(heatmaps == 1, expected == 1)
     assert_array_equal(heatmaps == 0, expected == 0)
+
+
+@pytest.mark.parametrize("cells_at_once", [1, 9 * 14 * 7, 2**24])
+def test_maps_drawn_without_waiting_for_the_device_are_the_same(
+    cells_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a GPU draws; all bumps at once, some at a time, one by one."""
+    rng = np.random.default_rng(cells_at_once)
+    bumps = torch.from_numpy(
+        np.stack(
+            [
+                rng.integers(0, 5, 40),
+                rng.integers(0, 14, 40),
+                rng.integers(0, 9, 40),
+                rng.choice([0, 1, 2, 5, 20], 40),
+            ],
+            axis=1,
+        )
+    )
+    found, expected = torch.zeros(5, 9, 14), torch.zeros(5, 9, 14)
+    draw_cells(expected, bumps)
+    monkeypatch.setattr(heatmap_rendering, "CELLS_AT_ONCE", cells_at_once)
+    draw_maps(found, bumps)
+    assert_allclose(found, expected, atol=3e-7)
+    assert_array_equal(found == 1, expected == 1)
+    assert_array_equal(found == 0, expected == 0)
+    draw_maps(found, bumps[:0])
 
 
 def test_heatmaps_without_objects_are_zero() -> None:
