@@ -9,8 +9,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dataset.heatmap import draw_gaussian, gaussian_radius
 from dataset import heatmap_rendering
+from dataset.heatmap import draw_gaussian, gaussian_radius
 from dataset.heatmap_rendering import draw_cells, draw_heatmaps, draw_maps
 from dataset.keypoints import key_vertices
 from lib.geometry import simplify_closed

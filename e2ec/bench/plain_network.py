@@ -1,0 +1,125 @@
+"""The network as one would assemble it without this project: what its speed is measured against.
+
+torchvision's deformable convolution, every head over the whole map, batch normalisation as it
+stands, snakes that repeat the global state at every vertex, instances sampled image by image. The
+modules of a network of ours are used for their weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from network.contour_init import OFFSET_SCALE as INITIAL_SCALE
+from network.e2ec import E2EC, STRIDE
+from network.global_deform import OFFSET_SCALE as COARSE_SCALE
+from network.neck import IterativeAggregation, ModulatedDeformConv
+from network.snake import Snake
+
+DeformConv = Callable[..., Tensor]
+"""Arguments and meaning of `torchvision.ops.deform_conv2d`."""
+
+
+class PlainDeformConv(nn.Module):
+    """DCNv2 with a given operator."""
+
+    def __init__(self, ours: ModulatedDeformConv, deform_conv: DeformConv) -> None:
+        super().__init__()
+        self.weight, self.bias = ours.weight, ours.bias
+        self.conv_offset_mask = ours.conv_offset_mask
+        self.deform_conv = deform_conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels_in, H, W) -> (B, channels_out, H, W)."""
+        dy_dx, mask = self.conv_offset_mask(x).split([18, 9], dim=1)
+        return self.deform_conv(
+            x, dy_dx, self.weight, self.bias, padding=1, mask=torch.sigmoid(mask)
+        )
+
+
+class PlainE2EC(nn.Module):
+    """Contours of the last stage, from the weights of `network`, which is taken over."""
+
+    def __init__(self, network: E2EC, deform_conv: DeformConv) -> None:
+        super().__init__()
+        self.network = network.eval()
+        for level in network.neck.children():
+            assert isinstance(level, IterativeAggregation)
+            for node in level.children():
+                inner = getattr(node, "conv", None)
+                if isinstance(inner, ModulatedDeformConv):
+                    node.conv = PlainDeformConv(inner, deform_conv)
+
+    @torch.no_grad()
+    def forward(
+        self, images: Tensor, *, score_threshold: float = 0.05, max_detections: int = 100
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Image index (n,), classes (n,), scores (n,), contours (n, N, 2) in input pixels.
+
+        Args:
+            images: (B, 3, H, W) float, normalised BGR; sides are multiples of 32.
+        """
+        network = self.network
+        features = network.neck(network.backbone(images))
+        heatmap, offsets = network.heatmap(features), network.offsets(features)
+        image_index, classes, scores, centers = _decode(heatmap, score_threshold, max_detections)
+        height, width = features.shape[2:]
+        corner = torch.tensor([width - 1.0, height - 1.0])
+        at_centers = offsets[image_index, :, centers[:, 1], centers[:, 0]]
+        initial = centers[:, None] + INITIAL_SCALE * at_centers.view(len(centers), -1, 2)
+        initial = torch.minimum(initial.clamp(min=0), corner)
+        deformation = network.global_deformation
+        points = torch.cat([centers[:, None].float(), initial], dim=1)
+        sampled = _sample(deformation.trans_feature(features), points, image_index)
+        moved = deformation.trans_fuse(deformation.trans_poly(sampled.flatten(1)))
+        coarse = torch.minimum((initial + COARSE_SCALE * moved.view_as(initial)).clamp(0), corner)
+        contours = coarse * STRIDE
+        for snake in network.refinement.snakes:
+            assert isinstance(snake, Snake)
+            contours = contours + _offsets(snake, features, contours, image_index)
+        return image_index, classes, scores, contours
+
+
+def _decode(
+    heatmap: Tensor, score_threshold: float, max_detections: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """CenterNet's: the top K of every class, then the top K of these."""
+    scores = torch.sigmoid(heatmap)
+    scores = scores * (F.max_pool2d(scores, 3, 1, 1) == scores)
+    batch, classes, height, width = scores.shape
+    count = min(max_detections, height * width)
+    by_class, cells = scores.view(batch, classes, -1).topk(count)
+    top, index = by_class.view(batch, -1).topk(count)
+    cells = cells.view(batch, -1).gather(1, index)
+    keep = (top >= score_threshold) & (top > 0)
+    image_index = torch.arange(batch)[:, None].expand_as(top)[keep]
+    centers = torch.stack([cells % width, cells // width], dim=2)[keep]
+    return image_index, (index // count)[keep], top[keep], centers
+
+
+def _sample(features: Tensor, points: Tensor, image_index: Tensor) -> Tensor:
+    """Features (n, C, P) at points (n, P, 2) in cells, one call an image."""
+    size = torch.tensor([features.shape[3], features.shape[2]])
+    grid = points / (size / 2) - 1
+    sampled = points.new_zeros(len(points), features.shape[1], points.shape[1])
+    for i in range(len(features)):
+        mine = image_index == i
+        found = F.grid_sample(features[i : i + 1], grid[mine][None], align_corners=False)
+        sampled[mine] = found[0].transpose(0, 1)
+    return sampled
+
+
+def _offsets(snake: Snake, features: Tensor, contours: Tensor, image_index: Tensor) -> Tensor:
+    """What a snake adds to contours (n, N, 2) in input pixels."""
+    sampled = _sample(features, contours / STRIDE, image_index)
+    relative = contours - contours.min(dim=1, keepdim=True).values
+    states = [snake.head(torch.cat([sampled, relative.transpose(1, 2)], dim=1))]
+    for k in range(snake.depth):
+        states.append(snake.get_submodule(f"res{k}")(states[-1]) + states[-1])
+    state = torch.cat(states, dim=1)
+    overall = snake.fusion(state).max(dim=2, keepdim=True).values
+    state = torch.cat([overall.expand(-1, -1, state.shape[2]), state], dim=1)
+    return snake.prediction(state).transpose(1, 2)
