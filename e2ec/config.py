@@ -185,11 +185,15 @@ class TrainConfig:
     """Evaluate after every so many epochs, and after the last."""
     save_every: int = 1
     """Write the training state after every so many epochs."""
+    profile: int = 0
+    """Write a torch trace of so many steps, after the first three, to trace.json in the run's
+    folder; 0 writes none."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "eval_every", "save_every"):
             _require(getattr(self, name) > 0, f"train.{name} must be positive")
         _require(self.seed >= 0, "train.seed must not be negative")
+        _require(self.profile >= 0, "train.profile must not be negative")
         _require(0 <= self.ema_decay < 1, "train.ema_decay must lie in [0, 1)")
         _require(
             self.batch_size % self.accumulate == 0,

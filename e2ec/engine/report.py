@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from dataset.sample import InstanceDataset, Sample
@@ -27,10 +26,10 @@ class Means:
         self._sums: dict[str, float] = {}
         self._count = 0
 
-    def add(self, values: Mapping[str, Tensor]) -> None:
+    def add(self, values: Mapping[str, float]) -> None:
         """Take in one step's values."""
         for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+            self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
 
     def take(self) -> dict[str, float]:
@@ -69,12 +68,12 @@ class Report:
         if self._writer is not None:
             self._writer.close()
 
-    def step(self, number: int, losses: Mapping[str, Tensor], rate: float) -> None:
+    def step(self, number: int, losses: Mapping[str, float], rate: float) -> None:
         """Curves of one optimiser step."""
         if self._writer is None:
             return
         for name, value in losses.items():
-            self._writer.add_scalar(f"loss/{name}", float(value), number)
+            self._writer.add_scalar(f"loss/{name}", value, number)
         self._writer.add_scalar("learning_rate", rate, number)
 
     def epoch(self, entry: Mapping[str, Any], history: list[dict[str, Any]]) -> None:

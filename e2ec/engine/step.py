@@ -11,23 +11,22 @@ from torch import Tensor, nn
 
 from dataset.targets import Batch
 from e2ec.engine.preprocess import normalize
+from e2ec.engine.step_record import StepValues
 from e2ec.losses.total import LossCounts, TotalLoss
-from lib.errors import InputError
 
 
 def count_step(
     parts: Sequence[Batch], accelerator: Accelerator, *, stop: bool
-) -> tuple[LossCounts, bool]:
-    """What the step's losses are divided by, and whether any process was asked to stop.
+) -> tuple[LossCounts, Tensor]:
+    """What the step's losses are divided by, and how many processes were asked to stop.
 
     Counted over all accumulated parts and all processes, so that neither changes the result.
     """
     own = [LossCounts.of(part.heatmaps, part.keys).stack() for part in parts]
-    values = torch.cat([torch.stack(own).sum(0), own[0].new_tensor([float(stop)])])
+    values = torch.cat([torch.stack(own).sum(0), own[0].new_full((1,), float(stop))])
     if accelerator.num_processes > 1:
         values = accelerator.reduce(values, reduction="sum")
-        stop = bool(values[3] > 0)
-    return LossCounts.unstack(values[:3]), stop
+    return LossCounts.unstack(values[:3]), values[3]
 
 
 def train_step(
@@ -35,20 +34,24 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     loss: TotalLoss,
     parts: Sequence[Batch],
-    counts: LossCounts,
+    counts: tuple[LossCounts, Tensor],
     accelerator: Accelerator,
     *,
     epoch: int,
     clip_value: float,
-) -> dict[str, Tensor]:
-    """Update the weights once; returns the step's losses, over all processes.
+) -> StepValues:
+    """Update the weights once, without waiting for the device.
 
-    Raises:
-        InputError: the loss or its gradient is not finite; names the images. The weights are not
-            touched.
+    So that nothing is waited for, a loss that is not finite is told by `StepRecord.read` alone:
+    the weights are not to be kept before that has been asked.
+
+    Args:
+        counts: from `count_step`.
     """
+    loss_counts, stop_votes = counts
     optimizer.zero_grad(set_to_none=True)
     totals: dict[str, Tensor] = {}
+    part_losses = []
     dtype = next(network.parameters()).dtype
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
@@ -60,28 +63,22 @@ def train_step(
                 output.heatmap,
                 output.contours,
                 part,
-                counts,
+                loss_counts,
                 epoch=epoch,
                 object_centers=output.object_centers,
             )
-            _require_finite(losses["total"], "loss", [part], epoch)
+            part_losses.append(losses["total"].detach())
             # Processes average their gradients; the counts are sums over processes.
             accelerator.backward(losses["total"] * accelerator.num_processes)
         for name, value in losses.items():
             totals[name] = totals.get(name, 0) + value.detach()
+    norm = None
     if accelerator.scaler is None:  # a scaler expects infinities now and then, and skips the step
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        _require_finite(torch.nn.utils.get_total_norm(gradients), "gradient", parts, epoch)
+        norm = torch.nn.utils.get_total_norm(gradients)
     if clip_value > 0:
         accelerator.clip_grad_value_(network.parameters(), clip_value)
     optimizer.step()
-    return accelerator.reduce(totals, reduction="sum") if accelerator.num_processes > 1 else totals
-
-
-def _require_finite(value: Tensor, what: str, parts: Sequence[Batch], epoch: int) -> None:
-    if not torch.isfinite(value):
-        names = ", ".join(name for part in parts for name in part.names)
-        raise InputError(
-            f"the {what} is not finite in epoch {epoch + 1}; images of the batch: {names}; "
-            "check their labels or lower optim.lr"
-        )
+    if accelerator.num_processes > 1:
+        totals = accelerator.reduce(totals, reduction="sum")
+    return StepValues(totals, part_losses, norm, stop_votes)

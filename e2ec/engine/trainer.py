@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from accelerate import Accelerator
-from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
@@ -23,10 +22,12 @@ from e2ec.engine.ema import moving_average
 from e2ec.engine.evaluator import main_metric
 from e2ec.engine.interrupt import StopRequest
 from e2ec.engine.predictor import Predictor
+from e2ec.engine.profile import Profile
 from e2ec.engine.report import Means, Report
 from e2ec.engine.resume import check_settings, fixed_settings
 from e2ec.engine.schedule import learning_rate
 from e2ec.engine.step import count_step, train_step
+from e2ec.engine.step_record import StepRecord
 from e2ec.engine.validate import validate
 from lib.errors import InputError
 from network.e2ec import E2EC
@@ -79,6 +80,8 @@ class Trainer:
             self.average = AveragedModel(
                 self.plain, avg_fn=moving_average(config.train.ema_decay), use_buffers=True
             )
+        main = accelerator.is_main_process
+        self.profile = Profile(self.folder, steps=config.train.profile if main else 0)
         self.epoch = 0
         self.step = 0
         self.best = -math.inf
@@ -107,6 +110,7 @@ class Trainer:
         main = self.accelerator.is_main_process
         with (
             StopRequest() as stop,
+            self.profile,
             closing(self.loader),
             closing(Report(self.folder, enabled=main, first_step=done)) as report,
             tqdm(total=total, initial=done, unit="step", disable=not main) as bar,
@@ -120,41 +124,68 @@ class Trainer:
         return True
 
     def _epoch(self, stop: StopRequest, report: Report, bar: tqdm[Any]) -> bool:
-        """Train the rest of the current epoch; False when asked to stop on the way."""
+        """Train the rest of the current epoch; False when asked to stop on the way.
+
+        The numbers of a step are read when the next one is under way, and of all steps before
+        this returns: weights that a loss that is not finite has spoilt are never saved.
+        """
         self.sampler.set_epoch(self.epoch)
         self.sampler.skip(self.step * self.config.train.accumulate)
         self.network.train()
+        alone = self.accelerator.num_processes == 1
+        finished = True
+        before: StepRecord | None = None
         for parts in self._steps():
-            counts, stopping = count_step(parts, self.accelerator, stop=stop.requested)
-            if stopping:
-                return False
-            rate = self._set_learning_rate()
-            losses = train_step(
-                self.network,
-                self.optimizer,
-                self.loss,
-                parts,
-                counts,
-                self.accelerator,
-                epoch=self.epoch,
-                clip_value=self.config.optim.clip_value,
-            )
-            if self.average is not None:
-                self.average.update_parameters(self.plain)
-            self.step += 1
-            self.means.add(losses)
-            report.step(self.step + self.epoch * self.steps_per_epoch, losses, rate)
-            self._show(bar, losses, rate)
-        return True
+            if alone and stop.requested:
+                finished = False
+                break
+            record = self._step(parts, stop)
+            # Processes stop together by the votes that all of them read of the same step.
+            finished = before is None or not self._take(before, report, bar)
+            before = record
+            if not finished:
+                break
+        if before is not None:
+            self._take(before, report, bar)
+        return finished
 
-    def _show(self, bar: tqdm[Any], losses: dict[str, Tensor], rate: float) -> None:
+    def _step(self, parts: list[Batch], stop: StopRequest) -> StepRecord:
+        """One optimiser step; the device may still be at it when this returns."""
+        counts = count_step(parts, self.accelerator, stop=stop.requested)
+        rate = self._set_learning_rate()
+        values = train_step(
+            self.network,
+            self.optimizer,
+            self.loss,
+            parts,
+            counts,
+            self.accelerator,
+            epoch=self.epoch,
+            clip_value=self.config.optim.clip_value,
+        )
+        if self.average is not None:
+            self.average.update_parameters(self.plain)
+        self.step += 1
+        self.profile.step()
+        number = self.step + self.epoch * self.steps_per_epoch
+        return StepRecord(values, parts, epoch=self.epoch, number=number, rate=rate)
+
+    def _take(self, record: StepRecord, report: Report, bar: tqdm[Any]) -> bool:
+        """Note a step's losses; True when a process was asked to stop before it."""
+        losses, stopping = record.read()
+        self.means.add(losses)
+        report.step(record.number, losses, record.rate)
+        self._show(bar, losses, record.rate)
+        return stopping
+
+    def _show(self, bar: tqdm[Any], losses: dict[str, float], rate: float) -> None:
         if bar.disable:
             return
         elapsed = bar.format_dict["elapsed"]
         images = (bar.n + 1 - bar.initial) * self.config.train.batch_size / max(elapsed, 1e-9)
         bar.set_description(f"epoch {self.epoch + 1}/{self.config.train.epochs}", refresh=False)
         bar.set_postfix_str(
-            " ".join(f"{name} {float(value):.3f}" for name, value in losses.items())
+            " ".join(f"{name} {value:.3f}" for name, value in losses.items())
             + f" lr {rate:.1e} {images:.1f} images/s",
             refresh=False,
         )

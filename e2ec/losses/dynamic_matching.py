@@ -11,8 +11,9 @@ from torch import Tensor
 
 SUBDIVISION = 10
 """Every label edge is split into so many equal parts."""
-CHUNK = 32
-"""Contours matched at a time, which bounds the table of distances."""
+TABLE = 2**21
+"""Pairs looked at at a time: the tables made of them stay at some 8 MiB each, in a processor's
+cache or near it, however many contours there are."""
 
 Distance = Literal["smooth_l1", "l1"]
 _DISTANCES: dict[str, Callable[..., Tensor]] = {"smooth_l1": F.smooth_l1_loss, "l1": F.l1_loss}
@@ -43,11 +44,9 @@ def dynamic_matching_loss(
         distance: smooth_l1 as published, l1 as in the paper.
     """
     function = _DISTANCES[distance]
-    boundary = subdivide(label)
     with torch.no_grad():
-        nearest_boundary = _nearest(before, boundary)
+        target = nearest_on_boundary(before, label)
         nearest_vertex = _nearest(label, before)
-    target = _take(boundary, nearest_boundary)
     to_boundary = function(after, target, reduction="none").mean(dim=(1, 2)).sum()
     pulled = _take(after, nearest_vertex)
     per_vertex = function(pulled, label, reduction="none").mean(dim=2)
@@ -62,11 +61,49 @@ def subdivide(contour: Tensor, parts: int = SUBDIVISION) -> Tensor:
     return points.flatten(1, 2)
 
 
+def nearest_on_boundary(points: Tensor, contour: Tensor, parts: int = SUBDIVISION) -> Tensor:
+    """For every point the nearest of `subdivide(contour)`.
+
+    Of the points of one edge that is the one next to the foot of the perpendicular, so every edge
+    is asked once and not once for each of its parts. Of equally near ones the first is taken.
+
+    Args:
+        points: (n, P, 2).
+        contour: (n, N, 2).
+
+    Returns:
+        (n, P, 2).
+    """
+    count = max(1, TABLE // max(points.shape[1] * contour.shape[1], 1))
+    found = [
+        _nearest_on_edges(p, c, parts)
+        for p, c in zip(points.split(count), contour.split(count), strict=True)
+    ]
+    return torch.cat(found)
+
+
+def _nearest_on_edges(points: Tensor, contour: Tensor, parts: int) -> Tensor:
+    start_x, start_y = contour[:, None].unbind(3)  # (n, 1, N), as all that follows of edges
+    edge_x, edge_y = (contour.roll(-1, dims=1) - contour)[:, None].unbind(3)
+    x, y = points[:, :, None].unbind(3)  # (n, P, 1)
+    # The foot of the perpendicular, counted in parts of the edge. Edges of no length have any.
+    scale = parts / (edge_x**2 + edge_y**2).clamp(min=1e-12)
+    foot = (x * edge_x + y * edge_y - (start_x * edge_x + start_y * edge_y)) * scale
+    step = foot.sub_(0.5).ceil_().clamp_(0, parts - 1).div_(parts)
+    distance = (start_x + step * edge_x - x).square_() + (start_y + step * edge_y - y).square_()
+    edge = distance.argmin(dim=2)
+    step = step.gather(2, edge[:, :, None])
+    following = contour.roll(-1, dims=1)
+    start = _take(contour, edge)
+    return start + step * (_take(following, edge) - start)
+
+
 def _nearest(points: Tensor, candidates: Tensor) -> Tensor:
     """(n, P, 2), (n, Q, 2) -> (n, P): for every point the nearest candidate."""
+    count = max(1, TABLE // max(points.shape[1] * candidates.shape[1], 1))
     found = [
         torch.cdist(p, c, compute_mode="donot_use_mm_for_euclid_dist").argmin(dim=2)
-        for p, c in zip(points.split(CHUNK), candidates.split(CHUNK), strict=True)
+        for p, c in zip(points.split(count), candidates.split(count), strict=True)
     ]
     return torch.cat(found)
 

@@ -28,7 +28,7 @@ class LossCounts:
     @classmethod
     def of(cls, heatmaps: Tensor, keys: Tensor) -> LossCounts:
         """Counts of one batch: heat maps (B, C, h, w) and key vertices (n, N)."""
-        contours = torch.tensor(float(len(keys)), device=keys.device)
+        contours = torch.full((), float(len(keys)), device=keys.device)
         return cls(count_positives(heatmaps), contours, keys.sum().float())
 
     def stack(self) -> Tensor:

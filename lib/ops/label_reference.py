@@ -15,6 +15,8 @@ from lib.geometry import remove_repeated_points, signed_area
 _ANGLE_TOLERANCE = 1e-9
 # Fixed points closer than this share of the contour's length count as one.
 _SHORTEST_STRETCH = 1e-6
+CELLS_AT_ONCE = 2**24
+"""Cells of heat maps that `draw_bumps` holds at a time: 64 MiB."""
 
 
 def align_contours(points: Tensor, lengths: Tensor, rays: Tensor, vertices: int) -> Tensor:
@@ -180,22 +182,27 @@ def _farthest_between(
 
 
 def draw_bumps(heatmaps: Tensor, bumps: Tensor) -> None:
-    """See `lib.ops.draw_bumps`: all cells of all bumps at once, on any device."""
+    """See `lib.ops.draw_bumps`: a whole map for every bump, on any device.
+
+    To raise only the cells that bumps have, a GPU would have to be waited for: how many they are
+    depends on the radii. Bumps are taken so many at a time that their maps together keep to
+    `CELLS_AT_ONCE`.
+    """
     height, width = heatmaps.shape[1:]
     maps, x, y, radii = bumps.unbind(1)
-    left, right = (x - radii).clamp(min=0), (x + radii).clamp(max=width - 1)
-    top, bottom = (y - radii).clamp(min=0), (y + radii).clamp(max=height - 1)
-    columns = right - left + 1
-    cells = columns * (bottom - top + 1)
+    rows = _profile(torch.arange(height, device=y.device), y, radii)
+    columns = _profile(torch.arange(width, device=x.device), x, radii)
+    flat = heatmaps.flatten(1)
+    count = max(1, CELLS_AT_ONCE // max(height * width, 1))
+    for target, row, column in zip(
+        maps.split(count), rows.split(count), columns.split(count), strict=True
+    ):
+        values = (row[:, :, None] * column[:, None]).flatten(1)
+        flat.scatter_reduce_(0, target[:, None].expand_as(values), values, "amax")
 
-    # One entry for every cell of every bump: the bump it belongs to, its place in the map.
-    bump = torch.repeat_interleave(cells)
-    first = cells.cumsum(0) - cells
-    place = torch.arange(len(bump), device=bump.device) - first[bump]
-    column = left[bump] + place % columns[bump]
-    row = top[bump] + place // columns[bump]
-    squared = (column - x[bump]) ** 2 + (row - y[bump]) ** 2
-    sigma = (2 * radii + 1).to(torch.float32) / 6
-    value = torch.exp(-squared / (2 * sigma * sigma)[bump])
-    target = (maps[bump] * height + row) * width + column
-    heatmaps.view(-1).scatter_reduce_(0, target, value, "amax")
+
+def _profile(line: Tensor, centers: Tensor, radii: Tensor) -> Tensor:
+    """(n, cells) float32: the height of bumps along one axis."""
+    away = (line - centers[:, None]).abs()
+    sigma = (2 * radii[:, None] + 1).to(torch.float32) / 6
+    return torch.where(away <= radii[:, None], torch.exp(-(away**2) / (2 * sigma * sigma)), 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -126,17 +127,38 @@ def test_key_vertices_of_many_contours_equal_one_by_one(count: int, tolerance: f
     assert key_vertices(contours[:0], tolerance).shape == (0, count)
 
 
-def test_bumps_of_the_kernel_in_use_equal_the_plain_ones() -> None:
-    """Also at the border, on top of each other, and into maps that hold something already."""
-    rng = np.random.default_rng(1)
-    columns = [rng.integers(0, high, 40) for high in (6, 30, 20, 12)]
-    bumps = torch.from_numpy(np.stack(columns, axis=1))
-    start = torch.from_numpy(rng.uniform(0, 1, (6, 20, 30)).astype(np.float32))
-    got, expected = start.clone(), start.clone()
-    draw_bumps(got, bumps)
-    label_reference.draw_bumps(expected, bumps)
-    assert_allclose(got, expected, atol=3e-7)
-    torch.library.opcheck(torch.ops.e2ec.draw_bumps.default, (start, bumps))
+def _draw_with_kernel(heatmaps: torch.Tensor, bumps: torch.Tensor) -> None:
+    draw_bumps(heatmaps, bumps)
+
+
+@pytest.mark.parametrize("cells_at_once", [1, 9 * 14 * 7, 2**24])
+@pytest.mark.parametrize("draw", [_draw_with_kernel, label_reference.draw_bumps])
+def test_bumps_equal_those_drawn_one_by_one(
+    draw: Callable[[torch.Tensor, torch.Tensor], None],
+    cells_at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also at the border, on top of each other, into maps that hold something already.
+
+    The plain version, which is also a GPU's, takes all bumps at once, some at a time, one by one.
+    """
+    monkeypatch.setattr(label_reference, "CELLS_AT_ONCE", cells_at_once)
+    rng = np.random.default_rng(cells_at_once)
+    highs = (5, 14, 9, 21)
+    bumps = np.stack([rng.integers(0, high, 40) for high in highs], axis=1)
+    expected = rng.uniform(0, 0.3, (5, 9, 14)).astype(np.float32)
+    found = torch.from_numpy(expected.copy())
+    for index, x, y, radius in bumps:
+        draw_gaussian(expected[index], (x, y), radius)
+    draw(found, torch.from_numpy(bumps))
+    assert_allclose(found, expected, atol=3e-7)
+    assert_array_equal(found == 1, expected == 1)
+    draw(found, torch.from_numpy(bumps[:0]))
+
+
+def test_drawing_of_bumps_is_a_sound_operator() -> None:
+    bumps = torch.tensor([[1, 2, 3, 4], [0, 0, 0, 1]])
+    torch.library.opcheck(torch.ops.e2ec.draw_bumps.default, (torch.zeros(2, 6, 7), bumps))
 
 
 @pytest.mark.parametrize("bump", [[6, 0, 0, 1], [0, 30, 0, 1], [0, 0, 20, 1], [0, -1, 0, 1]])

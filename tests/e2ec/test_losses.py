@@ -7,9 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from e2ec.losses import dynamic_matching
 from e2ec.losses.contour import contour_loss
-from e2ec.losses.dynamic_matching import dynamic_matching_loss, subdivide
+from e2ec.losses.dynamic_matching import (
+    dynamic_matching_loss,
+    nearest_on_boundary,
+    subdivide,
+)
 from e2ec.losses.focal import count_positives, focal_loss
 from e2ec.losses.part_votes import part_votes_loss
 from e2ec.losses.total import LossCounts, TotalLoss
@@ -78,6 +84,62 @@ def test_dynamic_matching_by_hand(distance: str, expected_a: float, expected_b: 
     off_by_one = 0.5 if distance == "smooth_l1" else 1.0
     assert sums.to_boundary.item() == pytest.approx(expected_a)
     assert sums.from_keys.item() == pytest.approx(expected_b + off_by_one / 2)
+
+
+def _nearest_plainly(points: torch.Tensor, contour: torch.Tensor) -> torch.Tensor:
+    """Contour by contour, against every point of the subdivided boundary."""
+    found = []
+    for own, candidates in zip(points, subdivide(contour), strict=True):
+        squared = (own[:, None] - candidates).square().sum(2)
+        found.append(candidates[squared.argmin(1)])
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("spread", [1.0, 30.0, 500.0])
+def test_points_found_on_edges_are_the_nearest_of_the_subdivided_boundary(spread: float) -> None:
+    """Contours that cross themselves, with repeated vertices, or of one point alone."""
+    generator = torch.Generator().manual_seed(0)
+    contour = torch.rand(7, 40, 2, generator=generator, dtype=torch.float64) * 100
+    points = contour + spread * torch.randn(7, 40, 2, generator=generator, dtype=torch.float64)
+    contour[1, 3:9] = contour[1, 2:3]
+    contour[2] = contour[2, :1]
+    expected = _nearest_plainly(points, contour)
+    assert torch.allclose(nearest_on_boundary(points, contour), expected, atol=1e-9, rtol=0)
+    # In float32 two points may be as near as can be told: then the distance is the same.
+    single = nearest_on_boundary(points.float(), contour.float()).double()
+    distances = [(points - found).norm(dim=2) for found in (single, expected)]
+    assert torch.allclose(*distances, atol=1e-3, rtol=0)
+
+
+def test_of_equally_near_points_of_the_boundary_the_first_is_taken() -> None:
+    """x 1.5 lies between the points 1 and 2; the corner ends one edge and begins the next."""
+    points = torch.tensor([[[1.5, -3.0], [12.0, -2.0], [5.0, 5.0]]])
+    expected = _nearest_plainly(points, SQUARE)
+    assert expected[0, :2].tolist() == [[1.0, 0.0], [10.0, 0.0]]
+    assert torch.equal(nearest_on_boundary(points, SQUARE), expected)
+
+
+def test_matching_holds_tables_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1000 contours of 16 vertices, 20 at a time: no tensor on the way is larger than theirs."""
+    largest = 0
+
+    class Sizes(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            nonlocal largest
+            result = function(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor):
+                largest = max(largest, result.numel())
+            return result
+
+    before = torch.rand(1000, 16, 2) * 100
+    arguments = (before, before + 1, torch.rand(1000, 16, 2) * 100, torch.ones(1000, 16).bool())
+    expected = dynamic_matching_loss(*arguments)
+    monkeypatch.setattr(dynamic_matching, "TABLE", 20 * 16 * 16)
+    with Sizes():
+        sums = dynamic_matching_loss(*arguments)
+    assert largest == 1000 * 16 * 2  # the contours themselves
+    for one, other in zip(sums, expected, strict=True):
+        assert one.item() == pytest.approx(other.item(), rel=1e-6)
 
 
 def test_dynamic_matching_gradient_reaches_only_the_output() -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from tiny_run import tiny
 
-from configs.synthetic import get_config
 from dataset.loader import TrainingDataset
 from dataset.targets import collate
-from e2ec.config import AugmentationSettings, Config, EvalConfig, OptimConfig, TrainConfig
+from e2ec.config import OptimConfig
 from e2ec.engine import build
 from e2ec.engine import trainer as trainer_module
 from e2ec.engine import validate as validate_module
@@ -27,28 +27,6 @@ from e2ec.engine.train import make_accelerator, train
 from lib.errors import InputError
 
 ROOT = Path(__file__).parents[2]
-
-
-def tiny(out: Path, **train_settings: object) -> Config:
-    """Eight generated images, 64 x 64 pixels, two steps an epoch."""
-    config = get_config()
-    return replace(
-        config,
-        out=out,
-        device="cpu",
-        data=replace(
-            config.data,
-            synthetic_train=8,
-            synthetic_val=2,
-            workers=0,
-            augmentation=AugmentationSettings(crop_size=(64, 64)),
-        ),
-        loss=replace(config.loss, matching_start_epoch=1),
-        train=TrainConfig(
-            **{"epochs": 2, "batch_size": 4, "eval_every": 2, "ema_decay": 0.9, **train_settings}
-        ),
-        eval=EvalConfig(iou_types=("segm",), score_threshold=0.3, max_detections=5),
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -126,9 +104,9 @@ def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
     for split in ([examples], [examples[:1], examples[1:]]):
         parts = [collate(part) for part in split]
         network = build.build_model(config, 3).eval()
-        counts, _ = count_step(parts, accelerator, stop=False)
+        counts = count_step(parts, accelerator, stop=False)
         optimizer = build.build_optimizer(config.optim, network)
-        losses = train_step(
+        values = train_step(
             network,
             optimizer,
             build.build_loss(config.loss),
@@ -138,7 +116,7 @@ def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
             epoch=5,
             clip_value=0.0,
         )
-        found.append((losses, network.state_dict()))
+        found.append((values.losses, network.state_dict()))
     (whole_losses, whole), (split_losses, halves) = found
     assert whole_losses["total"].item() == pytest.approx(split_losses["total"].item(), rel=1e-9)
     start = build.build_model(config, 3).state_dict()

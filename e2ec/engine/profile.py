@@ -1,0 +1,66 @@
+"""A torch trace of a few training steps, to see what they spend their time on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+import torch
+from torch.profiler import ProfilerActivity, profile, schedule
+
+LEFT_OUT = 3
+"""The first steps of a process: memory is allocated and kernels are chosen in them."""
+
+
+class Profile:
+    """Within the `with` block, writes `steps` steps after the first few to folder/trace.json.
+
+    For chrome://tracing or ui.perfetto.dev. A run that is over earlier writes what there is; where
+    `steps` is 0 nothing is traced.
+    """
+
+    def __init__(self, folder: Path, *, steps: int) -> None:
+        self.path = folder / "trace.json"
+        self._left = LEFT_OUT + steps
+        self._profiler: profile | None = None
+        if steps:
+            activities = [ProfilerActivity.CPU]
+            if torch.cuda.is_available():
+                activities.append(ProfilerActivity.CUDA)
+            self._profiler = profile(
+                activities=activities,
+                schedule=schedule(wait=LEFT_OUT - 1, warmup=1, active=steps, repeat=1),
+                on_trace_ready=self._write,
+                record_shapes=True,
+            )
+
+    def __enter__(self) -> Profile:
+        if self._profiler is not None:
+            self._profiler.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def step(self) -> None:
+        """A step has been launched."""
+        if self._profiler is None:
+            return
+        self._profiler.step()
+        self._left -= 1
+        if self._left == 0:
+            self._stop()  # it would go on to count steps, which costs time
+
+    def _stop(self) -> None:
+        profiler, self._profiler = self._profiler, None
+        if profiler is not None:
+            profiler.stop()
+
+    def _write(self, profiler: profile) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        profiler.export_chrome_trace(str(self.path))

@@ -1,0 +1,120 @@
+"""A training step: nothing is waited for, what broke is told in time, and it can be profiled."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from tiny_run import tiny
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from e2ec.engine import trainer as trainer_module
+from e2ec.engine.checkpoint import load_state, load_weights
+from e2ec.engine.interrupt import StopRequest
+from e2ec.engine.train import make_accelerator, train
+from lib.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator() -> None:
+    """accelerate allows one precision a process; every test starts anew."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+class Waits(TorchDispatchMode):
+    """Notes every operation for which the host would wait for a GPU."""
+
+    NAMES = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "bincount", "unique")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        name = function._schema.name.removeprefix("aten::")
+        open_ended = name == "repeat_interleave" and (kwargs or {}).get("output_size") is None
+        if name in self.NAMES or open_ended:
+            self.found.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
+    """Around the network: heat maps, counts, losses, gradients, update, the record."""
+    config = tiny(tmp_path)
+    trainer = trainer_module.Trainer(config, make_accelerator(config))
+    trainer.sampler.set_epoch(0)
+    trainer.epoch = 1  # with dynamic matching
+    batch = next(trainer._steps())
+    height, width = batch[0].heatmap_size[1:]
+    count, vertices = batch[0].contours.shape[:2]
+
+    class Stub(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heatmap = torch.nn.Parameter(torch.zeros(4, 3, height, width))
+            self.contours = torch.nn.Parameter(torch.rand(5, count, vertices, 2) * 64)
+
+        def forward(self, *args: object) -> SimpleNamespace:
+            contours = list(self.contours)
+            return SimpleNamespace(heatmap=self.heatmap, contours=contours, object_centers=None)
+
+    trainer.network = Stub()
+    # Adam and the moving average count their steps in tensors of the host.
+    trainer.optimizer = torch.optim.SGD(trainer.network.parameters(), 0.1)
+    trainer.average = None
+    vars(batch[0])["heatmaps"] = torch.zeros(4, 3, height, width)  # a GPU draws them by maps
+    with Waits() as waits:
+        record = trainer._step(batch, StopRequest())
+    assert waits.found == []
+    losses, stopping = record.read()
+    assert losses["total"] > 0 and not stopping
+
+
+@pytest.mark.parametrize("broken_step", [1, 2, 3, 4])
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_weights_that_a_broken_step_has_spoilt_are_never_saved(
+    what: str, broken_step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told one step late, but before the evaluation and the state at the end of an epoch."""
+    original, names = trainer_module.train_step, []
+
+    def step(network: torch.nn.Module, *args: object, **kwargs: object) -> object:
+        names.append(", ".join(name for part in args[2] for name in part.names))
+        if len(names) != broken_step:
+            return original(network, *args, **kwargs)
+        parameter = network.heatmap[2].bias
+        if what == "loss":
+            with torch.no_grad():
+                parameter.fill_(float("nan"))
+            return original(network, *args, **kwargs)
+        hook = parameter.register_hook(lambda gradient: gradient * float("inf"))
+        values = original(network, *args, **kwargs)
+        hook.remove()
+        return values
+
+    monkeypatch.setattr(trainer_module, "train_step", step)
+    with pytest.raises(InputError, match=f"{what} is not finite") as error:
+        train(tiny(tmp_path, eval_every=1))
+    assert names[broken_step - 1] in str(error.value)
+    assert f"epoch {(broken_step + 1) // 2};" in str(error.value)
+    for path in (tmp_path / "synthetic").rglob("*"):
+        if path.name == "state.pt":
+            state = load_state(path)["network"]
+            assert all(torch.isfinite(value).all() for value in state.values())
+        elif path.suffix == ".safetensors":
+            assert all(torch.isfinite(v).all() for v in load_weights(path)[0].state_dict().values())
+    assert (tmp_path / "synthetic/last/state.pt").exists() == (broken_step > 2)
+
+
+def test_profile_writes_a_trace_of_some_steps(tmp_path: Path) -> None:
+    train(tiny(tmp_path, epochs=3, profile=2, eval_every=3))
+    trace = json.loads((tmp_path / "synthetic/trace.json").read_text())
+    events = [event.get("name", "") for event in trace["traceEvents"]]
+    assert sum(name.startswith("ProfilerStep#") for name in events) >= 2
+    assert any("convolution_backward" in name for name in events)
+    assert train(replace(tiny(tmp_path, epochs=4), resume=True))  # profiled or not, it is that run
