@@ -228,6 +228,8 @@ def _options(shape: _Shape, dtype: torch.dtype, block_p: int, block_o: int) -> d
         "BLOCK_C": _block(shape.segment, 32),
         "BLOCK_O": block_o,
         "num_warps": 8 if block_p * block_o > 64 * 64 else 4,
+        # Three stages in float32 would need more shared memory than a GeForce has (99 KiB).
+        "num_stages": 2 if dtype == torch.float32 else 3,
     }
 
 
