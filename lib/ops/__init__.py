@@ -6,7 +6,7 @@ from lib.ops.align_contours import align_contours
 from lib.ops.deform_conv2d import deform_conv2d
 from lib.ops.draw_bumps import draw_bumps
 from lib.ops.key_vertices import key_vertices
-from lib.ops.library import load_compiled_kernels
+from lib.ops.library import load_compiled_kernels, register_triton_kernels
 from lib.ops.polygons_to_rle import polygons_to_rle
 from lib.ops.rasterize_polygons import rasterize_polygons
 
@@ -20,3 +20,4 @@ __all__ = [
 ]
 
 load_compiled_kernels()
+register_triton_kernels()

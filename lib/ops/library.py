@@ -3,11 +3,15 @@
 Every operator is defined in Python with a slow, obvious kernel that runs on any device. The
 compiled library (`lib/csrc`, built by `make ext` or the installation) adds fast CPU kernels to the
 same operators. No library means slower operators; a library that does not load is an error.
+Where the package triton is installed (it comes with torch for CUDA), CUDA tensors have kernels
+in Triton.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -31,6 +35,28 @@ def load_compiled_kernels(path: Path = LIBRARY_PATH) -> bool:
     if built_for != torch.__version__.split("+")[0]:
         raise _broken(path, f"it was built for torch {built_for}, this is {torch.__version__}")
     return True
+
+
+def register_triton_kernels() -> bool:
+    """Add the Triton kernels for CUDA to the operators; False where triton is not installed."""
+    if importlib.util.find_spec("triton") is None:
+        return False
+    torch.library.impl("e2ec::deform_conv2d", "cuda", _triton_deform_conv2d)
+    torch.library.impl("e2ec::deform_conv2d_backward", "cuda", _triton_deform_conv2d_backward)
+    return True
+
+
+def _triton_deform_conv2d(*arguments: Any) -> Any:
+    # Imported at the first call: triton takes long to import, and a CPU never needs it.
+    from lib.ops import triton_deform_conv2d
+
+    return triton_deform_conv2d.deform_conv2d(*arguments)
+
+
+def _triton_deform_conv2d_backward(*arguments: Any) -> Any:
+    from lib.ops import triton_deform_conv2d
+
+    return triton_deform_conv2d.deform_conv2d_backward(*arguments)
 
 
 def describe_kernels() -> str:
