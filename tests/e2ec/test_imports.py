@@ -31,7 +31,6 @@ ALLOWED_IN_E2EC = {
     "engine": {"config", "presets", "losses", "results", "metrics"},
     "bench": {"config", "presets", "engine", "losses", "results", "metrics", "convert"},
     "app": {"config", "presets", "engine", "results", "metrics", "convert"},
-    "bench": {"config", "presets", "engine", "losses", "results", "metrics", "convert"},
 }
 
 
