@@ -61,7 +61,7 @@ class Predictor:
             dtype=PRECISIONS[precision] if precision != "fp32" else torch.bfloat16,
             enabled=precision != "fp32",
         )
-        self.network = for_prediction(network, PRECISIONS[precision]).to(self.device)
+        self.network = for_prediction(network, PRECISIONS[precision], self.device)
         if compile:
             compile_network(self.network)
         self.card = card

@@ -9,6 +9,7 @@ from lib.ops.key_vertices import key_vertices
 from lib.ops.library import load_compiled_kernels, register_triton_kernels
 from lib.ops.polygons_to_rle import polygons_to_rle
 from lib.ops.rasterize_polygons import rasterize_polygons
+from lib.ops.winograd_conv2d import winograd_conv2d, winograd_weight
 
 __all__ = [
     "align_contours",
@@ -17,6 +18,8 @@ __all__ = [
     "key_vertices",
     "polygons_to_rle",
     "rasterize_polygons",
+    "winograd_conv2d",
+    "winograd_weight",
 ]
 
 load_compiled_kernels()

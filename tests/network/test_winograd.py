@@ -1,0 +1,86 @@
+"""Which convolutions of a network are exchanged, and that its contours stay where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from lib.ops.library import LIBRARY_PATH
+from network import winograd
+from network.architecture import DLA34, NANO, Architecture
+from network.e2ec import E2EC, build_network
+from network.fold import fold_batchnorm
+from network.inference import for_prediction
+from network.winograd import WinogradConv2d, pays, use_winograd
+
+compiled = pytest.mark.skipif(
+    not LIBRARY_PATH.exists(), reason="no compiled library here; `make ext` builds it"
+)
+
+
+def random_network(architecture: Architecture) -> E2EC:
+    torch.manual_seed(0)
+    network = build_network(num_classes=3, architecture=architecture, vertices=32)
+    with torch.no_grad():
+        network.offsets[2].weight.mul_(5)
+        network.heatmap[2].weight.mul_(5)
+    return network.eval()
+
+
+@compiled
+@torch.inference_mode()
+@pytest.mark.parametrize("architecture", [DLA34, NANO])
+def test_contours_agree_within_a_hundredth_of_a_pixel(architecture: Architecture) -> None:
+    network = random_network(architecture)
+    fast = for_prediction(network)
+    assert sum(isinstance(module, WinogradConv2d) for module in fast.modules()) > 20
+    images = torch.randn(2, 3, 96, 64, generator=torch.Generator().manual_seed(0))
+    expected = network(images, score_threshold=0.0, max_detections=5)
+    found = fast(images, expected.centers, expected.image_index)
+    for ours, plain in zip(found.contours, expected.contours, strict=True):
+        assert (ours - plain).abs().max() < 0.01
+
+
+@compiled
+def test_state_keeps_its_keys() -> None:
+    folded = fold_batchnorm(random_network(NANO))
+    keys = list(folded.state_dict())
+    use_winograd(folded)
+    assert list(folded.state_dict()) == keys
+
+
+@compiled
+def test_only_float32_on_a_cpu_is_exchanged() -> None:
+    network = random_network(NANO)
+    for other in (
+        for_prediction(network, torch.bfloat16),
+        for_prediction(network, device=torch.device("meta")),
+        for_prediction(network.double()),
+    ):
+        assert not any(isinstance(module, WinogradConv2d) for module in other.modules())
+
+
+def test_nothing_is_exchanged_without_the_compiled_operators(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(winograd, "LIBRARY_PATH", Path("nowhere"))
+    network = for_prediction(random_network(NANO))
+    assert not any(isinstance(module, WinogradConv2d) for module in network.modules())
+
+
+def test_what_pays() -> None:
+    assert pays(nn.Conv2d(64, 27, 3, padding=1)) and pays(nn.Conv2d(256, 256, 3, padding=1))
+    for conv in (
+        nn.Conv2d(64, 64, 3, padding=1, stride=2),
+        nn.Conv2d(64, 64, 3, padding=2, dilation=2),
+        nn.Conv2d(64, 64, 3, padding=1, groups=2),
+        nn.Conv2d(64, 64, 1),
+        nn.Conv2d(64, 64, 3),
+        nn.Conv2d(40, 64, 3, padding=1),
+        nn.Conv2d(16, 16, 3, padding=1),
+        nn.Conv2d(512, 512, 3, padding=1),
+    ):
+        assert not pays(conv)
