@@ -80,19 +80,22 @@ class Snake(nn.Module):
             states = [self.head(x)]
         for k in range(self.depth):
             states.append(self.get_submodule(f"res{k}")(states[-1]) + states[-1])
-        state = torch.cat(states, dim=1)
+        return self.offsets(torch.cat(states, dim=1).transpose(1, 2)).transpose(1, 2)
+
+    def offsets(self, states: Tensor) -> Tensor:
+        """The states of all blocks side by side, (n, N, channels) -> (n, N, 2) offsets, x then y.
+
+        The layers here see one vertex at a time, as matrix products do.
+        """
+        first, second, last = (one for one in self.prediction if isinstance(one, nn.Conv1d))
+        assert self.fusion.bias is not None and first.bias is not None
         # The global state is the same at every vertex, so its share of the first prediction
         # layer is computed once a contour instead of once a vertex; what both layers make of
         # the states is computed in one go.
-        first, *following = self.prediction
-        assert isinstance(first, nn.Conv1d)
-        assert self.fusion.bias is not None and first.bias is not None
         width = self.fusion.out_channels
-        weight = torch.cat([self.fusion.weight, first.weight[:, width:]])
-        fused, x = F.conv1d(state, weight, torch.cat([self.fusion.bias, first.bias])).split(
-            [width, first.out_channels], dim=1
-        )
-        x = x + F.conv1d(fused.amax(dim=2, keepdim=True), first.weight[:, :width])
-        for layer in following:
-            x = layer(x)
-        return x
+        weight = torch.cat([self.fusion.weight, first.weight[:, width:]])[..., 0]
+        bias = torch.cat([self.fusion.bias, first.bias])
+        fused, x = F.linear(states, weight, bias).split([width, first.out_channels], dim=2)
+        x = x + F.linear(fused.amax(dim=1, keepdim=True), first.weight[:, :width, 0])
+        x = F.linear(x.relu(), second.weight[..., 0], second.bias)
+        return F.linear(x.relu(), last.weight[..., 0], last.bias)

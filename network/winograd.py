@@ -1,43 +1,51 @@
-"""3x3 convolutions with a quarter of the products, for prediction in float32 on a CPU."""
+"""Convolutions with a quarter of the products, for prediction in float32 on a CPU."""
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib.ops import winograd_conv2d, winograd_weight
+from lib.ops import (
+    snake_block_weight,
+    winograd_conv2d,
+    winograd_snake_block,
+    winograd_weight,
+)
 from lib.ops.library import LIBRARY_PATH
+from lib.ops.minimal_filtering import LANES
+from network.snake import Snake, SnakeBlock
 
-CHANNELS_IN = 16
-"""The operator takes channels in groups of so many."""
 FEWEST_PRODUCTS, MOST_PRODUCTS = 32 * 27, 256 * 256
 """Of the channels. Thinner ones are bound by memory, not by products; of wider ones the weight,
 four times as large, has to be fetched for too few pixels."""
 
 
-class WinogradConv2d(nn.Conv2d):
-    """A 3x3 convolution of stride 1 and padding 1 that keeps its weight in both forms."""
-
-    def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__(conv.in_channels, conv.out_channels, 3, padding=1, bias=False)
-        self.weight, self.bias = conv.weight, conv.bias
-        self.register_buffer("factors", winograd_weight(conv.weight), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, channels_in, H, W) float32 -> (B, channels_out, H, W), channels last."""
-        return winograd_conv2d(x, self.factors, self.bias, out_channels=self.out_channels)
-
-
 def use_winograd(network: nn.Module) -> None:
-    """Exchange, in place, the convolutions of a network for which it pays; it is for a CPU then.
+    """Exchange, in place, the convolutions and snakes of a network for which it pays.
 
-    Nothing happens where the operators are not compiled: their plain versions are slower.
+    The network is for evaluation in float32 on a CPU then. Nothing happens where the operators are
+    not compiled: their plain versions are slower.
     """
     if not LIBRARY_PATH.exists():
         return
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             if type(child) is nn.Conv2d and pays(child):
-                setattr(parent, name, WinogradConv2d(child))
+                setattr(parent, name, WinogradConv2d(child, relu=_takes_relu(parent, child)))
+            elif type(child) is Snake and child.head.norm.num_features % LANES == 0:
+                setattr(parent, name, WinogradSnake(child))
+
+
+def _takes_relu(parent: nn.Module, conv: nn.Conv2d) -> bool:
+    """Whether a ReLU follows in a sequence: it is taken out then, for the convolution to do."""
+    if not isinstance(parent, nn.Sequential):
+        return False
+    place = list(parent).index(conv) + 1
+    if place == len(parent) or not isinstance(parent[place], nn.ReLU):
+        return False
+    parent[place] = nn.Identity()
+    return True
 
 
 def pays(conv: nn.Conv2d) -> bool:
@@ -45,6 +53,73 @@ def pays(conv: nn.Conv2d) -> bool:
     plain = (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups)
     return (
         plain == ((3, 3), (1, 1), (1, 1), (1, 1), 1)
-        and conv.in_channels % CHANNELS_IN == 0
+        and conv.in_channels % LANES == 0
         and FEWEST_PRODUCTS <= conv.in_channels * conv.out_channels <= MOST_PRODUCTS
     )
+
+
+class WinogradConv2d(nn.Conv2d):
+    """A 3x3 convolution of stride 1 and padding 1 that keeps its weight in both forms."""
+
+    factors: Tensor
+
+    def __init__(self, conv: nn.Conv2d, *, relu: bool = False) -> None:
+        """Take over the weights of `conv`; `relu` puts a ReLU behind it."""
+        super().__init__(conv.in_channels, conv.out_channels, 3, padding=1, bias=False)
+        self.relu = relu
+        self.weight, self.bias = conv.weight, conv.bias
+        self.register_buffer("factors", winograd_weight(conv.weight), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels_in, H, W) float32 -> (B, channels_out, H, W), channels last."""
+        return winograd_conv2d(
+            x, self.factors, self.bias, out_channels=self.out_channels, relu=self.relu
+        )
+
+
+class WinogradSnakeBlock(nn.Module):
+    """A snake's block with its normalisation folded into three lines of the operator."""
+
+    factors: Tensor
+    line: Tensor
+
+    def __init__(self, block: SnakeBlock) -> None:
+        super().__init__()
+        conv, norm = block.conv.fc, block.norm
+        assert norm.running_mean is not None and norm.running_var is not None
+        assert conv.bias is not None
+        factor = norm.weight.double() * (norm.running_var.double() + norm.eps).rsqrt()
+        summand = norm.bias.double() - norm.running_mean.double() * factor
+        line = torch.stack([conv.bias.double(), factor, summand]).detach()
+        self.dilation = conv.dilation[0]
+        self.register_buffer("factors", snake_block_weight(conv.weight), persistent=False)
+        self.register_buffer("line", line.to(conv.weight), persistent=False)
+
+    def forward(self, x: Tensor, output: Tensor, *, residual: bool) -> None:
+        """(n, N, channels_in), a row a vertex -> `output`, (n, N, channels_out)."""
+        winograd_snake_block(
+            x, self.factors, self.line, output, dilation=self.dilation, residual=residual
+        )
+
+
+class WinogradSnake(Snake):
+    """A snake that computes with rows of channels, a row a vertex.
+
+    All its states are written side by side, as the layers behind them read them.
+    """
+
+    def __init__(self, snake: Snake) -> None:
+        nn.Module.__init__(self)
+        self.__dict__.update(snake.__dict__)
+        blocks = (child for child in snake.children() if isinstance(child, SnakeBlock))
+        self.fast = nn.ModuleList(WinogradSnakeBlock(block) for block in blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels_in, N) -> (n, 2, N) offsets, x then y."""
+        rows = F.pad(x.transpose(1, 2), (0, -x.shape[1] % LANES))
+        channels = self.head.norm.num_features
+        states = rows.new_empty(*rows.shape[:2], len(self.fast), channels)
+        for k, block in enumerate(self.fast):
+            block(rows, states[:, :, k], residual=k > 0)
+            rows = states[:, :, k]
+        return self.offsets(states.flatten(2)).transpose(1, 2)

@@ -10,6 +10,7 @@ from lib.ops.library import load_compiled_kernels, register_triton_kernels
 from lib.ops.polygons_to_rle import polygons_to_rle
 from lib.ops.rasterize_polygons import rasterize_polygons
 from lib.ops.winograd_conv2d import winograd_conv2d, winograd_weight
+from lib.ops.winograd_snake_block import snake_block_weight, winograd_snake_block
 
 __all__ = [
     "align_contours",
@@ -18,7 +19,9 @@ __all__ = [
     "key_vertices",
     "polygons_to_rle",
     "rasterize_polygons",
+    "snake_block_weight",
     "winograd_conv2d",
+    "winograd_snake_block",
     "winograd_weight",
 ]
 

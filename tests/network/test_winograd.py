@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.testing import assert_close
 
 from lib.ops.library import LIBRARY_PATH
 from network import winograd
@@ -14,7 +15,8 @@ from network.architecture import DLA34, NANO, Architecture
 from network.e2ec import E2EC, build_network
 from network.fold import fold_batchnorm
 from network.inference import for_prediction
-from network.winograd import WinogradConv2d, pays, use_winograd
+from network.snake import Snake
+from network.winograd import WinogradConv2d, WinogradSnake, pays, use_winograd
 
 compiled = pytest.mark.skipif(
     not LIBRARY_PATH.exists(), reason="no compiled library here; `make ext` builds it"
@@ -42,6 +44,38 @@ def test_contours_agree_within_a_hundredth_of_a_pixel(architecture: Architecture
     found = fast(images, expected.centers, expected.image_index)
     for ours, plain in zip(found.contours, expected.contours, strict=True):
         assert (ours - plain).abs().max() < 0.01
+
+
+@compiled
+@torch.inference_mode()
+@pytest.mark.parametrize("contours", [0, 1, 3])
+def test_snake_equals_the_plain_one(contours: int) -> None:
+    """Normalisations that do something, negative factors too; inputs that no lanes fit."""
+    torch.manual_seed(0)
+    snake = Snake(18, channels=32, fusion_channels=24, dilations=(1, 2, 4)).eval()
+    for parameter in snake.parameters():
+        parameter.normal_(std=0.1)
+    for name, buffer in snake.named_buffers():
+        if name.endswith("running_var"):
+            buffer.uniform_(0.5, 2)
+    parent = nn.Sequential(snake)
+    x = torch.randn(contours, 18, 30)
+    expected = parent(x)
+    use_winograd(parent)
+    assert isinstance(parent[0], WinogradSnake)
+    assert_close(parent(x), expected, atol=1e-5, rtol=1e-4)
+
+
+@compiled
+@torch.inference_mode()
+def test_a_relu_behind_a_convolution_is_done_with_it() -> None:
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Conv2d(16, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 2, 1))
+    x = torch.randn(1, 16, 8, 8)
+    expected = layers(x)
+    use_winograd(layers)
+    assert isinstance(layers[1], nn.Identity)
+    assert_close(layers(x), expected, atol=1e-5, rtol=1e-4)
 
 
 @compiled
