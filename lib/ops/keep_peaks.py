@@ -54,13 +54,12 @@ def _fake(scores: Tensor) -> Tensor:
     return torch.empty_like(scores, memory_format=torch.contiguous_format)
 
 
-def _save_peaks(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
-    ctx.save_for_backward(output)
+def _save_scores(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)  # not the result, which may be changed in place
 
 
 def _backward(ctx: Any, grad: Tensor) -> Tensor:
-    (peaks,) = ctx.saved_tensors
-    return grad.where(peaks != 0, 0)
+    return grad.where(keep_peaks(ctx.saved_tensors[0]) != 0, 0)
 
 
-torch.library.register_autograd("e2ec::keep_peaks", _backward, setup_context=_save_peaks)
+torch.library.register_autograd("e2ec::keep_peaks", _backward, setup_context=_save_scores)
