@@ -8,6 +8,9 @@ from torch import Tensor, nn
 
 from network.precision import full_precision
 
+CELLS_AT_ONCE = 2048
+"""Patches of so many cells stay in a cache, and a big batch takes little memory."""
+
 # sigmoid(-2.19) = 0.1: the prior of the focal loss (CornerNet).
 HEATMAP_PRIOR_LOGIT = -2.19
 
@@ -85,3 +88,27 @@ def head_at_cells(head: DenseHead, features: Tensor, cells: Tensor, image_index:
         weight = first.weight.permute(0, 2, 3, 1).flatten(1)
         hidden = F.linear(patches.flatten(1), weight, first.bias).relu()
         return F.linear(hidden, last.weight.flatten(1), last.bias)
+
+
+def head_where(head: DenseHead, features: Tensor, wanted: Tensor) -> Tensor:
+    """`head(features)` where it is wanted, 0 elsewhere; the host waits for how many cells that is.
+
+    Args:
+        head: the dense head.
+        features: (B, channels_in, h, w).
+        wanted: (B, h, w) bool.
+
+    Returns:
+        (B, channels_out, h, w), channels last, of the type of the head.
+    """
+    last = head[-1]
+    assert isinstance(last, nn.Conv2d)
+    image_index, y, x = wanted.nonzero().unbind(1)
+    cells = torch.stack([x, y], dim=1)
+    result = last.weight.new_zeros(*wanted.shape, last.out_channels)
+    for some, images in zip(
+        cells.split(CELLS_AT_ONCE), image_index.split(CELLS_AT_ONCE), strict=True
+    ):
+        values = head_at_cells(head, features, some, images)
+        result.index_put_((images, some[:, 1], some[:, 0]), values)
+    return result.permute(0, 3, 1, 2)

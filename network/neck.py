@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lib.ops import deform_conv2d
+from network.precision import full_precision
 
 
 class ModulatedDeformConv(nn.Module):
@@ -51,6 +53,33 @@ class NeckConv(nn.Module):
         return self.actf(self.conv(x))
 
 
+class Upsampling(nn.ConvTranspose2d):
+    """Depthwise transposed convolution that starts as bilinear interpolation."""
+
+    def __init__(self, channels: int, factor: int) -> None:
+        super().__init__(
+            channels, channels, 2 * factor, factor, factor // 2, groups=channels, bias=False
+        )
+        position = torch.arange(2 * factor, dtype=torch.float32)
+        ramp = 1 - (position / factor - (2 * factor - 1) / (2 * factor)).abs()
+        with torch.no_grad():
+            self.weight.copy_((ramp[:, None] * ramp[None, :]).expand_as(self.weight))
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """(B, channels, H, W) -> (B, channels, factor * H, factor * W)."""
+        if x.device.type != "cpu" or x.dtype.itemsize >= 4:
+            return super().forward(x, output_size)
+        # In bfloat16 a CPU takes 10 times as long as in float32, conversions included.
+        with full_precision(x.device):
+            return F.conv_transpose2d(
+                x.float(),
+                self.weight.float(),
+                stride=self.stride,
+                padding=self.padding,  # type: ignore[arg-type]
+                groups=self.groups,
+            ).to(x.dtype)
+
+
 class IterativeAggregation(nn.Module):
     """IDA: out[0] = maps[0]; out[j] = node_j(up_j(proj_j(maps[j])) + out[j-1])."""
 
@@ -63,7 +92,7 @@ class IterativeAggregation(nn.Module):
         for j in range(1, self.count):
             out = channels[0]
             self.add_module(f"proj_{j}", NeckConv(channels[j], out, deformable=deformable))
-            self.add_module(f"up_{j}", _bilinear_upsampling(out, factors[j]))
+            self.add_module(f"up_{j}", Upsampling(out, factors[j]))
             self.add_module(f"node_{j}", NeckConv(out, out, deformable=deformable))
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
@@ -94,15 +123,3 @@ class Neck(nn.Module):
         r1 = self.ida_1([m8, *r0])
         r2 = self.ida_2([m4, *r1])
         return self.ida_up([r2[-1], r1[-1], r0[-1]])[-1]
-
-
-def _bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
-    """Depthwise transposed convolution that starts as bilinear interpolation."""
-    up = nn.ConvTranspose2d(
-        channels, channels, 2 * factor, factor, factor // 2, groups=channels, bias=False
-    )
-    position = torch.arange(2 * factor, dtype=torch.float32)
-    ramp = 1 - (position / factor - (2 * factor - 1) / (2 * factor)).abs()
-    with torch.no_grad():
-        up.weight.copy_((ramp[:, None] * ramp[None, :]).expand_as(up.weight))
-    return up

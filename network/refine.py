@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from network.precision import at_least_float32
 from network.sampling import sample_features
 from network.snake import PUBLISHED_DILATIONS, Snake
 
@@ -50,6 +51,7 @@ class Refinement(nn.Module):
         """
         stages = []
         contours = contours.detach()
+        features = at_least_float32(features)  # once, not in every module's sampling
         for snake in self.snakes:
             sampled = sample_features(features, contours / self.stride, image_index)
             relative = contours - contours.amin(dim=1, keepdim=True)

@@ -6,14 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from network.neck import IterativeAggregation, ModulatedDeformConv, Neck, _bilinear_upsampling
+from network.neck import IterativeAggregation, ModulatedDeformConv, Neck, Upsampling
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8])
 @torch.no_grad()
 def test_upsampling_starts_as_bilinear_interpolation(factor: int) -> None:
     """A plane stays a plane: in the interior the values of neighbours differ by 1 / factor."""
-    up = _bilinear_upsampling(2, factor)
+    up = Upsampling(2, factor)
     x = torch.arange(6.0).expand(1, 2, 6, 6)
     enlarged = up(x)
     assert enlarged.shape == (1, 2, 6 * factor, 6 * factor)
@@ -26,8 +26,37 @@ def test_upsampling_starts_as_bilinear_interpolation(factor: int) -> None:
 def test_bilinear_kernel_of_factor_two() -> None:
     # Weights 1/4, 3/4, 3/4, 1/4 in each direction.
     ramp = torch.tensor([0.25, 0.75, 0.75, 0.25])
-    kernel = _bilinear_upsampling(3, 2).weight[:, 0]
+    kernel = Upsampling(3, 2).weight[:, 0]
     assert torch.allclose(kernel, torch.outer(ramp, ramp).expand(3, 4, 4))
+
+
+@pytest.mark.parametrize("autocast", [True, False])
+@pytest.mark.parametrize("factor", [2, 4])
+def test_upsampling_in_bfloat16_is_that_of_float32_rounded(factor: int, autocast: bool) -> None:
+    """With weights in float32 under autocast, or in bfloat16 themselves; gradients as well."""
+    torch.manual_seed(0)
+    up = Upsampling(5, factor)
+    torch.nn.init.normal_(up.weight)
+    up.weight.data = up.weight.bfloat16().float()
+    x = torch.randn(2, 5, 6, 7).bfloat16().requires_grad_()
+    exact = F.conv_transpose2d(
+        x.float(), up.weight, stride=factor, padding=factor // 2, groups=up.groups
+    )
+    assert torch.equal(up(x.detach().float()), exact)
+    upstream = torch.randn_like(exact).bfloat16()
+    (expected,) = torch.autograd.grad(exact, x, upstream.float())
+    if not autocast:
+        up = up.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        found = up(x)
+    assert found.dtype == torch.bfloat16 and torch.equal(found, exact.bfloat16())
+    (grad,) = torch.autograd.grad(found, x, upstream)
+    assert torch.equal(grad, expected)
+
+
+def test_upsampling_keeps_the_name_of_its_weights() -> None:
+    assert list(Upsampling(3, 2).state_dict()) == ["weight"]
+    assert Upsampling(3, 2).weight.shape == (3, 1, 4, 4)
 
 
 @torch.no_grad()
