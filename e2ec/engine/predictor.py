@@ -17,7 +17,7 @@ from e2ec.engine.preprocess import normalize
 from e2ec.engine.stages import select_stage
 from e2ec.results.contours import Contours
 from e2ec.results.grouping import group_parts
-from e2ec.results.nms import suppress
+from e2ec.results.nms import contour_boxes, suppress
 from lib.errors import InputError
 from lib.images import read_image, to_rgb
 from network.cuda_graphs import graph_network
@@ -222,8 +222,7 @@ class Predictor:
     ) -> Contours:
         """Doubles go first, then parts are grouped: a double of a part fits that part better than
         the box of the whole object."""
-        boxes = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
-        keep = suppress(boxes, scores, labels, self.card.nms_iou)
+        keep = suppress(contour_boxes(points), scores, labels, self.card.nms_iou)
         groups = [keep[i : i + 1] for i in range(len(keep))]
         if votes is not None:
             found = group_parts(points[keep], votes[keep], scores[keep], labels[keep])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from e2ec.results.nms import suppress
+from e2ec.results.nms import contour_boxes, suppress
 
 
 def slow_suppress(
@@ -90,3 +90,10 @@ def test_at_one_nothing_goes_and_equal_scores_keep_their_order() -> None:
 def test_no_boxes(iou: float) -> None:
     kept = suppress(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64), iou)
     assert kept.shape == (0,) and np.issubdtype(kept.dtype, np.integer)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_boxes_of_contours(count: int) -> None:
+    points = np.random.default_rng(0).normal(size=(count, 5, 2))
+    expected = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+    assert np.array_equal(contour_boxes(points), expected)
