@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor
 
 from network.architecture import NANO
-from network.cuda_graphs import Function, GraphCache, Recording, graph_network
+from network.cuda_graphs import (
+    WARM_UP,
+    Function,
+    GraphCache,
+    Recording,
+    graph_network,
+    record_cuda_graph,
+)
 from network.e2ec import E2EC, build_network
 from network.inference import for_prediction
 
@@ -152,6 +162,59 @@ def test_a_network_finds_the_same(network: E2EC) -> None:
         assert torch.equal(ours.heatmap, theirs.heatmap)
         assert torch.equal(ours.contours[-1], theirs.contours[-1])
     assert [shape[3] for shape in record.shapes] == [32, 64]
+
+
+class Cuda:
+    """Stands for `torch.cuda`'s streams and graphs, and notes what is asked of them."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def current_stream(self) -> Cuda:
+        return self
+
+    def wait_stream(self, other: Cuda) -> None:
+        self.notes.append("wait")
+
+    Stream = current_stream
+
+    def CUDAGraph(self) -> SimpleNamespace:
+        return SimpleNamespace(replay=lambda: self.notes.append("replay"))
+
+    def device(self, device: torch.device) -> nullcontext[None]:
+        return nullcontext()
+
+    def stream(self, stream: Cuda) -> nullcontext[None]:
+        return nullcontext()
+
+    @contextmanager
+    def graph(self, graph: object, capture_error_mode: str) -> Iterator[None]:
+        self.notes.append(f"record {capture_error_mode}")
+        yield
+
+
+@pytest.mark.filterwarnings("ignore:.*CUDA is not available")
+def test_a_recording_comes_after_a_warm_up_and_without_a_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = Cuda()
+    for name in ("current_stream", "Stream", "CUDAGraph", "device", "stream", "graph"):
+        monkeypatch.setattr(torch.cuda, name, getattr(cuda, name))
+    given, seen = images(1, 4), []
+
+    def function(buffer: Tensor) -> tuple[Tensor]:
+        assert not torch.is_autocast_cache_enabled()
+        seen.append(buffer.data_ptr())
+        cuda.notes.append("call")
+        return (buffer,)
+
+    with torch.inference_mode():
+        recording = record_cuda_graph(function, given)
+    recording.replay()
+    calls = ["call"] * WARM_UP
+    assert cuda.notes == ["wait", *calls, "wait", "record thread_local", "call", "replay"]
+    assert set(seen) == {recording.images.data_ptr()} != {given.data_ptr()}
+    assert torch.is_autocast_cache_enabled()
 
 
 @needs_gpu
