@@ -231,6 +231,8 @@ class EvalConfig:
     a GPU."""
     compile: bool = False
     """`torch.compile` the network in `test.py`; pays for many images of few sizes."""
+    cuda_graphs: bool = False
+    """Replay recorded kernels on a CUDA device in `test.py`; pays for images of few sizes."""
 
     def __post_init__(self) -> None:
         _require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")

@@ -56,6 +56,8 @@ class DemoOptions:
     """auto, cpu, cuda or mps."""
     precision: Precision = "fp32"
     """Arithmetic of the convolutions: bf16 is about twice as fast on a CPU that has it."""
+    cuda_graphs: bool = False
+    """Replay recorded kernels on a CUDA device: for images, or frames, of few sizes."""
     limit: int | None = None
     """Stop after so many images or frames."""
 

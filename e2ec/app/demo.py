@@ -43,6 +43,7 @@ def demo(options: DemoOptions) -> None:
         device=options.device,
         preset=options.preset,
         precision=options.precision,
+        cuda_graphs=options.cuda_graphs,
     )
     _prepare(options.out)
     total = source.length if options.limit is None else options.limit

@@ -82,6 +82,7 @@ def _load(config: Config, options: EvaluationOptions, dataset: InstanceDataset) 
         preset=options.preset,
         precision=config.eval.precision,
         compile=config.eval.compile,
+        cuda_graphs=config.eval.cuda_graphs,
     )
     named = not is_published(options.weights)
     # Published files name no categories: theirs are the data's, in the same order.

@@ -17,9 +17,10 @@ from e2ec.engine.preprocess import normalize
 from e2ec.engine.stages import select_stage
 from e2ec.results.contours import Contours
 from e2ec.results.grouping import group_parts
-from e2ec.results.nms import suppress
+from e2ec.results.nms import contour_boxes, suppress
 from lib.errors import InputError
 from lib.images import read_image, to_rgb
+from network.cuda_graphs import graph_network
 from network.e2ec import E2EC, STRIDE
 from network.inference import PRECISIONS, compile_network, for_prediction
 
@@ -38,6 +39,7 @@ class Predictor:
         device: torch.device | str = "cpu",
         precision: Precision = "fp32",
         compile: bool = False,
+        cuda_graphs: bool = False,
     ) -> None:
         """Take a copy of the network, made ready for prediction; the original stays trainable.
 
@@ -47,14 +49,21 @@ class Predictor:
             device: where it runs.
             precision: of the convolutions; coordinates and scores are always fp32 (fp64 of a
                 network in fp64).
-            compile: `torch.compile` the network; the first image of every size takes minutes.
+            compile: `torch.compile` the network; the first image, the first of other sizes and the
+                first with no or one instance take minutes. On a CPU little is gained.
+            cuda_graphs: record what covers the image once for every size of the input and number
+                of images, then replay it; the last four are kept (`network.cuda_graphs`). Not on
+                by itself: where sizes keep changing, recordings cost more than they save, and
+                each holds the memory of one run.
 
         Raises:
-            InputError: the device cannot compute in this precision.
+            InputError: the device cannot compute in this precision, or has no CUDA graphs.
         """
         self.device = torch.device(device)
         if precision == "fp16" and self.device.type == "cpu":
             raise InputError("precision fp16 needs a GPU; use bf16 or fp32 on the CPU")
+        if cuda_graphs and self.device.type != "cuda":
+            raise InputError(f"CUDA graphs need a CUDA device, not {self.device.type}")
         self._input_type = next(network.parameters()).dtype
         self._autocast = torch.autocast(
             self.device.type,
@@ -64,6 +73,8 @@ class Predictor:
         self.network = for_prediction(network, PRECISIONS[precision], self.device)
         if compile:
             compile_network(self.network)
+        if cuda_graphs:
+            graph_network(self.network)
         self.card = card
 
     @property
@@ -211,8 +222,7 @@ class Predictor:
     ) -> Contours:
         """Doubles go first, then parts are grouped: a double of a part fits that part better than
         the box of the whole object."""
-        boxes = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
-        keep = suppress(boxes, scores, labels, self.card.nms_iou)
+        keep = suppress(contour_boxes(points), scores, labels, self.card.nms_iou)
         groups = [keep[i : i + 1] for i in range(len(keep))]
         if votes is not None:
             found = group_parts(points[keep], votes[keep], scores[keep], labels[keep])
@@ -238,6 +248,7 @@ def load_model(
     preset: str | None = None,
     precision: Precision = "fp32",
     compile: bool = False,
+    cuda_graphs: bool = False,
 ) -> Predictor:
     """A model ready to predict.
 
@@ -248,10 +259,12 @@ def load_model(
         preset: the preset a published checkpoint belongs to; its test geometry and, as far as
             the counts agree, its class names are used.
         precision: fp32, bf16 or fp16 (GPU alone); coordinates and scores stay fp32.
-        compile: `torch.compile` the network: faster on a GPU, after minutes for every new size.
+        compile: `torch.compile` the network: for a GPU; takes minutes at first.
+        cuda_graphs: replay recorded kernels on a CUDA device: for images of few sizes.
 
     Raises:
-        InputError: the file is missing, damaged, holds code, or does not fit.
+        InputError: the file is missing, damaged, holds code, or does not fit; or the device
+            lacks what is asked of it.
     """
     path = Path(weights) if weights is not None else BUNDLED_WEIGHTS
     if is_published(path):
@@ -261,7 +274,12 @@ def load_model(
     else:
         network, card = load_weights(path)
     return Predictor(
-        network, card, device=select_device(device), precision=precision, compile=compile
+        network,
+        card,
+        device=select_device(device),
+        precision=precision,
+        compile=compile,
+        cuda_graphs=cuda_graphs,
     )
 
 

@@ -1,14 +1,20 @@
-"""Class-wise non-maximum suppression on the boxes of contours."""
+"""Boxes of contours, and class-wise non-maximum suppression on them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
+def contour_boxes(points: np.ndarray) -> np.ndarray:
+    """(n, 4) x0, y0, x1, y1 around contours (n, N, 2), x then y."""
+    xy = np.ascontiguousarray(points.transpose(2, 0, 1))  # NumPy is slow along a middle axis
+    return np.concatenate([xy.min(axis=2), xy.max(axis=2)]).T
+
+
 def suppress(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, iou: float) -> np.ndarray:
     """Indices of the boxes to keep, by falling score.
 
-    A box goes when a better one of its class overlaps it by more than `iou`.
+    A box goes when a better one of its class, which stays, overlaps it by more than `iou`.
 
     Args:
         boxes: (n, 4) x0, y0, x1, y1.
@@ -19,15 +25,30 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, iou: flo
     order = np.argsort(-scores, kind="stable")
     if iou >= 1:
         return order
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    kept: list[int] = []
-    while len(order):
-        best, order = int(order[0]), order[1:]
-        kept.append(best)
-        low = np.maximum(boxes[best, :2], boxes[order, :2])
-        high = np.minimum(boxes[best, 2:], boxes[order, 2:])
-        overlap = np.prod(np.clip(high - low, 0, None), axis=1)
-        union = areas[best] + areas[order] - overlap
-        far = overlap <= iou * np.maximum(union, 1e-12)
-        order = order[far | (labels[order] != labels[best])]
-    return np.array(kept, dtype=np.int64)
+    better, worse = _rivals(boxes[order], labels[order], iou)
+    # Whether a box stays follows from the better ones alone. From all staying, each round settles
+    # at least those whose rivals are settled, so it ends when nothing changes: after as many
+    # rounds as the longest chain of rivals has members.
+    stays = np.ones(len(order), bool)
+    while True:
+        gone = worse[stays[better]]
+        before, stays = stays, np.ones(len(order), bool)
+        stays[gone] = False
+        if np.array_equal(stays, before):
+            return order[stays]
+
+
+def _rivals(boxes: np.ndarray, labels: np.ndarray, iou: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of one class that overlap by more than `iou`: positions of the former, the latter."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    near = np.triu(np.equal.outer(labels, labels), 1)
+    for axis in (0, 1):  # most pairs lie apart: those that touch are measured
+        reaches = np.greater.outer(high[:, axis], low[:, axis])
+        near &= reaches
+        near &= reaches.T
+    i, j = np.nonzero(near)
+    areas = np.multiply(*(high - low).T)
+    sides = np.minimum(high[i], high[j]) - np.maximum(low[i], low[j])
+    overlap = np.multiply(*sides.T)
+    too_near = overlap > iou * np.maximum(areas[i] + areas[j] - overlap, 1e-12)
+    return i[too_near], j[too_near]

@@ -1,8 +1,9 @@
-"""Deformable convolution on CUDA devices: launches the kernels of `triton_kernels`.
+"""Deformable convolution on CUDA devices: launches `triton_forward` and `triton_backward`.
 
-What the kernels do not know (float64, empty tensors) goes to the reference. Results of the
-backward differ in the last bits from run to run, since the gradient of the input is summed by
-atomic additions; under `torch.use_deterministic_algorithms` the reference runs instead.
+What the kernels do not know (float64, empty tensors, more pixels than int32 counts) goes to the
+reference. Results of the backward differ in the last bits from run to run, since the gradient of
+the input is summed by atomic additions; under `torch.use_deterministic_algorithms` the reference
+runs instead.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lib.ops import reference, triton_kernels
+from lib.ops import reference, triton_backward, triton_forward
 
 _TYPES = (torch.float32, torch.float16, torch.bfloat16)
 # Blocks are cut smaller until a launch has so many programs: about two for each multiprocessor of
 # a large GPU.
 _PROGRAMS = 256
 _SMALLEST_BLOCK = 16  # of a product on tensor cores
+_MOST = 2**31 - 128  # pixels, or elements of the weight; with room for the last block
 
 
 def deform_conv2d(
@@ -34,7 +36,7 @@ def deform_conv2d(
     dilation: list[int],
 ) -> Tensor:
     """See `lib.ops.deform_conv2d`; the same as `reference.deform_conv2d`."""
-    if input.dtype not in _TYPES or input.numel() == 0:
+    if not _supported(input, offset, weight):
         return reference.deform_conv2d(input, offset, weight, bias, mask, stride, padding, dilation)
     shape = _Shape.of(input, offset, weight, stride, padding, dilation)
     output = torch.empty(
@@ -52,7 +54,7 @@ def deform_conv2d(
         shape.weight_groups,
     )
     with torch.cuda.device_of(input):
-        triton_kernels.forward[grid](
+        triton_forward.forward[grid](
             _channels_innermost(input),
             offset.contiguous(),
             None if mask is None else mask.contiguous(),
@@ -78,7 +80,7 @@ def deform_conv2d_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of input, offset, weight and mask (empty without a mask)."""
     deterministic = torch.are_deterministic_algorithms_enabled()
-    if input.dtype not in _TYPES or input.numel() == 0 or deterministic:
+    if deterministic or not _supported(input, offset, weight):
         return reference.deform_conv2d_backward(
             grad, input, offset, weight, mask, stride, padding, dilation
         )
@@ -90,13 +92,13 @@ def deform_conv2d_backward(
         None if mask is None else mask.contiguous(),
     )
     grad_input = torch.zeros_like(input, dtype=torch.float32, memory_format=torch.channels_last)
-    grad_offset = input.new_empty(offset.shape)
-    grad_mask = input.new_empty((0,) if mask is None else mask.shape)
+    grad_offset = offset.new_empty(offset.shape)  # of its own type: maybe wider than the input's
+    grad_mask = input.new_empty(0) if mask is None else mask.new_empty(mask.shape)
     with torch.cuda.device_of(input):
         grad_weight = _weight_gradient(shape, sampled, weight)
         block_p, block_o = 64, _block(shape.group_outputs, 64)
         grid = (math.ceil(shape.total / block_p), shape.taps, shape.offset_groups)
-        triton_kernels.backward_samples[grid](
+        triton_backward.backward_samples[grid](
             *sampled,
             weight.flatten(2).permute(2, 0, 1).contiguous(),
             grad_input,
@@ -107,6 +109,13 @@ def deform_conv2d_backward(
         )
     grad_input = grad_input.to(input.dtype, memory_format=reference.layout_like(input))
     return grad_input, grad_offset, grad_weight, grad_mask
+
+
+def _supported(input: Tensor, offset: Tensor, weight: Tensor) -> bool:
+    """Whether the kernels can do it; all shapes, groups, strides and dilations are theirs."""
+    pixels = offset.shape[0] * offset.shape[2] * offset.shape[3]
+    small = max(pixels, weight.numel()) <= _MOST
+    return small and input.dtype in _TYPES and input.numel() > 0
 
 
 def _weight_gradient(
@@ -125,7 +134,7 @@ def _weight_gradient(
         device=weight.device,
     )
     grid = (blocks, shape.taps, parts)
-    triton_kernels.backward_weight[grid](*sampled, grad_weight, *shape.arguments(), **options)
+    triton_backward.backward_weight[grid](*sampled, grad_weight, *shape.arguments(), **options)
     grad_weight = grad_weight.sum(0).permute(2, 1, 0).to(weight.dtype)
     return grad_weight.reshape(weight.shape).contiguous()
 
@@ -189,7 +198,7 @@ class _Shape:
 
     @property
     def segment(self) -> int:
-        """Channels that share a weight group and an offset group, see `triton_kernels`."""
+        """Channels that share a weight group and an offset group, see `triton_sampling`."""
         return math.gcd(self.group_channels, self.channels // self.offset_groups)
 
     def programs(self, block_p: int, block_o: int) -> int:
@@ -220,10 +229,9 @@ class _Shape:
 
 def _options(shape: _Shape, dtype: torch.dtype, block_p: int, block_o: int) -> dict[str, Any]:
     """The compile-time arguments of a kernel. Float32 products follow torch's switch for TF32."""
-    exact = dtype != torch.float32 or not torch.backends.cuda.matmul.allow_tf32
     return {
         "SEGMENT": shape.segment,
-        "PRECISION": "ieee" if exact else "tf32",
+        "PRECISION": "tf32" if dtype == torch.float32 and _tf32_allowed() else "ieee",
         "BLOCK_P": block_p,
         "BLOCK_C": _block(shape.segment, 32),
         "BLOCK_O": block_o,
@@ -231,6 +239,15 @@ def _options(shape: _Shape, dtype: torch.dtype, block_p: int, block_o: int) -> d
         # Three stages in float32 would need more shared memory than a GeForce has (99 KiB).
         "num_stages": 2 if dtype == torch.float32 else 3,
     }
+
+
+def _tf32_allowed() -> bool:
+    """Whether torch multiplies float32 matrices in TF32; off unless its user asked for it."""
+    matmul = torch.backends.cuda.matmul
+    try:
+        return matmul.fp32_precision == "tf32"  # says it whichever way it was set
+    except AttributeError:  # torch < 2.9, where matmul refuses names that it does not know
+        return matmul.allow_tf32
 
 
 def _block(size: int, largest: int) -> int:

@@ -4,39 +4,73 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from e2ec.results.nms import suppress
+from e2ec.results.nms import contour_boxes, suppress
 
 
 def slow_suppress(
     boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, iou: float
-) -> list[int]:
-    """From the best down: kept unless a kept box of its class overlaps too much."""
+) -> np.ndarray:
+    """From the best down: what is kept removes all worse boxes that overlap it too much."""
+    order = np.argsort(-scores, kind="stable")
+    if iou >= 1:
+        return order
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept: list[int] = []
-    for i in sorted(range(len(scores)), key=lambda k: -scores[k]):
-        good = True
-        for j in kept:
-            width = min(boxes[i][2], boxes[j][2]) - max(boxes[i][0], boxes[j][0])
-            height = min(boxes[i][3], boxes[j][3]) - max(boxes[i][1], boxes[j][1])
-            overlap = max(width, 0) * max(height, 0)
-            sizes = [(b[2] - b[0]) * (b[3] - b[1]) for b in (boxes[i], boxes[j])]
-            if labels[i] == labels[j] and overlap > iou * (sum(sizes) - overlap):
-                good = False
-        if good:
-            kept.append(i)
-    return kept
+    while len(order):
+        best, order = int(order[0]), order[1:]
+        kept.append(best)
+        low = np.maximum(boxes[best, :2], boxes[order, :2])
+        high = np.minimum(boxes[best, 2:], boxes[order, 2:])
+        overlap = np.prod(np.clip(high - low, 0, None), axis=1)
+        union = areas[best] + areas[order] - overlap
+        far = overlap <= iou * np.maximum(union, 1e-12)
+        order = order[far | (labels[order] != labels[best])]
+    return np.array(kept, dtype=np.int64)
+
+
+def assert_same(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, iou: float) -> None:
+    found = suppress(boxes, scores, labels, iou)
+    assert found.dtype.kind == "i"
+    assert found.tolist() == slow_suppress(boxes, scores, labels, iou).tolist()
 
 
 @pytest.mark.parametrize("iou", [0.1, 0.5, 0.7, 0.99])
-@pytest.mark.parametrize("seed", range(5))
-def test_against_a_loop(seed: int, iou: float) -> None:
-    rng = np.random.default_rng(seed)
-    low = rng.uniform(0, 20, (40, 2))
-    boxes = np.concatenate([low, low + rng.uniform(1, 20, (40, 2))], axis=1)
-    scores, labels = rng.random(40), rng.integers(0, 2, 40)
-    assert suppress(boxes, scores, labels, iou).tolist() == slow_suppress(
-        boxes, scores, labels, iou
-    )
+@pytest.mark.parametrize("count", [1, 2, 40, 400])
+def test_against_a_loop(count: int, iou: float) -> None:
+    rng = np.random.default_rng(count)
+    low = rng.uniform(0, 20, (count, 2))
+    boxes = np.concatenate([low, low + rng.uniform(1, 20, (count, 2))], axis=1)
+    assert_same(boxes, rng.random(count), rng.integers(0, 2, count), iou)
+
+
+# Few places, sizes, scores and classes: ties, identical boxes, boxes without an area.
+INSTANCE = st.tuples(
+    *[st.integers(0, 6)] * 2, *[st.integers(0, 4)] * 2, st.integers(0, 3), st.integers(0, 1)
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(INSTANCE, max_size=30),
+    st.sampled_from([0.1, 1 / 3, 0.5, 2 / 3, 0.99, 1.0]),
+    st.sampled_from([1.0, 0.1, 1e-7]),
+)
+def test_against_a_loop_with_ties(
+    instances: list[tuple[int, ...]], iou: float, pixel: float
+) -> None:
+    numbers = np.array(instances, np.float64).reshape(-1, 6)
+    low, sides, scores, labels = numbers[:, :2], numbers[:, 2:4], numbers[:, 4], numbers[:, 5]
+    assert_same(np.concatenate([low, low + sides], axis=1) * pixel, scores, labels, iou)
+
+
+def test_a_chain_in_which_every_other_box_goes() -> None:
+    """Each box overlaps the next by a third: the longest way that the rounds have to go."""
+    boxes = np.array([[i, 0, i + 2, 1.0] for i in range(50)])
+    scores = -np.arange(50.0)
+    assert suppress(boxes, scores, np.zeros(50), 0.3).tolist() == list(range(0, 50, 2))
 
 
 def test_hand_worked() -> None:
@@ -56,3 +90,10 @@ def test_at_one_nothing_goes_and_equal_scores_keep_their_order() -> None:
 def test_no_boxes(iou: float) -> None:
     kept = suppress(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64), iou)
     assert kept.shape == (0,) and np.issubdtype(kept.dtype, np.integer)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_boxes_of_contours(count: int) -> None:
+    points = np.random.default_rng(0).normal(size=(count, 5, 2))
+    expected = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+    assert np.array_equal(contour_boxes(points), expected)

@@ -1,4 +1,4 @@
-"""Prediction in fewer bits, on the bundled model."""
+"""Prediction in fewer bits, on the bundled model; what a CPU cannot do."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def test_bfloat16_finds_what_float32_finds() -> None:
 def test_half_precision_on_a_cpu_is_refused() -> None:
     with pytest.raises(InputError, match="fp16 needs a GPU"):
         load_model(device="cpu", precision="fp16")
+
+
+def test_cuda_graphs_on_a_cpu_are_refused() -> None:
+    with pytest.raises(InputError, match="CUDA graphs need a CUDA device"):
+        load_model(device="cpu", cuda_graphs=True)

@@ -42,24 +42,18 @@ def run(*arguments: str, **environment: str) -> str:
 
 @needs_triton
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["forward", "gradients", "not (forward or gradients)"])
-def test_equals_the_reference_under_the_interpreter(part: str) -> None:
+def test_equals_the_reference_under_the_interpreter() -> None:
     cases = str(HERE / "interpreted_triton.py")
-    output = run(
-        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", part, cases, TRITON_INTERPRET="1"
-    )
+    output = run("-m", "pytest", "-q", "-p", "no:cacheprovider", cases, TRITON_INTERPRET="1")
     assert " passed" in output
 
 
 @needs_triton
 @pytest.mark.slow
-@pytest.mark.parametrize("kernel", ["forward", "backward_samples", "backward_weight"])
-@pytest.mark.parametrize("capability", ["80", "90"])
-def test_compiles_to_products_on_tensor_cores(kernel: str, capability: str, tmp_path: Path) -> None:
+def test_compiles_to_products_on_tensor_cores(tmp_path: Path) -> None:
     """To machine code of an A100 and an H100, which needs neither: what the interpreter accepts,
     the compiler may not."""
-    script = str(HERE / "compiled_triton.py")
-    print(run(script, kernel, capability, TRITON_CACHE_DIR=str(tmp_path)))
+    print(run(str(HERE / "compiled_triton.py"), TRITON_CACHE_DIR=str(tmp_path)))
 
 
 def test_cuda_has_kernels_where_triton_is_installed() -> None:
@@ -69,7 +63,7 @@ def test_cuda_has_kernels_where_triton_is_installed() -> None:
 
 def test_triton_is_not_imported_for_a_cpu() -> None:
     # torch itself may import triton on a machine with CUDA; ours must add nothing.
-    code = "import sys, lib.ops; print('lib.ops.triton_kernels' in sys.modules)"
+    code = "import sys, lib.ops; print('lib.ops.triton_forward' in sys.modules)"
     assert run("-c", code).strip() == "False"
 
 
