@@ -104,6 +104,7 @@ class Batch:
         centers, radii, classes, contours, keys, object_centers: as in `TrainingExample`, n parts
             of all images.
         image_ids, names: of the B images.
+        most: parts of the image that has most of them, known without waiting for a device.
     """
 
     images: torch.Tensor
@@ -117,6 +118,7 @@ class Batch:
     object_centers: torch.Tensor
     image_ids: list[int]
     names: list[str]
+    most: int | None = None
 
     @cached_property
     def heatmaps(self) -> torch.Tensor:
@@ -154,6 +156,7 @@ class Batch:
             object_centers=change(self.object_centers),
             image_ids=self.image_ids,
             names=self.names,
+            most=self.most,
         )
 
 
@@ -173,6 +176,7 @@ def collate(examples: Sequence[TrainingExample]) -> Batch:
         object_centers=torch.cat([example.object_centers for example in examples]),
         image_ids=[example.image_id for example in examples],
         names=[example.name for example in examples],
+        most=int(counts.max()),
     )
 
 

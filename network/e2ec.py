@@ -80,6 +80,7 @@ class E2EC(nn.Module):
         centers: Tensor | None = None,
         image_index: Tensor | None = None,
         *,
+        most: int | None = None,
         score_threshold: float = 0.05,
         max_detections: int = 100,
     ) -> NetworkOutput:
@@ -89,6 +90,8 @@ class E2EC(nn.Module):
             images: (B, 3, H, W) float, normalised BGR; any size, padded with zeros inside.
             centers: (n, 2) int64 label centres, x then y, feature cells; in training only.
             image_index: (n,) int64, not falling; goes with `centers`.
+            most: with them, the centres of the image that has most, or more; without it the host
+                waits for a GPU to count them.
             score_threshold: detections below it are left out (published: 0.05).
             max_detections: at most so many an image (published: 100).
 
@@ -111,7 +114,7 @@ class E2EC(nn.Module):
                 max_detections=max_detections,
                 valid_size=(-(-images.shape[2] // STRIDE), -(-images.shape[3] // STRIDE)),
             )
-        contours, votes = self.outline(features, found.centers, found.image_index)
+        contours, votes = self.outline(features, found.centers, found.image_index, most)
         return NetworkOutput(
             heatmap, found.image_index, found.classes, found.scores, found.centers, contours, votes
         )
@@ -124,11 +127,12 @@ class E2EC(nn.Module):
         return features, at_least_float32(head(features))
 
     def outline(
-        self, features: Tensor, centers: Tensor, image_index: Tensor
+        self, features: Tensor, centers: Tensor, image_index: Tensor, most: int | None = None
     ) -> tuple[list[Tensor], Tensor | None]:
         """What belongs to instances: all stages at the given centres, and the part votes.
 
-        Initial and coarse contours are clipped to the map in evaluation, as published.
+        Initial and coarse contours are clipped to the map in evaluation, as published. `most` is
+        that of `forward`.
         """
         height, width = features.shape[2:]
         offsets = head_at_cells(self.offsets, features, centers, image_index)
@@ -139,7 +143,7 @@ class E2EC(nn.Module):
         if not self.training:
             coarse = clip_to_map(coarse, height, width)
         stages = [initial * STRIDE, coarse * STRIDE]
-        stages += self.refinement(features, stages[-1], image_index)
+        stages += self.refinement(features, stages[-1], image_index, most=most)
         votes = None
         if self.part_votes is not None:
             at_centers = head_at_cells(self.part_votes, features, centers, image_index)

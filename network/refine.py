@@ -37,13 +37,16 @@ class Refinement(nn.Module):
             for _ in range(modules)
         )
 
-    def forward(self, features: Tensor, contours: Tensor, image_index: Tensor) -> list[Tensor]:
+    def forward(
+        self, features: Tensor, contours: Tensor, image_index: Tensor, *, most: int | None = None
+    ) -> list[Tensor]:
         """The contour after each module.
 
         Args:
             features: (B, C, h, w), the neck's map.
             contours: (n, N, 2) coarse contours, x then y, input pixels; detached here.
             image_index: (n,) int64, not falling.
+            most: as in `sample_features`.
 
         Returns:
             One (n, N, 2) tensor a module, input pixels, not clipped. Gradients flow from one
@@ -53,7 +56,7 @@ class Refinement(nn.Module):
         contours = contours.detach()
         features = at_least_float32(features)  # once, not in every module's sampling
         for snake in self.snakes:
-            sampled = sample_features(features, contours / self.stride, image_index)
+            sampled = sample_features(features, contours / self.stride, image_index, most=most)
             relative = contours - contours.amin(dim=1, keepdim=True)
             x = torch.cat([sampled, relative.transpose(1, 2).to(sampled.dtype)], dim=1)
             contours = contours + snake(x).transpose(1, 2).to(contours.dtype)

@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def sample_features(features: Tensor, points: Tensor, image_index: Tensor) -> Tensor:
+def sample_features(
+    features: Tensor, points: Tensor, image_index: Tensor, *, most: int | None = None
+) -> Tensor:
     """Bilinear samples with zeros outside the map.
 
     Positions are normalised as x / (W / 2) - 1 under align_corners=False. There the centre of cell
@@ -18,6 +20,8 @@ def sample_features(features: Tensor, points: Tensor, image_index: Tensor) -> Te
         features: (B, C, h, w).
         points: (n, P, 2), x then y, feature cells.
         image_index: (n,) int64, not falling: instances of one image stand together.
+        most: instances of the image that has most of them, or more, where the host knows: a GPU
+            need not be waited for then.
 
     Returns:
         (n, C, P) float32 (float64 for float64 features).
@@ -25,16 +29,18 @@ def sample_features(features: Tensor, points: Tensor, image_index: Tensor) -> Te
     batch, channels, height, width = features.shape
     if not features.is_floating_point() or features.dtype != torch.float64:
         features = features.float()
-    size = points.new_tensor([width, height])
+    # Filled on the device: a copy of numbers from the host would wait for it.
+    size = torch.stack([points.new_full((), width), points.new_full((), height)])
     grid_points = (points / (size / 2) - 1).to(features.dtype)
     if batch == 1:
         sampled = F.grid_sample(features, grid_points[None], align_corners=False)
         return sampled[0].transpose(0, 1)
     # grid_sample wants as many points for every image: instances go to a (B, most) table.
-    counts = torch.bincount(image_index, minlength=batch)
+    images = torch.arange(batch, device=image_index.device)
+    counts = (image_index[:, None] == images).sum(0)
     first = counts.cumsum(0) - counts
     slot = torch.arange(len(points), device=points.device) - first[image_index]
-    most = max(int(counts.max()), 1)
+    most = max(int(counts.max()) if most is None else most, 1)
     grid = grid_points.new_zeros(batch, most, points.shape[1], 2)
     grid = grid.index_put((image_index, slot), grid_points)
     sampled = F.grid_sample(features, grid, align_corners=False)

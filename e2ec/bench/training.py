@@ -12,7 +12,7 @@ from dataset.targets import Batch
 from e2ec.bench.plain_training import CLIP_VALUE, PlainTraining
 from e2ec.bench.row import Row
 from e2ec.config import OptimConfig
-from e2ec.engine.build import build_optimizer
+from e2ec.engine.build import build_optimizer, lay_out
 from e2ec.engine.step import count_step, train_step
 from e2ec.engine.step_record import StepRecord
 from e2ec.losses.total import TotalLoss
@@ -45,7 +45,8 @@ def rows() -> Iterator[Row]:
     yield Row(
         f"training step, DLA-34 {SIDE}x{SIDE}, batch {IMAGES}",
         f"forward, all losses with dynamic matching, backward, Adam; {INSTANCES} instances an "
-        "image; batch and heat maps made before",
+        "image; batch and heat maps made before; losses are the same step by step "
+        "(tests/e2ec/test_bench_training.py): time to the same loss is in the same ratio",
         lambda: ours.step(batch),
         peers,
         goal=5.0,
@@ -58,6 +59,7 @@ class Training:
 
     def __init__(self, network: E2EC, *, lr: float) -> None:
         self.network = network.train()
+        lay_out(network, torch.device("cpu"))
         self.optimizer = build_optimizer(OptimConfig(lr=lr), network)
         self.loss = TotalLoss()
         self.accelerator = Accelerator(cpu=True)
@@ -98,6 +100,7 @@ def synthetic_batch(images: int, instances: int, side: int, *, classes: int) -> 
         object_centers=centers.float(),
         image_ids=list(range(images)),
         names=[str(number) for number in range(images)],
+        most=instances,
     )
     assert batch.heatmaps.shape[0] == images
     return batch

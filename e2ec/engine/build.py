@@ -60,6 +60,17 @@ def build_model(config: Config, num_classes: int) -> E2EC:
     return network.double().train() if config.train.precision == "fp64" else network.train()
 
 
+def lay_out(network: nn.Module, device: torch.device) -> None:
+    """Put the weights into the memory layout that trains fastest on `device`, in place.
+
+    On a CPU the convolutions and their gradients want all channels of a pixel side by side; maps
+    follow the weights, and so do gradients, moments and moving averages. The numbers are the same,
+    and states and weights files of either layout load into the other.
+    """
+    if device.type == "cpu":
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
     """What the weights of this run will say of themselves.
 

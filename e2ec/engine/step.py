@@ -58,7 +58,7 @@ def train_step(
         with nullcontext() if last else accelerator.no_sync(network):
             images = normalize(part.images).to(dtype)
             with accelerator.autocast():
-                output = network(images, part.centers, part.image_index)
+                output = network(images, part.centers, part.image_index, most=part.most)
             losses = loss(
                 output.heatmap,
                 output.contours,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from accelerate import Accelerator
-from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from dataset.targets import Batch
@@ -18,7 +17,7 @@ from e2ec.config import Config
 from e2ec.engine import build
 from e2ec.engine.checkpoint import load_state, save_state, save_weights
 from e2ec.engine.data import build_datasets
-from e2ec.engine.ema import moving_average
+from e2ec.engine.ema import MovingAverage
 from e2ec.engine.evaluator import main_metric
 from e2ec.engine.interrupt import StopRequest
 from e2ec.engine.predictor import Predictor
@@ -68,18 +67,16 @@ class Trainer:
         network = build.build_model(config, len(self.train_data.class_names))
         if accelerator.num_processes > 1 and config.train.sync_batchnorm:
             convert_sync_batchnorm(network)
+        build.lay_out(network, accelerator.device)
         self.loss = build.build_loss(config.loss)
         optimizer = build.build_optimizer(config.optim, network)
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
         # accelerate makes the forward itself mixed, evaluation included; `train_step` asks for
         # autocast where it is meant, so the plain forward is put back.
         accelerator.unwrap_model(self.network, keep_fp32_wrapper=False)
-        self.average: AveragedModel | None = None
+        self.average: MovingAverage | None = None
         if config.train.ema_decay > 0:
-            # Batch statistics are averaged too: the current ones do not fit averaged weights.
-            self.average = AveragedModel(
-                self.plain, avg_fn=moving_average(config.train.ema_decay), use_buffers=True
-            )
+            self.average = MovingAverage(self.plain, config.train.ema_decay)
         main = accelerator.is_main_process
         self.profile = Profile(self.folder, steps=config.train.profile if main else 0)
         self.epoch = 0

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
-from e2ec.engine.ema import moving_average
+from e2ec.engine.ema import MovingAverage
 
 
 def test_the_decay_warms_up_and_statistics_are_averaged_too() -> None:
     network = nn.BatchNorm1d(1)
-    average = AveragedModel(network, avg_fn=moving_average(0.5), use_buffers=True)
+    average = MovingAverage(network, 0.5)
     for value in (0.0, 1.0, 2.0, 3.0):
         with torch.no_grad():
             network.weight.fill_(value)
@@ -29,5 +28,11 @@ def test_the_decay_warms_up_and_statistics_are_averaged_too() -> None:
 
 
 def test_the_decay_stays_at_its_setting() -> None:
-    rule = moving_average(0.9)
-    assert rule(torch.tensor(0.0), torch.tensor(1.0), 10_000).item() == pytest.approx(0.1)
+    network = nn.Linear(1, 1)
+    average = MovingAverage(network, 0.9)
+    with torch.no_grad():
+        average.module.weight.fill_(0)
+        network.weight.fill_(1)
+    average.n_averaged.fill_(10_000)
+    average.update_parameters(network)
+    assert average.module.weight.item() == pytest.approx(0.1)

@@ -74,6 +74,24 @@ def test_a_resumed_run_gives_the_same_numbers_bit_for_bit(
     assert whole["epoch"] == 2 and same(whole, halves)
 
 
+def test_a_state_of_the_other_memory_layout_is_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As runs before channels last have left them, and from a GPU; in float64."""
+    assert train(tiny(tmp_path / "whole", precision="fp64"))
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer_module.build, "lay_out", lambda *arguments: None)
+        stop_after(3, patch)
+        assert not train(tiny(tmp_path / "halves", precision="fp64"))
+    assert train(replace(tiny(tmp_path / "halves", precision="fp64"), resume=True))
+    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
+    halves = load_state(tmp_path / "halves/synthetic/last/state.pt")
+    assert (whole["epoch"], whole["step"]) == (halves["epoch"], halves["step"])
+    for part in ("network", "average"):
+        for key, value in whole[part].items():
+            assert torch.allclose(value.double(), halves[part][key].double(), atol=1e-7), key
+
+
 def test_a_run_leaves_its_settings_weights_curves_and_metrics(tmp_path: Path) -> None:
     train(tiny(tmp_path))
     folder = tmp_path / "synthetic"

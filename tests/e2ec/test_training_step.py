@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from e2ec.engine import trainer as trainer_module
 from e2ec.engine.checkpoint import load_state, load_weights
 from e2ec.engine.interrupt import StopRequest
+from e2ec.engine.preprocess import normalize
 from e2ec.engine.train import make_accelerator, train
 from lib.errors import InputError
 
@@ -30,6 +31,8 @@ class Waits(TorchDispatchMode):
     """Notes every operation for which the host would wait for a GPU."""
 
     NAMES = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "bincount", "unique")
+    NUMBERS = ("lift_fresh",)
+    """Tensors made of Python numbers: on a GPU a copy, which waits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +41,7 @@ class Waits(TorchDispatchMode):
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         name = function._schema.name.removeprefix("aten::")
         open_ended = name == "repeat_interleave" and (kwargs or {}).get("output_size") is None
-        if name in self.NAMES or open_ended:
+        if name in self.NAMES + self.NUMBERS or open_ended:
             self.found.append(name)
         return function(*args, **(kwargs or {}))
 
@@ -59,7 +62,7 @@ def test_a_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
             self.heatmap = torch.nn.Parameter(torch.zeros(4, 3, height, width))
             self.contours = torch.nn.Parameter(torch.rand(5, count, vertices, 2) * 64)
 
-        def forward(self, *args: object) -> SimpleNamespace:
+        def forward(self, *args: object, **kwargs: object) -> SimpleNamespace:
             contours = list(self.contours)
             return SimpleNamespace(heatmap=self.heatmap, contours=contours, object_centers=None)
 
@@ -68,11 +71,29 @@ def test_a_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
     trainer.optimizer = torch.optim.SGD(trainer.network.parameters(), 0.1)
     trainer.average = None
     vars(batch[0])["heatmaps"] = torch.zeros(4, 3, height, width)  # a GPU draws them by maps
+    normalize(batch[0].images)  # its constants are copied once a process
     with Waits() as waits:
         record = trainer._step(batch, StopRequest())
     assert waits.found == []
     losses, stopping = record.read()
     assert losses["total"] > 0 and not stopping
+
+
+def test_the_network_waits_for_the_device_at_most_once(tmp_path: Path) -> None:
+    """Pixels to contours: sampling knows the size of its table from the labels; only the global
+    deformation asks the device for it."""
+    config = tiny(tmp_path)
+    trainer = trainer_module.Trainer(config, make_accelerator(config))
+    (batch,) = next(trainer._steps())
+    normalize(batch.images)  # its constants are copied once a process
+    with Waits() as waits:
+        images = normalize(batch.images)
+        output = trainer.plain(images, batch.centers, batch.image_index, most=batch.most)
+        sum(stage.sum() for stage in output.contours).backward()
+    assert waits.found in ([], ["_local_scalar_dense"])
+    with Waits() as waits:
+        trainer.plain(images, batch.centers, batch.image_index)
+    assert len(waits.found) > 1
 
 
 @pytest.mark.parametrize("broken_step", [1, 2, 3, 4])

@@ -256,6 +256,26 @@ def test_positions_that_are_not_numbers_count_as_outside() -> None:
         torch.testing.assert_close(output, kernel(image, far, weight, None, None, *case.sizes))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_positions_a_hair_above_the_end_stay_in_their_image(dtype: torch.dtype) -> None:
+    """The float before 4, plus 1, is rounded to 5; yet it lies in row 3, not in a row 4."""
+    before_4 = math.nextafter(4, 0) if dtype == torch.float64 else 4 - 2**-22
+    tensors = [torch.zeros(2, 1, 4, 4), torch.zeros(2, 2, 4, 4), torch.ones(1, 1, 1, 1)]
+    image, offset, weight = (tensor.to(dtype) for tensor in tensors)
+    image[0], image[1] = torch.arange(16).view(4, 4), 1e6
+    offset[:, 0, 3], offset[:, 1, :, 3] = before_4 - 3, before_4 - 3
+    assert (offset[0, 0, 3] + 3 == before_4).all() and before_4 < 4
+    found = []
+    for kernel in (torch.ops.e2ec.deform_conv2d, reference.deform_conv2d):
+        leaves = [t.clone().requires_grad_() for t in (image, offset, weight)]
+        output = kernel(*leaves, None, None, [1, 1], [0, 0], [1, 1])
+        output[:, :, 2:, 2:].sum().backward()
+        found.append([output.detach(), *(leaf.grad for leaf in leaves)])
+    for ours, expected in zip(*found, strict=True):
+        torch.testing.assert_close(ours, expected)
+    assert found[0][0][0, 0, 3].abs().max() < 1e-4
+
+
 def test_results_repeat_bit_for_bit() -> None:
     case = Case(batch=3, channels=24, out_channels=16, size=(25, 29), dtype=torch.float32)
 

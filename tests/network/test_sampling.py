@@ -87,3 +87,16 @@ def test_half_precision_features_are_sampled_in_float32() -> None:
     features = torch.ones(2, 3, 4, 4, dtype=torch.bfloat16)
     points = torch.full((1, 5, 2), 2.0)
     assert sample_features(features, points, torch.tensor([1])).dtype == torch.float32
+
+
+def test_a_known_size_of_the_table_changes_nothing() -> None:
+    """Exact or too large; images without instances before, between and after."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.rand(5, 3, 6, 7, generator=generator)
+    points = torch.rand(6, 4, 2, generator=generator) * 8 - 1
+    index = torch.tensor([1, 1, 1, 3, 3, 3])
+    expected = sample_features(features, points, index)
+    for most in (3, 5):
+        assert torch.equal(sample_features(features, points, index, most=most), expected)
+    nothing = sample_features(features, points[:0], index[:0], most=0)
+    assert nothing.shape == (0, 3, 4)

@@ -46,6 +46,14 @@ struct Position {
   P mask;            // factor of the sample
 };
 
+// The largest integer that is not above a value of at least -1. The sum may be rounded up to the
+// next integer, and then one too many comes out; unseen, that would be a row beyond the image.
+template <typename P>
+E2EC_INLINE int64_t whole_part(P value) {
+  const int64_t found = static_cast<int64_t>(value + P(1)) - 1;
+  return found - (P(found) > value);
+}
+
 template <typename P>
 E2EC_INLINE Position<P> locate(const DeformShape& shape, P y, P x, P mask) {
   Position<P> at;
@@ -53,8 +61,7 @@ E2EC_INLINE Position<P> locate(const DeformShape& shape, P y, P x, P mask) {
   // Written so that NaN counts as outside.
   at.inside = y >= P(-1) && y < P(shape.height) && x >= P(-1) && x < P(shape.width);
   if (!at.inside) return at;
-  const int64_t top = static_cast<int64_t>(y + P(1)) - 1;
-  const int64_t left = static_cast<int64_t>(x + P(1)) - 1;
+  const int64_t top = whole_part(y), left = whole_part(x);
   at.y = y - P(top);
   at.x = x - P(left);
   at.weight[0] = (P(1) - at.y) * (P(1) - at.x);
