@@ -139,7 +139,7 @@ class E2EC(nn.Module):
         initial = initial_contours(offsets, centers)
         if not self.training:
             initial = clip_to_map(initial, height, width)
-        coarse = self.global_deformation(features, initial, centers, image_index)
+        coarse = self.global_deformation(features, initial, centers, image_index, most=most)
         if not self.training:
             coarse = clip_to_map(coarse, height, width)
         stages = [initial * STRIDE, coarse * STRIDE]

@@ -35,7 +35,13 @@ class GlobalDeformation(nn.Module):
         self.trans_fuse = nn.Linear(hidden, 2 * vertices)
 
     def forward(
-        self, features: Tensor, contours: Tensor, centers: Tensor, image_index: Tensor
+        self,
+        features: Tensor,
+        contours: Tensor,
+        centers: Tensor,
+        image_index: Tensor,
+        *,
+        most: int | None = None,
     ) -> Tensor:
         """Coarse contours.
 
@@ -44,6 +50,7 @@ class GlobalDeformation(nn.Module):
             contours: (n, N, 2) initial contours, x then y, feature cells.
             centers: (n, 2) int64, feature cells.
             image_index: (n,) int64, not falling.
+            most: as in `sample_features`.
 
         Returns:
             (n, N, 2), feature cells. The initial contour is detached in the sum; through the
@@ -51,7 +58,7 @@ class GlobalDeformation(nn.Module):
         """
         points = torch.cat([centers[:, None].to(contours.dtype), contours], dim=1)
         own_map = self._map_at(features, points, image_index)
-        sampled = sample_features(own_map, points, image_index)
+        sampled = sample_features(own_map, points, image_index, most=most)
         with full_precision(features.device):
             offsets = self.trans_fuse(self.trans_poly(sampled.flatten(1)))
         return contours.detach() + OFFSET_SCALE * offsets.view_as(contours)
