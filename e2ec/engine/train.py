@@ -40,6 +40,8 @@ def train(config: Config) -> bool:
         if finished
         else f"stopped; continue with --resume (state in {folder / 'last'})"
     )
+    # The first validates alone; nobody takes the process group apart while another uses it.
+    trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
     return finished
 
