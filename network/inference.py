@@ -9,7 +9,7 @@ from torch import nn
 
 from network.e2ec import E2EC
 from network.fold import fold_batchnorm
-from network.winograd import use_winograd
+from network.winograd import use_winograd_convolutions, use_winograd_snakes
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -23,7 +23,8 @@ def for_prediction(
 ) -> Network:
     """A copy for evaluation on a device: batch normalisation folded, channels last.
 
-    In float32 on a CPU most 3x3 convolutions become `network.winograd`'s.
+    On a CPU the snakes, and in float32 most 3x3 convolutions, become those of `network.winograd`:
+    in half the time of float32, or in that of bfloat16 with all digits.
 
     Args:
         network: is not changed.
@@ -36,8 +37,10 @@ def for_prediction(
     if device is not None:
         network = network.to(device)
     weights = next(network.parameters())
-    if weights.device.type == "cpu" and dtype == weights.dtype == torch.float32:
-        use_winograd(network)
+    if weights.device.type == "cpu" and weights.dtype == torch.float32:
+        use_winograd_snakes(network)
+        if dtype == torch.float32:
+            use_winograd_convolutions(network)
     for parameter in network.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -80,7 +80,9 @@ class Snake(nn.Module):
             states = [self.head(x)]
         for k in range(self.depth):
             states.append(self.get_submodule(f"res{k}")(states[-1]) + states[-1])
-        return self.offsets(torch.cat(states, dim=1).transpose(1, 2)).transpose(1, 2)
+        # Rows of channels: a matrix product of them is one, not one a contour.
+        rows = torch.cat([state.transpose(1, 2) for state in states], dim=2)
+        return self.offsets(rows).transpose(1, 2)
 
     def offsets(self, states: Tensor) -> Tensor:
         """The states of all blocks side by side, (n, N, channels) -> (n, N, 2) offsets, x then y.

@@ -1,4 +1,4 @@
-"""Convolutions with a quarter of the products, for prediction in float32 on a CPU."""
+"""Convolutions with a quarter of the products, for prediction on a CPU."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FEWEST_PRODUCTS, MOST_PRODUCTS = 32 * 27, 256 * 256
 four times as large, has to be fetched for too few pixels."""
 
 
-def use_winograd(network: nn.Module) -> None:
-    """Exchange, in place, the convolutions and snakes of a network for which it pays.
+def use_winograd_convolutions(network: nn.Module) -> None:
+    """Exchange, in place, the convolutions of a network for which it pays.
 
     The network is for evaluation in float32 on a CPU then. Nothing happens where the operators are
     not compiled: their plain versions are slower.
@@ -33,7 +33,15 @@ def use_winograd(network: nn.Module) -> None:
         for name, child in parent.named_children():
             if type(child) is nn.Conv2d and pays(child):
                 setattr(parent, name, WinogradConv2d(child, relu=_takes_relu(parent, child)))
-            elif type(child) is Snake and child.head.norm.num_features % LANES == 0:
+
+
+def use_winograd_snakes(network: nn.Module) -> None:
+    """The same with snakes; all but the convolutions over vertices may still be lowered."""
+    if not LIBRARY_PATH.exists():
+        return
+    for parent in list(network.modules()):
+        for name, child in parent.named_children():
+            if type(child) is Snake and child.head.norm.num_features % LANES == 0:
                 setattr(parent, name, WinogradSnake(child))
 
 

@@ -16,7 +16,13 @@ from network.e2ec import E2EC, build_network
 from network.fold import fold_batchnorm
 from network.inference import for_prediction
 from network.snake import Snake
-from network.winograd import WinogradConv2d, WinogradSnake, pays, use_winograd
+from network.winograd import (
+    WinogradConv2d,
+    WinogradSnake,
+    pays,
+    use_winograd_convolutions,
+    use_winograd_snakes,
+)
 
 compiled = pytest.mark.skipif(
     not LIBRARY_PATH.exists(), reason="no compiled library here; `make ext` builds it"
@@ -61,7 +67,7 @@ def test_snake_equals_the_plain_one(contours: int) -> None:
     parent = nn.Sequential(snake)
     x = torch.randn(contours, 18, 30)
     expected = parent(x)
-    use_winograd(parent)
+    use_winograd_snakes(parent)
     assert isinstance(parent[0], WinogradSnake)
     assert_close(parent(x), expected, atol=1e-5, rtol=1e-4)
 
@@ -73,7 +79,7 @@ def test_a_relu_behind_a_convolution_is_done_with_it() -> None:
     layers = nn.Sequential(nn.Conv2d(16, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 2, 1))
     x = torch.randn(1, 16, 8, 8)
     expected = layers(x)
-    use_winograd(layers)
+    use_winograd_convolutions(layers)
     assert isinstance(layers[1], nn.Identity)
     assert_close(layers(x), expected, atol=1e-5, rtol=1e-4)
 
@@ -82,7 +88,8 @@ def test_a_relu_behind_a_convolution_is_done_with_it() -> None:
 def test_state_keeps_its_keys() -> None:
     folded = fold_batchnorm(random_network(NANO))
     keys = list(folded.state_dict())
-    use_winograd(folded)
+    use_winograd_convolutions(folded)
+    use_winograd_snakes(folded)
     assert list(folded.state_dict()) == keys
 
 
