@@ -14,11 +14,11 @@ from lib.ops import (
 )
 from lib.ops.library import LIBRARY_PATH
 from lib.ops.minimal_filtering import LANES
+from network.dla import BasicBlock
 from network.snake import Snake, SnakeBlock
 
-FEWEST_PRODUCTS, MOST_PRODUCTS = 32 * 27, 256 * 256
-"""Of the channels. Thinner ones are bound by memory, not by products; of wider ones the weight,
-four times as large, has to be fetched for too few pixels."""
+FEWEST_PRODUCTS = 32 * 27
+"""Of the channels: thinner convolutions are bound by memory, not by products."""
 
 
 def use_winograd_convolutions(network: nn.Module) -> None:
@@ -29,6 +29,10 @@ def use_winograd_convolutions(network: nn.Module) -> None:
     """
     if not LIBRARY_PATH.exists():
         return
+    for parent in list(network.modules()):
+        for name, child in parent.named_children():
+            if type(child) is BasicBlock and _can_join(child):
+                setattr(parent, name, WinogradBlock(child))
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             if type(child) is nn.Conv2d and pays(child):
@@ -43,6 +47,11 @@ def use_winograd_snakes(network: nn.Module) -> None:
         for name, child in parent.named_children():
             if type(child) is Snake and child.head.norm.num_features % LANES == 0:
                 setattr(parent, name, WinogradSnake(child))
+
+
+def _can_join(block: BasicBlock) -> bool:
+    """Whether nothing stands between the block's last convolution and its sum."""
+    return pays(block.conv2) and isinstance(block.bn2, nn.Identity)
 
 
 def _takes_relu(parent: nn.Module, conv: nn.Conv2d) -> bool:
@@ -62,7 +71,7 @@ def pays(conv: nn.Conv2d) -> bool:
     return (
         plain == ((3, 3), (1, 1), (1, 1), (1, 1), 1)
         and conv.in_channels % LANES == 0
-        and FEWEST_PRODUCTS <= conv.in_channels * conv.out_channels <= MOST_PRODUCTS
+        and conv.in_channels * conv.out_channels >= FEWEST_PRODUCTS
     )
 
 
@@ -78,11 +87,35 @@ class WinogradConv2d(nn.Conv2d):
         self.weight, self.bias = conv.weight, conv.bias
         self.register_buffer("factors", winograd_weight(conv.weight), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         """(B, channels_in, H, W) float32 -> (B, channels_out, H, W), channels last."""
         return winograd_conv2d(
-            x, self.factors, self.bias, out_channels=self.out_channels, relu=self.relu
+            x,
+            self.factors,
+            self.bias,
+            out_channels=self.out_channels,
+            residual=residual,
+            relu=self.relu,
         )
+
+
+class WinogradBlock(BasicBlock):
+    """A residual block whose sums and last ReLU are done with its convolutions."""
+
+    def __init__(self, block: BasicBlock) -> None:
+        nn.Module.__init__(self)
+        self.__dict__.update(block.__dict__)
+        self._modules = dict(block._modules)
+        if pays(block.conv1) and isinstance(block.bn1, nn.Identity):
+            self.conv1 = WinogradConv2d(block.conv1, relu=True)
+        self.conv2 = WinogradConv2d(block.conv2, relu=True)
+
+    def forward(self, x: Tensor, residual: Tensor) -> Tensor:
+        """(B, channels_in, H, W) and a residual of the output's shape -> (B, channels_out, ...)."""
+        x = self.conv1(x)
+        if not isinstance(self.conv1, WinogradConv2d):
+            x = self.bn1(x).relu_()
+        return self.conv2(x, residual)
 
 
 class WinogradSnakeBlock(nn.Module):
@@ -119,6 +152,7 @@ class WinogradSnake(Snake):
     def __init__(self, snake: Snake) -> None:
         nn.Module.__init__(self)
         self.__dict__.update(snake.__dict__)
+        self._modules = dict(snake._modules)
         blocks = (child for child in snake.children() if isinstance(child, SnakeBlock))
         self.fast = nn.ModuleList(WinogradSnakeBlock(block) for block in blocks)
 

@@ -14,21 +14,29 @@ from lib.ops.minimal_filtering import FILTER_4, LANES, factors_of_weight, filter
 
 torch.library.define(
     "e2ec::winograd_conv2d",
-    "(Tensor input, Tensor weight, Tensor? bias, int out_channels, bool relu) -> Tensor",
+    "(Tensor input, Tensor weight, Tensor? bias, Tensor? residual, int out_channels, bool relu)"
+    " -> Tensor",
 )
 
 
 def winograd_conv2d(
-    input: Tensor, weight: Tensor, bias: Tensor | None, *, out_channels: int, relu: bool = False
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    out_channels: int,
+    residual: Tensor | None = None,
+    relu: bool = False,
 ) -> Tensor:
-    """`conv2d(input, ..., padding=1)` of a 3x3 weight, with a ReLU on request; not differentiable.
+    """`conv2d(input, ..., padding=1)` of a 3x3 weight [+ residual] [and ReLU]; not differentiable.
 
     Args:
         input: (B, C, H, W) float32; C is a multiple of 16.
         weight: (36, C, out_channels or a little more) from `winograd_weight`.
         bias: (out_channels,) float32.
         out_channels: channels of the output.
-        relu: set negative values to zero.
+        residual: (B, out_channels, H, W) float32, added.
+        relu: set negative values to zero, in the end.
 
     Returns:
         (B, out_channels, H, W) float32, channels last.
@@ -36,7 +44,7 @@ def winograd_conv2d(
     Raises:
         RuntimeError: the tensors do not fit each other.
     """
-    return torch.ops.e2ec.winograd_conv2d(input, weight, bias, out_channels, relu)
+    return torch.ops.e2ec.winograd_conv2d(input, weight, bias, residual, out_channels, relu)
 
 
 def winograd_weight(weight: Tensor) -> Tensor:
@@ -49,7 +57,12 @@ def winograd_weight(weight: Tensor) -> Tensor:
 
 
 def plain_winograd_conv2d(
-    input: Tensor, weight: Tensor, bias: Tensor | None, out_channels: int, relu: bool
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    residual: Tensor | None,
+    out_channels: int,
+    relu: bool,
 ) -> Tensor:
     """The same in plain PyTorch, all tiles at once."""
     height, width = input.shape[2:]
@@ -60,6 +73,8 @@ def plain_winograd_conv2d(
     output = output[:, :out_channels, :height, :width]
     if bias is not None:
         output = output + bias[:, None, None]
+    if residual is not None:
+        output = output + residual
     output = output.relu() if relu else output
     return output.contiguous(memory_format=torch.channels_last)
 
@@ -69,7 +84,12 @@ torch.library.impl("e2ec::winograd_conv2d", "default", plain_winograd_conv2d)
 
 @torch.library.register_fake("e2ec::winograd_conv2d")
 def _fake(
-    input: Tensor, weight: Tensor, bias: Tensor | None, out_channels: int, relu: bool
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    residual: Tensor | None,
+    out_channels: int,
+    relu: bool,
 ) -> Tensor:
     size = (input.shape[0], out_channels, *input.shape[2:])
     return input.new_empty(size).contiguous(memory_format=torch.channels_last)

@@ -26,12 +26,17 @@ def tensors(
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("relu", [False, True])
-def test_equals_conv2d(size: tuple[int, ...], relu: bool) -> None:
+@pytest.mark.parametrize("add", [False, True])
+def test_equals_conv2d(size: tuple[int, ...], add: bool, relu: bool) -> None:
     """Sides that no tile fits, fewer outputs than lanes, several images."""
     x, weight, bias = tensors(*size)
     expected = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
+    residual = torch.randn(expected.shape) if add else None
+    expected = expected if residual is None else expected + residual
     expected = expected.relu() if relu else expected
-    found = winograd_conv2d(x, winograd_weight(weight), bias, out_channels=size[2], relu=relu)
+    found = winograd_conv2d(
+        x, winograd_weight(weight), bias, out_channels=size[2], residual=residual, relu=relu
+    )
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert_close(found.double(), expected, atol=2e-5, rtol=0)
 
@@ -39,8 +44,8 @@ def test_equals_conv2d(size: tuple[int, ...], relu: bool) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_plain_version_equals_conv2d(size: tuple[int, ...]) -> None:
     x, weight, bias = (tensor.double() for tensor in tensors(*size))
-    expected = F.conv2d(x, weight, bias, padding=1)
-    found = plain_winograd_conv2d(x, winograd_weight(weight), bias, size[2], False)
+    expected = F.conv2d(x, weight, bias, padding=1) + 1
+    found = plain_winograd_conv2d(x, winograd_weight(weight), bias, x.new_ones(1), size[2], False)
     assert_close(found, expected, atol=1e-10, rtol=0)
 
 
@@ -50,6 +55,14 @@ def test_many_blocks_of_tiles_and_any_layout_of_the_input() -> None:
     for layout in (x, x.to(memory_format=torch.channels_last), x.mT.contiguous().mT):
         found = winograd_conv2d(layout, winograd_weight(weight), None, out_channels=16)
         assert_close(found, expected, atol=2e-5, rtol=0)
+
+
+def test_a_large_weight_takes_all_tiles_at_once() -> None:
+    """A million factors and more; elsewhere the tiles go block by block."""
+    x, weight, bias = tensors(1, 176, 176, 18, 21)
+    expected = F.conv2d(x, weight, bias, padding=1)
+    found = winograd_conv2d(x, winograd_weight(weight), bias, out_channels=176)
+    assert_close(found, expected, atol=2e-5, rtol=0)
 
 
 def test_the_number_of_threads_changes_nothing() -> None:
@@ -80,7 +93,7 @@ def test_no_image_and_no_pixel() -> None:
 
 def test_is_a_sound_operator() -> None:
     x, weight, bias = tensors(1, 16, 20, 6, 5)
-    arguments = (x, winograd_weight(weight), bias, 20, True)
+    arguments = (x, winograd_weight(weight), bias, torch.ones(1, 20, 6, 5), 20, True)
     torch.library.opcheck(torch.ops.e2ec.winograd_conv2d.default, arguments)
 
 
@@ -100,3 +113,5 @@ def test_what_does_not_fit_is_refused() -> None:
     for image, factors, summand, out, message in bad:
         with pytest.raises(RuntimeError, match=message):
             winograd_conv2d(image, factors, summand, out_channels=out)
+    with pytest.raises(RuntimeError, match="residual"):
+        winograd_conv2d(x, good, bias, out_channels=20, residual=torch.ones(1, 20, 6, 6))

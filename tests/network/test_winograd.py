@@ -12,11 +12,13 @@ from torch.testing import assert_close
 from lib.ops.library import LIBRARY_PATH
 from network import winograd
 from network.architecture import DLA34, NANO, Architecture
+from network.dla import BasicBlock
 from network.e2ec import E2EC, build_network
 from network.fold import fold_batchnorm
 from network.inference import for_prediction
 from network.snake import Snake
 from network.winograd import (
+    WinogradBlock,
     WinogradConv2d,
     WinogradSnake,
     pays,
@@ -85,6 +87,31 @@ def test_a_relu_behind_a_convolution_is_done_with_it() -> None:
 
 
 @compiled
+@torch.inference_mode()
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_block_sums_with_its_convolutions(stride: int) -> None:
+    torch.manual_seed(0)
+    parent = fold_batchnorm(nn.ModuleList([BasicBlock(32, 48, stride)]))
+    x, residual = torch.randn(2, 32, 12, 8), torch.randn(2, 48, 12 // stride, 8 // stride)
+    expected = parent[0](x, residual)
+    use_winograd_convolutions(parent)
+    assert isinstance(parent[0], WinogradBlock)
+    assert_close(parent[0](x, residual), expected, atol=1e-5, rtol=1e-4)
+
+
+@compiled
+def test_normalisation_that_is_not_folded_stays() -> None:
+    torch.manual_seed(0)
+    parent = nn.ModuleList([BasicBlock(32, 32)]).eval().requires_grad_(False)
+    parent[0].bn1.running_mean.fill_(0.3)
+    parent[0].bn2.running_var.fill_(0.5)
+    x = torch.randn(1, 32, 8, 8)
+    expected = parent[0](x, x)
+    use_winograd_convolutions(parent)
+    assert_close(parent[0](x, x), expected, atol=1e-5, rtol=1e-4)
+
+
+@compiled
 def test_state_keeps_its_keys() -> None:
     folded = fold_batchnorm(random_network(NANO))
     keys = list(folded.state_dict())
@@ -113,7 +140,7 @@ def test_nothing_is_exchanged_without_the_compiled_operators(
 
 
 def test_what_pays() -> None:
-    assert pays(nn.Conv2d(64, 27, 3, padding=1)) and pays(nn.Conv2d(256, 256, 3, padding=1))
+    assert pays(nn.Conv2d(64, 27, 3, padding=1)) and pays(nn.Conv2d(512, 512, 3, padding=1))
     for conv in (
         nn.Conv2d(64, 64, 3, padding=1, stride=2),
         nn.Conv2d(64, 64, 3, padding=2, dilation=2),
@@ -122,6 +149,5 @@ def test_what_pays() -> None:
         nn.Conv2d(64, 64, 3),
         nn.Conv2d(40, 64, 3, padding=1),
         nn.Conv2d(16, 16, 3, padding=1),
-        nn.Conv2d(512, 512, 3, padding=1),
     ):
         assert not pays(conv)

@@ -61,11 +61,11 @@ struct Tile {
   }
 };
 
-// Tiles [begin, end) to factors (30, tiles, channels).
+// Tiles [begin, end) to rows of factors (30, tiles, channels).
 E2EC_MULTIVERSION
 void vertices_in(const Shape& shape, const Rows& input, int64_t begin, int64_t end,
-                 float* factors) {
-  const int64_t plane = (end - begin) * shape.channels;
+                 int64_t tiles, float* factors) {
+  const int64_t plane = tiles * shape.channels;
   for (int64_t index = begin; index < end; ++index) {
     const Tile tile(shape, index);
     const float* vertices[kProducts];
@@ -86,13 +86,13 @@ void vertices_in(const Shape& shape, const Rows& input, int64_t begin, int64_t e
   }
 }
 
-// Products (30, tiles, out_channels) to vertices. `line` holds bias, factor and summand of the
+// Rows of products (30, tiles, out_channels) to the vertices of tiles [begin, end). `line` holds bias, factor and summand of the
 // normalisation, a row of channels each.
 E2EC_MULTIVERSION
 void vertices_out(const Shape& shape, const float* products, const float* line,
-                  const Rows& residual, bool add, int64_t begin, int64_t end,
+                  const Rows& residual, bool add, int64_t begin, int64_t end, int64_t tiles,
                   const Rows& output) {
-  const int64_t channels = shape.out_channels, plane = (end - begin) * channels;
+  const int64_t channels = shape.out_channels, plane = tiles * channels;
   for (int64_t index = begin; index < end; ++index) {
     const Tile tile(shape, index);
     const int64_t count = std::min(kTile, shape.length - tile.begin);
@@ -154,12 +154,12 @@ void winograd_snake_block(const Tensor& input, const Tensor& weight, const Tenso
   const Rows from(input), to(output);
   for_blocks(
       shape.tiles(), weight,
-      [&](int64_t begin, int64_t end, float* factors) {
-        vertices_in(shape, from, begin, end, factors);
+      [&](int64_t begin, int64_t end, int64_t tiles, float* factors) {
+        vertices_in(shape, from, begin, end, tiles, factors);
       },
-      [&](int64_t begin, int64_t end, const float* products) {
+      [&](int64_t begin, int64_t end, int64_t tiles, const float* products) {
         vertices_out(shape, products, line.const_data_ptr<float>(), from, residual, begin, end,
-                     to);
+                     tiles, to);
       });
 }
 
