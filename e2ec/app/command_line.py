@@ -55,7 +55,7 @@ class DemoOptions:
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     precision: Precision = "fp32"
-    """Arithmetic of the convolutions: bf16 is about twice as fast on a CPU that has it."""
+    """Arithmetic of the convolutions: bf16 is faster on a processor that has it."""
     cuda_graphs: bool = False
     """Replay recorded kernels on a CUDA device: for images, or frames, of few sizes."""
     limit: int | None = None
