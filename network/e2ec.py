@@ -114,6 +114,8 @@ class E2EC(nn.Module):
                 max_detections=max_detections,
                 valid_size=(-(-images.shape[2] // STRIDE), -(-images.shape[3] // STRIDE)),
             )
+            # Known here, so that no graph behind asks for it.
+            most = int(found.image_index.bincount(minlength=1).amax())
         contours, votes = self.outline(features, found.centers, found.image_index, most)
         return NetworkOutput(
             heatmap, found.image_index, found.classes, found.scores, found.centers, contours, votes

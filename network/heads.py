@@ -44,26 +44,12 @@ class DenseHead(nn.Sequential):
             return F.linear(x, last.weight.flatten(1), last.bias).permute(0, 3, 1, 2)
 
 
-def gather_cells(dense: Tensor, cells: Tensor, image_index: Tensor) -> Tensor:
-    """The values of a map at single cells.
-
-    Args:
-        dense: (B, C, h, w).
-        cells: (n, 2) int64, x then y.
-        image_index: (n,) int64.
-
-    Returns:
-        (n, C).
-    """
-    return dense[image_index, :, cells[:, 1], cells[:, 0]]
-
-
 def head_at_cells(head: DenseHead, features: Tensor, cells: Tensor, image_index: Tensor) -> Tensor:
-    """`gather_cells(head(features), ...)`, computed at these cells alone.
+    """`head(features)` at single cells, computed there alone.
 
     A cell sees the 3x3 patch around it, so the head becomes two matrix products over n patches
-    instead of over all cells of the map. Always in full precision: what is predicted at a centre
-    are coordinates, and n cells cost next to nothing.
+    instead of over all cells of the map. In the precision of the head's weights, autocast or not:
+    what is predicted at a centre are coordinates, and n cells cost next to nothing.
 
     Args:
         head: the dense head.
@@ -72,7 +58,7 @@ def head_at_cells(head: DenseHead, features: Tensor, cells: Tensor, image_index:
         image_index: (n,) int64.
 
     Returns:
-        (n, channels_out) float32, or float64 from such a head.
+        (n, channels_out), of the type of the head.
     """
     first, _, last = head
     assert isinstance(first, nn.Conv2d) and isinstance(last, nn.Conv2d)

@@ -9,10 +9,12 @@ from torch import nn
 
 from network.e2ec import E2EC
 from network.fold import fold_batchnorm
+from network.neck import ModulatedDeformConv
 from network.winograd import use_winograd_convolutions, use_winograd_snakes
 
 Network = TypeVar("Network", bound=nn.Module)
 
+LOWERED = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, ModulatedDeformConv)
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -32,7 +34,13 @@ def for_prediction(
             call. What computes coordinates and logits, or reads coordinates (a snake's first
             block), stays as it is. float32 converts nothing.
         device: where it will run; where it is now without.
+
+    Raises:
+        ValueError: the network has been compiled, or is replayed from CUDA graphs: a copy would
+            run the original's weights.
     """
+    if "dense" in vars(network):
+        raise ValueError("a compiled network cannot be copied: take the network it was made of")
     network = fold_batchnorm(network)
     if device is not None:
         network = network.to(device)
@@ -54,7 +62,7 @@ def for_prediction(
         ]
         for part in parts:
             for module in part.modules():
-                if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)):
+                if isinstance(module, LOWERED):
                     module.to(dtype)
     return network
 

@@ -66,8 +66,8 @@ class Upsampling(nn.ConvTranspose2d):
             self.weight.copy_((ramp[:, None] * ramp[None, :]).expand_as(self.weight))
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """(B, channels, H, W) -> (B, channels, factor * H, factor * W)."""
-        if x.device.type != "cpu" or x.dtype.itemsize >= 4:
+        """(B, channels, H, W) -> (B, channels, factor * H, factor * W), or of a size asked for."""
+        if output_size is not None or x.device.type != "cpu" or x.dtype.itemsize >= 4:
             return super().forward(x, output_size)
         # In bfloat16 a CPU takes 10 times as long as in float32, conversions included.
         with full_precision(x.device):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lib.ops import (
@@ -158,9 +157,11 @@ class WinogradSnake(Snake):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels_in, N) -> (n, 2, N) offsets, x then y."""
-        rows = F.pad(x.transpose(1, 2), (0, -x.shape[1] % LANES))
+        count, channels_in, vertices = x.shape
+        rows = x.new_zeros(count, vertices, channels_in + -channels_in % LANES)
+        rows[:, :, :channels_in] = x.transpose(1, 2)
         channels = self.head.norm.num_features
-        states = rows.new_empty(*rows.shape[:2], len(self.fast), channels)
+        states = rows.new_empty(count, vertices, len(self.fast), channels)
         for k, block in enumerate(self.fast):
             block(rows, states[:, :, k], residual=k > 0)
             rows = states[:, :, k]

@@ -60,6 +60,8 @@ class Predictor:
             InputError: the device cannot compute in this precision, or has no CUDA graphs.
         """
         self.device = torch.device(device)
+        if precision not in PRECISIONS:
+            raise InputError(f"there is no precision {precision!r}: {', '.join(PRECISIONS)}")
         if precision == "fp16" and self.device.type == "cpu":
             raise InputError("precision fp16 needs a GPU; use bf16 or fp32 on the CPU")
         if cuda_graphs and self.device.type != "cuda":
@@ -188,12 +190,12 @@ class Predictor:
                 max_detections=self.card.max_detections,
             )
         image_index = output.image_index.cpu().numpy()
-        contours = select_stage(output.contours, stage).double().cpu().numpy()
-        scores = output.scores.double().cpu().numpy()
+        contours = select_stage(output.contours, stage).cpu().double().numpy()
+        scores = output.scores.cpu().double().numpy()
         labels = output.classes.cpu().numpy()
         votes = None
         if output.object_centers is not None and self.card.group_parts:
-            votes = (output.object_centers.double() * STRIDE).cpu().numpy()
+            votes = (output.object_centers.cpu().double() * STRIDE).numpy()
         # By image, as the rows stand: one slice each.
         bounds = np.searchsorted(image_index, np.arange(len(pixels) + 1))
         results = []

@@ -29,6 +29,11 @@ def test_half_precision_on_a_cpu_is_refused() -> None:
         load_model(device="cpu", precision="fp16")
 
 
+def test_an_unknown_precision_is_named() -> None:
+    with pytest.raises(InputError, match="no precision 'bf61'"):
+        load_model(device="cpu", precision="bf61")  # type: ignore[arg-type]
+
+
 def test_cuda_graphs_on_a_cpu_are_refused() -> None:
     with pytest.raises(InputError, match="CUDA graphs need a CUDA device"):
         load_model(device="cpu", cuda_graphs=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from network.heads import DenseHead, gather_cells, head_at_cells
+from network.heads import DenseHead, head_at_cells
 
 
 def head_and_map(batch: int = 2, height: int = 5, width: int = 7) -> tuple[DenseHead, Tensor]:
@@ -21,10 +21,10 @@ def all_cells(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     return grid[:, [2, 1]], grid[:, 0]
 
 
-def test_gathering_takes_the_own_image_and_cell() -> None:
-    dense = torch.arange(2 * 2 * 3 * 3).view(2, 2, 3, 3)
-    gathered = gather_cells(dense, torch.tensor([[0, 1], [2, 0]]), torch.tensor([0, 1]))
-    assert gathered.tolist() == [[3, 12], [20, 29]]  # dense[0, :, 1, 0] and dense[1, :, 0, 2]
+def gather_cells(dense: Tensor, cells: Tensor, image_index: Tensor) -> Tensor:
+    """(n, C): one by one, the values of a map (B, C, h, w) at cells (n, 2), x then y."""
+    pairs = zip(image_index.tolist(), cells.tolist(), strict=True)
+    return torch.stack([dense[image, :, y, x] for image, (x, y) in pairs])
 
 
 @pytest.mark.parametrize("size", [(2, 5, 7), (1, 1, 1), (3, 1, 4)])

@@ -48,9 +48,12 @@ def test_bfloat16_changes_weights_once_and_keeps_coordinates(network: E2EC) -> N
 def test_compiles_without_graph_breaks(network: E2EC) -> None:
     """`fullgraph` raises at a break; what the back end makes of the graphs is torch's matter."""
     compiled = for_prediction(network)
-    compile_network(compiled, backend="eager")
-    for limit in (5, 3):  # another number of instances is no new graph
-        ours = compiled(images(32)[:1], max_detections=limit)
-        plain = network(images(32)[:1], max_detections=limit)
-        assert torch.equal(ours.centers, plain.centers) and len(ours.centers) == limit
+    compile_network(compiled, backend="aot_eager")
+    # Another number of instances is no new graph, another number of images is one.
+    for count, limit in ((1, 5), (1, 3), (2, 3)):
+        ours = compiled(images(32)[:count], max_detections=limit)
+        plain = network(images(32)[:count], max_detections=limit)
+        assert torch.equal(ours.centers, plain.centers) and len(ours.centers) == count * limit
         assert torch.allclose(ours.contours[-1], plain.contours[-1], atol=1e-3)
+    with pytest.raises(ValueError, match="cannot be copied"):
+        for_prediction(compiled)

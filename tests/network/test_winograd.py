@@ -56,18 +56,19 @@ def test_contours_agree_within_a_hundredth_of_a_pixel(architecture: Architecture
 
 @compiled
 @torch.inference_mode()
+@pytest.mark.parametrize("channels", [16, 18])
 @pytest.mark.parametrize("contours", [0, 1, 3])
-def test_snake_equals_the_plain_one(contours: int) -> None:
-    """Normalisations that do something, negative factors too; inputs that no lanes fit."""
+def test_snake_equals_the_plain_one(contours: int, channels: int) -> None:
+    """Normalisations that do something, negative factors too; inputs that lanes fit or do not."""
     torch.manual_seed(0)
-    snake = Snake(18, channels=32, fusion_channels=24, dilations=(1, 2, 4)).eval()
+    snake = Snake(channels, channels=32, fusion_channels=24, dilations=(1, 2, 4)).eval()
     for parameter in snake.parameters():
         parameter.normal_(std=0.1)
     for name, buffer in snake.named_buffers():
         if name.endswith("running_var"):
             buffer.uniform_(0.5, 2)
     parent = nn.Sequential(snake)
-    x = torch.randn(contours, 18, 30)
+    x = torch.randn(contours, channels, 30)
     expected = parent(x)
     use_winograd_snakes(parent)
     assert isinstance(parent[0], WinogradSnake)
