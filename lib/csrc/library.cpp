@@ -1,4 +1,4 @@
-// What the compiled library says about itself, so that Python can refuse a stale one.
+// Which torch the compiled library is for, so that Python can refuse it beside another one.
 
 #include <torch/library.h>
 #include <torch/version.h>

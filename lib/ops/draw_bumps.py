@@ -19,7 +19,13 @@ def draw_bumps(heatmaps: Tensor, bumps: Tensor) -> None:
         bumps: (n, 4) int64, on the same device: the map, x and y of the centre, which lies in the
             map, and the radius. A bump is 2 radius + 1 cells wide, its standard deviation a sixth
             of that.
+
+    Raises:
+        ValueError: the heat maps are not contiguous.
+        RuntimeError: on a CPU, a bump lies outside of the maps.
     """
+    if not heatmaps.is_contiguous():
+        raise ValueError(f"draw_bumps: heat maps must be contiguous, not {heatmaps.stride()} apart")
     torch.ops.e2ec.draw_bumps(heatmaps, bumps)
 
 

@@ -17,12 +17,27 @@ import torch
 
 LIBRARY_PATH = Path(__file__).with_name("_C.so")
 
+# The operators that have a compiled kernel.
+COMPILED = (
+    "align_contours",
+    "deform_conv2d",
+    "deform_conv2d_backward",
+    "draw_bumps",
+    "keep_peaks",
+    "key_vertices",
+    "polygons_to_rle",
+    "rasterize_polygons",
+    "winograd_conv2d",
+    "winograd_snake_block",
+)
+
 
 def load_compiled_kernels(path: Path = LIBRARY_PATH) -> bool:
     """Add the compiled kernels in `path` to the operators; False where there is no such file.
 
     Raises:
-        ImportError: the file exists but does not load, or was built for another torch.
+        ImportError: the file exists but does not load, was built for another torch, or from older
+            sources, without the kernel of an operator.
     """
     if not path.exists():
         return False
@@ -34,6 +49,9 @@ def load_compiled_kernels(path: Path = LIBRARY_PATH) -> bool:
         raise _broken(path, reason) from error
     if built_for != torch.__version__.split("+")[0]:
         raise _broken(path, f"it was built for torch {built_for}, this is {torch.__version__}")
+    for name in COMPILED:
+        if not torch._C._dispatch_has_kernel_for_dispatch_key(f"e2ec::{name}", "CPU"):
+            raise _broken(path, f"it was built from other sources: it has no {name}")
     return True
 
 

@@ -20,7 +20,7 @@ def pack_polygons(
 
     Raises:
         ValueError: a polygon (named by its index) has another shape, fewer than 3 points, or
-            coordinates that are not finite.
+            coordinates that are not finite; or they are no numbers.
     """
     if isinstance(polygons, Tensor):
         polygons = polygons.detach().cpu().numpy()
@@ -32,13 +32,12 @@ def pack_polygons(
         return np.zeros((0, 2)), [], 0.0
     try:
         points = np.asarray(np.concatenate(arrays), np.float64)
-    except ValueError:
-        points = np.zeros(0)
+    except ValueError as error:
+        _check_shapes(arrays)
+        raise ValueError(f"polygons must be arrays of numbers: {error}") from error
     # One look at all points; which polygon is the bad one matters only if there is one.
     if points.ndim != 2 or points.shape[1] != 2 or min(lengths) < 3:
-        index = next(i for i, array in enumerate(arrays) if _misshapen(array))
-        shape = np.shape(arrays[index])
-        raise ValueError(f"polygon {index} must be (N, 2) with at least 3 points, not {shape}")
+        _check_shapes(arrays)
     largest = max(points.max(), -points.min())
     if not largest < np.inf:  # NaN is not, either
         index = next(i for i, array in enumerate(arrays) if not np.isfinite(array).all())
@@ -46,6 +45,8 @@ def pack_polygons(
     return points, lengths, float(largest)
 
 
-def _misshapen(array: np.ndarray) -> bool:
-    shape = np.shape(array)
-    return len(shape) != 2 or shape[1] != 2 or shape[0] < 3
+def _check_shapes(arrays: Sequence[np.ndarray]) -> None:
+    for index, array in enumerate(arrays):
+        shape = np.shape(array)
+        if len(shape) != 2 or shape[1] != 2 or shape[0] < 3:
+            raise ValueError(f"polygon {index} must be (N, 2) with at least 3 points, not {shape}")

@@ -12,6 +12,9 @@ from lib.geometry import FAR, clip_far
 from lib.ops import reference
 from lib.ops.polygons import pack_polygons
 
+# Coordinates are at most 1e6, also those of the margin that `clip_far` leaves around the image.
+LARGEST_SIDE = 10**6 - 100
+
 torch.library.define(
     "e2ec::polygons_to_rle",
     "(Tensor points, Tensor lengths, Tensor parts, int height, int width) -> (Tensor, Tensor)",
@@ -44,10 +47,15 @@ def polygons_to_rle(
 
     Raises:
         ValueError: a polygon (named by its index) has another shape, fewer than 3 points, or
-            coordinates that are not finite; the size is not positive; or `parts` do not add up.
+            coordinates that are not finite; the size is not positive or has a side beyond
+            `LARGEST_SIDE`; or `parts` do not add up.
     """
-    if height < 1 or width < 1:
+    if min(height, width) < 1:
         raise ValueError(f"an image must have a positive size, not {height} x {width}")
+    if max(height, width) > LARGEST_SIDE:
+        raise ValueError(
+            f"an image must have sides of at most {LARGEST_SIDE}, not {height} x {width}"
+        )
     points, lengths, largest = pack_polygons(polygons)
     if parts is None:
         per_object = torch.ones(len(lengths), dtype=torch.int64)

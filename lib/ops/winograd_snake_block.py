@@ -61,6 +61,7 @@ def plain_winograd_snake_block(
     """The same in plain PyTorch, all tiles at once."""
     vertices = input.shape[1]
     # Vertices a dilation apart form closed sequences; tiles lie along each.
+    dilation = dilation % vertices if vertices else 1  # products with larger ones could overflow
     cycles = math.gcd(dilation, vertices)
     length = vertices // cycles
     first = torch.arange(0, length, TILE)[:, None]

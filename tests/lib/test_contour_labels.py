@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from lib.geometry import area, remove_repeated_points, simplify_closed
 from lib.ops import align_contours, key_vertices, label_reference
+from lib.ops.library import LIBRARY_PATH
 
 
 def random_contour(rng: np.random.Generator) -> np.ndarray:
@@ -76,6 +77,16 @@ def test_what_cannot_be_aligned_is_refused() -> None:
     for vertices, directions in ((2, 1), (8, 9), (8, -1)):
         with pytest.raises(ValueError, match="directions"):
             align_contours([triangle], vertices, directions)
+
+
+def test_lengths_whose_sum_wraps_around_are_refused() -> None:
+    if not LIBRARY_PATH.exists():
+        pytest.skip("no compiled library here; `make ext` builds it")
+    points = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]], dtype=torch.float64)
+    rays = torch.from_numpy(label_reference.direction_rays(4))
+    lengths = torch.tensor([2**62, 2**62, 2**62, 2**62 + 3])  # 3 in 64 bits
+    with pytest.raises(RuntimeError):
+        torch.ops.e2ec.align_contours(points, lengths, rays, 16)
 
 
 def test_opcheck() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import lib
+from lib.ops import library
 
 USE = (
     "import torch; from lib.ops import deform_conv2d; "
@@ -42,12 +45,12 @@ def test_without_a_compiled_library_the_reference_runs(checkout: Path) -> None:
 
 
 def test_a_broken_library_is_an_error_in_one_clear_line(checkout: Path) -> None:
-    library = checkout / "lib" / "ops" / "_C.so"
-    library.write_bytes(b"not a shared library")
+    broken = checkout / "lib" / "ops" / "_C.so"
+    broken.write_bytes(b"not a shared library")
     result = run(checkout, "-c", USE)
     assert result.returncode == 1
     last = result.stderr.strip().splitlines()[-1]
-    assert last.startswith("ImportError:") and str(library) in last and "make ext" in last
+    assert last.startswith("ImportError:") and str(broken) in last and "make ext" in last
 
 
 def test_a_library_without_our_kernels_is_an_error(checkout: Path) -> None:
@@ -61,6 +64,24 @@ def test_a_library_without_our_kernels_is_an_error(checkout: Path) -> None:
     result = run(checkout, "-c", USE)
     assert result.returncode == 1
     assert "ImportError" in result.stderr and "make ext" in result.stderr
+
+
+def test_a_library_from_older_sources_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator without its compiled kernel would run slowly and say nothing."""
+    if not library.LIBRARY_PATH.exists():
+        pytest.skip("no compiled library here; `make ext` builds it")
+    assert library.load_compiled_kernels()
+    newer = torch.library.Library("e2ec", "FRAGMENT")
+    newer.define("newer() -> ()")
+    monkeypatch.setattr(library, "COMPILED", (*library.COMPILED, "newer"))
+    with pytest.raises(ImportError, match=r"it has no newer.*make ext"):
+        library.load_compiled_kernels()
+
+
+def test_every_compiled_kernel_is_looked_for() -> None:
+    sources = Path(lib.__file__).parent / "csrc" / "cpu"
+    text = "".join(path.read_text() for path in sources.glob("*.cpp"))
+    assert sorted(re.findall(r'm\.impl\("(\w+)"', text)) == sorted(library.COMPILED)
 
 
 def test_a_library_for_another_torch_is_an_error(checkout: Path) -> None:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from lib.ops import polygons_to_rle, reference
+from lib.ops.library import LIBRARY_PATH
+from lib.ops.polygons_to_rle import LARGEST_SIDE
 
 
 def by_reference(
@@ -128,6 +130,7 @@ TRIANGLE = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
         (TRIANGLE.reshape(-1), "polygon 1 must be"),
         (TRIANGLE * math.nan, "polygon 1 has coordinates that are not finite"),
         (TRIANGLE + math.inf, "polygon 1 has coordinates that are not finite"),
+        (TRIANGLE.astype(str).astype(object) + "px", "arrays of numbers: could not convert"),
     ],
 )
 def test_the_bad_polygon_is_named(bad: np.ndarray, message: str) -> None:
@@ -138,9 +141,25 @@ def test_the_bad_polygon_is_named(bad: np.ndarray, message: str) -> None:
 def test_impossible_sizes_and_parts_are_refused() -> None:
     with pytest.raises(ValueError, match="positive size"):
         polygons_to_rle([TRIANGLE], 0, 5)
+    side = LARGEST_SIDE
+    for height, width in ((4, side + 1), (side + 1, 4)):
+        with pytest.raises(ValueError, match="at most"):
+            polygons_to_rle([TRIANGLE], height, width)
+    far = np.array([[0.0, 0.0], [2e6, 0.0], [0.0, 2e6]])
+    assert len(polygons_to_rle([far], 4, side)) == 1
     for parts in ([2], [2, -1], []):
         with pytest.raises(ValueError, match="parts"):
             polygons_to_rle([TRIANGLE], 4, 5, parts=parts)
+
+
+def test_lengths_whose_sum_wraps_around_are_refused() -> None:
+    if not LIBRARY_PATH.exists():
+        pytest.skip("no compiled library here; `make ext` builds it")
+    points, wrapped = torch.from_numpy(TRIANGLE), torch.tensor([2**62, 2**62, 2**62, 2**62 + 3])
+    one = torch.tensor([1])
+    for lengths, parts in ((wrapped, one), (one * 3, wrapped - 1), (one * 3, -one)):
+        with pytest.raises(RuntimeError):
+            torch.ops.e2ec.polygons_to_rle(points, lengths, parts, 4, 5)
 
 
 def test_opcheck() -> None:

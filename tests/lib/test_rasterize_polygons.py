@@ -11,6 +11,7 @@ import torch
 from pycocotools import mask as coco_mask
 
 from lib.ops import rasterize_polygons, reference
+from lib.ops.library import LIBRARY_PATH
 
 
 def by_reference(polygons: Sequence[np.ndarray], height: int, width: int) -> torch.Tensor:
@@ -147,6 +148,14 @@ def test_the_bad_polygon_is_named(bad: np.ndarray, message: str) -> None:
 def test_the_size_must_be_positive(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="positive size"):
         rasterize_polygons([TRIANGLE], *size)
+
+
+def test_lengths_whose_sum_wraps_around_are_refused() -> None:
+    if not LIBRARY_PATH.exists():
+        pytest.skip("no compiled library here; `make ext` builds it")
+    lengths = torch.tensor([2**62, 2**62, 2**62, 2**62 + 3])  # 3 in 64 bits
+    with pytest.raises(RuntimeError):
+        torch.ops.e2ec.rasterize_polygons(torch.from_numpy(TRIANGLE), lengths, 4, 5)
 
 
 def test_opcheck() -> None:

@@ -65,6 +65,23 @@ def test_a_large_weight_takes_all_tiles_at_once() -> None:
     assert_close(found, expected, atol=2e-5, rtol=0)
 
 
+def test_autocast_changes_nothing() -> None:
+    if not LIBRARY_PATH.exists():
+        pytest.skip("no compiled library here; `make ext` builds it")
+    for channels in (16, 176):  # block by block, and all tiles at once
+        x, weight, bias = tensors(1, channels, channels, 8, 8)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = winograd_conv2d(x, winograd_weight(weight), bias, out_channels=channels)
+        assert_close(found, F.conv2d(x, weight, bias, padding=1), atol=2e-5, rtol=0)
+
+
+def test_nan_stays_nan() -> None:
+    x, weight, bias = tensors(1, 16, 16, 9, 9)
+    x[0, 3, 4, 4] = torch.nan
+    found = winograd_conv2d(x, winograd_weight(weight), bias, out_channels=16, relu=True)
+    assert found[:, :, 3:6, 3:6].isnan().all()
+
+
 def test_the_number_of_threads_changes_nothing() -> None:
     x, weight, bias = tensors(1, 32, 32, 40, 40)
     threads = torch.get_num_threads()

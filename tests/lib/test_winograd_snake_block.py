@@ -88,6 +88,35 @@ def test_no_contour() -> None:
     )
 
 
+def test_autocast_changes_nothing() -> None:
+    """A weight of a million factors and more takes another path than a small one."""
+    if not LIBRARY_PATH.exists():
+        pytest.skip("no compiled library here; `make ext` builds it")
+    x, weight, line = tensors(1, 128, 192, 192)
+    output = torch.empty_like(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        winograd_snake_block(x, snake_block_weight(weight), line, output, dilation=1, residual=True)
+    assert_close(output, layer_by_layer(x, weight, line, 1, True), atol=3e-5, rtol=0)
+
+
+def test_nan_stays_nan() -> None:
+    x, weight, line = tensors(1, 24, 16, 16)
+    x[0, 5, 3] = torch.nan
+    output = torch.empty_like(x)
+    winograd_snake_block(x, snake_block_weight(weight), line, output, dilation=1, residual=False)
+    assert output[0, 1:10].isnan().all()  # all that nine taps reach
+
+
+@pytest.mark.parametrize("dilation", [2**62 + 1, 30])
+def test_a_dilation_beyond_the_contour_goes_around(dilation: int) -> None:
+    x, weight, line = tensors(1, 30, 16, 16)
+    output = torch.empty_like(x)
+    factors = snake_block_weight(weight)
+    winograd_snake_block(x, factors, line, output, dilation=dilation, residual=True)
+    expected = layer_by_layer(x, weight, line, dilation % 30, True)
+    assert_close(output, expected, atol=3e-5, rtol=0)
+
+
 def test_is_a_sound_operator() -> None:
     x, weight, line = tensors(1, 24, 16, 16)
     arguments = (x, snake_block_weight(weight), line, 2, True, torch.empty_like(x))
@@ -108,6 +137,17 @@ def test_what_does_not_fit_is_refused() -> None:
         (x, factors, line, 0, False, output, "fit each other"),
         (x, factors, line, 1, True, output, "fit each other"),
         (x, factors, line, 1, False, output[:, :5], "fit each other"),
+        (x[..., :0], factors[:, :0], line, 1, False, output, "weight"),
+        (x, factors[..., :0].contiguous(), line[:, :0], 1, False, output[..., :0], "weight"),
+        (
+            output,
+            snake_block_weight(torch.ones(32, 32, 9)),
+            line,
+            1,
+            True,
+            output,
+            "overlap|memory",
+        ),
     ]
     for image, weights, lines, dilation, residual, to, message in bad:
         with pytest.raises(RuntimeError, match=message):

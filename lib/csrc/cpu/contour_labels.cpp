@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "packed_lengths.h"
+
 namespace e2ec {
 namespace {
 
@@ -183,19 +185,16 @@ at::Tensor align_contours(const at::Tensor& points, const at::Tensor& lengths,
     TORCH_CHECK(pairs.dim() == 2 && pairs.size(1) == 2 && pairs.scalar_type() == at::kDouble,
                 "align_contours: points and rays must be float64 tensors of shape (total, 2)");
   }
-  TORCH_CHECK(lengths.dim() == 1 && lengths.scalar_type() == at::kLong &&
-                  lengths.sum().item<int64_t>() == points.size(0) &&
-                  (lengths.numel() == 0 || lengths.min().item<int64_t>() >= 0),
-              "align_contours: lengths must be int64 and add up to the number of points");
+  const std::vector<int64_t> start =
+      starts_of("align_contours", "lengths", lengths, 0, points.size(0));
   TORCH_CHECK(rays.size(0) >= 1 && rays.size(0) <= vertices,
               "align_contours: there must be at least one ray and no more than vertices");
   const at::Tensor packed = points.contiguous(), counts = lengths.contiguous();
-  const at::Tensor starts = counts.cumsum(0).sub_(counts), directions = rays.contiguous();
+  const at::Tensor directions = rays.contiguous();
   const at::Tensor labels = at::empty({counts.size(0), vertices, 2}, points.options());
   const auto* point = reinterpret_cast<const Point*>(packed.const_data_ptr<double>());
   auto* label = reinterpret_cast<Point*>(labels.mutable_data_ptr<double>());
   const int64_t* count = counts.const_data_ptr<int64_t>();
-  const int64_t* start = starts.const_data_ptr<int64_t>();
   at::parallel_for(0, counts.size(0), kContoursPerThread, [&](int64_t begin, int64_t end) {
     Aligner align(directions.const_data_ptr<double>(), directions.size(0), vertices);
     for (int64_t i = begin; i < end; ++i) align(point + start[i], count[i], label + i * vertices);

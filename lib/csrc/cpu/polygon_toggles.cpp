@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "packed_lengths.h"
+
 namespace e2ec {
 namespace {
 
@@ -139,32 +141,17 @@ void PolygonToggles::sort() {
   if (!others_.empty()) std::sort(places_.begin(), places_.end());
 }
 
-void check_polygons(const char* op, const at::Tensor& points, const at::Tensor& lengths,
-                    int64_t height, int64_t width) {
+std::vector<int64_t> check_polygons(const char* op, const at::Tensor& points,
+                                    const at::Tensor& lengths, int64_t height, int64_t width) {
   TORCH_CHECK(points.dim() == 2 && points.size(1) == 2 && points.scalar_type() == at::kDouble, op,
               ": points must be a float64 tensor of shape (total, 2)");
-  TORCH_CHECK(lengths.dim() == 1 && lengths.scalar_type() == at::kLong, op,
-              ": lengths must be an int64 tensor with one dimension");
   TORCH_CHECK(height > 0 && width > 0, op, ": height and width must be positive");
-  const at::Tensor packed = points.contiguous(), counts = lengths.contiguous();
+  const at::Tensor packed = points.contiguous();
   const double* value = packed.const_data_ptr<double>();
   int bad = 0;  // no way out of the loop, so that it is vectorised; NaN is bad as well
   for (int64_t i = 0; i < packed.numel(); ++i) bad |= !(std::abs(value[i]) <= kLargestCoordinate);
   TORCH_CHECK(!bad, op, ": coordinates must be finite and at most 1e6");
-  const int64_t* count = counts.const_data_ptr<int64_t>();
-  int64_t total = 0;
-  for (int64_t i = 0; i < counts.numel(); ++i) {
-    TORCH_CHECK(count[i] >= 1, op, ": a polygon has no points");
-    total += count[i];
-  }
-  TORCH_CHECK(total == packed.size(0), op, ": lengths do not add up to the number of points");
-}
-
-std::vector<int64_t> starts_of(const at::Tensor& lengths) {
-  const int64_t* length = lengths.const_data_ptr<int64_t>();
-  std::vector<int64_t> starts(lengths.numel() + 1, 0);
-  for (int64_t i = 0; i < lengths.numel(); ++i) starts[i + 1] = starts[i] + length[i];
-  return starts;
+  return starts_of(op, "lengths", lengths, 1, packed.size(0));
 }
 
 }  // namespace e2ec

@@ -26,7 +26,7 @@ class PolygonToggles {
   struct Toggle {
     int column, row;
   };
-  // The rows of a column's toggles, of which there are hardly ever more.
+  // The rows of a column's toggles, of which there are hardly ever more than four.
   struct Column {
     int count;
     int rows[4];
@@ -49,10 +49,8 @@ class PolygonToggles {
 };
 
 // Checks points (total, 2) float64 and lengths (n,) int64 of packed polygons; `op` is for messages.
-void check_polygons(const char* op, const at::Tensor& points, const at::Tensor& lengths,
-                    int64_t height, int64_t width);
-
-// Where each of several stretches that follow each other begins, and where the last one ends.
-std::vector<int64_t> starts_of(const at::Tensor& lengths);
+// Returns where each polygon begins, and where the last one ends.
+std::vector<int64_t> check_polygons(const char* op, const at::Tensor& points,
+                                    const at::Tensor& lengths, int64_t height, int64_t width);
 
 }  // namespace e2ec

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "packed_lengths.h"
 #include "polygon_toggles.h"
 
 namespace e2ec {
@@ -113,14 +114,12 @@ std::tuple<at::Tensor, at::Tensor> polygons_to_rle(const at::Tensor& points,
                                                    const at::Tensor& lengths,
                                                    const at::Tensor& parts, int64_t height,
                                                    int64_t width) {
-  check_polygons("polygons_to_rle", points, lengths, height, width);
-  TORCH_CHECK(parts.dim() == 1 && parts.scalar_type() == at::kLong,
-              "polygons_to_rle: parts must be an int64 tensor with one dimension");
+  const std::vector<int64_t> start =
+      check_polygons("polygons_to_rle", points, lengths, height, width);
+  const std::vector<int64_t> part =
+      starts_of("polygons_to_rle", "parts", parts, 0, lengths.numel());
   const at::Tensor packed = points.contiguous(), counts = lengths.contiguous();
   const at::Tensor per_object = parts.contiguous();
-  const std::vector<int64_t> start = starts_of(counts), part = starts_of(per_object);
-  TORCH_CHECK(part.back() == counts.numel() && std::is_sorted(part.begin(), part.end()),
-              "polygons_to_rle: parts must add up to the number of polygons");
   const double* point = packed.const_data_ptr<double>();
   const int64_t *count = counts.const_data_ptr<int64_t>(),
                 *object = per_object.const_data_ptr<int64_t>();

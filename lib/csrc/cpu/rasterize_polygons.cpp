@@ -48,9 +48,9 @@ void fill(const std::vector<int64_t>& toggles, int64_t height, int64_t width, ui
 
 at::Tensor rasterize_polygons(const at::Tensor& points, const at::Tensor& lengths, int64_t height,
                               int64_t width) {
-  check_polygons("rasterize_polygons", points, lengths, height, width);
+  const std::vector<int64_t> start =
+      check_polygons("rasterize_polygons", points, lengths, height, width);
   const at::Tensor packed = points.contiguous(), counts = lengths.contiguous();
-  const std::vector<int64_t> start = starts_of(counts);
   const at::Tensor masks =
       at::empty({counts.size(0), height, width}, points.options().dtype(at::kByte));
   const double* point = packed.const_data_ptr<double>();

@@ -41,12 +41,15 @@ void for_blocks(int64_t tiles, const at::Tensor& weight, const TransformIn& tran
   if (tiles == 0) return;
   const int64_t count = weight.size(0), channels = weight.size(1), out_channels = weight.size(2);
   if (one_block(tiles, weight)) {
+    // Autocast would multiply in bfloat16.
+    const at::AutoDispatchBelowADInplaceOrView guard;
     const at::Tensor factors = at::empty({count, tiles, channels}, weight.options());
     float* const to = factors.mutable_data_ptr<float>();
     at::parallel_for(0, tiles, kFewestTiles, [&](int64_t begin, int64_t end) {
       transform_in(begin, end, tiles, to + begin * channels);
     });
-    const at::Tensor products = at::bmm(factors, weight);
+    at::Tensor products = at::empty({count, tiles, out_channels}, weight.options());
+    at::bmm_out(products, factors, weight);
     const float* const from = products.const_data_ptr<float>();
     at::parallel_for(0, tiles, kFewestTiles, [&](int64_t begin, int64_t end) {
       transform_out(begin, end, tiles, from + begin * out_channels);

@@ -1,8 +1,8 @@
 // 3x3 convolution, stride 1, padding 1, by minimal filtering: F(4x4, 3x3), see winograd_lines.h.
 //
 // A tile of 4x4 output pixels needs 36 products a pair of channels in place of 144. The tiles of a
-// block are transformed, multiplied with the weight as 36 matrix products, and transformed back,
-// all within the second level cache. Blocks are spread over the threads.
+// block are transformed, multiplied with the weight as 36 matrix products, and transformed back.
+// How many tiles make a block, and which cache they are to fit, is decided in winograd_blocks.h.
 
 #include <ATen/ATen.h>
 #include <torch/library.h>
@@ -99,7 +99,7 @@ void tiles_out(const Shape& shape, const float* products, const float* bias,
             copy(&before, residual + place, bytes);
             value += before;
           }
-          if (relu) value = value > 0 ? value : Vec{};
+          if (relu) value = value < 0 ? Vec{} : value;  // NaN stays NaN
           copy(output + place, &value, bytes);
         }
       }

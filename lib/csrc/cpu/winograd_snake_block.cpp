@@ -6,6 +6,7 @@
 // stand several times. 30 products a pair of channels take the place of 108.
 
 #include <ATen/ATen.h>
+#include <ATen/MemoryOverlap.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -86,8 +87,8 @@ void vertices_in(const Shape& shape, const Rows& input, int64_t begin, int64_t e
   }
 }
 
-// Rows of products (30, tiles, out_channels) to the vertices of tiles [begin, end). `line` holds bias, factor and summand of the
-// normalisation, a row of channels each.
+// Rows of products (30, tiles, out_channels) to the vertices of tiles [begin, end). `line` holds
+// bias, factor and summand of the normalisation, a row of channels each.
 E2EC_MULTIVERSION
 void vertices_out(const Shape& shape, const float* products, const float* line,
                   const Rows& residual, bool add, int64_t begin, int64_t end, int64_t tiles,
@@ -111,7 +112,7 @@ void vertices_out(const Shape& shape, const float* products, const float* line,
       for (int64_t i = 0; i < count; ++i) {
         const int64_t vertex = tile.vertex(shape, i);
         Vec value = values[i / Filter3::kOut * kColumns + i % Filter3::kOut] + bias;
-        value = (value > 0 ? value : Vec{}) * factor + summand;
+        value = (value < 0 ? Vec{} : value) * factor + summand;  // NaN stays NaN
         if (add) {
           Vec before;
           load(before, residual.at(tile.contour, vertex) + c);
@@ -132,7 +133,8 @@ Shape shape_of(const Tensor& input, const Tensor& weight, const Tensor& line, in
   }
   TORCH_CHECK(weight.dim() == 3 && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
                   weight.size(0) == kProducts && weight.size(1) == input.size(2) &&
-                  weight.size(2) == output.size(2) && weight.size(1) % kLanes == 0 &&
+                  weight.size(2) == output.size(2) && weight.size(1) > 0 &&
+                  weight.size(2) > 0 && weight.size(1) % kLanes == 0 &&
                   weight.size(2) % kLanes == 0,
               "winograd_snake_block: the weight must come from snake_block_weight and fit");
   TORCH_CHECK(line.dim() == 2 && line.scalar_type() == at::kFloat && line.is_contiguous() &&
@@ -141,8 +143,13 @@ Shape shape_of(const Tensor& input, const Tensor& weight, const Tensor& line, in
   TORCH_CHECK(output.size(0) == input.size(0) && output.size(1) == input.size(1) && dilation > 0 &&
                   (!residual || input.size(2) == output.size(2)),
               "winograd_snake_block: input and output do not fit each other");
-  Shape shape{input.size(0), input.size(1), input.size(2), output.size(2), dilation, 1, 0, 0};
-  shape.cycles = std::gcd(dilation, std::max<int64_t>(shape.vertices, 1));
+  at::assert_no_internal_overlap(output);
+  at::assert_no_overlap(output, input);
+  const int64_t vertices = input.size(1), divisor = std::max<int64_t>(vertices, 1);
+  // What a dilation exceeds the contour by is whole turns, and could overflow.
+  dilation %= divisor;
+  Shape shape{input.size(0), vertices, input.size(2), output.size(2), dilation, 1, 0, 0};
+  shape.cycles = std::gcd(dilation, divisor);
   shape.length = shape.vertices / shape.cycles;
   shape.cycle_tiles = at::divup(shape.length, kTile);
   return shape;
