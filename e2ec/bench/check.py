@@ -17,6 +17,13 @@ def fallen(recorded: Sequence[Record], fresh: Sequence[Record]) -> dict[tuple[st
     return {key: found for key, found in lines.items() if found}
 
 
+def compared(recorded: Sequence[Record], fresh: Sequence[Record]) -> tuple[int, int]:
+    """How many recorded ratios have been measured again, and how many there are."""
+    new = {record.key: record.result.peers for record in fresh}
+    found = [peer in new.get(entry.key, {}) for entry in recorded for peer in entry.result.peers]
+    return sum(found), len(found)
+
+
 def _falls(recorded: Result, fresh: Result) -> list[str]:
     lines = []
     for name in recorded.peers.keys() & fresh.peers.keys():

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from e2ec.bench.check import fallen, not_compared
+from e2ec.bench.check import compared, fallen, not_compared
 from e2ec.bench.records import Record, merge, read_records, write_records
 from e2ec.bench.report import replace_section, to_markdown
 from e2ec.bench.run import TOPICS, Run
@@ -69,9 +69,12 @@ def check(run: Run, recorded: Sequence[Record], fresh: Sequence[Record]) -> list
         recorded = [entry for entry in recorded if entry.key in measured]
     for line in not_compared(recorded, fresh):
         print(line, file=sys.stderr)
+    count, total = compared(recorded, fresh)
+    print(f"compared {count} of {total} recorded ratios", file=sys.stderr)
     suspects = fallen(recorded, fresh)
     if not suspects:
-        print("no ratio has fallen by more than a third", file=sys.stderr)
+        if count:
+            print("no ratio has fallen by more than a third", file=sys.stderr)
         return []
     print("measuring again what has fallen", file=sys.stderr)
     again = replace(run, only=[name for _, name in suspects])

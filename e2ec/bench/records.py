@@ -174,7 +174,11 @@ def merge(recorded: Sequence[Record], fresh: Sequence[Record]) -> tuple[list[Rec
     kept = []
     for record in fresh:
         old = merged.get(record.key)
-        gone = sorted(set(old.result.peers) & set(record.result.missing)) if old else []
+        # A peer is named by what it does ("plain network on torchvision"), what is missing by its
+        # package: so what tells is that something is missing and which peers are not there.
+        gone: list[str] = []
+        if old and record.result.missing:
+            gone = sorted(set(old.result.peers) - set(record.result.peers))
         if gone:
             kept.append(f"{record.result.name}: stays as recorded, without {', '.join(gone)} here")
         else:

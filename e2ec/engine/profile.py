@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import logging
+import tempfile
 from pathlib import Path
 from types import TracebackType
 
 import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 
+from lib.errors import InputError
+from lib.files import atomic_write_bytes
+
 LEFT_OUT = 3
 """The first steps of a process: memory is allocated and kernels are chosen in them."""
+
+logger = logging.getLogger(__name__)
 
 
 class Profile:
     """Within the `with` block, writes `steps` steps after the first few to folder/trace.json.
 
-    For chrome://tracing or ui.perfetto.dev. A run that is over earlier writes what there is; where
-    `steps` is 0 nothing is traced.
+    For chrome://tracing or ui.perfetto.dev. A run that is over earlier writes what there is, or
+    says that there is nothing; where `steps` is 0 nothing is traced.
+
+    Raises:
+        InputError: from `step` or at the end of the block: the file cannot be written.
     """
 
     def __init__(self, folder: Path, *, steps: int) -> None:
         self.path = folder / "trace.json"
+        self._steps = steps
         self._left = LEFT_OUT + steps
         self._profiler: profile | None = None
         if steps:
@@ -58,9 +69,24 @@ class Profile:
 
     def _stop(self) -> None:
         profiler, self._profiler = self._profiler, None
-        if profiler is not None:
-            profiler.stop()
+        if profiler is None:
+            return
+        profiler.stop()
+        if self._left >= self._steps:
+            logger.warning(
+                "%s: not written: the first %d steps are not traced, and no more were made",
+                self.path,
+                LEFT_OUT,
+            )
 
     def _write(self, profiler: profile) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        profiler.export_chrome_trace(str(self.path))
+        if self._left >= self._steps:
+            return  # what follows the steps that are left out is no step
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                written = Path(folder) / self.path.name
+                profiler.export_chrome_trace(str(written))
+                trace = written.read_bytes()
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+        atomic_write_bytes(self.path, trace)

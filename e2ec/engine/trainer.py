@@ -142,8 +142,9 @@ class Trainer:
             before = record
             if not finished:
                 break
-        if before is not None:
-            self._take(before, report, bar)
+        # The votes of an epoch's last step are read here; with one step an epoch all of them.
+        if before is not None and self._take(before, report, bar):
+            finished = False
         return finished
 
     def _step(self, parts: list[Batch], stop: StopRequest) -> StepRecord:

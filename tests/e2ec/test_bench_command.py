@@ -169,7 +169,12 @@ def test_recording_and_checking(
     assert document.count("**3.00x**") == 3
     before = ratios.read_bytes()
 
+    capsys.readouterr()
     assert main(["--check"]) == 0
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "compared 3 of 3 recorded ratios",
+        "no ratio has fallen by more than a third",
+    ]
     measured.update(b=iter([1.0, 3.0]), c=iter([1.0, 1.5]))
     capsys.readouterr()
     assert main(["--check"]) == 1
@@ -199,6 +204,7 @@ def test_missing_peers_are_named_by_the_check(
     lines = capsys.readouterr().err.splitlines()
     assert "a: peer is missing here" in lines
     assert "b: recorded, but not measured here" in lines
+    assert lines[-1] == "compared 0 of 2 recorded ratios"  # so nothing is said of them
 
 
 def test_a_check_without_records_is_an_error(

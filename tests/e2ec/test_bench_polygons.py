@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -14,9 +15,23 @@ def test_all_sides_of_a_row_give_the_same() -> None:
     for row in rows():
         names.add(row.name)
         ours = row.ours()
-        for peer in row.peers.values():
-            _assert_same(ours, peer())
+        for name, peer in row.peers.items():
+            if "OpenCV" in name:
+                _assert_same_but_for_borders(ours, peer())
+            else:
+                _assert_same(ours, peer())
     assert len(names) == 7
+
+
+def _assert_same_but_for_borders(ours: object, peer: object) -> None:
+    """At least every pixel that has no other value around it."""
+    assert isinstance(ours, torch.Tensor) and isinstance(peer, np.ndarray)
+    assert ours.shape == peer.shape
+    around = np.ones((5, 5), np.uint8)
+    for mask, other in zip(ours.numpy().astype(np.uint8), peer, strict=True):
+        inside = cv2.erode(mask, around, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+        outside = cv2.dilate(mask, around) == 0
+        assert other[inside].all() and not other[outside].any()
 
 
 def _assert_same(ours: object, peer: object) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2ec.bench.check import fallen, not_compared
+from e2ec.bench.check import compared, fallen, not_compared
 from e2ec.bench.harness import PeerResult, Result, Summary
 from e2ec.bench.records import Environment, Record, merge, read_records, write_records
 from e2ec.bench.report import BEGIN, END, replace_section, to_markdown
@@ -71,10 +71,23 @@ def test_fresh_rows_take_the_place_of_recorded_ones() -> None:
 
 
 def test_a_row_recorded_with_a_peer_that_is_missing_now_stays() -> None:
-    old = [record("a", torchvision=15.0, plain=2.0)]
-    merged, kept = merge(old, [record("a", missing=("torchvision",), plain=3.0)])
-    assert merged == old
-    assert kept == ["a: stays as recorded, without torchvision here"]
+    """Whatever its name in the table: missing is the package that it stands on."""
+    for peer, package in [
+        ("torchvision", "torchvision"),
+        ("plain network on torchvision", "torchvision"),
+        ("ultralytics yolo11n-seg.yaml", "ultralytics"),
+        ("pycocotools, lists made before", "pycocotools"),
+    ]:
+        old = [record("a", **{peer: 15.0, "plain": 2.0})]
+        merged, kept = merge(old, [record("a", missing=(package,), plain=3.0)])
+        assert merged == old
+        assert kept == [f"a: stays as recorded, without {peer} here"]
+
+
+def test_a_peer_that_is_no_longer_compared_with_goes() -> None:
+    """Nothing is missing: the row has changed."""
+    fresh = [record("a", plain=3.0)]
+    assert merge([record("a", other=15.0, plain=2.0)], fresh) == (fresh, [])
 
 
 def test_a_fall_by_more_than_a_third_is_found() -> None:
@@ -97,6 +110,7 @@ def test_what_cannot_be_compared_is_named_and_no_failure() -> None:
     old = [record("a", torchvision=15.0), record("b", plain=2.0)]
     fresh = [record("a", missing=("torchvision",), plain=0.1), record("c", plain=1.0)]
     assert fallen(old, fresh) == {}
+    assert compared(old, fresh) == (0, 2) and compared(old, old) == (2, 2)
     assert not_compared(old, fresh) == [
         "c: not recorded yet",
         "a: torchvision is missing here",

@@ -17,6 +17,7 @@ from e2ec.engine import trainer as trainer_module
 from e2ec.engine.checkpoint import load_state, load_weights
 from e2ec.engine.interrupt import StopRequest
 from e2ec.engine.preprocess import normalize
+from e2ec.engine.profile import Profile
 from e2ec.engine.train import make_accelerator, train
 from lib.errors import InputError
 
@@ -95,6 +96,29 @@ def test_the_network_waits_for_nothing_in_training(tmp_path: Path) -> None:
     assert len(waits.found) > 1
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_vote_to_stop_before_an_epoch_s_last_step_counts(
+    steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of another process: this one was asked nothing. What is left is the evaluation."""
+    config = tiny(tmp_path, batch_size=8 // steps, eval_every=1)
+    trainer = trainer_module.Trainer(config, make_accelerator(config))
+    assert trainer.steps_per_epoch == steps
+    original, done = trainer_module.count_step, []
+
+    def count(*args: object, stop: bool, **kwargs: object) -> object:
+        done.append(stop)
+        counts, _ = original(*args, stop=stop, **kwargs)
+        return counts, torch.tensor(float(len(done) == steps))
+
+    monkeypatch.setattr(trainer_module, "count_step", count)
+    assert not trainer.run()
+    assert done == [False] * steps and (trainer.epoch, trainer.step) == (0, steps)
+    assert load_state(trainer.state_path)["step"] == steps
+    resumed = replace(tiny(tmp_path, batch_size=8 // steps, eval_every=1, epochs=2), resume=True)
+    assert train(resumed)
+
+
 @pytest.mark.parametrize("broken_step", [1, 2, 3, 4])
 @pytest.mark.parametrize("what", ["loss", "gradient"])
 def test_weights_that_a_broken_step_has_spoilt_are_never_saved(
@@ -138,3 +162,46 @@ def test_profile_writes_a_trace_of_some_steps(tmp_path: Path) -> None:
     assert sum(name.startswith("ProfilerStep#") for name in events) >= 2
     assert any("convolution_backward" in name for name in events)
     assert train(replace(tiny(tmp_path, epochs=4), resume=True))  # profiled or not, it is that run
+
+
+def profiled(folder: Path, steps: int) -> None:
+    """Two steps asked for after the three that are left out, and so many made."""
+    with Profile(folder, steps=2) as trace:
+        for _ in range(steps):
+            torch.ones(3).add(1)
+            trace.step()
+
+
+@pytest.mark.parametrize("steps", [0, 2, 3])
+def test_too_few_steps_for_a_trace_are_one_line(
+    steps: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    profiled(tmp_path, steps)
+    (line,) = [entry.getMessage() for entry in caplog.records]
+    assert str(tmp_path / "trace.json") in line and "first 3 steps" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("steps", [4, 5, 9])
+def test_a_trace_takes_the_place_of_the_one_before(steps: int, tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    path.write_text("old")
+    profiled(tmp_path, steps)
+    assert json.loads(path.read_text())["traceEvents"] and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("where", ["folder", "temporary"])
+def test_a_trace_that_cannot_be_written_is_named(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    if where == "folder":
+        folder.write_text("a file")
+    else:
+        folder.mkdir()
+        (folder / "trace.json").write_text("old")
+        monkeypatch.setattr(torch.profiler.profile, "export_chrome_trace", lambda *args: None)
+    with pytest.raises(InputError, match=r"trace\.json: cannot be written"):
+        profiled(folder, 5)
+    if where == "temporary":
+        assert (folder / "trace.json").read_text() == "old"
