@@ -252,7 +252,8 @@ def part_centers(
     rounded down itself.
     """
     height, width = _cells(crop_size, targets)
-    low, high = np.hsplit(bounding_boxes(*pack(parts)) / targets.stride, 2)
+    boxes = bounding_boxes(*pack(parts)) / targets.stride
+    low, high = boxes[:, :2], boxes[:, 2:]
     middle = np.floor((low + high) / 2 + 0.5)
     centers = np.clip(middle, 0, [width - 1, height - 1]).astype(np.int64)
     sizes = np.ceil(high - low).tolist()

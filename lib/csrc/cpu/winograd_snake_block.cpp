@@ -1,5 +1,5 @@
-// A snake's block, out = norm(relu(circular convolution of nine taps)) [+ in], by minimal filtering:
-// F(12, 9) as F(4, 3) x F(3, 3), see winograd_lines.h.
+// A snake's block, out = norm(relu(circular convolution of nine taps)) [+ in], by minimal
+// filtering: F(12, 9) as F(4, 3) x F(3, 3), see winograd_lines.h.
 //
 // Tap 3a + b belongs to row a and column b of a 3x3 filter. A tile of twelve vertices is a map of
 // 4x3, vertex 3r + c in row r and column c; what it reads is a map of 6x5 in which most vertices
