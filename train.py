@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 
 from e2ec.app.command_line import parse_config, run
 
@@ -11,13 +11,8 @@ PROFILED_STEPS = 3
 
 
 def main() -> int:
-    own = argparse.ArgumentParser(prog="train.py", add_help=False, allow_abbrev=False)
-    own.add_argument("--profile", nargs="?", type=int, const=PROFILED_STEPS)
-    options, arguments = own.parse_known_args()
-    if options.profile is not None:
-        arguments += ["--train.profile", str(options.profile)]
     config = parse_config(
-        arguments,
+        with_profile(sys.argv[1:]),
         program="train.py",
         purpose="Train a network; results go to runs/<name>. --profile [STEPS] also writes a torch "
         "trace of some steps (--train.profile).",
@@ -26,6 +21,19 @@ def main() -> int:
 
     train(config)
     return 0
+
+
+def with_profile(arguments: Sequence[str]) -> list[str]:
+    """`--profile [STEPS]` as the setting it stands for; STEPS is the next word if it is digits."""
+    for index, word in enumerate(arguments):
+        name, equals, steps = word.partition("=")
+        if name != "--profile":
+            continue
+        before, after = list(arguments[:index]), list(arguments[index + 1 :])
+        if not equals:
+            steps = after.pop(0) if after and after[0].isdecimal() else str(PROFILED_STEPS)
+        return [*before, *after, "--train.profile", steps]
+    return list(arguments)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.resources
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 from tqdm import tqdm
 
 from e2ec.app.command_line import DemoOptions
-from e2ec.app.pipeline import read_ahead, write_behind
+from e2ec.app.pipeline import AHEAD, AHEAD_LIVE, read_ahead, write_behind
 from e2ec.app.sources import Frame, Source, open_source
 from e2ec.app.video import OverlayVideo
 from e2ec.engine.predictor import Predictor, load_model
@@ -48,12 +48,12 @@ def demo(options: DemoOptions) -> None:
     _prepare(options.out)
     total = source.length if options.limit is None else options.limit
     start = time.perf_counter()
-    with closing(read_ahead(itertools.islice(source, options.limit))) as frames:
+    with closing(read_ahead(itertools.islice(source, options.limit), waiting(source))) as frames:
         bar = tqdm(frames, total=total, unit="frame" if source.is_stream else "image")
         if source.is_stream:
             images, instances = _stream(model, bar, source, options)
         else:
-            images, instances = _files(model, bar, options)
+            images, instances = segment_files(model, bar, options)
     seconds = time.perf_counter() - start
     name = "contours.jsonl" if source.is_stream else "contours.json"
     print(
@@ -61,6 +61,14 @@ def demo(options: DemoOptions) -> None:
         f"({images / seconds:.1f}/s, reading, drawing and writing included); "
         f"contours and overlays: {options.out / name}"
     )
+
+
+def waiting(source: Source) -> int:
+    """How many frames may wait before the network, and again behind it.
+
+    A stream whose end nobody knows is taken to be live: a camera, or the address of one.
+    """
+    return AHEAD_LIVE if source.is_stream and source.length is None else AHEAD
 
 
 def default_source() -> str:
@@ -83,7 +91,7 @@ def _prepare(folder: Path) -> None:
         ) from error
 
 
-def _predictions(
+def predictions(
     model: Predictor, frames: Iterable[Frame], options: DemoOptions
 ) -> Iterator[tuple[Frame, Contours]]:
     for frame in frames:
@@ -93,9 +101,8 @@ def _predictions(
         yield frame, contours
 
 
-def _files(model: Predictor, frames: Iterable[Frame], options: DemoOptions) -> tuple[int, int]:
-    """Images: one overlay each, one document of all; (images, instances)."""
-    found: list[Contours] = []
+def overlay_writer(folder: Path) -> Callable[[tuple[Frame, Contours]], None]:
+    """Draws and writes the overlay of an image into a folder."""
     overlays: set[str] = set()
 
     def write(result: tuple[Frame, Contours]) -> None:
@@ -104,11 +111,19 @@ def _files(model: Predictor, frames: Iterable[Frame], options: DemoOptions) -> t
         if name in overlays:  # a.jpg beside a.png
             name = f"{frame.name}_overlay.png"
         overlays.add(name)
-        write_image(options.out / name, draw_contours(frame.image, contours))
+        write_image(folder / name, draw_contours(frame.image, contours))
 
+    return write
+
+
+def segment_files(
+    model: Predictor, frames: Iterable[Frame], options: DemoOptions
+) -> tuple[int, int]:
+    """Images: one overlay each, one document of all; (images, instances)."""
+    found: list[Contours] = []
     try:
-        with write_behind(write) as pass_on:
-            for frame, contours in _predictions(model, frames, options):
+        with write_behind(overlay_writer(options.out)) as pass_on:
+            for frame, contours in predictions(model, frames, options):
                 found.append(contours)
                 pass_on((frame, contours))
     finally:
@@ -133,8 +148,8 @@ def _stream(
                 lines.write(frame_line(contours, frame=frame.index, time_s=frame.time_s))
                 video.write(draw_contours(frame.image, contours))
 
-            with write_behind(write) as pass_on:
-                for frame, contours in _predictions(model, frames, options):
+            with write_behind(write, waiting(source)) as pass_on:
+                for frame, contours in predictions(model, frames, options):
                     pass_on((frame, contours))
                     images, instances = images + 1, instances + len(contours)
     except OSError as error:  # also a disk that fills up on the way

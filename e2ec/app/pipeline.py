@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 AHEAD = 4
 """So many items wait between two threads at most."""
+AHEAD_LIVE = 1
+"""The same for a camera or a stream: every frame that waits is shown so much later."""
 _PATIENCE = 0.1
 _LAST_WAIT = 5.0
 """Seconds that a camera or stream gets to deliver the frame it was asked for last."""

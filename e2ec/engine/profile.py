@@ -88,5 +88,7 @@ class Profile:
                 profiler.export_chrome_trace(str(written))
                 trace = written.read_bytes()
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+            raise InputError(
+                f"{self.path}: cannot be written ({error.strerror or error})"
+            ) from error
         atomic_write_bytes(self.path, trace)

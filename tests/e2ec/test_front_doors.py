@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,27 @@ def test_help(arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("--profile coco", "coco --train.profile 3"),
+        ("coco --profile", "coco --train.profile 3"),
+        ("coco --profile 7 --name x", "coco --name x --train.profile 7"),
+        ("--profile 7 coco", "coco --train.profile 7"),
+        ("--profile=7 coco", "coco --train.profile 7"),
+        ("coco --profile --name x", "coco --name x --train.profile 3"),
+        ("coco --name x", "coco --name x"),
+    ],
+)
+def test_profile_takes_the_next_word_only_if_it_is_a_number(arguments: str, expected: str) -> None:
+    names = runpy.run_path(str(ROOT / "train.py"))
+    assert names["with_profile"](arguments.split()) == expected.split()
+
+
+@pytest.mark.parametrize(
     ("arguments", "parts"),
     [
+        (("train.py", "--profile", "sinthetic"), ("did you mean 'synthetic'",)),
+        (("train.py", "synthetic", "--profile=x"), ("x", "train.profile")),
         (("train.py",), ("PRESET", "synthetic")),
         (("train.py", "sinthetic"), ("'sinthetic'", "did you mean 'synthetic'")),
         (("test.py", "nuclie", "--weights", "x"), ("did you mean 'nuclei'",)),

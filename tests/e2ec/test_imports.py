@@ -29,7 +29,7 @@ ALLOWED_IN_E2EC = {
     "metrics": {"config", "results"},
     "convert": {"config", "results"},
     "engine": {"config", "presets", "losses", "results", "metrics"},
-    "bench": {"config", "presets", "engine", "losses", "results", "metrics", "convert"},
+    "bench": {"config", "presets", "engine", "losses", "results", "metrics", "convert", "app"},
     "app": {"config", "presets", "engine", "results", "metrics", "convert"},
 }
 

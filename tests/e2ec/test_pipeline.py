@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
+from e2ec.app.demo import waiting
 from e2ec.app.pipeline import read_ahead, write_behind
 
 
@@ -136,3 +138,13 @@ def test_only_so_many_results_wait() -> None:
     gate.set()
     producer.join()
     assert len(passed) == 10
+
+
+@pytest.mark.parametrize(
+    "is_stream, length, count", [(True, None, 1), (True, 90, 4), (False, 3, 4)]
+)
+def test_frames_of_a_camera_do_not_wait_long(
+    is_stream: bool, length: int | None, count: int
+) -> None:
+    """Of a video file and of images, whose length is known, more may."""
+    assert waiting(SimpleNamespace(is_stream=is_stream, length=length)) == count  # type: ignore[arg-type]
