@@ -7,37 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from accelerate.state import AcceleratorState
+from tiny_run import tiny
 
 from configs.components import get_config
-from e2ec.config import AugmentationSettings, Config, EvalConfig
 from e2ec.engine import build
 from e2ec.engine.checkpoint import load_weights
 from e2ec.engine.data import build_dataset
 from e2ec.engine.train import train
 
 
-def tiny(out: Path) -> Config:
-    """Eight generated images, 64 x 64 pixels, two steps."""
-    config = get_config()
-    return replace(
-        config,
-        out=out,
-        device="cpu",
-        data=replace(
-            config.data,
-            synthetic_train=8,
-            synthetic_val=2,
-            workers=0,
-            augmentation=AugmentationSettings(crop_size=(64, 64)),
-        ),
-        train=replace(config.train, epochs=1, batch_size=4, eval_every=1),
-        eval=EvalConfig(iou_types=("segm",), score_threshold=0.3, max_detections=5),
-    )
-
-
 def test_a_run_learns_votes_and_its_weights_have_them(tmp_path: Path) -> None:
     AcceleratorState._reset_state(reset_partial_state=True)
-    train(tiny(tmp_path))
+    train(tiny(tmp_path, get_config(), epochs=1, eval_every=1))
     folder = tmp_path / "components"
     assert '"parts"' in json.dumps(json.loads((folder / "metrics.json").read_text()))
     network, card = load_weights(folder / "weights.safetensors")
@@ -45,7 +26,7 @@ def test_a_run_learns_votes_and_its_weights_have_them(tmp_path: Path) -> None:
 
 
 def test_the_settings_reach_data_and_card(tmp_path: Path) -> None:
-    config = tiny(tmp_path)
+    config = tiny(tmp_path, get_config())
     dataset = build_dataset(config, "train")
     assert any(len(i.parts) > 1 for k in range(8) for i in dataset[k].instances)
     alone = replace(config, eval=replace(config.eval, group_parts=False))

@@ -9,9 +9,9 @@ from configs.synthetic import get_config
 from e2ec.config import AugmentationSettings, Config, EvalConfig, TrainConfig
 
 
-def tiny(out: Path, **train_settings: object) -> Config:
-    """Eight generated images, 64 x 64 pixels, two steps an epoch."""
-    config = get_config()
+def tiny(out: Path, preset: Config | None = None, **train_settings: object) -> Config:
+    """A preset of generated images: eight of them, 64 x 64 pixels, two steps an epoch."""
+    config = preset or get_config()
     return replace(
         config,
         out=out,
