@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-SCALE_REFERENCES = ("long_side", "input", "native")
+SCALE_REFERENCES = ("long_side", "input", "native", "relative")
 
 # Principal components of ImageNet colours (Krizhevsky et al., 2012), for B, G, R in 0..1.
 LIGHTING_VALUES = np.array([0.2141788, 0.01817699, 0.00341571])
@@ -36,7 +36,9 @@ class AugmentationSettings:
         scale_reference: what u is relative to. "long_side": the crop is u times the image's long
             side (SBD, COCO); "input": the crop is u times the network input, in image pixels
             (KINS, Cityscapes); "native": u is the zoom itself, network pixels an image pixel,
-            wherever the crop lies in the image (microscopy, where sizes mean something).
+            wherever the crop lies in the image (microscopy, where sizes mean something);
+            "relative": the image's long side is shown u times as long as the crop's, wherever the
+            crop lies in the image (objects a fixed share of their images, whatever the resolution).
         flip_probability: of mirroring left and right.
         vertical_flip_probability: of mirroring top and bottom.
         rotate90: turn by a random multiple of 90 degrees (square crops only).
@@ -114,8 +116,8 @@ def sample_crop(
     """Draw a random crop of an image.
 
     For "long_side" and "input" the crop centre is the image centre moved by up to a quarter of the
-    image's width and height; for "native" the crop lies anywhere inside the image (an image
-    smaller than the crop lies anywhere inside the crop).
+    image's width and height; for "native" and "relative" the crop lies anywhere inside the image
+    (an image smaller than the crop lies anywhere inside the crop).
 
     Args:
         height, width: size of the image, pixels.
@@ -129,8 +131,10 @@ def sample_crop(
     image = np.array([width, height], dtype=np.float64)
     factor = rng.uniform(*settings.scale_range)
     position = rng.uniform(size=2)
-    if settings.scale_reference == "native":
+    if settings.scale_reference in ("native", "relative"):
         zoom = factor
+        if settings.scale_reference == "relative":
+            zoom *= crop.max() / image.max()
         slack = image - crop / zoom
         center = slack * position + crop / zoom / 2
     else:

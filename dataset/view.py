@@ -1,6 +1,6 @@
 """How an image is presented to the network at test time, and the way back.
 
-Four modes, all of them one zoom factor (the same for x and y) with the image centre mapped to the
+Five modes, all of them one zoom factor (the same for x and y) with the image centre mapped to the
 centre of the input; what the image does not cover is black:
 
 - "canvas": every side of the input is the image's side, times `zoom`, rounded up to `multiple`; the
@@ -9,6 +9,10 @@ centre of the input; what the image does not cover is black:
   600 x 450 pixels, none for COCO's usual 640 x 480.
 - "pad": the input is as large as for "canvas"; the zoom factor is `zoom` itself and the image moves
   by whole pixels, so that nothing is lost and a zoom of 1 resamples nothing.
+- "long_side": the image's long side is shown `zoom` times as long as that of `size`; the input is
+  as large as the image then is, rounded up to `multiple`, and the image moves by whole pixels.
+  Images of any size show their objects at one scale relative to the image, without a black square
+  around.
 - "letterbox": the input is `size`, times `zoom` and rounded up to `multiple`; the zoom factor is
   `zoom` times the largest at which the whole image fits into `size` (for a square size: the long
   side fills it; the published SBD test).
@@ -26,7 +30,7 @@ import numpy as np
 from dataset.transforms import warp_image
 from lib.geometry import invert_affine, transform_points
 
-VIEW_MODES = ("canvas", "pad", "letterbox", "fixed")
+VIEW_MODES = ("canvas", "pad", "long_side", "letterbox", "fixed")
 # Modes whose input is as large as the image wants; the others name a size.
 _SIZED_BY_IMAGE = ("canvas", "pad")
 
@@ -36,8 +40,9 @@ class TestView:
     """Presentation of a test image.
 
     Attributes:
-        mode: "canvas", "pad", "letterbox" or "fixed"; see the module.
-        size: height, width of the input, for "letterbox" and "fixed".
+        mode: "canvas", "pad", "long_side", "letterbox" or "fixed"; see the module.
+        size: height, width of the input, for "letterbox" and "fixed"; for "long_side" the longer
+            of the two counts.
         zoom: further enlargement, for testing at several scales.
         multiple: the sides of the input are multiples of this.
     """
@@ -63,22 +68,22 @@ class TestView:
         Returns:
             (height, width) of the input and the (2, 3) map from image to input coordinates.
         """
-        size = (height, width)
-        if self.mode not in _SIZED_BY_IMAGE and self.size is not None:
+        size, factor = (height, width), self.zoom
+        if self.mode == "long_side" and self.size is not None:
+            factor = self.zoom * max(self.size) / max(height, width)
+        elif self.mode not in _SIZED_BY_IMAGE and self.size is not None:
             size = self.size
+            factor = self.zoom * min(size[0] / height, size[1] / width)
+        enlarged = factor if self.mode == "long_side" else self.zoom
         input_height, input_width = (
-            max(1, math.ceil(round(side * self.zoom / self.multiple, 9))) * self.multiple
+            max(1, math.ceil(round(side * enlarged / self.multiple, 9))) * self.multiple
             for side in size
         )
         if self.mode == "canvas":
             factor = input_width / width
-        elif self.mode == "pad":
-            factor = self.zoom
-        else:
-            factor = self.zoom * min(size[0] / height, size[1] / width)
         left, top = (input_width - factor * width) / 2, (input_height - factor * height) / 2
-        if self.mode == "pad":
-            left, top = math.floor(left), math.floor(top)
+        if self.mode in ("pad", "long_side"):
+            left, top = math.floor(round(left, 9)), math.floor(round(top, 9))
         matrix = np.array([[factor, 0.0, left], [0.0, factor, top]])
         return (input_height, input_width), matrix
 

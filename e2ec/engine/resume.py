@@ -29,17 +29,21 @@ def fixed_settings(config: Config) -> dict[str, Any]:
 def check_settings(saved: dict[str, Any], config: Config, *, name: str) -> None:
     """The settings of a state and those of the run that continues it must be the same.
 
+    A setting that the state does not know is newer than it: the state was made with what is now
+    its default.
+
     Raises:
         InputError: they differ; names the settings, `name` is the file.
     """
     now = fixed_settings(config)
-    changed = [key for key in now if key not in saved or saved[key] != now[key]]
+    saved = fixed_settings(Config(name="defaults")) | saved
+    changed = [key for key in now if saved[key] != now[key]]
     if changed:
         first = changed[0]
         option = f"--{first.replace('_', '-')}"
         raise InputError(
             f"{name}: made with other settings: {', '.join(changed)}; continue with "
-            f"{option} {saved.get(first)}, not {now[first]}, or start a run of another --name"
+            f"{option} {saved[first]}, not {now[first]}, or start a run of another --name"
         )
 
 

@@ -61,19 +61,27 @@ def test_long_side_crop(seed: int, height: int, width: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10**6), st.integers(20, 900), st.integers(20, 900))
-def test_native_crop_lies_inside_the_image(seed: int, height: int, width: int) -> None:
+@given(
+    st.sampled_from(["native", "relative"]),
+    st.integers(0, 10**6),
+    st.integers(20, 900),
+    st.integers(20, 900),
+)
+def test_native_and_relative_crops_lie_inside_the_image(
+    reference: str, seed: int, height: int, width: int
+) -> None:
     """Where the image is larger than the crop nothing outside it is seen, else all of it is."""
     options = AugmentationSettings(
         crop_size=(256, 256),
-        scale_reference="native",
+        scale_reference=reference,
         scale_range=(0.8, 1.6),
         rotate90=True,
         vertical_flip_probability=0.5,
     )
     matrix = sample_crop(height, width, options, np.random.default_rng(seed))
     zoom = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    assert 0.8 <= zoom <= 1.6
+    unit = 1 if reference == "native" else 256 / max(height, width)
+    assert 0.8 <= zoom / unit <= 1.6
     corners = np.linalg.solve(matrix[:, :2], np.array([[0, 256], [0, 256]]) - matrix[:, 2:])
     for low, high, side in zip(
         corners.min(axis=1), corners.max(axis=1), (width, height), strict=True
@@ -89,6 +97,27 @@ def test_input_crop_is_relative_to_the_network_input() -> None:
     )
     matrix = sample_crop(370, 1224, options, np.random.default_rng(0))
     assert abs(matrix[0, 0]) == pytest.approx(2.0)
+
+
+def test_relative_crop_by_hand() -> None:
+    """3000 x 2000 shown 1.5 times as long as the crop of 320 x 640: zoom 0.32, 960 x 640 pixels.
+
+    The crop shows 2000 x 1000 of the image: with nothing to spare in x, and in y between 0 and
+    2000 from the top. Across 50 draws it comes within a tenth of both ends.
+    """
+    options = AugmentationSettings(
+        crop_size=(320, 640),
+        scale_reference="relative",
+        scale_range=(1.5, 1.5),
+        flip_probability=0.0,
+    )
+    tops = []
+    for seed in range(50):
+        matrix = sample_crop(3000, 2000, options, np.random.default_rng(seed))
+        assert_allclose(matrix[:, :2], [[0.32, 0], [0, 0.32]])
+        assert_allclose(matrix[0, 2], 0, atol=1e-9)
+        tops.append(-matrix[1, 2] / 0.32)
+    assert 0 <= min(tops) < 200 and 1800 < max(tops) <= 2000
 
 
 def test_flip_mirrors_the_unflipped_crop() -> None:

@@ -12,7 +12,7 @@ from dataset.view import TestView, restore_points
 
 views = st.builds(
     TestView,
-    mode=st.sampled_from(["canvas", "pad", "letterbox", "fixed"]),
+    mode=st.sampled_from(["canvas", "pad", "long_side", "letterbox", "fixed"]),
     size=st.tuples(st.integers(30, 900), st.integers(30, 900)),
     zoom=st.floats(0.25, 3),
     multiple=st.sampled_from([1, 32, 64]),
@@ -24,11 +24,11 @@ views = st.builds(
 def test_round_trip(view: TestView, height: int, width: int) -> None:
     """Points come back to within 1e-6 pixels; the centre maps to the centre.
 
-    "pad" moves by whole pixels and may miss it by less than one.
+    "pad" and "long_side" move by whole pixels and may miss it by less than one.
     """
     size, matrix = view.geometry(height, width)
     assert all(side % view.multiple == 0 and side > 0 for side in size)
-    tolerance = 1.0 if view.mode == "pad" else 1e-6
+    tolerance = 1.0 if view.mode in ("pad", "long_side") else 1e-6
     assert_allclose(matrix @ [width / 2, height / 2, 1], np.array(size[::-1]) / 2, atol=tolerance)
     points = np.random.default_rng(0).uniform(0, 1, (3, 7, 2)) * (width, height)
     there = points @ matrix[:, :2].T + matrix[:, 2]
@@ -63,6 +63,39 @@ def test_pad_without_zoom_keeps_every_pixel() -> None:
     assert np.array_equal(shown[top : top + 35, left : left + 49], image)
 
 
+def test_long_side() -> None:
+    """3000 x 2000 shown 600 long: 600 x 400 in 608 x 416, zoom 0.2, 4 and 8 pixels from the edges.
+
+    The size's longer side counts, and zoom multiplies it: 450 x 300 in 480 x 320.
+    """
+    size, matrix = TestView("long_side", (32, 600)).geometry(3000, 2000)
+    assert size == (608, 416)
+    assert_allclose(matrix, [[0.2, 0, 8], [0, 0.2, 4]])
+    size, matrix = TestView("long_side", (600, 600), zoom=0.75).geometry(3000, 2000)
+    assert size == (480, 320)
+    assert_allclose(matrix, [[0.15, 0, 10], [0, 0.15, 15]])
+
+
+def test_long_side_enlarges_small_images_and_moves_by_whole_pixels() -> None:
+    """50 x 33 shown 100 long: 100 x 66 in 128 x 96; 51 x 49 shown as it is, 6.5 and 7.5 from the
+    edges, so 6 and 7: every pixel is kept."""
+    size, matrix = TestView("long_side", (100, 100)).geometry(50, 33)
+    assert size == (128, 96)
+    assert matrix.tolist() == [[2, 0, 15], [0, 2, 14]]
+    image = np.random.default_rng(0).integers(0, 256, (51, 49, 3), dtype=np.uint8)
+    shown, matrix = TestView("long_side", (51, 51)).apply(image)
+    assert matrix.tolist() == [[1, 0, 7], [0, 1, 6]]
+    assert np.array_equal(shown[6:57, 7:56], image)
+
+
+@pytest.mark.parametrize("long_side", [499, 1242, 3001])
+def test_long_side_of_whole_multiples_has_no_margin(long_side: int) -> None:
+    """Rounding errors of the factor neither add 32 pixels nor shift the image."""
+    size, matrix = TestView("long_side", (512, 512)).geometry(long_side, long_side)
+    assert size == (512, 512)
+    assert matrix[:, 2].tolist() == [0, 0]
+
+
 def test_canvas_zoom() -> None:
     """Zoom 0.5 of 640 x 427: 320 x 213.5 -> 224; the zoom factor follows the width, 0.5."""
     size, matrix = TestView("canvas", zoom=0.5).geometry(427, 640)
@@ -90,7 +123,14 @@ def test_fixed() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"mode": "stretch"}, {"mode": "letterbox"}, {"zoom": 0.0}, {"multiple": 0}]
+    "options",
+    [
+        {"mode": "stretch"},
+        {"mode": "letterbox"},
+        {"mode": "long_side"},
+        {"zoom": 0.0},
+        {"multiple": 0},
+    ],
 )
 def test_impossible_views_are_refused(options: dict) -> None:
     with pytest.raises(ValueError, match=r"mode|zoom"):
