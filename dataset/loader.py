@@ -28,13 +28,15 @@ class EpochSampler(Sampler[list[Key]]):
 
     Global batch b of an epoch is the b-th slice of that epoch's permutation; process `rank` takes
     the rank-th of `world_size` equal contiguous shares of it. So however many processes there are,
-    together they see the same global batches. A last, incomplete batch is left out.
+    together they see the same global batches. A last, incomplete batch is left out, or filled up
+    with the first samples of the same permutation.
 
     Args:
         length: number of samples of the data set.
         batch_size: size of the GLOBAL batch, a multiple of `world_size`.
         seed: of the order of the epochs.
         rank, world_size: this process, and how many there are.
+        fill_last: fill up the last batch of an epoch, so that every sample is in every epoch.
 
     Raises:
         InputError: there are too few samples for one batch.
@@ -49,6 +51,7 @@ class EpochSampler(Sampler[list[Key]]):
         seed: int,
         rank: int = 0,
         world_size: int = 1,
+        fill_last: bool = False,
     ) -> None:
         if not 0 <= rank < world_size:
             raise ValueError(f"rank {rank} is not one of {world_size} processes")
@@ -67,13 +70,15 @@ class EpochSampler(Sampler[list[Key]]):
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.fill_last = fill_last
         self.epoch = 0
         self._skipped = 0
 
     @property
     def batches_per_epoch(self) -> int:
         """Number of batches of a whole epoch."""
-        return self.length // self.batch_size
+        missing = -self.length % self.batch_size if self.fill_last else 0
+        return (self.length + missing) // self.batch_size
 
     def set_epoch(self, epoch: int) -> None:
         """Start epoch `epoch` with the next iteration, from its first batch."""
@@ -95,6 +100,8 @@ class EpochSampler(Sampler[list[Key]]):
         epoch = self.epoch
         # No sample has index `length`: no example draws the same random numbers.
         order = np.random.default_rng([self.seed, epoch, self.length]).permutation(self.length)
+        # Once more from the beginning: only a filled last batch reaches so far.
+        order = np.concatenate([order, order[: self.batch_size]])
         share = self.batch_size // self.world_size
         for number in range(self._skipped, self.batches_per_epoch):
             start = number * self.batch_size + self.rank * share

@@ -110,6 +110,16 @@ def warp_image(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> 
     return cv2.warpAffine(image, shifted, (width, height), flags=cv2.INTER_LINEAR)
 
 
+def crop_zoom(height: int, width: int, settings: AugmentationSettings, factor: float) -> float:
+    """Network pixels an image pixel, where the random factor u of `scale_reference` is `factor`."""
+    if settings.scale_reference == "native":
+        return factor
+    if settings.scale_reference == "input":
+        return 1 / factor
+    filling = max(settings.crop_size) / max(height, width)  # the long side fills the crop
+    return filling * factor if settings.scale_reference == "relative" else filling / factor
+
+
 def sample_crop(
     height: int, width: int, settings: AugmentationSettings, rng: np.random.Generator
 ) -> np.ndarray:
@@ -131,16 +141,11 @@ def sample_crop(
     image = np.array([width, height], dtype=np.float64)
     factor = rng.uniform(*settings.scale_range)
     position = rng.uniform(size=2)
+    zoom = crop_zoom(height, width, settings, factor)
     if settings.scale_reference in ("native", "relative"):
-        zoom = factor
-        if settings.scale_reference == "relative":
-            zoom *= crop.max() / image.max()
         slack = image - crop / zoom
         center = slack * position + crop / zoom / 2
     else:
-        zoom = 1 / factor
-        if settings.scale_reference == "long_side":
-            zoom *= crop.max() / image.max()
         center = image / 2 + image * (position - 0.5) / 2
     linear = zoom * _random_symmetry(settings, rng)
     return np.column_stack([linear, crop / 2 - linear @ center])

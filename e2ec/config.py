@@ -34,6 +34,23 @@ Split = Literal["train", "val", "test"]
 Stage = Literal["init", "coarse", "final", "final-dml"]
 IouType = Literal["segm", "bbox", "boundary"]
 Precision = Literal["fp32", "bf16", "fp16"]
+AutoSetting = Literal[
+    "model.architecture",
+    "model.weights",
+    "data.targets.vertices",
+    "data.augmentation.crop_size",
+    "data.augmentation.scale",
+    "data.view",
+    "optim.lr",
+    "optim.warmup_steps",
+    "loss.matching_start_epoch",
+    "train.batch_size",
+    "train.epochs",
+    "train.ema_decay",
+    "train.eval_every",
+    "eval.max_detections",
+]
+"""What `Config.auto` may name; "data.augmentation.scale" stands for the range and its reference."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +198,9 @@ class TrainConfig:
     """Batch statistics over all processes, so that their number does not change the result."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
+    fill_last: bool = False
+    """Fill up an epoch's last batch with images of its beginning, so that every image is seen in
+    every epoch; without, images that make no whole batch are left out of the epoch."""
     eval_every: int = 5
     """Evaluate after every so many epochs, and after the last."""
     save_every: int = 1
@@ -254,6 +274,11 @@ class Config:
     """Where the network runs; auto takes CUDA, then MPS, then the CPU."""
     resume: bool = False
     """Continue the run of this name where it stopped."""
+    preset: str | None = None
+    """The preset these settings started from, for the record."""
+    auto: tuple[AutoSetting, ...] = ()
+    """Settings that are chosen from the data, or come with the weights, when training starts. One
+    that is given as an option is not among them."""
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

@@ -36,6 +36,7 @@ def build_loader(
         seed=config.train.seed,
         rank=rank,
         world_size=world_size,
+        fill_last=config.train.fill_last,
     )
     examples = TrainingDataset(
         dataset, config.data.augmentation, config.data.targets, seed=config.train.seed
