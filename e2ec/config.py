@@ -38,6 +38,7 @@ AutoSetting = Literal[
     "model.architecture",
     "model.weights",
     "data.targets.vertices",
+    "data.targets.stride",
     "data.augmentation.crop_size",
     "data.augmentation.scale",
     "data.view",

@@ -6,6 +6,7 @@ import difflib
 import importlib
 import inspect
 import pkgutil
+from dataclasses import replace
 
 from e2ec.config import Config
 from lib.errors import InputError
@@ -31,7 +32,7 @@ def load_preset(name: str) -> Config:
     config = importlib.import_module(f"configs.{name}").get_config()
     if not isinstance(config, Config):
         raise InputError(f"configs/{name}.py: get_config() must return an e2ec.config.Config")
-    return config
+    return replace(config, preset=name)
 
 
 def preset_description(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import tyro
 
+from e2ec.app.typed_options import keep_typed
 from e2ec.config import Config, Precision, Split, Stage
 from e2ec.presets import load_preset, preset_description, preset_names
 from lib.errors import InputError
@@ -94,13 +95,14 @@ def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Con
         raise SystemExit(0 if arguments else 2)
     try:
         preset = load_preset(arguments[0])
-        return tyro.cli(
+        config = tyro.cli(
             Config,
             default=preset,
             args=list(arguments[1:]),
             prog=f"{program} {arguments[0]}",
             description=preset_description(arguments[0]),
         )
+        return keep_typed(config, arguments[1:])
     except (InputError, ValueError) as error:
         _usage_error(error)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
@@ -14,6 +15,7 @@ from e2ec.engine.predictor import Predictor
 from e2ec.results.contours import Contours
 from e2ec.results.visualize import draw_comparison
 from lib.files import atomic_write_json
+from lib.images import write_image
 
 PICTURES = 3
 """Validation images drawn at every evaluation."""
@@ -94,6 +96,7 @@ class Report:
         if self._writer is None:
             return
         count = min(PICTURES, len(dataset))
+        pictures = []
         for number in range(count):
             sample = dataset[number * len(dataset) // count]
             picture = draw_comparison(
@@ -102,6 +105,26 @@ class Report:
             self._writer.add_image(
                 f"truth_and_prediction/{sample.name}", picture, epoch, dataformats="HWC"
             )
+            pictures.append(picture)
+        write_image(self.folder / "pictures" / f"epoch-{epoch:04d}.jpg", stack_pictures(pictures))
+
+
+def stack_pictures(pictures: Sequence[np.ndarray], *, width: int = 1600) -> np.ndarray:
+    """Pictures (H, W, 3) one below the other, each at most `width` pixels wide, on white."""
+    rows = []
+    for picture in pictures:
+        scale = min(1.0, width / picture.shape[1])
+        size = (round(picture.shape[1] * scale), max(1, round(picture.shape[0] * scale)))
+        rows.append(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    widest = max(row.shape[1] for row in rows)
+    gap = 4
+    padded = [
+        cv2.copyMakeBorder(
+            row, 0, gap, 0, widest - row.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3
+        )
+        for row in rows
+    ]
+    return np.concatenate(padded)[:-gap]
 
 
 def _labels(sample: Sample, dataset: InstanceDataset) -> Contours:

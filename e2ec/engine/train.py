@@ -8,7 +8,9 @@ import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
 from e2ec.config import Config
+from e2ec.engine.console import summary
 from e2ec.engine.device import select_device
+from e2ec.engine.evaluator import main_metric
 from e2ec.engine.trainer import Trainer
 from lib.errors import InputError
 from lib.files import atomic_write_json
@@ -33,10 +35,10 @@ def train(config: Config) -> bool:
     if config.resume:
         trainer.load_state()
     if trainer.accelerator.is_main_process:
-        atomic_write_json(folder / "config.json", config.to_dict(), indent=1)
+        atomic_write_json(folder / "config.json", trainer.config.to_dict(), indent=1)
     finished = trainer.run()
     trainer.accelerator.print(
-        f"finished; weights, curves and metrics: {folder}"
+        _ending(trainer)
         if finished
         else f"stopped; continue with --resume (state in {folder / 'last'})"
     )
@@ -44,6 +46,15 @@ def train(config: Config) -> bool:
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
     return finished
+
+
+def _ending(trainer: Trainer) -> str:
+    return summary(
+        trainer.config,
+        trainer.history,
+        metric=main_metric(trainer.config.eval),
+        images=getattr(trainer.val_data, "folder", None),
+    )
 
 
 def make_accelerator(config: Config) -> Accelerator:

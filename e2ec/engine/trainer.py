@@ -15,7 +15,9 @@ from tqdm import tqdm
 from dataset.targets import Batch
 from e2ec.config import Config
 from e2ec.engine import build
+from e2ec.engine.auto.resolve import resolve
 from e2ec.engine.checkpoint import load_state, save_state, save_weights
+from e2ec.engine.console import doubts, evaluation_line
 from e2ec.engine.data import build_datasets
 from e2ec.engine.ema import MovingAverage
 from e2ec.engine.evaluator import main_metric
@@ -44,12 +46,15 @@ class Trainer:
     """
 
     def __init__(self, config: Config, accelerator: Accelerator) -> None:
-        self.config = config
         self.accelerator = accelerator
         self.folder = config.out / config.name
         # Large label files are read once; the other processes then find them on disk.
         with accelerator.local_main_process_first():
             self.train_data, self.val_data = build_datasets(config)
+        config, lines = resolve(config, self.train_data, processes=accelerator.num_processes)
+        self.config = config
+        for line in lines:
+            accelerator.print(line)
         self.card = build.build_card(config, self.train_data)
         self.loader, self.sampler = build.build_loader(
             config,
@@ -213,6 +218,9 @@ class Trainer:
         self.epoch, self.step = epoch, 0
         self.history.append(entry)
         report.epoch(entry, self.history)
+        if "metrics" in entry and self.accelerator.is_main_process:
+            for line in doubts(self.history, main_metric(self.config.eval), train.epochs):
+                tqdm.write(line)
         if epoch % train.save_every == 0 or last:
             self._save_state()
         return True
@@ -226,9 +234,16 @@ class Trainer:
         report.picture(predictor, self.val_data, epoch)
         value = metrics.get(main_metric(self.config.eval))
         value = -1.0 if value is None or math.isnan(value) else float(value)
+        saved = None
         if value > self.best:
             self.best = value
-            save_weights(self.folder / "weights.safetensors", self.evaluated, self.card)
+            saved = self.folder / "weights.safetensors"
+            save_weights(saved, self.evaluated, self.card)
+        name = main_metric(self.config.eval)
+        line = evaluation_line(
+            epoch, metrics, config=self.config, metric=name, best=self.best, saved=saved
+        )
+        tqdm.write(line)
         return metrics
 
     def _set_learning_rate(self) -> float:

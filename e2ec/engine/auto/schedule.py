@@ -1,0 +1,117 @@
+"""Batch, length and rates of a run, from the number of images and the network.
+
+A run is as long as the network needs to learn anything at all, and at least some passes over the
+data: a handful of images is seen hundreds of times, a hundred thousand a few.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from e2ec.config import Config
+
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """What a network asks of a run.
+
+    Attributes:
+        images: shown in training, at least; nano's take some 10 minutes on two CPU cores.
+        epochs: over the data, at least.
+        fresh, tuned: learning rates from random weights and from trained ones.
+    """
+
+    images: int
+    epochs: int
+    fresh: float
+    tuned: float
+
+
+_PACES = {
+    "nano": _Pace(images=6_000, epochs=10, fresh=1.5e-3, tuned=1.5e-3),
+    "dla34": _Pace(images=24_000, epochs=60, fresh=5e-4, tuned=1e-4),
+}
+_WARM_UP_SHARE, _LONGEST_WARM_UP = 0.05, 500
+_AVERAGE_SHARE, _LONGEST_AVERAGE = 0.1, 1000
+_MATCHING_SHARE = 0.25
+_EVALUATIONS = 6
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What was chosen; the names are those of the settings."""
+
+    batch_size: int
+    epochs: int
+    lr: float
+    warmup_steps: int
+    ema_decay: float
+    eval_every: int
+    matching_start_epoch: int
+
+
+def steps_per_epoch(images: int, batch_size: int) -> int:
+    """Steps of an epoch that leaves no image out."""
+    return math.ceil(images / batch_size)
+
+
+def describe(config: Config, images: int) -> str:
+    """The schedule of a run in one line."""
+    train, optim = config.train, config.optim
+    steps = train.epochs * steps_per_epoch(images, train.batch_size)
+    return (
+        f"schedule: {train.epochs} epochs of {images} images, {steps:,} steps of "
+        f"{train.batch_size}; learning rate {optim.lr:g} after {optim.warmup_steps} steps of "
+        f"warm-up; moving average {train.ema_decay:g}; evaluation every {train.eval_every} epochs; "
+        f"dynamic matching from epoch {config.loss.matching_start_epoch + 1}"
+    )
+
+
+def fitting_batch(images: int, processes: int = 1) -> int:
+    """The batch size: as even shares of an epoch as can be, of `BATCH` images at most.
+
+    14 images make two steps of 7, not one of 8 with six left over. It is a multiple of the number
+    of processes, and may then be larger.
+    """
+    share = math.ceil(images / math.ceil(images / BATCH))
+    return math.ceil(share / processes) * processes
+
+
+def choose_epochs(images: int, architecture: Literal["dla34", "nano"]) -> int:
+    """Passes over the data."""
+    pace = _PACES[architecture]
+    return max(pace.epochs, math.ceil(pace.images / images))
+
+
+def choose_schedule(
+    images: int,
+    architecture: Literal["dla34", "nano"],
+    *,
+    batch_size: int,
+    epochs: int,
+    fresh: bool,
+) -> Schedule:
+    """What follows from the length of a run.
+
+    Args:
+        images: of the training set.
+        architecture: of the network.
+        batch_size, epochs: chosen, or given.
+        fresh: the network starts from random weights.
+    """
+    pace = _PACES[architecture]
+    steps = epochs * steps_per_epoch(images, batch_size)
+    average = min(_LONGEST_AVERAGE, max(1.0, _AVERAGE_SHARE * steps))
+    return Schedule(
+        batch_size=batch_size,
+        epochs=epochs,
+        lr=pace.fresh if fresh else pace.tuned,
+        warmup_steps=min(_LONGEST_WARM_UP, round(_WARM_UP_SHARE * steps)),
+        ema_decay=round(1 - 1 / average, 5),
+        eval_every=max(1, round(epochs / _EVALUATIONS)),
+        matching_start_epoch=math.ceil(_MATCHING_SHARE * epochs),
+    )

@@ -1,0 +1,91 @@
+"""What weights that a run starts from bring with them: architecture, vertices, stride."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import safetensors
+
+from e2ec.config import Config
+from e2ec.engine.model_card import ModelCard
+from e2ec.engine.predictor import BUNDLED_WEIGHTS, is_published
+from lib.errors import InputError
+from network.e2ec import STRIDE
+from network.published import load_published
+
+BUNDLED = Path("bundled")
+"""What `--model.weights` calls the weights that come with the project."""
+
+
+@dataclass(frozen=True)
+class StartWeights:
+    """What a weights file fixes.
+
+    Attributes:
+        path: of the file.
+        architecture: name of its network.
+        vertices: of its contours.
+    """
+
+    path: Path
+    architecture: str
+    vertices: int
+
+
+def weights_path(path: Path) -> Path:
+    """The file that `model.weights` means: a path, or the bundled weights by their name."""
+    return BUNDLED_WEIGHTS if path == BUNDLED and not path.exists() else path
+
+
+def read_start_weights(path: Path) -> StartWeights:
+    """What a weights file fixes, without its weights where they need not be read.
+
+    Raises:
+        InputError: the file is missing, damaged, or no weights file.
+    """
+    path = weights_path(path)
+    if is_published(path):
+        return StartWeights(path, "dla34", load_published(path).vertices)
+    if not path.is_file():
+        raise InputError(
+            f"{path}: weights not found; --model.weights takes a weights file, or '{BUNDLED}'"
+        )
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            card = ModelCard.from_metadata(file.metadata(), name=str(path))
+            offsets = file.get_slice("offsets.2.weight").get_shape()
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(f"{path}: not a safetensors weights file ({error})") from error
+    return StartWeights(path, card.architecture, offsets[0] // 2)
+
+
+def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Config:
+    """The settings with what the weights fix.
+
+    Args:
+        config: of the run.
+        weights: it starts from.
+        free: settings that may be changed; others must agree by themselves.
+
+    Raises:
+        InputError: a setting that is not free contradicts the weights; names the option.
+    """
+    own = {
+        "model.architecture": (config.model.architecture, weights.architecture),
+        "data.targets.vertices": (config.data.targets.vertices, weights.vertices),
+        "data.targets.stride": (config.data.targets.stride, STRIDE),
+    }
+    for name, (value, brought) in own.items():
+        if value != brought and name not in free:
+            raise InputError(
+                f"{weights.path}: its {name.rpartition('.')[2]} is {brought}, the run's {value}; "
+                f"give --{name} {brought}, or other --model.weights (None: random ones)"
+            )
+    targets = replace(config.data.targets, vertices=weights.vertices, stride=STRIDE)
+    return replace(
+        config,
+        model=replace(config.model, architecture=weights.architecture, weights=weights.path),  # type: ignore[arg-type]
+        data=replace(config.data, targets=targets),
+    )
