@@ -48,19 +48,16 @@ def object_sizes(index: LabelIndex) -> ObjectSizes:
 def training_zooms(images: np.ndarray, settings: AugmentationSettings) -> np.ndarray:
     """The zoom at the middle of the random scales, (n,), for images of (n, 2) height, width."""
     if not settings.enabled:
-        return test_zooms(images, TestView("letterbox", settings.crop_size))
+        return view_zooms(images, TestView("letterbox", settings.crop_size))
     middle = (settings.scale_range[0] + settings.scale_range[1]) / 2
     return np.array([crop_zoom(h, w, settings, middle) for h, w in images.tolist()])
 
 
-def test_zooms(images: np.ndarray, view: TestView) -> np.ndarray:
+def view_zooms(images: np.ndarray, view: TestView) -> np.ndarray:
     """The zoom of the test view, (n,), for images of (n, 2) height, width."""
     sizes, which = np.unique(images, axis=0, return_inverse=True)
     zooms = [view.geometry(height, width)[1][0, 0] for height, width in sizes.tolist()]
     return np.array(zooms, np.float64)[which.ravel()]
-
-
-test_zooms.__test__ = False  # type: ignore[attr-defined]  # pytest takes the name for a test's
 
 
 @dataclass(frozen=True)
@@ -94,8 +91,8 @@ def seen_sizes(
     learned = training_zooms(train.images, settings)
     return SeenSizes(
         _quantiles(train.sides * learned),
-        _quantiles(test.sides * test_zooms(test.images, view)),
-        float(np.median(test_zooms(train.images, view) / learned)),
+        _quantiles(test.sides * view_zooms(test.images, view)),
+        float(np.median(view_zooms(train.images, view) / learned)),
     )
 
 

@@ -6,7 +6,7 @@ import argparse
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import get_args
 
@@ -20,10 +20,12 @@ from dataset.parts import Reading
 from dataset.problems import Action, Problem
 from dataset.sample import InstanceDataset
 from dataset.summary import format_summaries, summarise
+from e2ec.app.check_sizes import check_sizes, settings_of_run, sizes_text
 from e2ec.app.command_line import misspelt, parse_config
+from e2ec.app.typed_options import keep_typed
 from e2ec.config import Config, DataConfig
 from e2ec.engine.data import build_dataset
-from e2ec.presets import preset_names
+from e2ec.presets import load_preset, preset_names
 from e2ec.results.contact_sheet import contact_sheet
 from lib.errors import InputError
 from lib.files import atomic_write_json, atomic_write_text
@@ -92,7 +94,8 @@ def parse_check(arguments: Sequence[str]) -> tuple[Config, CheckOptions]:
         name = Path(target).resolve().stem.lstrip(".") or "data"
         program = f"{PROGRAM} {target}"
         try:
-            config = tyro.cli(Config, default=Config(name=name), args=rest, prog=program)
+            default = replace(load_preset("custom"), name=name)
+            config = keep_typed(tyro.cli(Config, default=default, args=rest, prog=program), rest)
         except ValueError as error:
             own.error(str(error))
     options.out = options.out or config.out / "check" / name
@@ -118,16 +121,21 @@ def check(config: Config, options: CheckOptions) -> tuple[str, int]:
         if place not in done:
             check_dataset(dataset, findings, decode=not options.fast, progress=True)
             done.append(place)
+    config, chosen = settings_of_run(config, splits)
     if options.preset:
         _check_run(config, splits, findings)
+    sizes = check_sizes(config, splits, findings)
     summaries = {name: summarise(label_index(dataset)) for name, dataset in splits.items()}
     numbers = {name: summary.to_dict() for name, summary in summaries.items()}
     atomic_write_json(options.out / "summary.json", numbers, indent=1)
+    if sizes is not None:
+        atomic_write_json(options.out / "sizes.json", asdict(sizes), indent=1)
     _write_problems(findings, options)
     pictures = _write_pictures(config, options, splits)
     sections = [
         format_problems(findings, options.show, options.out),
         format_summaries(summaries),
+        sizes_text(sizes, chosen),
         "\n".join(f"labels as the network sees them: {path}" for path in pictures),
         _verdict(findings),
     ]

@@ -36,9 +36,7 @@ def keep_typed(config: Config, arguments: Sequence[str]) -> Config:
     open_ = set(config.auto)
     if config.model.weights is not None and "model.weights" in typed:
         open_.update(_BROUGHT)
-    return replace(
-        config, auto=tuple(sorted(name for name in open_ if not _is_typed(name, typed)))
-    )
+    return replace(config, auto=tuple(sorted(name for name in open_ if not _is_typed(name, typed))))
 
 
 def _is_typed(name: str, typed: set[str]) -> bool:

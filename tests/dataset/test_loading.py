@@ -170,6 +170,29 @@ def test_closed_loader_starts_again() -> None:
     loader.close()
 
 
+@pytest.mark.parametrize("length", [8, 9, 14, 15])
+def test_a_filled_last_batch_leaves_no_image_out(length: int) -> None:
+    """Images of the epoch's beginning fill it up; without, 14 images at 8 leave six unused."""
+    sampler = EpochSampler(length, batch_size=8, seed=0, fill_last=True)
+    assert sampler.batches_per_epoch == len(sampler) == -(-length // 8)
+    batches = [[index for _, index in batch] for batch in sampler]
+    assert all(len(batch) == 8 for batch in batches)
+    assert {index for batch in batches for index in batch} == set(range(length))
+    order = [index for batch in batches for index in batch]
+    assert order[length:] == order[: len(order) - length]
+    assert EpochSampler(length, batch_size=8, seed=0).batches_per_epoch == length // 8
+
+
+def test_ranks_share_a_filled_batch() -> None:
+    both = [
+        EpochSampler(6, batch_size=4, seed=0, rank=rank, world_size=2, fill_last=True)
+        for rank in (0, 1)
+    ]
+    one = EpochSampler(6, batch_size=4, seed=0, fill_last=True)
+    together = [first + second for first, second in zip(*both, strict=True)]
+    assert together == list(one)
+
+
 def test_too_few_images_for_a_batch() -> None:
     with pytest.raises(InputError, match=r"5 images.*batch of 8"):
         EpochSampler(5, batch_size=8, seed=0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dataset.seen_sizes import ObjectSizes, test_zooms, training_zooms
+from dataset.seen_sizes import ObjectSizes, training_zooms, view_zooms
 from dataset.transforms import AugmentationSettings
 from dataset.view import TestView
 from lib.errors import InputError
@@ -80,7 +80,7 @@ def choose_scale(sizes: ObjectSizes, augmentation: AugmentationSettings) -> Scal
 
 def match_training(sizes: ObjectSizes, augmentation: AugmentationSettings, view: TestView) -> Scale:
     """Training scales for a test view that is given."""
-    zooms = test_zooms(sizes.images, view)
+    zooms = view_zooms(sizes.images, view)
     filling = zooms * sizes.images.max(axis=1) / max(augmentation.crop_size)
     relative = bool(_spread(filling) < _spread(zooms))
     middle = float(np.median(filling if relative else zooms))
@@ -144,9 +144,7 @@ def _spread(values: np.ndarray) -> float:
     return float(np.std(np.log(values)))
 
 
-def _line(
-    sizes: ObjectSizes, augmentation: AugmentationSettings, view: TestView, how: str
-) -> str:
-    side = float(np.median(sizes.sides * test_zooms(sizes.images, view)))
+def _line(sizes: ObjectSizes, augmentation: AugmentationSettings, view: TestView, how: str) -> str:
+    side = float(np.median(sizes.sides * view_zooms(sizes.images, view)))
     height, width = augmentation.crop_size
     return f"scale: {how}, a middling object {side:.0f} pixels wide; crops of {width} x {height}"
