@@ -10,7 +10,7 @@ from lib.errors import InputError
 # Where a run lies, how it is watched, and how long it goes on may change.
 _FREE = (
     "name", "out", "device", "resume", "eval", "model.weights",
-    "data.root", "data.train_images", "data.train_annotations", "data.val_images",
+    "data.format", "data.root", "data.train_images", "data.train_annotations", "data.val_images",
     "data.val_annotations", "data.val_limit", "data.synthetic_val", "data.workers", "data.view",
     "train.epochs", "train.eval_every", "train.save_every", "train.profile",
 )  # fmt: skip
@@ -33,7 +33,9 @@ def check_settings(saved: dict[str, Any], config: Config, *, name: str) -> None:
         InputError: they differ; names the settings, `name` is the file.
     """
     now = fixed_settings(config)
-    changed = [key for key in now if key not in saved or saved[key] != now[key]]
+    # A state that was written before there was a setting has what the setting is without a word.
+    saved = {**fixed_settings(Config(name=config.name)), **saved}
+    changed = [key for key in now if saved.get(key, now[key]) != now[key]]
     if changed:
         first = changed[0]
         option = f"--{first.replace('_', '-')}"

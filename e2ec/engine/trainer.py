@@ -16,7 +16,7 @@ from dataset.targets import Batch
 from e2ec.config import Config
 from e2ec.engine import build
 from e2ec.engine.checkpoint import load_state, save_state, save_weights
-from e2ec.engine.data import build_datasets
+from e2ec.engine.data import open_data, require_trainable
 from e2ec.engine.ema import MovingAverage
 from e2ec.engine.evaluator import main_metric
 from e2ec.engine.interrupt import StopRequest
@@ -37,6 +37,7 @@ class Trainer:
     """A run: from settings to weights, with everything needed to stop and continue.
 
     Attributes:
+        data: what is trained and validated on.
         epoch, step: where training stands: whole epochs done, and steps of the one under way.
         best: highest value of the main metric (`evaluator.main_metric`) so far.
         history: one entry an epoch: mean losses, and metrics where evaluated.
@@ -49,7 +50,9 @@ class Trainer:
         self.folder = config.out / config.name
         # Large label files are read once; the other processes then find them on disk.
         with accelerator.local_main_process_first():
-            self.train_data, self.val_data = build_datasets(config)
+            self.data = open_data(config)
+        self.train_data, self.val_data = self.data.train, self.data.val
+        require_trainable(self.train_data, self.val_data)
         self.card = build.build_card(config, self.train_data)
         self.loader, self.sampler = build.build_loader(
             config,
