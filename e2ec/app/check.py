@@ -6,23 +6,21 @@ import argparse
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import get_args
 
 import tyro
 
 from dataset.check import Findings, check_dataset, label_index
-from dataset.detect import Format, detect_format
+from dataset.detect import Format
 from dataset.loader import EpochSampler, TrainingDataset
-from dataset.open_path import open_path
-from dataset.parts import Reading
 from dataset.problems import Action, Problem
 from dataset.sample import InstanceDataset
 from dataset.summary import format_summaries, summarise
+from e2ec.app.check_data import open_preset, open_target
 from e2ec.app.command_line import misspelt, parse_config
-from e2ec.config import Config, DataConfig
-from e2ec.engine.data import open_data
+from e2ec.config import Config
 from e2ec.presets import preset_names
 from e2ec.results.contact_sheet import contact_sheet
 from lib.errors import InputError
@@ -111,7 +109,10 @@ def check(config: Config, options: CheckOptions) -> tuple[str, int]:
     # An unwritable folder is found before the work, not after it.
     atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
     findings = Findings()
-    splits, line = _open(config, options, findings)
+    if options.preset:
+        splits, line = open_preset(config, findings)
+    else:
+        splits, line = open_target(config, options.target, options.format, options.images, findings)
     done: list[object] = []
     for dataset in splits.values():
         place = _place(dataset)
@@ -213,43 +214,6 @@ def _is_path(target: str) -> bool:
     if len(path.parts) > 1 or path.suffix:
         raise InputError(f"{target}: no such file or folder; give a preset or a path")
     return False
-
-
-def _open(
-    config: Config, options: CheckOptions, findings: Findings
-) -> tuple[dict[str, InstanceDataset], str]:
-    """The parts by name; and what training makes of them, where that is what is checked."""
-    if not options.preset:
-        kind = options.format or detect_format(options.target)
-        _refuse_foreign(config, options.target, kind)
-        if config.data.val_fraction is None:
-            data = config.data
-            reading = Reading(options.images, masks=data.masks, labels=data.labels)
-            found = open_path(options.target, kind=kind, reading=reading, report=findings)
-            return dict(found), ""
-        config = _of_path(config, options, kind)
-    data = open_data(config, findings)
-    return {"train": data.train, "val": data.val}, data.line()
-
-
-def _of_path(config: Config, options: CheckOptions, kind: Format) -> Config:
-    """The settings with which training would read a path."""
-    images = None if options.images is None else options.images.absolute()
-    nothing = dict.fromkeys(("train_annotations", "val_annotations", "val_images"))
-    root = Path(options.target)
-    data = replace(config.data, format=kind, root=root, train_images=images, **nothing)
-    return replace(config, data=data)
-
-
-def _refuse_foreign(config: Config, target: str, kind: Format) -> None:
-    """Refuse settings that belong to another format than that of the path."""
-    for setting, of in (("masks", "kins"), ("labels", "cityscapes")):
-        value = getattr(config.data, setting)
-        if kind != of and value != getattr(DataConfig, setting):
-            raise InputError(
-                f"{target}: is of the format {kind}, which has no {value} {setting}; "
-                f"omit --data.{setting}"
-            )
 
 
 def _place(dataset: InstanceDataset) -> object:

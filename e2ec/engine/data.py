@@ -106,6 +106,15 @@ def build_dataset(config: Config, split: Split, report: Report = strict) -> Inst
     return _limited(dataset, data.train_limit if split == "train" else data.val_limit)
 
 
+def validation_share(config: Config) -> float | None:
+    """The share of the training images that validates; None where validation data is by itself.
+
+    Raises:
+        InputError: there is no such data.
+    """
+    return None if config.data.format == "synthetic" else plan_data(config.data).fraction
+
+
 def _open(part: Part, data: DataConfig, kind: str, split: Split, report: Report) -> IndexedDataset:
     """A part with those of its images that the settings name; from disk where it was kept."""
     if report is strict:
