@@ -10,13 +10,15 @@ from e2ec.config import Config, DataConfig, EvalConfig, OptimConfig, TestView, T
 def get_config() -> Config:
     """DLA-34 on your images, in any of the formats of docs/formats.md.
 
-        python -m e2ec check custom --data.format yolo --data.root /data/mine
-        python train.py custom --data.format yolo --data.root /data/mine --name mine
+        python -m e2ec check /data/mine
+        python train.py custom --data.root /data/mine --name mine
+        python test.py custom --data.root /data/mine --weights runs/mine/weights.safetensors
 
-    For COCO, LabelMe and masks the folders are images/train, images/val, labels/train and
-    labels/val (COCO: files, labels/train.json and labels/val.json with `--data.train-annotations
-    labels/train.json --data.val-annotations labels/val.json`), or what `--data.train-images`,
-    `--data.train-annotations` and so on say. The classes come from the labels. Images are tested at
+    The root is a folder, a COCO file or YOLO's data.yaml: whatever `check` understands. The format
+    is found out, and so is what is for training and what for validation. Where nothing is for
+    validation, a fifth of the images is kept apart for it (`--data.val-fraction`, `--train.seed`);
+    splits.json in the folder of the run lists them. Labels elsewhere: `--data.train-images`,
+    `--data.train-annotations` and so on. The classes come from the labels. Images are tested at
     their own size. On a CPU choose `--model.architecture nano` and a smaller
     `--data.augmentation.crop-size`. Starting from weights of another data set
     (`--model.weights FILE`) needs fewer epochs.
@@ -24,11 +26,12 @@ def get_config() -> Config:
     return Config(
         name="custom",
         data=DataConfig(
+            format="auto",
             root=Path("data/custom"),
-            train_images=Path("images/train"),
-            train_annotations=Path("labels/train"),
-            val_images=Path("images/val"),
-            val_annotations=Path("labels/val"),
+            train_images=None,
+            train_annotations=None,
+            val_images=None,
+            val_annotations=None,
             view=TestView(mode="pad"),
         ),
         optim=OptimConfig(lr=1e-4, schedule="cosine", warmup_steps=500),

@@ -11,6 +11,11 @@ CLASSES_JSON = "classes.json"
 CLASSES_TXT = "classes.txt"
 
 
+def has_class_list(folder: Path) -> bool:
+    """Whether a folder has a list of classes."""
+    return (folder / CLASSES_JSON).exists() or (folder / CLASSES_TXT).exists()
+
+
 def read_class_list(folder: Path) -> dict[int, str] | None:
     """Class names by category id, or None where the folder has no list.
 

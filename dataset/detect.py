@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from dataset.class_list import CLASSES_JSON, CLASSES_TXT
-from dataset.yolo_layout import YAML_NAMES, names_classes
+from dataset.yolo_yaml import YAML_NAMES, names_classes
 from lib.errors import InputError
 
 Format = Literal["coco", "yolo", "labelme", "masks", "sbd", "kins", "cityscapes"]

@@ -51,6 +51,11 @@ class LabelIndex:
         """Image id of every image, in order."""
         return tuple(self.columns.image_ids[self.rows].tolist())
 
+    @property
+    def names(self) -> list[str]:
+        """File name of every image, in order."""
+        return [self.image(position).name for position in range(len(self))]
+
     def image(self, position: int) -> ImageRecord:
         """The image at a position."""
         row = int(self.rows[position])

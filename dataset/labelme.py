@@ -7,6 +7,7 @@ one label and one `group_id` are the parts of one object; the flag `crowd` marks
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ from dataset.image_folder import unusable
 from dataset.index_builder import IndexBuilder
 from dataset.index_inputs import is_file_name, relative_name
 from dataset.label_index import LabelIndex
-from dataset.labelme_shapes import Shape, ShapeError, SkippedShape, merge_shapes, read_shape
+from dataset.labelme_shapes import (
+    Shape,
+    ShapeError,
+    SkippedShape,
+    encloses,
+    merge_shapes,
+    read_shape,
+)
 from dataset.problems import Problem, Report, strict
 from lib.errors import InputError
 from lib.files import read_json
@@ -25,7 +33,11 @@ _Group = tuple[str, Any]
 
 
 def read_labelme(
-    folder: str | Path, images: str | Path | None = None, *, report: Report = strict
+    folder: str | Path,
+    images: str | Path | None = None,
+    *,
+    together: Sequence[Path] = (),
+    report: Report = strict,
 ) -> LabelIndex:
     """Read all JSON files in a folder and its folders; file names are relative to `images`.
 
@@ -35,6 +47,8 @@ def read_labelme(
     Args:
         folder: folder of the JSON files.
         images: folder that holds all the images; `folder` itself without.
+        together: the folders of all parts of the data set, where none has a list of classes: the
+            classes are then the labels found in any of them, so that all parts have the same.
         report: told every problem.
 
     Raises:
@@ -43,13 +57,32 @@ def read_labelme(
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: folder not found; give the folder of the LabelMe files")
-    paths = sorted(p for p in folder.rglob("*.json") if p != folder / CLASSES_JSON)
+    paths = _label_files(folder)
     if not paths:
         raise InputError(f"{folder}: has no JSON files; give the folder of the LabelMe files")
     reader = _Reader(folder, Path(images or folder), report)
     for number, path in enumerate(paths, start=1):
         reader.read(number, path)
-    return reader.finish()
+    return reader.finish(set().union(*map(_labels_in, together)))
+
+
+def _label_files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*.json") if p != folder / CLASSES_JSON)
+
+
+def _labels_in(folder: Path) -> set[str]:
+    """The labels of all shapes in a folder that enclose something; nothing is checked."""
+    found: set[str] = set()
+    for path in _label_files(folder):
+        try:
+            document = read_json(path)
+        except InputError:
+            continue  # a problem of the part that it is in
+        shapes = document.get("shapes") if isinstance(document, dict) else None
+        for entry in shapes if isinstance(shapes, list) else ():
+            if isinstance(entry, dict) and isinstance(entry.get("label"), str) and encloses(entry):
+                found.add(entry["label"])
+    return found
 
 
 class _Reader:
@@ -102,12 +135,12 @@ class _Reader:
                 }
             )
 
-    def finish(self) -> LabelIndex:
-        """Number the classes and make the index."""
+    def finish(self, labels: set[str]) -> LabelIndex:
+        """Number the classes, those of `labels` among them, and make the index."""
         classes = self._classes
         if classes is None:
-            labels = sorted({entry["label"] for entry in self._objects})
-            classes = dict(enumerate(labels or ["object"], start=1))
+            labels = labels | {entry["label"] for entry in self._objects}
+            classes = dict(enumerate(sorted(labels) or ["object"], start=1))
         for key, name in classes.items():
             self._builder.add_category(key, name)
         by_name = {name: key for key, name in classes.items()}

@@ -18,7 +18,8 @@ from lib.images import decode_image
 
 # Vertices that stand for a circle; what they leave out is 0.2 % of its area.
 _CIRCLE = 64
-# Shapes that enclose nothing.
+# Shapes that enclose something, and those that do not.
+_CLOSED = ("polygon", "rectangle", "oriented_rectangle", "circle", "mask")
 _OPEN = ("line", "linestrip", "point", "points")
 # Where a PNG holds its width and height, 4 bytes each.
 _PNG_SIZE = slice(16, 24)
@@ -53,6 +54,11 @@ class Shape:
     crowd: bool
     points: np.ndarray
     mask: np.ndarray | None = None
+
+
+def encloses(entry: dict[str, Any]) -> bool:
+    """Whether a shape of the file is of a kind that `read_shape` reads."""
+    return (entry.get("shape_type") or "polygon") in _CLOSED
 
 
 def read_shape(entry: Any, height: int, width: int) -> Shape:
@@ -125,7 +131,7 @@ def _outline(kind: str, points: np.ndarray) -> np.ndarray:
         center, rim = points
         angles = np.arange(_CIRCLE) * (2 * math.pi / _CIRCLE)
         return center + math.dist(center, rim) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    if kind in ("polygon", "rectangle", "oriented_rectangle"):
+    if kind in _CLOSED and kind != "circle":
         return points
     if kind == "circle":
         raise ShapeError("bad shape", "a circle needs its centre and a point on it")

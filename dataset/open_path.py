@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dataset.choose_part import choose_part
 from dataset.detect import Format, detect_format
 from dataset.indexed import IndexedDataset
 from dataset.label_index import LabelIndex
@@ -22,8 +23,8 @@ def open_path(
 ) -> dict[str, IndexedDataset]:
     """The parts of the data set at a path by name: of the split, or of the label file.
 
-    Parts that are not there are left out. One that is, and cannot be read while others can, is a
-    problem of its own.
+    Parts that are not there, or repeat another, are left out. One that is there, and cannot be read
+    while others can, is a problem of its own.
 
     Args:
         path: a label file or folder.
@@ -38,6 +39,8 @@ def open_path(
     found: dict[str, IndexedDataset] = {}
     failed: list[tuple[Part, InputError]] = []
     for part in parts(path, kind or detect_format(path), reading):
+        if part.repeats:
+            continue
         try:
             index = part.read(report)
             found[part.name] = IndexedDataset(part.images(index), index)
@@ -73,7 +76,7 @@ def open_split(
         InputError: there is no such part, or it cannot be read.
     """
     path = Path(path)
-    part = _choose(path, list(parts(path, kind, reading)), split)
+    part = _choose(path, list(parts(path, kind, reading)), split, kind)
     index = part.read(report)
     try:
         return index, part.images(index)
@@ -81,13 +84,15 @@ def open_split(
         return index, None  # not all that is done with labels needs the images
 
 
-def _choose(path: Path, found: list[Part], split: Split) -> Part:
-    """The part of a split: the one that is it, is called like it, or is the only one."""
-    for part in found:
-        if part.split == split:
-            return part
+def _choose(path: Path, found: list[Part], split: Split, kind: Format) -> Part:
+    """The part of a split: the one that training takes, or the only one, or one that repeats it."""
+    part = choose_part(found, split, kind=kind)
+    if part is not None:
+        return part
     unnamed = [part for part in found if part.split is None]
-    for candidates in ([part for part in unnamed if split in part.name], unnamed):
+    repeating = [part for part in found if part.split == split]
+    named = [part for part in unnamed if split in part.name]
+    for candidates in (named, unnamed, repeating):
         if len(candidates) == 1:
             return candidates[0]
     names = ", ".join(part.name for part in found) or "none"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dataset import cityscapes, kins, sbd
+from dataset.class_list import has_class_list
 from dataset.coco_format import read_coco
 from dataset.detect import Format, coco_files, kins_files
+from dataset.label_files import folder_files, sbd_files, yolo_files
 from dataset.label_index import LabelIndex
 from dataset.labelme import read_labelme
 from dataset.mask_folder import read_mask_folder
 from dataset.problems import Report
 from dataset.split_folders import Split, split_folders
 from dataset.yolo import read_yolo
-from dataset.yolo_layout import yolo_image_folder, yolo_splits
+from dataset.yolo_layout import repeats_training, yolo_image_folder, yolo_layout, yolo_splits
 from lib.errors import InputError
 
 # So many images are looked for in a folder that may be the one.
@@ -50,12 +52,16 @@ class Part:
         split: which split it is, where the format says so.
         read: reads the labels.
         images: the folder of the images, given the labels.
+        sources: all files that the labels come from.
+        repeats: it has the very images of the training part, as YOLO's data.yaml may say.
     """
 
     name: str
     split: Split | None
     read: Callable[[Report], LabelIndex]
     images: Callable[[LabelIndex], Path]
+    sources: Callable[[], list[Path]]
+    repeats: bool = False
 
 
 def parts(path: Path, kind: Format, reading: Reading) -> Iterator[Part]:
@@ -85,7 +91,10 @@ def guess_image_folder(labels: Path, index: LabelIndex) -> Path:
         for folder in (base / name for name in names):
             if folder.is_dir() and any((folder / name).is_file() for name in wanted):
                 return folder
-    raise InputError(f"{labels}: image folder not found near it; give it with --images FOLDER")
+    raise InputError(
+        f"{labels}: image folder not found near it; give it with --images FOLDER "
+        "(--data.train-images FOLDER where the data is that of a preset)"
+    )
 
 
 def _files(
@@ -100,6 +109,7 @@ def _files(
             None,
             lambda report, file=file: read(file, report),  # type: ignore[misc]
             lambda index, file=file: images or guess_image_folder(file, index),  # type: ignore[misc]
+            lambda file=file: [file],  # type: ignore[misc]
         )
 
 
@@ -121,6 +131,8 @@ def _yolo(path: Path, reading: Reading) -> Iterator[Part]:
             split,
             lambda report: read_yolo(path, split, root=reading.images, report=report),
             lambda _: yolo_image_folder(path, reading.images),
+            lambda: yolo_files(yolo_layout(path, split, reading.images)),
+            repeats_training(path, split),
         )
 
     # Training data has to be there; without, the reader says what is missing.
@@ -130,20 +142,30 @@ def _yolo(path: Path, reading: Reading) -> Iterator[Part]:
 def _labelme(path: Path, reading: Reading) -> Iterator[Part]:
     folder = path if path.is_dir() else path.parent
 
-    def part(name: str, split: Split | None, labels: Path, images: Path) -> Part:
+    def part(
+        name: str, split: Split | None, labels: Path, images: Path, together: Sequence[Path] = ()
+    ) -> Part:
         images = images if images.is_dir() else labels
+        places = [labels, *(place for place in together if place != labels)]
         return Part(
             name,
             split,
-            lambda report: read_labelme(labels, images, report=report),
+            lambda report: read_labelme(labels, images, together=together, report=report),
             lambda _: images,
+            lambda: [
+                *folder_files(labels, images),
+                *(file for place in places[1:] for file in folder_files(place, place)),
+            ],
         )
 
     for place in (folder / "labels", folder):
         splits = split_folders(place, ".json")
+        listed = any(map(has_class_list, splits.values()))
+        together = [] if listed else list(splits.values())
         for split, labels in splits.items():
             near = folder / "images" / labels.name if place != folder else labels
-            yield part(split, split, labels, _of_split(reading.images, labels.name) or near)
+            images = _of_split(reading.images, labels.name) or near
+            yield part(split, split, labels, images, together)
         if splits:
             return
     yield part(folder.name, None, folder, reading.images or folder)
@@ -156,6 +178,7 @@ def _masks(path: Path, reading: Reading) -> Iterator[Part]:
             split,
             lambda report: read_mask_folder(images, masks, report=report),
             lambda _: images,
+            lambda: folder_files(masks, images),
         )
 
     places = [path / name for name in ("masks", "labels") if (path / name).is_dir()]
@@ -182,6 +205,7 @@ def _sbd(path: Path, reading: Reading) -> Iterator[Part]:
             split,
             lambda report: sbd.read_sbd(path, split, report=report),
             lambda _: sbd.release_folder(path) / "img",
+            lambda: sbd_files(path, split),
         )
 
     splits: tuple[sbd.Split, ...] = ("train", "val")
@@ -199,6 +223,7 @@ def _cityscapes(path: Path, reading: Reading) -> Iterator[Part]:
                 path, split, labels=reading.labels, report=report
             ),
             lambda _: cityscapes.image_folder(path, split),
+            lambda: cityscapes.source_files(path, split, reading.labels),
         )
 
     splits: tuple[Split, ...] = ("train", "val", "test")

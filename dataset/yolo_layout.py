@@ -7,25 +7,19 @@ tools export it, `train/images` with `train/labels`; the class names then stand 
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-import yaml
-
 from dataset.class_list import read_class_list
 from dataset.image_folder import image_names
 from dataset.index_inputs import relative_name
+from dataset.yolo_yaml import category_ids, class_names, find_yaml, read_yaml
 from lib.errors import InputError
 from lib.files import read_text
 
 Split = Literal["train", "val", "test"]
 
-# Far more than thousands of class names need; parsing takes time for every byte.
-MAX_YAML_BYTES = 1 << 18
-_MAX_YAML_DEPTH = 16
-YAML_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 # Other names of the splits, in data.yaml and as folders.
 _ALSO: dict[Split, tuple[str, ...]] = {
     "train": ("train",),
@@ -63,7 +57,7 @@ def yolo_image_folder(path: str | Path, root: str | Path | None = None) -> Path:
     file = find_yaml(path)
     if root is not None:
         return Path(root)
-    return path if file is None else _data_folder(file, _read_yaml(file))
+    return path if file is None else _data_folder(file, read_yaml(file))
 
 
 def yolo_layout(path: str | Path, split: Split, root: str | Path | None = None) -> YoloLayout:
@@ -86,14 +80,18 @@ def yolo_layout(path: str | Path, split: Split, root: str | Path | None = None) 
             raise InputError(f"{folder}: has neither data.yaml nor classes.txt; add one of them")
         images = _in_folder(folder, _split_folder(folder, split))
         return YoloLayout(folder, folder, images, list(classes.values()), list(classes))
-    document = _read_yaml(file)
-    names = _class_names(file, document.get("names"))
-    ids = _category_ids(file, document.get("category_ids"), len(names))
-    return YoloLayout(file, folder, _images(file, document, folder, split), names, ids)
+    document = read_yaml(file)
+    names = class_names(file, document)
+    ids = category_ids(file, document, len(names))
+    if _names_splits(document):
+        images = _images(file, document, folder, split)
+    else:
+        images = _in_folder(folder, _split_folder(folder, split))
+    return YoloLayout(file, folder, images, names, ids)
 
 
 def yolo_splits(path: str | Path, root: str | Path | None = None) -> list[Split]:
-    """The splits that data.yaml names, or that have a folder where there is none.
+    """The splits that data.yaml names; those that have a folder where it names none.
 
     Whether what it names can be used is left to `yolo_layout`, which takes the same arguments.
 
@@ -103,16 +101,32 @@ def yolo_splits(path: str | Path, root: str | Path | None = None) -> list[Split]
     path = Path(path)
     file = find_yaml(path)
     if file is not None:
-        document = _read_yaml(file)
-        return [split for split in _ALSO if any(document.get(key) for key in _ALSO[split])]
+        document = read_yaml(file)
+        if _names_splits(document):
+            return [split for split in _ALSO if _entries(document, split)]
+    folder = yolo_image_folder(path, root)
     found: list[Split] = []
     for split in _ALSO:
         try:
-            _split_folder(path if root is None else Path(root), split)
+            _split_folder(folder, split)
         except InputError:
             continue
         found.append(split)
     return found
+
+
+def repeats_training(path: str | Path, split: Split) -> bool:
+    """Whether data.yaml names for this split the very images that it names for training.
+
+    Raises:
+        InputError: data.yaml cannot be read.
+    """
+    file = find_yaml(Path(path))
+    if file is None or split == "train":
+        return False
+    document = read_yaml(file)
+    entries = _entries(document, split)
+    return bool(entries) and entries == _entries(document, "train")
 
 
 def label_name(image: str) -> str:
@@ -123,85 +137,6 @@ def label_name(image: str) -> str:
             parts[place] = "labels"
             break
     return PurePosixPath(*parts).as_posix()
-
-
-def find_yaml(path: Path) -> Path | None:
-    """The data.yaml of a path, None for a folder without.
-
-    Raises:
-        InputError: nothing is there.
-    """
-    if path.is_file():
-        return path
-    if not path.is_dir():
-        raise InputError(f"{path}: not found; give data.yaml or the folder of the data set")
-    known = [path / name for name in YAML_NAMES if (path / name).is_file()]
-    # Other programs leave YAML files too.
-    others = sorted(file for file in path.glob("*.yaml") if names_classes(file))
-    return known[0] if known else others[0] if len(others) == 1 else None
-
-
-def names_classes(file: Path) -> bool:
-    """Whether this is a YAML file with the key `names`, which a data.yaml has, however called."""
-    try:
-        with file.open("rb") as stream:
-            text = stream.read(MAX_YAML_BYTES)
-    except OSError:
-        return False
-    return re.search(rb"""^["']?names["']?[ \t]*:""", text, re.MULTILINE) is not None
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    """A mapping whose values are texts, lists and mappings of texts.
-
-    The base loader makes nothing but these (a class called "no" is not the truth value), and
-    aliases, with which a few lines can ask for gigabytes, are refused.
-    """
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if size > MAX_YAML_BYTES:
-        raise InputError(f"{path}: larger than {MAX_YAML_BYTES} bytes; not a data.yaml")
-    text = read_text(path)
-    try:
-        depth = 0
-        for event in yaml.parse(text, Loader=yaml.BaseLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise InputError(f"{path}: uses YAML aliases (*name); write the values out")
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > _MAX_YAML_DEPTH:  # time grows with the square of the depth
-                raise InputError(f"{path}: nested too deeply; not a data.yaml")
-        document = yaml.load(text, Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = str(error).replace("\n", " ")
-        raise InputError(f"{path}: not valid YAML ({reason:.200})") from error
-    if not isinstance(document, dict):
-        raise InputError(f"{path}: not a data.yaml; it must list 'train', 'val' and 'names'")
-    return document
-
-
-def _class_names(path: Path, value: Any) -> list[str]:
-    if isinstance(value, dict):
-        wanted = [str(number) for number in range(len(value))]
-        if sorted(value) != sorted(wanted):
-            raise InputError(f"{path}: 'names' must number the classes 0, 1, 2, ...")
-        value = [value[number] for number in wanted]
-    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
-        raise InputError(f"{path}: 'names' must list the class names, e.g. names: [person, car]")
-    return value
-
-
-def _category_ids(path: Path, value: Any, count: int) -> list[int]:
-    """Our own addition: category ids as other formats have them."""
-    if value is None:
-        return list(range(1, count + 1))
-    if isinstance(value, list) and len(value) == count and len(set(map(str, value))) == count:
-        digits = [v for v in value if isinstance(v, str) and v.isascii() and v.isdigit()]
-        if len(digits) == count and max(map(len, digits)) <= 9:
-            return [int(v) for v in digits]
-    raise InputError(f"{path}: 'category_ids' must hold a number for each class; correct or remove")
 
 
 def _data_folder(file: Path, document: dict[str, Any]) -> Path:
@@ -217,9 +152,18 @@ def _data_folder(file: Path, document: dict[str, Any]) -> Path:
     return file.parent
 
 
-def _images(file: Path, document: dict[str, Any], folder: Path, split: Split) -> list[str]:
+def _entries(document: dict[str, Any], split: Split) -> Any:
+    """What data.yaml has for a split: a list where all is well, None for nothing."""
     entries = next((document[key] for key in _ALSO[split] if document.get(key)), None)
-    entries = [entries] if isinstance(entries, str) else entries
+    return [entries] if isinstance(entries, str) else entries
+
+
+def _names_splits(document: dict[str, Any]) -> bool:
+    return any(_entries(document, split) for split in _ALSO)
+
+
+def _images(file: Path, document: dict[str, Any], folder: Path, split: Split) -> list[str]:
+    entries = _entries(document, split)
     if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
         raise InputError(f"{file}: has no '{split}'; name the folder of its images")
     names: list[str] = []

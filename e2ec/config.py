@@ -29,7 +29,9 @@ __all__ = [
     "TrainConfig",
 ]
 
-Format = Literal["coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks", "synthetic"]
+Format = Literal[
+    "auto", "coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks", "synthetic"
+]
 Split = Literal["train", "val", "test"]
 Stage = Literal["init", "coarse", "final", "final-dml"]
 IouType = Literal["segm", "bbox", "boundary"]
@@ -71,18 +73,23 @@ class DataConfig:
     """Where images and labels are, and how they are read."""
 
     format: Format = "coco"
-    """How the data lies on disk (docs/data.md, docs/formats.md); synthetic is made on the fly."""
+    """How the data lies on disk (docs/data.md, docs/formats.md); auto finds it out from what lies
+    there, synthetic is made on the fly."""
     root: Path = Path("data")
     """The folder of the data set; the paths below start from it. SBD, Cityscapes and YOLO know
-    theirs themselves."""
-    train_images: Path = Path("train2017")
-    """Folder of the training images."""
-    train_annotations: Path = Path("annotations/instances_train2017.json")
+    theirs themselves, and where no annotations are named all formats do: the root may then be a
+    label file too."""
+    train_images: Path | None = Path("train2017")
+    """Folder of the training images; found without where the format says it."""
+    train_annotations: Path | None = Path("annotations/instances_train2017.json")
     """Labels of the training images: a file (coco, kins) or a folder (labelme, masks)."""
-    val_images: Path = Path("val2017")
+    val_images: Path | None = Path("val2017")
     """Folder of the validation images."""
-    val_annotations: Path = Path("annotations/instances_val2017.json")
+    val_annotations: Path | None = Path("annotations/instances_val2017.json")
     """Labels of the validation images."""
+    val_fraction: float | None = None
+    """Validate on this share of the training images, chosen by train.seed, and train on the rest;
+    a fifth without, where no annotations are named and the data has no validation part."""
     test_images: Path | None = None
     """Folder of the test images."""
     test_annotations: Path | None = None
@@ -117,6 +124,8 @@ class DataConfig:
         for name in ("train_limit", "val_limit"):
             limit = getattr(self, name)
             _require(limit is None or limit > 0, f"data.{name} must be positive")
+        fraction = self.val_fraction
+        _require(fraction is None or 0 < fraction < 1, "data.val_fraction must lie in (0, 1)")
         for name in ("synthetic_train", "synthetic_val"):
             _require(getattr(self, name) > 0, f"data.{name} must be positive")
 

@@ -13,18 +13,16 @@ from typing import get_args
 import tyro
 
 from dataset.check import Findings, check_dataset, label_index
-from dataset.detect import Format, detect_format
+from dataset.detect import Format
 from dataset.loader import EpochSampler, TrainingDataset
-from dataset.open_path import open_path
-from dataset.parts import Reading
 from dataset.problems import Action, Problem
 from dataset.sample import InstanceDataset
 from dataset.summary import format_summaries, summarise
+from e2ec.app.check_data import open_preset, open_target
 from e2ec.app.check_sizes import check_sizes, settings_of_run, sizes_text
 from e2ec.app.command_line import misspelt, parse_config
 from e2ec.app.typed_options import keep_typed
-from e2ec.config import Config, DataConfig
-from e2ec.engine.data import build_dataset
+from e2ec.config import Config
 from e2ec.presets import load_preset, preset_names
 from e2ec.results.contact_sheet import contact_sheet
 from lib.errors import InputError
@@ -114,7 +112,10 @@ def check(config: Config, options: CheckOptions) -> tuple[str, int]:
     # An unwritable folder is found before the work, not after it.
     atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
     findings = Findings()
-    splits = _open(config, options, findings)
+    if options.preset:
+        splits, line = open_preset(config, findings)
+    else:
+        splits, line = open_target(config, options.target, options.format, options.images, findings)
     done: list[object] = []
     for dataset in splits.values():
         place = _place(dataset)
@@ -133,6 +134,7 @@ def check(config: Config, options: CheckOptions) -> tuple[str, int]:
     _write_problems(findings, options)
     pictures = _write_pictures(config, options, splits)
     sections = [
+        line,
         format_problems(findings, options.show, options.out),
         format_summaries(summaries),
         sizes_text(sizes, chosen),
@@ -220,21 +222,6 @@ def _is_path(target: str) -> bool:
     if len(path.parts) > 1 or path.suffix:
         raise InputError(f"{target}: no such file or folder; give a preset or a path")
     return False
-
-
-def _open(config: Config, options: CheckOptions, findings: Findings) -> dict[str, InstanceDataset]:
-    if options.preset:
-        return {split: build_dataset(config, split, findings) for split in ("train", "val")}
-    kind = options.format or detect_format(options.target)
-    for setting, of in (("masks", "kins"), ("labels", "cityscapes")):
-        value = getattr(config.data, setting)
-        if kind != of and value != getattr(DataConfig, setting):
-            raise InputError(
-                f"{options.target}: is of the format {kind}, which has no {value} {setting}; "
-                f"omit --data.{setting}"
-            )
-    reading = Reading(options.images, masks=config.data.masks, labels=config.data.labels)
-    return dict(open_path(options.target, kind=kind, reading=reading, report=findings))
 
 
 def _place(dataset: InstanceDataset) -> object:

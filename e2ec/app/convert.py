@@ -9,7 +9,7 @@ from dataset.detect import Format, detect_format
 from dataset.problems import Problem, strict
 from dataset.split_folders import Split
 from e2ec.convert.convert import Target, convert_labels
-from e2ec.convert.source import open_source
+from e2ec.convert.source import Source, divide_source, open_source
 
 # What is written without images says where they are only in part, or not at all.
 _WITHOUT_IMAGES = ("coco", "labelme", "masks")
@@ -31,10 +31,23 @@ class ConvertOptions:
     """Folder of the source's images, where the source does not say it."""
     split: Split = "train"
     """Part to read, where the source has several, and to write, where the target has."""
+    val_fraction: float | None = None
+    """Write this share of the images as the validation part and the rest as the training part, the
+    same images as training takes (--data.val-fraction, --train.seed)."""
+    seed: int = 0
+    """Seed of the choice of that share."""
     copy_images: bool = False
     """Copy the images into the new folder too."""
     overwrite: bool = False
     """Write into a folder that holds something; the labels of the same images are replaced."""
+
+    def __post_init__(self) -> None:
+        if self.val_fraction is not None and not 0 < self.val_fraction < 1:
+            raise ValueError("val_fraction must lie in (0, 1)")
+        if self.val_fraction is not None and self.split != "train":
+            raise ValueError("val_fraction divides the training part; leave out split")
+        if self.seed < 0:
+            raise ValueError("seed must not be negative")
 
 
 def convert(options: ConvertOptions) -> str:
@@ -52,26 +65,32 @@ def convert(options: ConvertOptions) -> str:
 
     kind = options.source_format or detect_format(options.source)
     source = open_source(options.source, kind, options.split, options.images, report)
-    left_out = convert_labels(
-        source,
+    sources: dict[Split, Source] = {options.split: source}
+    if options.val_fraction is not None:
+        sources = divide_source(source, options.val_fraction, options.seed)
+    done = convert_labels(
+        sources,
         options.to,
         options.out,
-        split=options.split,
         copy_images=options.copy_images,
         overwrite=options.overwrite,
     )
     index = source.index
-    written = index.annotation_count() - sum(left_out.values())
+    written = index.annotation_count() - sum(done.left_out.values())
+    counts = ", ".join(f"{len(part.index)} {split}" for split, part in sources.items())
     line = (
-        f"{options.out}: {len(index)} images, {written} objects, "
-        f"{len(index.categories)} classes ({kind} to {options.to})"
+        f"{options.out}: {len(index)} images{f' ({counts})' if len(sources) > 1 else ''}, "
+        f"{written} objects, {len(index.categories)} classes ({kind} to {options.to})"
     )
-    if left_out:
-        line += "; left out: " + ", ".join(f"{n} {what}" for what, n in left_out.items())
+    if done.left_out:
+        line += "; left out: " + ", ".join(f"{n} {what}" for what, n in done.left_out.items())
+    for split, place in done.repeated.items():
+        line += f"; data.yaml names the {place} images as {split} too: some programs ask for one"
     if skipped:
         line += f"; {len(skipped)} unusable items in the source were left out (first: "
         line += f"{skipped[0].line()})"
-    if not options.copy_images and options.to in _WITHOUT_IMAGES and source.images is not None:
+    linked = options.copy_images or (options.to == "masks" and len(sources) > 1)
+    if not linked and options.to in _WITHOUT_IMAGES and source.images is not None:
         line += (
             f"\nthe images stay in {source.images}: name it (--images, --data.train-images ...) "
         )

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from dataset.cityscapes import label_path
+from dataset.fraction_split import DEFAULT_FRACTION
 from dataset.sample import InstanceDataset
 from e2ec.app.command_line import EvaluationOptions
 from e2ec.config import Config
-from e2ec.engine.data import build_dataset
+from e2ec.engine.data import build_dataset, validation_share
 from e2ec.engine.evaluator import check_classes, evaluate, predict_dataset
 from e2ec.engine.model_card import prediction_settings
 from e2ec.engine.predictor import Predictor, is_published, load_model
@@ -37,6 +38,7 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         InputError: data, weights, results or output folder are unusable, or do not fit each other.
     """
     dataset = build_dataset(config, options.split)
+    lines = []
     if options.results is not None:
         source = options.results
         results = read_results(options.results)
@@ -45,6 +47,8 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
     else:
         source = options.weights
         predictor = _load(config, options, dataset)
+        if options.split == "val" and (note := _other_images(config, options, predictor)):
+            lines.append(note)
         # An unwritable folder is found before the work, not after it.
         atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
         results = predict_dataset(
@@ -55,7 +59,6 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
             progress=True,
         )
         atomic_write_json(options.out / "results.json", results)
-    lines = []
     if options.split == "test" and (path := _write_submission(config, options, dataset, results)):
         lines.append(f"for the test server: {path}")
     if not dataset.labelled:
@@ -94,6 +97,22 @@ def _load(config: Config, options: EvaluationOptions, dataset: InstanceDataset) 
         **prediction_settings(config),
     )
     return predictor
+
+
+def _other_images(config: Config, options: EvaluationOptions, predictor: Predictor) -> str:
+    """A note where a share of the images validates, and the weights kept another one apart."""
+    share = validation_share(config)
+    settings = predictor.card.settings
+    if share is None or not settings:
+        return ""
+    kept = settings.get("data", {}).get("val_fraction") or DEFAULT_FRACTION
+    seed = settings.get("train", {}).get("seed", 0)
+    if (kept, seed) == (share, config.train.seed):
+        return ""
+    return (
+        f"note: {options.weights} kept apart the images of --data.val-fraction {kept:g} "
+        f"--train.seed {seed}; it may have been trained on some of these"
+    )
 
 
 def _restrict(config: Config, results: Results, path: Path) -> Config:

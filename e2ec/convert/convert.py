@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from dataset.split_folders import Split
@@ -15,7 +16,7 @@ from e2ec.convert.to_coco import write_coco
 from e2ec.convert.to_geojson import write_geojson
 from e2ec.convert.to_labelme import write_labelme
 from e2ec.convert.to_masks import write_masks
-from e2ec.convert.to_yolo import write_yolo
+from e2ec.convert.to_yolo import write_yolo, yolo_places
 from lib.errors import InputError
 
 _WRITERS: dict[Target, Callable[[Job], None]] = {
@@ -27,47 +28,66 @@ _WRITERS: dict[Target, Callable[[Job], None]] = {
 }
 
 
+@dataclass(frozen=True)
+class Written:
+    """What came of a conversion.
+
+    Attributes:
+        left_out: counts, by reason, of what the format cannot hold.
+        repeated: for splits that YOLO's data.yaml has to name and that are not there, the one whose
+            images they have.
+    """
+
+    left_out: Counter[str]
+    repeated: dict[str, str]
+
+
 def convert_labels(
-    source: Source,
+    sources: Mapping[Split, Source],
     target: Target,
     out: Path,
     *,
-    split: Split = "train",
     copy_images: bool = False,
     overwrite: bool = False,
-) -> Counter[str]:
+) -> Written:
     """Write labels in another format.
 
     Args:
-        source: the labels.
+        sources: the labels of one part of a data set (YOLO has a folder for each), or of several
+            that are written together.
         target: the format.
         out: folder to write; new or empty, unless `overwrite`.
-        split: which part of a data set it is; YOLO has a folder for each.
         copy_images: copy the images too.
         overwrite: replace the labels of the same images in `out`; other files stay.
-
-    Returns:
-        Counts, by reason, of what the format cannot hold.
 
     Raises:
         InputError: `out` cannot be written, holds something, labels of other images in the same
             format, or would touch the source; or the labels do not fit the format.
     """
-    _check_out(out, source, overwrite)
+    for source in sources.values():
+        _check_out(out, source, overwrite)
+    if len(sources) > 1 and target == "geojson":
+        raise InputError(f"{out}: GeoJSON has no parts; leave out --val-fraction")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
             made = Path(folder) / "out"
             made.mkdir()
-            job = Job(source, made, out, split, copy_images)
-            _WRITERS[target](job)
-            put_in_place(job, target)
+            jobs = [
+                Job(source, made, out, split, copy_images, divided=len(sources) > 1)
+                for split, source in sources.items()
+            ]
+            for job in jobs:
+                _WRITERS[target](job)
+            places = yolo_places(jobs[-1]) if target == "yolo" else {}
+            put_in_place(jobs, target)
     except OSError as error:
         raise InputError(
             f"{error.filename or out}: cannot be written ({error.strerror or error}); "
             "choose a writable folder with free space"
         ) from error
-    return job.left_out
+    repeated = {split: place for split, place in places.items() if split != place}
+    return Written(sum((job.left_out for job in jobs), Counter()), repeated)
 
 
 def _check_out(out: Path, source: Source, overwrite: bool) -> None:

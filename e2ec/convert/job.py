@@ -30,6 +30,8 @@ class Job:
         final: the folder the user named.
         split: which part of a data set it is.
         copy_images: copy the images too.
+        divided: the other part of the data set is written into the same folder; each format then
+            has a place for each part.
         left_out: counts, by reason, of what the format cannot hold; writers add to it.
     """
 
@@ -38,7 +40,13 @@ class Job:
     final: Path
     split: Split
     copy_images: bool
+    divided: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def folder(self) -> str:
+        """The part's own folder with a "/" behind it; empty where the part is alone."""
+        return f"{self.split}/" if self.divided else ""
 
     def images(self) -> Iterator[tuple[int, str, ImageRecord, list[AnnotationRecord]]]:
         """Position, file name, record and annotations of every image."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -18,17 +18,21 @@ Target = Literal["coco", "yolo", "labelme", "masks", "geojson"]
 _Names = set[str]
 
 
-def put_in_place(job: Job, target: Target) -> None:
+def put_in_place(jobs: Sequence[Job], target: Target) -> None:
     """Put what was made in its place: at once into a new folder, file by file into an old one.
 
     What is read from there is what was converted: further layers of masks that are replaced go, and
     labels of other images, with which the new ones would be read together, are refused.
 
+    Args:
+        jobs: the parts of the data set, all made in one folder.
+        target: the format.
+
     Raises:
         InputError: there are such labels, or a link leads out of the folder. Nothing was changed.
         OSError: the folder cannot be written.
     """
-    made, out = job.out, job.final
+    made, out = jobs[0].out, jobs[0].final
     if not out.exists() or not any(out.iterdir()):
         if out.exists():
             out.rmdir()
@@ -40,8 +44,12 @@ def put_in_place(job: Job, target: Target) -> None:
     for place in places:
         if not place.resolve().is_relative_to(out.resolve()):
             raise InputError(f"{place}: is a link that leads out of {out}; remove it")
-    old_layers = _old_layers(job, new) if target == "masks" else set()
-    others = _OTHERS[target](job) - new - old_layers if target in _OTHERS else set()
+    old_layers: _Names = set()
+    others: _Names = set()
+    for job in jobs:
+        old_layers |= _old_layers(job, new) if target == "masks" else set()
+        others |= _OTHERS[target](job) if target in _OTHERS else set()
+    others -= new | old_layers
     if others:
         raise InputError(
             f"{out}: has labels that are not in this conversion and would be read with it "
@@ -59,17 +67,22 @@ def put_in_place(job: Job, target: Target) -> None:
 def _old_layers(job: Job, new: _Names) -> _Names:
     """Layers after the last new one, as far as a reader would go on."""
     known = set(map(stem, job.source.names))
-    images = job.final / "images"
+    images = job.final / "images" / job.folder
     known |= set(map(stem, image_names(images))) if images.is_dir() else set()
     found: _Names = set()
     for name in job.source.names:
         for layer in layer_names(name, known):
-            file = f"masks/{layer}"
+            file = f"masks/{job.folder}{layer}"
             if file not in new:
                 if not (job.final / file).is_file():
                     break
                 found.add(file)
     return found
+
+
+def _coco(job: Job) -> _Names:
+    """The files of a divided data set, which a folder is read by where there are any."""
+    return _below(job.final, "instances_*.json", job.final)
 
 
 def _masks(job: Job) -> _Names:
@@ -92,8 +105,9 @@ def _below(folder: Path, pattern: str, base: Path) -> _Names:
     return {path.relative_to(base).as_posix() for path in folder.rglob(pattern)}
 
 
-# COCO has one file, which is replaced; GeoJSON is not read.
+# GeoJSON is not read.
 _OTHERS: dict[Target, Callable[[Job], _Names]] = {
+    "coco": _coco,
     "masks": _masks,
     "labelme": _labelme,
     "yolo": _yolo,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataset.detect import Format
+from dataset.fraction_split import divide
 from dataset.label_index import LabelIndex
 from dataset.open_path import Reading, open_split
 from dataset.problems import Report, strict
@@ -72,3 +73,17 @@ def open_source(
         folder = folder / common
         names = [posixpath.relpath(name, common or ".") for name in names]
     return Source(path, index, names, folder)
+
+
+def divide_source(source: Source, fraction: float, seed: int) -> dict[Split, Source]:
+    """The images that training keeps to train on, and those it validates on.
+
+    Raises:
+        InputError: there are fewer than two images.
+    """
+    train, val = divide(source.index, fraction, seed)
+    names = dict(zip(source.index.image_ids, source.names, strict=True))
+    return {
+        "train": replace(source, index=train, names=[names[key] for key in train.image_ids]),
+        "val": replace(source, index=val, names=[names[key] for key in val.image_ids]),
+    }

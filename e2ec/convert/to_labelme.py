@@ -23,6 +23,7 @@ from lib.errors import InputError
 def write_labelme(job: Job) -> None:
     """A JSON file an image, and the classes with their category ids (`classes.json`).
 
+    Where the data set is divided, all of it in `train` and in `val`.
     Images are named by a relative path, or copied beside the files. Objects with holes become
     shapes of type "mask"; crowd regions carry the flag "crowd".
 
@@ -33,17 +34,21 @@ def write_labelme(job: Job) -> None:
     if len(set(categories.values())) < len(categories):
         raise InputError(f"{job.source.path}: two categories share a name; rename one of them")
     labels = label_names(job.source.names, ".json")
-    job.write(CLASSES_JSON, json.dumps(categories, ensure_ascii=False, indent=1).encode())
+    job.write(
+        f"{job.folder}{CLASSES_JSON}", json.dumps(categories, ensure_ascii=False, indent=1).encode()
+    )
     for (position, name, image, found), label in zip(job.images(), labels, strict=True):
         if label == CLASSES_JSON:
             raise InputError(f"{name}: labels would be called {label}; rename the image")
-        job.place_image(position, name)
+        job.place_image(position, f"{job.folder}{name}")
         if job.copy_images:
             path = PurePosixPath(name).name
         else:
-            path = _relative(job.source.image_path(position), (job.final / label).parent)
+            path = _relative(
+                job.source.image_path(position), (job.final / job.folder / label).parent
+            )
         document = _document(job.outlined(found, image), image, path, name, categories)
-        job.write(label, json.dumps(document, allow_nan=False).encode())
+        job.write(f"{job.folder}{label}", json.dumps(document, allow_nan=False).encode())
 
 
 def _relative(image: Path, folder: Path) -> str:

@@ -42,7 +42,10 @@ class _Layer:
 def write_masks(job: Job) -> None:
     """`masks/NAME.png` for every image, further layers where objects overlap, `classes.json`.
 
-    Copied images lie in `images`. Numbers are category ids * 1000 + index where the ids allow it.
+    Copied images lie in `images`. Where the data set is divided, all of it in `masks/train`,
+    `masks/val`, `images/train` and `images/val`, with links to the images if not with copies: every
+    image of a folder is read, with or without a mask. Numbers are category ids * 1000 + index where
+    the ids allow it.
 
     Raises:
         InputError: two images would share a mask, or there are too many classes.
@@ -54,13 +57,14 @@ def write_masks(job: Job) -> None:
     if len(categories) >= CLASS_STEP:
         raise InputError(f"{job.source.path}: more than {CLASS_STEP - 1} classes do not fit masks")
     names = {numbers[key]: name for key, name in categories.items()}
-    job.write(f"masks/{CLASSES_JSON}", json.dumps(names, ensure_ascii=False, indent=1).encode())
+    classes = json.dumps(names, ensure_ascii=False, indent=1)
+    job.write(f"masks/{job.folder}{CLASSES_JSON}", classes.encode())
     stems = {label.removesuffix(".png") for label in label_names(job.source.names, ".png")}
     for position, name, image, found in job.images():
-        job.place_image(position, f"images/{name}")
+        job.place_image(position, f"images/{job.folder}{name}", link=job.divided)
         layers = _layers(job, found, image, numbers)
         for layer, file in zip(layers, layer_names(name, stems), strict=False):
-            job.write(f"masks/{file}", _png(layer.numbers))
+            job.write(f"masks/{job.folder}{file}", _png(layer.numbers))
 
 
 def _layers(

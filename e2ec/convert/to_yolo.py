@@ -49,9 +49,21 @@ def _write_yaml(job: Job) -> None:
     present = job.final / "data.yaml"
     if present.exists() and not read_text(present).endswith(f"\n{text}"):
         raise InputError(f"{present}: has other classes; write to another folder")
-    there = [s for s in _SPLITS if s == job.split or (job.final / "images" / s).is_dir()]
-    splits = "".join(f"{split}: images/{split}\n" for split in there)
+    places = yolo_places(job)
+    splits = "".join(f"{split}: images/{place}\n" for split, place in places.items())
     job.write("data.yaml", (splits + text).encode())
+
+
+def yolo_places(job: Job) -> dict[str, str]:
+    """For every split that data.yaml names the one whose images it has.
+
+    Ultralytics reads no data.yaml without `train` and `val`: where one of them is missing, it has
+    the images of the other.
+    """
+    folders = (job.final / "images", job.out / "images")
+    there = [s for s in _SPLITS if s == job.split or any((f / s).is_dir() for f in folders)]
+    named = [s for s in _SPLITS if s in there or s != "test"]
+    return {split: split if split in there else there[0] for split in named}
 
 
 def _coordinates(job: Job, annotation: AnnotationRecord, image: ImageRecord) -> str:

@@ -32,10 +32,14 @@ def train(config: Config) -> bool:
             f"{folder}: holds a run already; continue it with --resume or choose another --name"
         )
     trainer = Trainer(config, make_accelerator(config))
+    trainer.accelerator.print(trainer.data.line())
     if config.resume:
         trainer.load_state()
     if trainer.accelerator.is_main_process:
         atomic_write_json(folder / "config.json", trainer.config.to_dict(), indent=1)
+        record = trainer.data.record()
+        if record is not None:
+            atomic_write_json(folder / "splits.json", record, indent=1)
     finished = trainer.run()
     trainer.accelerator.print(
         _ending(trainer)

@@ -18,7 +18,7 @@ from e2ec.engine import build
 from e2ec.engine.auto.resolve import resolve
 from e2ec.engine.checkpoint import load_state, save_state, save_weights
 from e2ec.engine.console import doubts, evaluation_line
-from e2ec.engine.data import build_datasets
+from e2ec.engine.data import open_data, require_trainable
 from e2ec.engine.ema import MovingAverage
 from e2ec.engine.evaluator import main_metric
 from e2ec.engine.interrupt import StopRequest
@@ -39,6 +39,7 @@ class Trainer:
     """A run: from settings to weights, with everything needed to stop and continue.
 
     Attributes:
+        data: what is trained and validated on.
         epoch, step: where training stands: whole epochs done, and steps of the one under way.
         best: highest value of the main metric (`evaluator.main_metric`) so far.
         history: one entry an epoch: mean losses, and metrics where evaluated.
@@ -50,7 +51,9 @@ class Trainer:
         self.folder = config.out / config.name
         # Large label files are read once; the other processes then find them on disk.
         with accelerator.local_main_process_first():
-            self.train_data, self.val_data = build_datasets(config)
+            self.data = open_data(config)
+        self.train_data, self.val_data = self.data.train, self.data.val
+        require_trainable(self.train_data, self.val_data)
         config, lines = resolve(config, self.train_data, processes=accelerator.num_processes)
         self.config = config
         for line in lines:

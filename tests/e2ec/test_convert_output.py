@@ -152,11 +152,21 @@ def test_labels_of_other_images_are_not_mixed_with_new_ones(tmp_path: Path, kind
 
 def test_yolo_names_the_parts_that_are_there(tmp_path: Path) -> None:
     source, out = write_scene(tmp_path / "source"), tmp_path / "out"
-    convert(ConvertOptions(source, "yolo", out))
-    assert (out / "data.yaml").read_text().startswith("train: images/train\nnames:")
-    convert(ConvertOptions(source, "yolo", out, split="val", overwrite=True))
+    line = convert(ConvertOptions(source, "yolo", out))
+    # Ultralytics reads no data.yaml without both.
+    assert (out / "data.yaml").read_text().startswith("train: images/train\nval: images/train\n")
+    assert "data.yaml names the train images as val too" in line
+    line = convert(ConvertOptions(source, "yolo", out, split="val", overwrite=True))
     text = (out / "data.yaml").read_text()
     assert text.startswith("train: images/train\nval: images/val\nnames:")
+    assert "too" not in line
+
+
+def test_a_yolo_folder_of_the_validation_part_alone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    convert(ConvertOptions(write_scene(tmp_path / "source"), "yolo", out, split="val"))
+    assert (out / "data.yaml").read_text().startswith("train: images/val\nval: images/val\n")
+    assert len(read_yolo(out, "val")) == 3
 
 
 def test_images_on_another_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

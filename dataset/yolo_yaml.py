@@ -1,0 +1,122 @@
+"""The data.yaml of a YOLO data set: finding it, reading it, and the classes in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lib.errors import InputError
+from lib.files import read_text
+
+# Far more than thousands of class names need; parsing takes time for every byte.
+MAX_YAML_BYTES = 1 << 18
+_MAX_YAML_DEPTH = 16
+YAML_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+
+
+def find_yaml(path: Path) -> Path | None:
+    """The data.yaml of a path, None for a folder without.
+
+    Raises:
+        InputError: nothing is there.
+    """
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise InputError(f"{path}: not found; give data.yaml or the folder of the data set")
+    known = [path / name for name in YAML_NAMES if (path / name).is_file()]
+    # Other programs leave YAML files too.
+    others = sorted(file for file in path.glob("*.yaml") if names_classes(file))
+    return known[0] if known else others[0] if len(others) == 1 else None
+
+
+def names_classes(file: Path) -> bool:
+    """Whether this is a YAML file with the key `names`, which a data.yaml has, however called."""
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(MAX_YAML_BYTES)
+    except OSError:
+        return False
+    return re.search(rb"""^["']?names["']?[ \t]*:""", text, re.MULTILINE) is not None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A mapping whose values are texts, lists and mappings of texts.
+
+    The base loader makes nothing but these (a class called "no" is not the truth value), and
+    aliases, with which a few lines can ask for gigabytes, are refused.
+
+    Raises:
+        InputError: it cannot be read, or is no data.yaml.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if size > MAX_YAML_BYTES:
+        raise InputError(f"{path}: larger than {MAX_YAML_BYTES} bytes; not a data.yaml")
+    text = read_text(path)
+    try:
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.BaseLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise InputError(f"{path}: uses YAML aliases (*name); write the values out")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MAX_YAML_DEPTH:  # time grows with the square of the depth
+                raise InputError(f"{path}: nested too deeply; not a data.yaml")
+        document = yaml.load(text, Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = str(error).replace("\n", " ")
+        raise InputError(f"{path}: not valid YAML ({reason:.200})") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: not a data.yaml; it must list 'train', 'val' and 'names'")
+    return document
+
+
+def class_names(path: Path, document: dict[str, Any]) -> list[str]:
+    """The names of the classes, by class index; `path` is the file, for messages.
+
+    Raises:
+        InputError: there are none, or not so many as the file says there are.
+    """
+    value = document.get("names")
+    if isinstance(value, dict):
+        wanted = [str(number) for number in range(len(value))]
+        if sorted(value) != sorted(wanted):
+            raise InputError(f"{path}: 'names' must number the classes 0, 1, 2, ...")
+        value = [value[number] for number in wanted]
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+        raise InputError(f"{path}: 'names' must list the class names, e.g. names: [person, car]")
+    _check_count(path, document.get("nc"), len(value))
+    return value
+
+
+def _check_count(path: Path, value: Any, count: int) -> None:
+    """`nc` says the number of classes again; where it is another, one of the two is wrong."""
+    if value in (None, ""):
+        return
+    if not (isinstance(value, str) and value.isascii() and value.isdigit() and int(value) == count):
+        raise InputError(
+            f"{path}: 'nc' is {value!r:.40} but 'names' lists {count}; make them agree, or remove "
+            "'nc'"
+        )
+
+
+def category_ids(path: Path, document: dict[str, Any], count: int) -> list[int]:
+    """Our own addition, category ids as other formats have them; 1, 2, ... where there are none.
+
+    Raises:
+        InputError: they are not as many different numbers as there are classes.
+    """
+    value = document.get("category_ids")
+    if value is None:
+        return list(range(1, count + 1))
+    if isinstance(value, list) and len(value) == count and len(set(map(str, value))) == count:
+        digits = [v for v in value if isinstance(v, str) and v.isascii() and v.isdigit()]
+        if len(digits) == count and max(map(len, digits)) <= 9:
+            return [int(v) for v in digits]
+    raise InputError(f"{path}: 'category_ids' must hold a number for each class; correct or remove")

@@ -1,0 +1,74 @@
+"""The data that `check` looks at: what a preset trains on, or whatever lies at a path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from dataset.detect import Format, detect_format
+from dataset.open_path import open_path
+from dataset.parts import Reading
+from dataset.problems import Report
+from dataset.sample import InstanceDataset
+from e2ec.config import Config, DataConfig
+from e2ec.engine.data import open_data
+from lib.errors import InputError
+
+Parts = Mapping[str, InstanceDataset]
+
+
+def open_preset(config: Config, report: Report) -> tuple[Parts, str]:
+    """Training and validation data, and the line that training says of them.
+
+    Raises:
+        InputError: the data cannot be read.
+    """
+    data = open_data(config, report)
+    return {"train": data.train, "val": data.val}, data.line()
+
+
+def open_target(
+    config: Config, target: str, kind: Format | None, images: Path | None, report: Report
+) -> tuple[Parts, str]:
+    """All parts of what lies at a path, by name, and no line.
+
+    With `data.val_fraction` it is what training would make of the path, and the line of that.
+
+    Args:
+        config: the settings.
+        target: the path.
+        kind: its format; found out without.
+        images: folder of the images, where it is not found.
+        report: told every problem.
+
+    Raises:
+        InputError: the data cannot be read, or a setting belongs to another format.
+    """
+    kind = kind or detect_format(target)
+    _refuse_foreign(config, target, kind)
+    data = config.data
+    if data.val_fraction is None:
+        reading = Reading(images, masks=data.masks, labels=data.labels)
+        return dict(open_path(target, kind=kind, reading=reading, report=report)), ""
+    data = replace(
+        data,
+        format=kind,
+        root=Path(target),
+        train_images=None if images is None else images.absolute(),
+        train_annotations=None,
+        val_images=None,
+        val_annotations=None,
+    )
+    return open_preset(replace(config, data=data), report)
+
+
+def _refuse_foreign(config: Config, target: str, kind: Format) -> None:
+    """Refuse settings that belong to another format than that of the path."""
+    for setting, of in (("masks", "kins"), ("labels", "cityscapes")):
+        value = getattr(config.data, setting)
+        if kind != of and value != getattr(DataConfig, setting):
+            raise InputError(
+                f"{target}: is of the format {kind}, which has no {value} {setting}; "
+                f"omit --data.{setting}"
+            )
