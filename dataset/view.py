@@ -1,18 +1,18 @@
 """How an image is presented to the network at test time, and the way back.
 
-Five modes, all of them one zoom factor (the same for x and y) with the image centre mapped to the
-centre of the input; what the image does not cover is black:
+Five modes, all of them one zoom factor (the same for x and y) with the image in the middle of the
+input, less than a pixel up and left of it where that makes its offset whole: a zoom factor of 1
+resamples nothing. What the image does not cover is black:
 
 - "canvas": every side of the input is the image's side, times `zoom`, rounded up to `multiple`; the
   zoom factor is input width / image width (the published COCO test). As height and width round up
   differently, rows at the top and bottom can fall outside the input: 5 % of them for an image of
   600 x 450 pixels, none for COCO's usual 640 x 480.
-- "pad": the input is as large as for "canvas"; the zoom factor is `zoom` itself and the image moves
-  by whole pixels, so that nothing is lost and a zoom of 1 resamples nothing.
+- "pad": the input is as large as for "canvas"; the zoom factor is `zoom` itself, so that nothing is
+  lost and a zoom of 1 resamples nothing.
 - "long_side": the image's long side is shown `zoom` times as long as that of `size`; the input is
-  as large as the image then is, rounded up to `multiple`, and the image moves by whole pixels.
-  Images of any size show their objects at one scale relative to the image, without a black square
-  around.
+  as large as the image then is, rounded up to `multiple`. Images of any size show their objects at
+  one scale relative to the image, without a black square around.
 - "letterbox": the input is `size`, times `zoom` and rounded up to `multiple`; the zoom factor is
   `zoom` times the largest at which the whole image fits into `size` (for a square size: the long
   side fills it; the published SBD test).
@@ -81,9 +81,9 @@ class TestView:
         )
         if self.mode == "canvas":
             factor = input_width / width
-        left, top = (input_width - factor * width) / 2, (input_height - factor * height) / 2
-        if self.mode in ("pad", "long_side"):
-            left, top = math.floor(round(left, 9)), math.floor(round(top, 9))
+        # Rounded before it is floored: 512 / 499 * 499 is no longer 512.
+        left = math.floor(round((input_width - factor * width) / 2, 9))
+        top = math.floor(round((input_height - factor * height) / 2, 9))
         matrix = np.array([[factor, 0.0, left], [0.0, factor, top]])
         return (input_height, input_width), matrix
 

@@ -96,10 +96,11 @@ def test_coordinates_of_a_canvas_at_twice_the_size() -> None:
 
 
 def test_coordinates_of_a_canvas_that_is_rounded_up() -> None:
-    """20 x 30 pixels, zoomed twice, need 64 x 64: x by 64/30, y around the middle as well."""
+    """20 x 30 pixels, zoomed twice, need 64 x 64: x by 64/30, y around the middle as well, from
+    10 pixels of (64 - 42.7) / 2 on."""
     found = fixed(TestView("canvas", zoom=2.0)).predict(picture(20, 30))
     factor = 64 / 30
-    expected = (SQUARE.double().numpy() - [0, (64 - 20 * factor) / 2]) / factor
+    expected = (SQUARE.double().numpy() - [0, 10]) / factor
     assert np.allclose(found.parts[0][0], expected)
 
 
