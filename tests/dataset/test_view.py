@@ -41,9 +41,40 @@ def test_canvas() -> None:
     assert_allclose(matrix, [[1.024, 0, 0], [0, 1.024, 0]])
 
 
-def test_canvas_of_a_whole_multiple_is_the_image_itself() -> None:
+@pytest.mark.parametrize(
+    ("image", "shown"),
+    [
+        ((480, 640), (512, 672)),
+        ((640, 480), (672, 512)),
+        ((427, 640), (448, 672)),
+        ((31, 32), (32, 64)),
+        ((1, 33), (32, 64)),
+    ],
+)
+def test_canvas_sides_are_the_next_multiple_above(
+    image: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    """(side | 31) + 1; the zoom factor follows the width, 1.05 of 640 pixels."""
+    size, matrix = TestView("canvas").geometry(*image)
+    assert size == shown == tuple((side | 31) + 1 for side in image)
+    assert matrix[0, 0] == matrix[1, 1] == pytest.approx(shown[1] / image[1])
+    if image == (480, 640):  # 504 rows of 512
+        assert_allclose(matrix, [[1.05, 0, 0], [0, 1.05, 4]])
+
+
+@pytest.mark.parametrize("multiple", [1, 8, 64])
+@pytest.mark.parametrize("zoom", [0.5, 1.3, 2.0])
+def test_canvas_of_any_zoom_and_multiple(zoom: float, multiple: int) -> None:
+    """The sides are above the enlarged ones by at most one multiple."""
+    for side in range(1, 200):
+        (_, width), matrix = TestView("canvas", zoom=zoom, multiple=multiple).geometry(50, side)
+        assert 0 < width - side * zoom <= multiple + 1e-9 and width % multiple == 0
+        assert matrix[0, 0] == pytest.approx(width / side)
+
+
+def test_a_view_that_changes_nothing_is_the_image_itself() -> None:
     image = np.zeros((64, 96, 3), dtype=np.uint8)
-    shown, matrix = TestView("canvas").apply(image)
+    shown, matrix = TestView("pad").apply(image)
     assert shown is image
     assert_allclose(matrix, np.eye(2, 3))
 
@@ -107,11 +138,11 @@ def test_long_side_of_whole_multiples_has_no_margin(long_side: int) -> None:
 
 
 def test_canvas_zoom() -> None:
-    """Zoom 0.5 of 640 x 427: 320 x 213.5 -> 224; the zoom factor follows the width, 0.5. Of the
-    10.5 rows to spare 5 are above."""
+    """Zoom 0.5 of 640 x 427: 320 x 213.5 -> 352 x 224; the zoom factor follows the width, 0.55, and
+    shows 234.85 rows, of which half of 10.85 fall outside above."""
     size, matrix = TestView("canvas", zoom=0.5).geometry(427, 640)
-    assert size == (224, 320)
-    assert_allclose(matrix, [[0.5, 0, 0], [0, 0.5, 5]])
+    assert size == (224, 352)
+    assert_allclose(matrix, [[0.55, 0, 0], [0, 0.55, -6]])
 
 
 def test_letterbox() -> None:
