@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,19 +18,25 @@ views = st.builds(
     size=st.tuples(st.integers(30, 900), st.integers(30, 900)),
     zoom=st.floats(0.25, 3),
     multiple=st.sampled_from([1, 32, 64]),
+    warp=st.sampled_from(["exact", "published"]),
 )
 
 
 @settings(max_examples=100, deadline=None)
 @given(views, st.integers(1, 3000), st.integers(1, 3000))
 def test_round_trip(view: TestView, height: int, width: int) -> None:
-    """Points come back to within 1e-6 pixels; offsets are whole pixels, so that the image's centre
-    comes to lie on the input's or less than a pixel up and left of it."""
+    """Points come back to within 1e-6 pixels. Exact: offsets are whole pixels, so that the image's
+    centre comes to lie on the input's or less than a pixel up and left of it. Published: half the
+    sides, rounded down, lie on the input's centre."""
     size, matrix = view.geometry(height, width)
     assert all(side % view.multiple == 0 and side > 0 for side in size)
-    assert (matrix[:, 2] == np.round(matrix[:, 2])).all()
-    missed = np.array(size[::-1]) / 2 - matrix @ [width / 2, height / 2, 1]
-    assert (missed > -1e-6).all() and (missed < 1).all()
+    if view.warp == "exact":
+        assert (matrix[:, 2] == np.round(matrix[:, 2])).all()
+        missed = np.array(size[::-1]) / 2 - matrix @ [width / 2, height / 2, 1]
+        assert (missed > -1e-6).all() and (missed < 1).all()
+    else:
+        middle = matrix @ [width // 2, height // 2, 1]
+        assert_allclose(middle, np.array(size[::-1]) / 2, rtol=1e-9)
     points = np.random.default_rng(0).uniform(0, 1, (3, 7, 2)) * (width, height)
     there = points @ matrix[:, :2].T + matrix[:, 2]
     assert_allclose(restore_points(there, matrix), points, atol=1e-6)
@@ -164,6 +172,66 @@ def test_fixed() -> None:
     assert matrix[0, 2] == pytest.approx(0)
 
 
+def center_of_mass(image: np.ndarray) -> np.ndarray:
+    """x, y of the weighted mean of the pixels, continuous coordinates."""
+    weight = image[..., 0].astype(float)
+    ys, xs = np.mgrid[: weight.shape[0], : weight.shape[1]] + 0.5
+    return np.array([(weight * xs).sum(), (weight * ys).sum()]) / weight.sum()
+
+
+def test_published_warp_by_hand() -> None:
+    """16 x 16 pixels at zoom 2: the same map, centre (8, 8) to (16, 16), no offset.
+
+    Taken for a map between pixel centres it shows column 5, white, in full at column 10 and half at
+    9 and 11: around 10.5 in continuous coordinates. The middle of column 5 is 5.5, times 2 is 11:
+    exactly it is 0.75 of white at 10 and 11 and 0.25 beside them.
+    """
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[:, 5] = 200
+    rows = {}
+    for warp in ("exact", "published"):
+        shown, matrix = TestView("fixed", (32, 32), warp=warp).apply(image)
+        assert_allclose(matrix, [[2, 0, 0], [0, 2, 0]])
+        rows[warp] = shown[16, 8:14, 0].tolist()
+    assert rows == {"exact": [0, 50, 150, 150, 50, 0], "published": [0, 100, 200, 100, 0, 0]}
+
+
+@pytest.mark.parametrize(
+    ("view", "image", "zoom", "shift"),
+    [
+        (TestView("fixed", (768, 2496)), (375, 1242), 2496 / 1242, 0.25),  # KINS
+        (TestView("fixed", (1216, 2432)), (1024, 2048), 1.1875, 0.08),  # Cityscapes
+        (TestView("letterbox", (512, 512)), (375, 500), 1.024, 0.01),  # SBD
+        (TestView("letterbox", (64, 64)), (128, 128), 0.5, -0.5),
+    ],
+)
+def test_published_contours_lie_up_and_left_of_exact_ones(
+    view: TestView, image: tuple[int, int], zoom: float, shift: float
+) -> None:
+    """What the input shows of a round spot at (50.3, 60.8), carried back: there under the exact
+    warp, 0.5 (s - 1) / s pixels up and left of it under the published one."""
+    ys, xs = np.mgrid[: image[0], : image[1]] + 0.5
+    spot = 255 * np.exp(-((xs - 50.3) ** 2 + (ys - 60.8) ** 2) / (2 * 8**2))
+    pixels = np.repeat(spot[..., None], 3, axis=2).astype(np.uint8)
+    found = {}
+    for warp in ("exact", "published"):
+        shown, matrix = replace(view, warp=warp).apply(pixels)
+        assert matrix[0, 0] == pytest.approx(zoom)
+        found[warp] = restore_points(center_of_mass(shown), matrix)
+    assert_allclose(found["exact"], [50.3, 60.8], atol=0.02)
+    moved = found["exact"] - found["published"]
+    assert_allclose(moved, 0.5 * (zoom - 1) / zoom, atol=0.01)
+    assert_allclose(moved, shift, atol=0.01)
+
+
+def test_published_centre_of_odd_sides() -> None:
+    """33 x 47 pixels in 64 x 64: (23, 16) comes to (32, 32), 64 / 47 times as large."""
+    size, matrix = TestView("canvas", warp="published").geometry(33, 47)
+    assert size == (64, 64)
+    zoom = 64 / 47
+    assert_allclose(matrix, [[zoom, 0, 32 - 23 * zoom], [0, zoom, 32 - 16 * zoom]])
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -172,8 +240,9 @@ def test_fixed() -> None:
         {"mode": "long_side"},
         {"zoom": 0.0},
         {"multiple": 0},
+        {"warp": "bent"},
     ],
 )
 def test_impossible_views_are_refused(options: dict) -> None:
-    with pytest.raises(ValueError, match=r"mode|zoom"):
+    with pytest.raises(ValueError, match=r"mode|zoom|warp"):
         TestView(**options)
