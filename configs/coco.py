@@ -22,8 +22,7 @@ def get_config() -> Config:
     Expects train2017/, val2017/ and annotations/ under the root (docs/data.md). Meant for one or
     more GPUs with 24 GB in all. Published results: AP 33.6 on val2017, 33.8 on test-dev (`test.py
     coco --split test` writes the file for the server), by 140 epochs of Adam as here, then 20 of
-    SGD: `--model.weights runs/coco/weights.safetensors --optim.optimizer sgd
-    --optim.weight_decay 1e-4 --train.epochs 20 --name coco_sgd`.
+    SGD: `python train.py coco_sgd --data.root /data/coco`.
     """
     return Config(
         name="coco",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch.utils.data import default_collate
 
 from dataset.alignment import align_contours
@@ -19,7 +20,7 @@ from dataset.keypoints import key_vertices
 from dataset.sample import Sample
 from dataset.transforms import AugmentationSettings, jitter_colors, sample_crop, warp_image
 from dataset.view import TestView
-from dataset.visible_parts import visible_parts
+from dataset.visible_parts import Part, visible_parts
 from lib.packed_polygons import bounding_boxes, pack
 
 
@@ -34,7 +35,8 @@ class TargetSettings:
         key_tolerance: Douglas-Peucker tolerance of the key vertices, input pixels.
         min_area_cells: parts of this area or less are dropped, square cells.
         min_overlap: overlap that CornerNet's rule for the Gaussian radius asks for.
-        max_instances: train on at most so many parts an image, drawn at random; None takes all.
+        max_instances: train on the contours of at most so many parts an image, drawn at random;
+            None takes all. The centres of the others stay on the heat map: they are no background.
     """
 
     vertices: int = 128
@@ -79,6 +81,8 @@ class TrainingExample:
             object's, whatever the limit.
         image_id: of the sample.
         name: file name of the sample.
+        heatmap_only: (m, 4) int64: class, x and y of the centre, radius of parts whose centres are
+            learned and whose contours are not (`TargetSettings.max_instances`).
     """
 
     image: torch.Tensor
@@ -91,6 +95,7 @@ class TrainingExample:
     object_centers: torch.Tensor
     image_id: int
     name: str
+    heatmap_only: torch.Tensor = field(default_factory=lambda: torch.zeros(0, 4, dtype=torch.int64))
 
 
 @dataclass
@@ -105,6 +110,7 @@ class Batch:
             of all images.
         image_ids, names: of the B images.
         most: parts of the image that has most of them, known without waiting for a device.
+        heatmap_only: (m, 5) int64, as in `TrainingExample` behind the position of the image.
     """
 
     images: torch.Tensor
@@ -119,6 +125,7 @@ class Batch:
     image_ids: list[int]
     names: list[str]
     most: int | None = None
+    heatmap_only: torch.Tensor = field(default_factory=lambda: torch.zeros(0, 5, dtype=torch.int64))
 
     @cached_property
     def heatmaps(self) -> torch.Tensor:
@@ -126,11 +133,12 @@ class Batch:
 
         Drawn where the batch lies when they are first asked for: a batch travels without them.
         """
+        image_index, classes, x, y, radii = self.heatmap_only.unbind(1)
         return draw_heatmaps(
-            self.centers,
-            self.radii,
-            self.classes,
-            self.image_index,
+            torch.cat([self.centers, torch.stack([x, y], dim=1)]),
+            torch.cat([self.radii, radii]),
+            torch.cat([self.classes, classes]),
+            torch.cat([self.image_index, image_index]),
             images=len(self.images),
             size=self.heatmap_size,
         )
@@ -157,6 +165,7 @@ class Batch:
             image_ids=self.image_ids,
             names=self.names,
             most=self.most,
+            heatmap_only=change(self.heatmap_only),
         )
 
 
@@ -177,6 +186,9 @@ def collate(examples: Sequence[TrainingExample]) -> Batch:
         image_ids=[example.image_id for example in examples],
         names=[example.name for example in examples],
         most=int(counts.max()),
+        heatmap_only=torch.cat(
+            [F.pad(one.heatmap_only, (1, 0), value=i) for i, one in enumerate(examples)]
+        ),
     )
 
 
@@ -203,8 +215,10 @@ def build_example(
     image, matrix = _crop(sample.image, augmentation, rng)
     smallest = targets.min_area_cells * targets.stride**2
     parts = visible_parts(sample.instances, matrix, augmentation.crop_size, smallest=smallest)
+    others: list[Part] = []
     if targets.max_instances is not None and len(parts) > targets.max_instances:
-        chosen = rng.choice(len(parts), size=targets.max_instances, replace=False)
+        chosen = set(rng.choice(len(parts), size=targets.max_instances, replace=False).tolist())
+        others = [part for index, part in enumerate(parts) if index not in chosen]
         parts = [parts[index] for index in sorted(chosen)]
 
     points = [part.points for part in parts]
@@ -222,6 +236,7 @@ def build_example(
         object_centers=torch.from_numpy((object_centers / targets.stride).astype(np.float32)),
         image_id=sample.image_id,
         name=sample.name,
+        heatmap_only=_bumps(others, augmentation.crop_size, targets),
     )
 
 
@@ -235,6 +250,15 @@ def _crop(
     matrix = sample_crop(height, width, augmentation, rng)
     image = warp_image(image, matrix, augmentation.crop_size)
     return jitter_colors(image, augmentation, rng), matrix
+
+
+def _bumps(
+    parts: Sequence[Part], crop_size: tuple[int, int], targets: TargetSettings
+) -> torch.Tensor:
+    """Class, x and y of the centre and radius of every part, (n, 4) int64."""
+    centers, radii = part_centers([part.points for part in parts], crop_size, targets)
+    classes = np.array([part.class_index for part in parts], np.int64)
+    return torch.from_numpy(np.column_stack([classes, centers, radii]))
 
 
 def _cells(crop_size: tuple[int, int], targets: TargetSettings) -> tuple[int, int]:

@@ -93,7 +93,9 @@ class AugmentationSettings:
                 raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
 
 
-def warp_image(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def warp_image(
+    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], *, exact: bool = True
+) -> np.ndarray:
     """Resample an image under an affine map, bilinear, black outside.
 
     The one place where the project's pixel convention (centre of the top-left pixel at (0.5, 0.5))
@@ -103,9 +105,12 @@ def warp_image(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> 
         image: (H, W, C) uint8.
         matrix: (2, 3) from image coordinates to coordinates of the result.
         size: height, width of the result.
+        exact: False takes the map for one between OpenCV's coordinates, as the published code did:
+            what it shows lies 0.5 (zoom - 1) pixels up and left of where the map puts it.
     """
     shifted = np.array(matrix, dtype=np.float64)
-    shifted[:, 2] += 0.5 * (shifted[:, 0] + shifted[:, 1]) - 0.5
+    if exact:
+        shifted[:, 2] += 0.5 * (shifted[:, 0] + shifted[:, 1]) - 0.5
     height, width = size
     return cv2.warpAffine(image, shifted, (width, height), flags=cv2.INTER_LINEAR)
 

@@ -1,29 +1,38 @@
 """How an image is presented to the network at test time, and the way back.
 
-Five modes, all of them one zoom factor (the same for x and y) with the image centre mapped to the
-centre of the input; what the image does not cover is black:
+Five modes, all of them one zoom factor (the same for x and y) with the image in the middle of the
+input, less than a pixel up and left of it where that makes its offset whole: a zoom factor of 1
+resamples nothing. What the image does not cover is black:
 
-- "canvas": every side of the input is the image's side, times `zoom`, rounded up to `multiple`; the
-  zoom factor is input width / image width (the published COCO test). As height and width round up
-  differently, rows at the top and bottom can fall outside the input: 5 % of them for an image of
-  600 x 450 pixels, none for COCO's usual 640 x 480.
-- "pad": the input is as large as for "canvas"; the zoom factor is `zoom` itself and the image moves
-  by whole pixels, so that nothing is lost and a zoom of 1 resamples nothing.
+- "canvas": every side of the input is the next multiple of `multiple` ABOVE the image's side times
+  `zoom`, whole multiples go one further; the zoom factor is input width / image width. With a zoom
+  of 1 and a multiple of 32 a side of the input is (side | 31) + 1 (the published COCO test): 640
+  becomes 672, at a zoom factor of 1.05. As height and width round up differently, rows at the top
+  and bottom can fall outside the input: 2 % of them for an image of 480 x 640 pixels, none for one
+  of 640 x 480.
+- "pad": every side of the input is the image's side times `zoom`, rounded up to `multiple`; the
+  zoom factor is `zoom` itself, so that nothing is lost and a zoom of 1 resamples nothing.
 - "long_side": the image's long side is shown `zoom` times as long as that of `size`; the input is
-  as large as the image then is, rounded up to `multiple`, and the image moves by whole pixels.
-  Images of any size show their objects at one scale relative to the image, without a black square
-  around.
+  as large as the image then is, rounded up to `multiple`. Images of any size show their objects at
+  one scale relative to the image, without a black square around.
 - "letterbox": the input is `size`, times `zoom` and rounded up to `multiple`; the zoom factor is
   `zoom` times the largest at which the whole image fits into `size` (for a square size: the long
   side fills it; the published SBD test).
 - "fixed": the same as "letterbox" under the name that fits data whose images share one shape and
   `size` that shape enlarged (the published KINS and Cityscapes tests).
+
+The exact warp is for networks trained here. Published weights learned another, and need it: it puts
+(width // 2, height // 2) on the centre of the input, wherever that moves the pixels, and takes the
+map for one between the centres of pixels when it resamples the image, while contours go through it
+as continuous coordinates. At a zoom factor s a contour then comes to lie 0.5 (s - 1) / s pixels of
+the image up and left of where the exact warp puts it: 0.25 on KINS, 0.08 on Cityscapes.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -31,6 +40,7 @@ from dataset.transforms import warp_image
 from lib.geometry import invert_affine, transform_points
 
 VIEW_MODES = ("canvas", "pad", "long_side", "letterbox", "fixed")
+WARPS = ("exact", "published")
 # Modes whose input is as large as the image wants; the others name a size.
 _SIZED_BY_IMAGE = ("canvas", "pad")
 
@@ -45,6 +55,7 @@ class TestView:
             of the two counts.
         zoom: further enlargement, for testing at several scales.
         multiple: the sides of the input are multiples of this.
+        warp: "exact", or "published" for published weights; see the module.
     """
 
     __test__ = False  # the name makes pytest look here for tests
@@ -53,6 +64,7 @@ class TestView:
     size: tuple[int, int] | None = None
     zoom: float = 1.0
     multiple: int = 32
+    warp: Literal["exact", "published"] = "exact"
 
     def __post_init__(self) -> None:
         if self.mode not in VIEW_MODES:
@@ -61,6 +73,8 @@ class TestView:
             raise ValueError(f"mode {self.mode!r} needs a size (height, width), not {self.size}")
         if not self.zoom > 0 or self.multiple < 1:
             raise ValueError("zoom must be positive and multiple at least 1")
+        if self.warp not in WARPS:
+            raise ValueError(f"warp must be one of {', '.join(WARPS)}, not {self.warp!r}")
 
     def geometry(self, height: int, width: int) -> tuple[tuple[int, int], np.ndarray]:
         """Input size and affine map for an image of the given size.
@@ -76,16 +90,24 @@ class TestView:
             factor = self.zoom * min(size[0] / height, size[1] / width)
         enlarged = factor if self.mode == "long_side" else self.zoom
         input_height, input_width = (
-            max(1, math.ceil(round(side * enlarged / self.multiple, 9))) * self.multiple
-            for side in size
+            self._whole_multiples(side * enlarged) * self.multiple for side in size
         )
         if self.mode == "canvas":
             factor = input_width / width
-        left, top = (input_width - factor * width) / 2, (input_height - factor * height) / 2
-        if self.mode in ("pad", "long_side"):
-            left, top = math.floor(round(left, 9)), math.floor(round(top, 9))
+        if self.warp == "published":
+            left = input_width / 2 - factor * (width // 2)
+            top = input_height / 2 - factor * (height // 2)
+        else:
+            # Rounded before it is floored: 512 / 499 * 499 is no longer 512.
+            left = math.floor(round((input_width - factor * width) / 2, 9))
+            top = math.floor(round((input_height - factor * height) / 2, 9))
         matrix = np.array([[factor, 0.0, left], [0.0, factor, top]])
         return (input_height, input_width), matrix
+
+    def _whole_multiples(self, side: float) -> int:
+        """How many multiples an enlarged side asks for, 1 at least."""
+        exact = round(side / self.multiple, 9)
+        return math.floor(exact) + 1 if self.mode == "canvas" else max(1, math.ceil(exact))
 
     def apply(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Present an image.
@@ -99,7 +121,7 @@ class TestView:
         size, matrix = self.geometry(*image.shape[:2])
         if size == image.shape[:2] and np.array_equal(matrix, np.eye(2, 3)):
             return image, matrix
-        return warp_image(image, matrix, size), matrix
+        return warp_image(image, matrix, size, exact=self.warp == "exact"), matrix
 
 
 def restore_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:

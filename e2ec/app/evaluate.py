@@ -15,6 +15,7 @@ from e2ec.engine.data import build_dataset, validation_share
 from e2ec.engine.evaluator import check_classes, evaluate, predict_dataset
 from e2ec.engine.model_card import prediction_settings
 from e2ec.engine.predictor import Predictor, is_published, load_model
+from e2ec.engine.published import with_published_warp
 from e2ec.metrics.coco import Metrics
 from e2ec.metrics.coco_inputs import prepare_inputs
 from e2ec.metrics.results_file import read_results, supported_iou_types
@@ -46,6 +47,8 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
     else:
         source = options.weights
+        if is_published(options.weights):
+            config = with_published_warp(config)
         predictor = _load(config, options, dataset)
         if options.split == "val" and (note := _other_images(config, options, predictor)):
             lines.append(note)

@@ -88,6 +88,8 @@ class ModelCard:
                     size=None if size is None else (int(size[0]), int(size[1])),
                     zoom=float(view["zoom"]),
                     multiple=int(view["multiple"]),
+                    # Files written before there was another are of networks trained here.
+                    warp=view.get("warp", "exact"),
                 ),
                 stage=cast(Stage, _choice(card["stage"], get_args(Stage))),
                 score_threshold=float(card["score_threshold"]),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from dataset.coco_categories import COCO_CATEGORIES
+from e2ec.config import Config
 from e2ec.engine.model_card import ModelCard, prediction_settings
 from e2ec.presets import load_preset
 from lib.errors import InputError
@@ -24,7 +26,7 @@ def load_published_model(path: Path, preset: str | None) -> tuple[E2EC, ModelCar
         raise InputError(
             f"{path}: a published checkpoint needs its preset, e.g. load_model(..., preset='coco')"
         )
-    config = load_preset(preset)
+    config = with_published_warp(load_preset(preset))
     network = load_published(path)
     count = network.num_classes
     names = tuple(f"class {number}" for number in range(1, count + 1))
@@ -38,3 +40,9 @@ def load_published_model(path: Path, preset: str | None) -> tuple[E2EC, ModelCar
         **prediction_settings(config),
     )
     return network, card
+
+
+def with_published_warp(config: Config) -> Config:
+    """The settings with the test geometry that published weights were trained for."""
+    view = replace(config.data.view, warp="published")
+    return replace(config, data=replace(config.data, view=view))

@@ -109,7 +109,11 @@ class Trainer:
         return self.folder / "last" / "state.pt"
 
     def run(self) -> bool:
-        """Train to the end; False if stopped before (the state is saved, `resume` continues)."""
+        """Train to the end; False if stopped before (the state is saved, `resume` continues).
+
+        At the end the last weights lie beside the best: a training in several stages goes on from
+        them.
+        """
         total = self.config.train.epochs * self.steps_per_epoch
         done = self.epoch * self.steps_per_epoch + self.step
         main = self.accelerator.is_main_process
@@ -126,6 +130,9 @@ class Trainer:
                     return False
                 if not self._finish_epoch(report, stop):
                     return False
+            if main:
+                last = self.state_path.with_name("weights.safetensors")
+                save_weights(last, self.evaluated, self.card)
         return True
 
     def _epoch(self, stop: StopRequest, report: Report, bar: tqdm[Any]) -> bool:

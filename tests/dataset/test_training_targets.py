@@ -175,6 +175,27 @@ def test_cap_on_instances_is_random_but_repeatable() -> None:
     assert first == again != other
 
 
+def test_parts_beyond_the_cap_stay_on_the_heat_map() -> None:
+    """What is learned of centres does not depend on the cap: heat maps and their positives are
+    those of all parts, in a batch whose other image has fewer. Contours are those of the cap."""
+    boxes = [rectangle(x, y, x + 20, y + 24) for x in (0, 30, 60, 90) for y in (0, 30, 60, 90)]
+    classes = [3, 0, 2, 1] * 4
+    instances = [Instance(c, [box], 1) for c, box in zip(classes, boxes, strict=True)]
+    many = Sample(1, "x", np.zeros((128, 128, 3), np.uint8), instances)
+    few = sample([rectangle(20, 40, 60, 72)])
+    capped, whole = (
+        collate([build(what, settings, enabled=False) for what in (many, few)])
+        for settings in (TargetSettings(max_instances=5), TargetSettings())
+    )
+    assert len(whole.contours) == 17 and len(whole.heatmap_only) == 0
+    assert len(capped.contours) == len(capped.centers) == len(capped.keys) == 6
+    assert capped.image_index.tolist() == [0] * 5 + [1] and capped.most == 5
+    assert len(capped.heatmap_only) == 11
+    assert (whole.heatmaps == 1).sum() == 17
+    assert torch.equal(capped.heatmaps, whole.heatmaps)
+    assert torch.equal(capped.to("cpu").heatmaps, whole.heatmaps)
+
+
 def test_labels_follow_the_image_through_augmentation() -> None:
     """A white object on black: the label's box is the object's box in the augmented image."""
     for seed in range(20):

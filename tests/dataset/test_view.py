@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,20 +18,25 @@ views = st.builds(
     size=st.tuples(st.integers(30, 900), st.integers(30, 900)),
     zoom=st.floats(0.25, 3),
     multiple=st.sampled_from([1, 32, 64]),
+    warp=st.sampled_from(["exact", "published"]),
 )
 
 
 @settings(max_examples=100, deadline=None)
 @given(views, st.integers(1, 3000), st.integers(1, 3000))
 def test_round_trip(view: TestView, height: int, width: int) -> None:
-    """Points come back to within 1e-6 pixels; the centre maps to the centre.
-
-    "pad" and "long_side" move by whole pixels and may miss it by less than one.
-    """
+    """Points come back to within 1e-6 pixels. Exact: offsets are whole pixels, so that the image's
+    centre comes to lie on the input's or less than a pixel up and left of it. Published: half the
+    sides, rounded down, lie on the input's centre."""
     size, matrix = view.geometry(height, width)
     assert all(side % view.multiple == 0 and side > 0 for side in size)
-    tolerance = 1.0 if view.mode in ("pad", "long_side") else 1e-6
-    assert_allclose(matrix @ [width / 2, height / 2, 1], np.array(size[::-1]) / 2, atol=tolerance)
+    if view.warp == "exact":
+        assert (matrix[:, 2] == np.round(matrix[:, 2])).all()
+        missed = np.array(size[::-1]) / 2 - matrix @ [width / 2, height / 2, 1]
+        assert (missed > -1e-6).all() and (missed < 1).all()
+    else:
+        middle = matrix @ [width // 2, height // 2, 1]
+        assert_allclose(middle, np.array(size[::-1]) / 2, rtol=1e-9)
     points = np.random.default_rng(0).uniform(0, 1, (3, 7, 2)) * (width, height)
     there = points @ matrix[:, :2].T + matrix[:, 2]
     assert_allclose(restore_points(there, matrix), points, atol=1e-6)
@@ -42,9 +49,40 @@ def test_canvas() -> None:
     assert_allclose(matrix, [[1.024, 0, 0], [0, 1.024, 0]])
 
 
-def test_canvas_of_a_whole_multiple_is_the_image_itself() -> None:
+@pytest.mark.parametrize(
+    ("image", "shown"),
+    [
+        ((480, 640), (512, 672)),
+        ((640, 480), (672, 512)),
+        ((427, 640), (448, 672)),
+        ((31, 32), (32, 64)),
+        ((1, 33), (32, 64)),
+    ],
+)
+def test_canvas_sides_are_the_next_multiple_above(
+    image: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    """(side | 31) + 1; the zoom factor follows the width, 1.05 of 640 pixels."""
+    size, matrix = TestView("canvas").geometry(*image)
+    assert size == shown == tuple((side | 31) + 1 for side in image)
+    assert matrix[0, 0] == matrix[1, 1] == pytest.approx(shown[1] / image[1])
+    if image == (480, 640):  # 504 rows of 512
+        assert_allclose(matrix, [[1.05, 0, 0], [0, 1.05, 4]])
+
+
+@pytest.mark.parametrize("multiple", [1, 8, 64])
+@pytest.mark.parametrize("zoom", [0.5, 1.3, 2.0])
+def test_canvas_of_any_zoom_and_multiple(zoom: float, multiple: int) -> None:
+    """The sides are above the enlarged ones by at most one multiple."""
+    for side in range(1, 200):
+        (_, width), matrix = TestView("canvas", zoom=zoom, multiple=multiple).geometry(50, side)
+        assert 0 < width - side * zoom <= multiple + 1e-9 and width % multiple == 0
+        assert matrix[0, 0] == pytest.approx(width / side)
+
+
+def test_a_view_that_changes_nothing_is_the_image_itself() -> None:
     image = np.zeros((64, 96, 3), dtype=np.uint8)
-    shown, matrix = TestView("canvas").apply(image)
+    shown, matrix = TestView("pad").apply(image)
     assert shown is image
     assert_allclose(matrix, np.eye(2, 3))
 
@@ -56,9 +94,20 @@ def test_pad_keeps_the_zoom_and_the_whole_image() -> None:
     assert matrix.tolist() == [[2, 0, 14], [0, 2, 15]]
 
 
-def test_pad_without_zoom_keeps_every_pixel() -> None:
+@pytest.mark.parametrize(
+    "view",
+    [
+        TestView("pad"),
+        TestView("letterbox", (80, 49)),
+        TestView("fixed", (35, 75), multiple=2),
+        TestView("long_side", (49, 49)),
+    ],
+    ids=lambda view: f"{view.mode} {view.size}",
+)
+def test_without_zoom_every_pixel_is_kept(view: TestView) -> None:
+    """35 x 49 pixels in the middle of an even number of them are not blurred by half a pixel."""
     image = np.random.default_rng(0).integers(0, 256, (35, 49, 3), dtype=np.uint8)
-    shown, matrix = TestView("pad").apply(image)
+    shown, matrix = view.apply(image)
     left, top = matrix[:, 2].astype(int)
     assert np.array_equal(shown[top : top + 35, left : left + 49], image)
 
@@ -97,10 +146,11 @@ def test_long_side_of_whole_multiples_has_no_margin(long_side: int) -> None:
 
 
 def test_canvas_zoom() -> None:
-    """Zoom 0.5 of 640 x 427: 320 x 213.5 -> 224; the zoom factor follows the width, 0.5."""
+    """Zoom 0.5 of 640 x 427: 320 x 213.5 -> 352 x 224; the zoom factor follows the width, 0.55, and
+    shows 234.85 rows, of which half of 10.85 fall outside above."""
     size, matrix = TestView("canvas", zoom=0.5).geometry(427, 640)
-    assert size == (224, 320)
-    assert_allclose(matrix, [[0.5, 0, 0], [0, 0.5, (224 - 213.5) / 2]])
+    assert size == (224, 352)
+    assert_allclose(matrix, [[0.55, 0, 0], [0, 0.55, -6]])
 
 
 def test_letterbox() -> None:
@@ -122,6 +172,66 @@ def test_fixed() -> None:
     assert matrix[0, 2] == pytest.approx(0)
 
 
+def center_of_mass(image: np.ndarray) -> np.ndarray:
+    """x, y of the weighted mean of the pixels, continuous coordinates."""
+    weight = image[..., 0].astype(float)
+    ys, xs = np.mgrid[: weight.shape[0], : weight.shape[1]] + 0.5
+    return np.array([(weight * xs).sum(), (weight * ys).sum()]) / weight.sum()
+
+
+def test_published_warp_by_hand() -> None:
+    """16 x 16 pixels at zoom 2: the same map, centre (8, 8) to (16, 16), no offset.
+
+    Taken for a map between pixel centres it shows column 5, white, in full at column 10 and half at
+    9 and 11: around 10.5 in continuous coordinates. The middle of column 5 is 5.5, times 2 is 11:
+    exactly it is 0.75 of white at 10 and 11 and 0.25 beside them.
+    """
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[:, 5] = 200
+    rows = {}
+    for warp in ("exact", "published"):
+        shown, matrix = TestView("fixed", (32, 32), warp=warp).apply(image)
+        assert_allclose(matrix, [[2, 0, 0], [0, 2, 0]])
+        rows[warp] = shown[16, 8:14, 0].tolist()
+    assert rows == {"exact": [0, 50, 150, 150, 50, 0], "published": [0, 100, 200, 100, 0, 0]}
+
+
+@pytest.mark.parametrize(
+    ("view", "image", "zoom", "shift"),
+    [
+        (TestView("fixed", (768, 2496)), (375, 1242), 2496 / 1242, 0.25),  # KINS
+        (TestView("fixed", (1216, 2432)), (1024, 2048), 1.1875, 0.08),  # Cityscapes
+        (TestView("letterbox", (512, 512)), (375, 500), 1.024, 0.01),  # SBD
+        (TestView("letterbox", (64, 64)), (128, 128), 0.5, -0.5),
+    ],
+)
+def test_published_contours_lie_up_and_left_of_exact_ones(
+    view: TestView, image: tuple[int, int], zoom: float, shift: float
+) -> None:
+    """What the input shows of a round spot at (50.3, 60.8), carried back: there under the exact
+    warp, 0.5 (s - 1) / s pixels up and left of it under the published one."""
+    ys, xs = np.mgrid[: image[0], : image[1]] + 0.5
+    spot = 255 * np.exp(-((xs - 50.3) ** 2 + (ys - 60.8) ** 2) / (2 * 8**2))
+    pixels = np.repeat(spot[..., None], 3, axis=2).astype(np.uint8)
+    found = {}
+    for warp in ("exact", "published"):
+        shown, matrix = replace(view, warp=warp).apply(pixels)
+        assert matrix[0, 0] == pytest.approx(zoom)
+        found[warp] = restore_points(center_of_mass(shown), matrix)
+    assert_allclose(found["exact"], [50.3, 60.8], atol=0.02)
+    moved = found["exact"] - found["published"]
+    assert_allclose(moved, 0.5 * (zoom - 1) / zoom, atol=0.01)
+    assert_allclose(moved, shift, atol=0.01)
+
+
+def test_published_centre_of_odd_sides() -> None:
+    """33 x 47 pixels in 64 x 64: (23, 16) comes to (32, 32), 64 / 47 times as large."""
+    size, matrix = TestView("canvas", warp="published").geometry(33, 47)
+    assert size == (64, 64)
+    zoom = 64 / 47
+    assert_allclose(matrix, [[zoom, 0, 32 - 23 * zoom], [0, zoom, 32 - 16 * zoom]])
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -130,8 +240,9 @@ def test_fixed() -> None:
         {"mode": "long_side"},
         {"zoom": 0.0},
         {"multiple": 0},
+        {"warp": "bent"},
     ],
 )
 def test_impossible_views_are_refused(options: dict) -> None:
-    with pytest.raises(ValueError, match=r"mode|zoom"):
+    with pytest.raises(ValueError, match=r"mode|zoom|warp"):
         TestView(**options)

@@ -8,7 +8,7 @@ import pickle
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ CARD = ModelCard(
     architecture="nano",
     class_names=("cell", "Größe"),
     category_ids=(3, 8),
-    view=TestView("letterbox", size=(64, 96), zoom=2.0),
+    view=TestView("letterbox", size=(64, 96), zoom=2.0, warp="published"),
     stage="coarse",
     score_threshold=0.25,
     max_detections=500,
@@ -107,6 +107,18 @@ def test_files_from_before_part_votes_are_read(weights: Path, tmp_path: Path) ->
     assert network.part_votes is None and card == replace(CARD, group_parts=True)
 
 
+def test_views_from_before_the_published_warp_are_exact(weights: Path, tmp_path: Path) -> None:
+    view = {"mode": "letterbox", "size": [64, 96], "zoom": 2.0, "multiple": 32}
+    _, card = load_weights(rewritten(weights, tmp_path / "old.safetensors", card_view=view))
+    assert card == replace(CARD, view=replace(CARD.view, warp="exact"))
+
+
+def test_views_by_the_long_side_come_back(weights: Path, tmp_path: Path) -> None:
+    view = TestView("long_side", size=(640, 640), zoom=1.5)
+    path = rewritten(weights, tmp_path / "w.safetensors", card_view=asdict(view))
+    assert load_weights(path)[1] == replace(CARD, view=view)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -126,6 +138,8 @@ def test_files_from_before_part_votes_are_read(weights: Path, tmp_path: Path) ->
         {"card_view": {"mode": "sideways", "size": None, "zoom": 1.0, "multiple": 32}},
         {"card_view": {"mode": "fixed", "size": [0, 32], "zoom": 1.0, "multiple": 32}},
         {"card_view": {"mode": "canvas", "size": None, "zoom": float("inf"), "multiple": 32}},
+        {"card_view": {**asdict(CARD.view), "warp": "bent"}},
+        {"card_view": {**asdict(CARD.view), "warp": ["exact"]}},
         {"card_stage": "last"},
         {"card_score_threshold": "high"},
         {"card_score_threshold": float("nan")},

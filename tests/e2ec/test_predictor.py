@@ -86,9 +86,9 @@ def same(first: Contours, second: Contours) -> bool:
     )
 
 
-def test_coordinates_of_a_canvas_at_twice_the_size() -> None:
+def test_coordinates_at_twice_the_size() -> None:
     """A 32 x 32 image fills a 64 x 64 input: every coordinate is halved."""
-    found = fixed(TestView("canvas", zoom=2.0)).predict(picture(32, 32))
+    found = fixed(TestView("pad", zoom=2.0)).predict(picture(32, 32))
     assert found.parts[0][0].tolist() == [[5, 10], [15, 10], [15, 20], [5, 20]]
     assert (found.height, found.width) == (32, 32)
     assert found.labels.tolist() == [1] and found.scores.tolist() == [0.75]
@@ -96,10 +96,11 @@ def test_coordinates_of_a_canvas_at_twice_the_size() -> None:
 
 
 def test_coordinates_of_a_canvas_that_is_rounded_up() -> None:
-    """20 x 30 pixels, zoomed twice, need 64 x 64: x by 64/30, y around the middle as well."""
+    """20 x 30 pixels, zoomed twice, need 64 x 64: x by 64/30, y around the middle as well, from
+    10 pixels of (64 - 42.7) / 2 on."""
     found = fixed(TestView("canvas", zoom=2.0)).predict(picture(20, 30))
     factor = 64 / 30
-    expected = (SQUARE.double().numpy() - [0, (64 - 20 * factor) / 2]) / factor
+    expected = (SQUARE.double().numpy() - [0, 10]) / factor
     assert np.allclose(found.parts[0][0], expected)
 
 
@@ -122,7 +123,7 @@ def test_colours_go_in_as_blue_green_red() -> None:
 
 
 def test_a_stage_is_chosen_by_name() -> None:
-    predictor = fixed(TestView("canvas"))
+    predictor = fixed(TestView("pad"))
     for stage, k in (("init", 0), ("coarse", 1), ("final", 3), ("final-dml", 4), (None, 0)):
         found = predictor.predict(picture(32, 32), stage=stage)
         assert found.parts[0][0][0].tolist() == [10 + k, 20]

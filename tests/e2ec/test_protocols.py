@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dataset.view import restore_points
-from e2ec.config import Config
+from e2ec.config import Config, OptimConfig
+from e2ec.engine.schedule import learning_rate
 from e2ec.presets import load_preset, preset_names
 from lib.geometry import transform_points
 
-WITH_FILES = ("coco", "sbd", "kins", "cityscapes")
+WITH_FILES = ("coco", "coco_sgd", "sbd", "kins", "cityscapes")
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -71,11 +74,30 @@ def test_published_protocols(preset: str) -> None:
     assert config.optim.clip_value == 40
 
 
+def test_second_stage_of_coco() -> None:
+    """20 epochs of SGD at 1e-4, weight decay 1e-4, momentum 0.9, dynamic matching from the first of
+    them, from the last weights of the first stage; everything else as there."""
+    first, second = load_preset("coco"), load_preset("coco_sgd")
+    assert second == replace(
+        first,
+        name="coco_sgd",
+        model=replace(first.model, weights=Path("runs/coco/last/weights.safetensors")),
+        optim=OptimConfig(optimizer="sgd", lr=1e-4, weight_decay=1e-4, momentum=0.9, milestones=()),
+        loss=replace(first.loss, matching_start_epoch=0),
+        train=replace(first.train, epochs=20),
+    )
+    rates = {
+        learning_rate(second.optim, step=step, steps_per_epoch=10, epochs=20) for step in range(200)
+    }
+    assert rates == {1e-4}
+
+
 @pytest.mark.parametrize(
     ("preset", "image", "shown"),
     [
         ("sbd", (375, 500), (512, 512)),
-        ("coco", (427, 640), (448, 640)),
+        ("coco", (427, 640), (448, 672)),
+        ("coco", (480, 640), (512, 672)),
         ("kins", (375, 1242), (768, 2496)),
         ("cityscapes", (1024, 2048), (1216, 2432)),
     ],

@@ -103,6 +103,35 @@ def test_a_run_leaves_its_settings_weights_curves_and_metrics(tmp_path: Path) ->
     assert card.settings["train"]["batch_size"] == 4
 
 
+def test_a_run_goes_on_from_the_last_weights_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training in two stages: the last weights, not the best, are where the second starts."""
+    monkeypatch.setattr(trainer_module.Report, "picture", lambda *arguments: None)
+    scores = iter([0.9, 0.1])
+    monkeypatch.setattr(
+        trainer_module, "validate", lambda *a, **k: {"segm/AP": next(scores), "best": True}
+    )
+    first = tiny(tmp_path, eval_every=1, ema_decay=0.0)
+    assert train(first)
+    folder = tmp_path / "synthetic"
+    state = load_state(folder / "last/state.pt")["network"]
+    last = load_weights(folder / "last/weights.safetensors")[0].state_dict()
+    best = load_weights(folder / "weights.safetensors")[0].state_dict()
+    assert all(torch.equal(last[key], state[key]) for key in state)
+    assert not torch.equal(best["offsets.2.weight"], last["offsets.2.weight"])
+    second = replace(first.model, weights=folder / "last/weights.safetensors")
+    network = build.build_model(replace(first, name="second", model=second), 3)
+    assert all(torch.equal(last[key], value) for key, value in network.state_dict().items())
+
+
+def test_a_stopped_run_has_no_last_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are of a finished run; what is stopped goes on from its state."""
+    stop_after(1, monkeypatch)
+    assert not train(tiny(tmp_path))
+    assert [path.name for path in (tmp_path / "synthetic/last").iterdir()] == ["state.pt"]
+
+
 def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
     """Losses are divided by counts of the whole step, so two unequal halves weigh as the whole.
 
