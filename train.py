@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from e2ec.app.command_line import parse_config, run
+from e2ec.app.memory_line import TRAINING_MEMORY
 
 PROFILED_STEPS = 3
 
@@ -37,4 +38,4 @@ def with_profile(arguments: Sequence[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(run(main, memory=TRAINING_MEMORY))

@@ -129,7 +129,9 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     """
     try:
         done, data = cv2.imencode(Path(path).suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    except cv2.error:
+    except cv2.error as error:
+        if is_out_of_memory(error):
+            raise
         done = False
     if not done:
         raise InputError(f"{path}: unknown image format; use .png or .jpg")
