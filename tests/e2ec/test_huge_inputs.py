@@ -133,15 +133,16 @@ def test_an_input_that_an_image_makes_too_large(
 ) -> None:
     image = np.zeros((64, 96, 3), np.uint8)
     view = TestView("pad", zoom=2.0)
+    network, card = load_weights(weights)
+    save_weights("w.safetensors", network, replace(card, view=TestView("pad")))
     monkeypatch.setenv(INPUT_LIMIT, str(128 * 192))
     assert show(view, image, "a.png")[0].shape == (128, 192, 3)
     monkeypatch.setenv(INPUT_LIMIT, str(128 * 192 - 1))
-    with pytest.raises(InputError, match=r"^a\.png: 96 x 64 .*192 x 128 in the view 'pad'") as found:
+    line = r"^a\.png: 96 x 64 .*192 x 128 in the view 'pad'"
+    with pytest.raises(InputError, match=line) as found:
         show(view, image, "a.png")
     assert "zoom 2" in str(found.value) and f"{INPUT_LIMIT}=24576" in str(found.value)
     write_picture(tmp_path / "a.png", 64, 96)
-    network, card = load_weights(weights)
-    save_weights("w.safetensors", network, replace(card, view=TestView("pad")))
     monkeypatch.setenv(INPUT_LIMIT, "5000")
     ending = call("demo.py", "--weights", "w.safetensors", "--source", "a.png")
     assert_one_line_error(ending, "a.png: 96 x 64", INPUT_LIMIT)
