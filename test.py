@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from e2ec.app.command_line import parse_evaluation, run
+from e2ec.app.memory_line import EVALUATION_MEMORY
 
 
 def main() -> int:
@@ -16,4 +17,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(run(main, memory=EVALUATION_MEMORY))

@@ -1,4 +1,4 @@
-"""Train a preset: `python train.py PRESET [--profile [STEPS]] [--section.field value ...]`."""
+"""Train a preset: `python train.py PRESET [--resume [auto]] [--section.field value ...]`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import sys
 from collections.abc import Sequence
 
 from e2ec.app.command_line import parse_config, run
+from e2ec.app.memory_line import TRAINING_MEMORY
 
 PROFILED_STEPS = 3
 
 
 def main() -> int:
     config = parse_config(
-        with_profile(sys.argv[1:]),
+        with_resume(with_profile(sys.argv[1:])),
         program="train.py",
         purpose="Train a network; results go to runs/<name>. --profile [STEPS] also writes a torch "
-        "trace of some steps (--train.profile).",
+        "trace of some steps (--train.profile); --resume auto continues a run, or starts it where "
+        "nothing has been saved (--resume-or-start).",
     )
     from e2ec.engine.train import train
 
@@ -36,5 +38,16 @@ def with_profile(arguments: Sequence[str]) -> list[str]:
     return list(arguments)
 
 
+def with_resume(arguments: Sequence[str]) -> list[str]:
+    """`--resume auto` as the setting it stands for."""
+    words = list(arguments)
+    for index, word in enumerate(words):
+        if word == "--resume" and words[index + 1 : index + 2] == ["auto"]:
+            words[index : index + 2] = ["--resume-or-start"]
+        elif word == "--resume=auto":
+            words[index] = "--resume-or-start"
+    return words
+
+
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(run(main, memory=TRAINING_MEMORY))

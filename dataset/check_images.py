@@ -16,6 +16,7 @@ from dataset.label_index import LabelIndex
 from dataset.problems import Problem, Report
 from dataset.records import ImageRecord
 from lib.errors import InputError
+from lib.image_limits import ImageTooLarge
 from lib.images import image_size, read_image
 
 # Images handed to the threads at a time: enough to keep them busy, few enough to stop soon.
@@ -74,6 +75,9 @@ def _examine(folder: Path, source: str, decode: bool, record: ImageRecord) -> Pr
         )
     try:
         height, width = read_image(path).shape[:2] if decode else image_size(path)
+    except ImageTooLarge as error:
+        what, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
+        return Problem(str(path), item, "too large", what, "stops", remedy)
     except InputError as error:
         what = str(error).removeprefix(f"{path}: ")
         return Problem(str(path), item, "unreadable image", what, "stops")

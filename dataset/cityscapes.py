@@ -144,6 +144,8 @@ def _read_ids(path: Path, height: int, width: int) -> np.ndarray:
             mode, size = image.mode, image.size
             if mode in _GREY and size == (width, height):
                 return np.asarray(image)
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged file makes Pillow raise almost anything
         raise InputError(f"{path}: image cannot be decoded; replace the file") from error
     if mode not in _GREY:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 
 from lib.errors import InputError
+from lib.image_limits import check_image_size, open_header
 
 
 def read_ids(path: str | Path) -> np.ndarray:
@@ -18,16 +17,17 @@ def read_ids(path: str | Path) -> np.ndarray:
     as COCO's panoptic labels do.
 
     Raises:
-        InputError: the file is missing, cut short, or not such an image.
+        InputError: the file is missing, cut short, not such an image, or larger than the limit
+            (`lib.image_limits`).
     """
     try:
-        with warnings.catch_warnings():
-            # Large is not wrong; what is too large Pillow refuses.
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB") if image.mode == "RGBA" else image)
+        with open_header(path) as image:
+            check_image_size(image.height, image.width, name=str(path))
+            pixels = np.asarray(image.convert("RGB") if image.mode == "RGBA" else image)
     except FileNotFoundError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (InputError, MemoryError):
+        raise
     except Exception as error:  # a damaged file makes Pillow raise almost anything
         raise InputError(
             f"{path}: not an image that can be decoded; write it as PNG again"

@@ -11,6 +11,7 @@ from dataset.index_builder import IndexBuilder
 from dataset.index_inputs import is_file_name
 from dataset.problems import Problem, Report
 from lib.errors import InputError
+from lib.image_limits import ImageTooLarge
 from lib.images import IMAGE_SUFFIXES, image_size
 
 PATIENCE = 3.0
@@ -54,6 +55,11 @@ def add_images(
 
 
 def unusable(path: Path, kind: str, error: InputError) -> Problem:
-    """The problem that stands for an error about a whole file."""
+    """The problem that stands for an error about a whole file.
+
+    An image above the limit is "too large", whatever `kind` is.
+    """
+    if isinstance(error, ImageTooLarge):
+        kind = "too large"
     what, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
     return Problem(str(path), "", kind, what, "stops", remedy)

@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from dataset.image_folder import PATIENCE
+from dataset.image_folder import PATIENCE, unusable
 from dataset.index_builder import IndexBuilder
 from dataset.label_index import LabelIndex
 from dataset.mask_contours import mask_to_contours
@@ -116,8 +116,7 @@ def _read(path: Path, kind: str, reader: Callable[[Path], T], report: Report) ->
     try:
         return reader(path)
     except InputError as error:
-        what = str(error).removeprefix(f"{path}: ")
-        report(Problem(str(path), "", f"unreadable {kind}", what, "stops"))
+        report(unusable(path, f"unreadable {kind}", error))
         return None
 
 

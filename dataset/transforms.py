@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from dataset.warping import warp_in_tiles
+
 SCALE_REFERENCES = ("long_side", "input", "native", "relative")
 
 # Principal components of ImageNet colours (Krizhevsky et al., 2012), for B, G, R in 0..1.
@@ -111,8 +113,7 @@ def warp_image(
     shifted = np.array(matrix, dtype=np.float64)
     if exact:
         shifted[:, 2] += 0.5 * (shifted[:, 0] + shifted[:, 1]) - 0.5
-    height, width = size
-    return cv2.warpAffine(image, shifted, (width, height), flags=cv2.INTER_LINEAR)
+    return warp_in_tiles(image, shifted, size)
 
 
 def crop_zoom(height: int, width: int, settings: AugmentationSettings, factor: float) -> float:

@@ -284,6 +284,8 @@ class Config:
     """Where the network runs; auto takes CUDA, then MPS, then the CPU."""
     resume: bool = False
     """Continue the run of this name where it stopped."""
+    resume_or_start: bool = False
+    """The same, and start it where nothing has been saved yet; `--resume auto` in train.py."""
     preset: str | None = None
     """The preset these settings started from, for the record."""
     auto: tuple[AutoSetting, ...] = ()

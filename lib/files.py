@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from lib.errors import InputError
+
+# Temporary files are called .NAME.XXXXXXXX.e2ec, with eight letters, digits or underscores.
+_TEMPORARY = ".e2ec"
+_LEFT_BEHIND = re.compile(r"\..+\.[a-z0-9_]{8}\.e2ec")
 
 
 def atomic_write_bytes(path: str | Path, data: bytes) -> None:
@@ -24,7 +30,9 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY
+        )
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -39,6 +47,21 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
         raise InputError(
             f"{path}: cannot be written ({reason}); choose a writable folder with free space"
         ) from error
+
+
+def remove_temporaries(*folders: Path) -> None:
+    """Remove what `atomic_write_bytes` leaves in these folders where its process is killed.
+
+    Only while nobody else writes there: a file under way would go too. Their own folders alone are
+    looked at, nothing but files made by `atomic_write_bytes` is removed, and what cannot be removed
+    stays.
+    """
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for path in folder.iterdir():
+                ours = _LEFT_BEHIND.fullmatch(path.name) is not None
+                if ours and path.is_file() and not path.is_symlink():
+                    path.unlink(missing_ok=True)
 
 
 def atomic_write_text(path: str | Path, text: str) -> None:

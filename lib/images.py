@@ -7,17 +7,23 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import PIL.Image
 
 from lib.errors import InputError
 from lib.files import atomic_write_bytes
+from lib.image_limits import check_image_size, header_size, open_header
+from lib.memory import is_out_of_memory
 
 # A marker, but no stuffed zero and no restart marker: these two stand inside of compressed data.
 _JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
 _EXIF_ORIENTATION = 0x0112
 # Orientations that exchange width and height.
 _SIDEWAYS = (5, 6, 7, 8)
+# So many values are brought to 8 bits at a time.
+_BLOCK = 1 << 22
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# What OpenCV decodes at most where the environment does not say otherwise.
+_OPENCV_PIXELS = 1 << 30
+_OPENCV_SIDE = 1 << 20
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
@@ -28,7 +34,8 @@ def read_image(path: str | Path) -> np.ndarray:
     more than 8 bits are brought to 0..255 as `to_rgb` does it.
 
     Raises:
-        InputError: the file is missing, is not an image, or is cut short.
+        InputError: the file is missing, is not an image, is cut short, or is larger than the limit
+            (`lib.image_limits`).
     """
     try:
         data = Path(path).read_bytes()
@@ -41,20 +48,24 @@ def image_size(path: str | Path) -> tuple[int, int]:
     """(height, width) of the image in `path`, as `read_image` would return it, from its header.
 
     Raises:
-        InputError: the file is missing or is not an image.
+        InputError: the file is missing, is not an image, or is larger than the limit
+            (`lib.image_limits`).
     """
     try:
-        with PIL.Image.open(path) as image:
+        with open_header(path) as image:
             width, height = image.size
             # OpenCV does not turn TIFF images; of a PNG, `getexif` decodes all pixels first.
             may_turn = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
             turned = may_turn and image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
     except FileNotFoundError as error:
         raise InputError(f"{path}: image cannot be read ({error.strerror})") from error
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged header makes Pillow raise almost anything
         raise InputError(
             f"{path}: not an image that can be decoded; convert it to PNG or JPEG"
         ) from error
+    check_image_size(height, width, name=str(path))
     return (width, height) if turned else (height, width)
 
 
@@ -68,17 +79,24 @@ def decode_image(data: bytes, *, name: str) -> np.ndarray:
     if data[:8] == _PNG_SIGNATURE and not _is_complete_png(data):
         # The decoder would print lines of its own beside ours.
         raise InputError(f"{name}: PNG is cut short; replace the file by a complete copy")
+    size = header_size(data)
+    if size is not None:
+        check_image_size(*size, name=name)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our line says it
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
+    except cv2.error as error:
+        if is_out_of_memory(error):
+            raise
         image = None
     finally:
         cv2.utils.logging.setLogLevel(level)
     if image is None:
+        _check_opencv_limits(size, name)
         raise InputError(f"{name}: not an image that can be decoded; convert it to PNG or JPEG")
+    check_image_size(*image.shape[:2], name=name)  # of files whose header only OpenCV knows
     return cv2.cvtColor(_to_uint8(image), cv2.COLOR_BGR2RGB)
 
 
@@ -92,11 +110,13 @@ def to_rgb(image: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: any other shape, an empty image, or values that are no real numbers.
+        InputError: the image is larger than the limit (`lib.image_limits`).
     """
     if image.ndim == 2:
         image = image[..., None]
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or 0 in image.shape:
         raise ValueError(f"an image must be (H, W, 3) with H, W > 0, not {image.shape}")
+    check_image_size(*image.shape[:2], name="the image given as an array")
     image = _to_uint8(image)
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[..., :3]
 
@@ -109,11 +129,25 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     """
     try:
         done, data = cv2.imencode(Path(path).suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    except cv2.error:
+    except cv2.error as error:
+        if is_out_of_memory(error):
+            raise
         done = False
     if not done:
         raise InputError(f"{path}: unknown image format; use .png or .jpg")
     atomic_write_bytes(path, data.tobytes())
+
+
+def _check_opencv_limits(size: tuple[int, int] | None, name: str) -> None:
+    """OpenCV has limits of its own, above ours unless that has been raised."""
+    if size is None:
+        return
+    if size[0] * size[1] > _OPENCV_PIXELS or max(size) > _OPENCV_SIDE:
+        raise InputError(
+            f"{name}: OpenCV does not decode {size[1]} x {size[0]} pixels by itself; cut the image "
+            f"up, or set OPENCV_IO_MAX_IMAGE_PIXELS={size[0] * size[1]} and "
+            f"OPENCV_IO_MAX_IMAGE_WIDTH={size[1]} OPENCV_IO_MAX_IMAGE_HEIGHT={size[0]} too"
+        )
 
 
 def _is_complete_jpeg(data: bytes) -> bool:
@@ -156,9 +190,14 @@ def _to_uint8(image: np.ndarray) -> np.ndarray:
     low, high = float(image.min()), float(image.max())
     if low >= 0 and high <= 255 and image.dtype.kind != "f":
         return image.astype(np.uint8)
-    values = image.astype(np.float32)
-    if low >= 0 and high <= 1:
-        return np.rint(values * 255).astype(np.uint8)
-    if low >= 0 and high <= 255:
-        return np.rint(values).astype(np.uint8)
-    return np.rint((values - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8)
+    result = np.empty(image.shape, np.uint8)
+    # Some rows at a time: floats of a whole photograph would take four times its memory.
+    rows = max(1, _BLOCK // max(1, image[0].size))
+    for start in range(0, len(image), rows):
+        values = image[start : start + rows].astype(np.float32)
+        if low >= 0 and high <= 1:
+            values = values * 255
+        elif low < 0 or high > 255:
+            values = (values - low) * (255.0 / max(high - low, 1e-6))
+        result[start : start + rows] = np.rint(values).astype(np.uint8)
+    return result

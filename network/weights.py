@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lib.errors import InputError
+from lib.memory import is_out_of_memory
 from network.architecture import Architecture
 from network.e2ec import E2EC, build_network
 
@@ -34,6 +35,8 @@ def read_without_code(path: str | Path) -> Any:
             f"{path}: refused: not a weights-only checkpoint (it holds code or is damaged)"
         ) from error
     except Exception as error:  # damage shows as any exception, anywhere inside torch's reader
+        if is_out_of_memory(error):
+            raise
         raise InputError(f"{path}: not a checkpoint that torch can read") from error
 
 

@@ -12,10 +12,12 @@ from typing import NoReturn
 
 import tyro
 
+from e2ec.app.memory_line import LESS_MEMORY, memory_line
 from e2ec.app.typed_options import keep_typed
 from e2ec.config import Config, Precision, Split, Stage
 from e2ec.presets import load_preset, preset_description, preset_names
 from lib.errors import InputError
+from lib.memory import is_killed_worker, is_out_of_memory
 
 _TEST_OPTIONS = ("--weights", "--results", "--split", "--stage", "--out")
 
@@ -154,8 +156,9 @@ def _usage_error(message: object) -> NoReturn:
     raise SystemExit(2)
 
 
-def run(main: Callable[[], int]) -> int:
-    """Call a front door's body; bad input becomes one line and status 1."""
+def run(main: Callable[[], int], *, memory: str = LESS_MEMORY) -> int:
+    """Call a front door's body; bad input becomes one line and status 1, and so does a lack of
+    memory, of which `memory` says what to lower."""
     try:
         return main()
     except InputError as error:
@@ -165,11 +168,16 @@ def run(main: Callable[[], int]) -> int:
     except BrokenPipeError:
         # The reader of our output has gone, e.g. `test.py ... | head`.
         return 1
-    except OSError as error:
-        # A full disk, a folder that went away: nothing that a traceback would explain.
-        name = f"{error.filename}: " if error.filename else ""
-        print(f"error: {name}{error.strerror or error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        if is_out_of_memory(error) or is_killed_worker(error):
+            print(f"error: {memory_line(error, memory)}", file=sys.stderr)
+            return 1
+        if isinstance(error, OSError):
+            # A full disk, a folder that went away: nothing that a traceback would explain.
+            name = f"{error.filename}: " if error.filename else ""
+            print(f"error: {name}{error.strerror or error}", file=sys.stderr)
+            return 1
+        raise

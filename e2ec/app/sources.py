@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from lib.errors import InputError
+from lib.image_limits import check_image_size
 from lib.images import IMAGE_SUFFIXES, read_image
 
 VIDEO_SUFFIXES = (
@@ -139,6 +140,11 @@ class VideoSource:
         self._capture: cv2.VideoCapture | None = _open_capture(target)
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
+        width, height = (
+            max(0, int(self._capture.get(side)))
+            for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        check_image_size(height, width, name=name)
         self._length = int(count) if count > 0 and not live else None
         self._fps = float(rate) if np.isfinite(rate) and rate > 0 else None
 
@@ -160,6 +166,8 @@ class VideoSource:
                 read, image = capture.read()
                 if not read:
                     break
+                # The size of a stream may change on the way.
+                check_image_size(*image.shape[:2], name=self.name)
                 seconds = time.monotonic() - start if self._live else self._time(capture, index)
                 yield Frame(self.name, index, seconds, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
                 index += 1

@@ -8,13 +8,12 @@ from typing import Any, cast, get_args
 
 from dataset.view import TestView
 from e2ec.config import Config, EvalConfig, Stage
+from e2ec.engine.input_limit import check_view
 from lib.errors import InputError
 from network.architecture import ARCHITECTURES
 
 FORMAT = "e2ec-weights"
 VERSION = 1
-MAX_ZOOM = 16.0
-MAX_SIDE = 16384
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,7 @@ class ModelCard:
     def __post_init__(self) -> None:
         if not len(self.class_names) == len(self.category_ids) == len(set(self.category_ids)):
             raise ValueError("every class needs a name and a category id of its own")
-        # A damaged or hostile file must not ask for an input of many gigabytes.
-        if (
-            not 0 < self.view.zoom <= MAX_ZOOM
-            or max(self.view.multiple, *(self.view.size or (1, 1))) > MAX_SIDE
-        ):
-            raise ValueError(f"zoom must lie in (0, {MAX_ZOOM}], sides be {MAX_SIDE} at most")
+        check_view(self.view)
         # The same limits as in the settings.
         EvalConfig(
             score_threshold=self.score_threshold,
@@ -111,7 +105,15 @@ class ModelCard:
 
 
 def prediction_settings(config: Config) -> dict[str, Any]:
-    """What a card takes from the settings: how images are shown, decoded and put together."""
+    """What a card takes from the settings: how images are shown, decoded and put together.
+
+    Raises:
+        InputError: the view is one that no card may ask for.
+    """
+    try:
+        check_view(config.data.view)
+    except ValueError as error:
+        raise InputError(f"data.view: {error}") from error
     return {
         "view": config.data.view,
         "stage": config.eval.stage,

@@ -12,6 +12,7 @@ from dataset.view import restore_points
 from e2ec.config import Precision, Stage
 from e2ec.engine.checkpoint import load_weights
 from e2ec.engine.device import select_device
+from e2ec.engine.input_limit import show
 from e2ec.engine.model_card import ModelCard
 from e2ec.engine.preprocess import normalize
 from e2ec.engine.stages import select_stage
@@ -132,7 +133,7 @@ class Predictor:
             score of the best of them.
 
         Raises:
-            InputError: a file is missing or is not an image.
+            InputError: a file is missing or no image, or an image or its input is too large.
             ValueError: an array is not an image, or there is no such stage.
             TypeError: something else than an array or a path.
         """
@@ -154,7 +155,7 @@ class Predictor:
         """Images that fit into memory at once; those shown at one size form a batch."""
         pixels = [_pixels(image) for image in images]
         sources = [source if isinstance(image, np.ndarray) else str(image) for image in images]
-        shown = [self.card.view.apply(image) for image in pixels]
+        shown = [show(self.card.view, *pair) for pair in zip(pixels, sources, strict=True)]
         results: list[Contours] = []
         start = 0
         while start < len(shown):

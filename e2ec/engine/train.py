@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
@@ -13,7 +15,8 @@ from e2ec.engine.device import select_device
 from e2ec.engine.evaluator import main_metric
 from e2ec.engine.trainer import Trainer
 from lib.errors import InputError
-from lib.files import atomic_write_json
+from lib.files import atomic_write_json, remove_temporaries
+from lib.folder_lock import FolderLock
 
 # Other processes wait while the main one scores a large validation set.
 _PATIENCE = timedelta(hours=6)
@@ -23,18 +26,38 @@ def train(config: Config) -> bool:
     """Train; False if stopped by a signal before the end (`resume` continues).
 
     Raises:
-        InputError: data, weights, device or output folder are unusable, the run exists already,
-            or the loss is not finite.
+        InputError: data, weights, device or output folder are unusable, the run exists already
+            or is under way, or the loss is not finite.
     """
+    accelerator = make_accelerator(config)
     folder = config.out / config.name
-    if not config.resume and (folder / "last" / "state.pt").exists():
+    lock = FolderLock(folder, remedy="wait for it, stop it, or choose another --name")
+    with lock if accelerator.is_main_process else nullcontext():
+        if lock.held:  # what a killed run was writing when it was killed
+            remove_temporaries(folder, folder / "last")
+        return _train(config, accelerator, folder)
+
+
+def _train(config: Config, accelerator: Accelerator, folder: Path) -> bool:
+    """`train`, with the run's folder to itself."""
+    saved = (folder / "last" / "state.pt").exists()
+    if saved and not (config.resume or config.resume_or_start):
         raise InputError(
             f"{folder}: holds a run already; continue it with --resume or choose another --name"
         )
-    trainer = Trainer(config, make_accelerator(config))
-    trainer.accelerator.print(trainer.data.line())
-    if config.resume:
+    trainer = Trainer(config, accelerator)
+    if config.resume_or_start and not saved:
+        accelerator.print(f"{folder}: nothing saved yet; starting from the beginning")
+    elif config.resume or config.resume_or_start:
         trainer.load_state()
+        if trainer.epoch >= trainer.config.train.epochs:
+            accelerator.print(
+                f"finished already, after {trainer.epoch} epochs; more --train.epochs go on; "
+                f"weights, curves and metrics: {folder}"
+            )
+            accelerator.wait_for_everyone()
+            accelerator.end_training()
+            return True
     if trainer.accelerator.is_main_process:
         atomic_write_json(folder / "config.json", trainer.config.to_dict(), indent=1)
         record = trainer.data.record()

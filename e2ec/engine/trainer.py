@@ -56,7 +56,7 @@ class Trainer:
         require_trainable(self.train_data, self.val_data)
         config, lines = resolve(config, self.train_data, processes=accelerator.num_processes)
         self.config = config
-        for line in lines:
+        for line in (self.data.line(), *lines):
             accelerator.print(line)
         self.card = build.build_card(config, self.train_data)
         self.loader, self.sampler = build.build_loader(

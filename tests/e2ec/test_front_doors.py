@@ -169,6 +169,21 @@ def test_profile_takes_the_next_word_only_if_it_is_a_number(arguments: str, expe
 
 
 @pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("coco --resume auto --name x", "coco --resume-or-start --name x"),
+        ("coco --resume=auto", "coco --resume-or-start"),
+        ("coco --resume", "coco --resume"),
+        ("coco --resume --name auto", "coco --resume --name auto"),
+        ("coco --no-resume", "coco --no-resume"),
+    ],
+)
+def test_resume_takes_the_next_word_only_if_it_is_auto(arguments: str, expected: str) -> None:
+    names = runpy.run_path(str(ROOT / "train.py"))
+    assert names["with_resume"](arguments.split()) == expected.split()
+
+
+@pytest.mark.parametrize(
     ("arguments", "parts"),
     [
         (("train.py", "--profile", "sinthetic"), ("did you mean 'synthetic'",)),

@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from lib.errors import InputError
-from lib.files import atomic_write_bytes, atomic_write_json, atomic_write_text, read_json
+from lib.files import (
+    atomic_write_bytes,
+    atomic_write_json,
+    atomic_write_text,
+    read_json,
+    remove_temporaries,
+)
 
 
 def test_written_files_read_back(tmp_path: Path) -> None:
@@ -116,3 +122,31 @@ def test_text_that_is_no_unicode_is_written_escaped(tmp_path: Path) -> None:
     path = tmp_path / "names.txt"
     atomic_write_text(path, "caf\udce9 é")
     assert path.read_text("utf-8") == "caf\\udce9 é"
+
+
+def test_what_a_killed_writer_leaves_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    """SIGKILL while the file is on its way to the disk; names that are nearly ours stay."""
+    code = f"""
+import os, signal
+from lib.files import atomic_write_bytes
+os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
+atomic_write_bytes({str(tmp_path / "state.pt")!r}, b"half")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert done.returncode < 0
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".state.pt."), left
+    others = {
+        "state.pt", ".state.pt", ".notes.personal", ".a.e2ec", "a.12345678.e2ec", ".lock",
+        ".a.1234567.e2ec", ".a.12345678.e2ec.txt", ".a.1234567A.e2ec",
+    }  # fmt: skip
+    for name in others:
+        (tmp_path / name).write_text("")
+    (tmp_path / ".folder.12345678.e2ec").mkdir()
+    (tmp_path / ".link.12345678.e2ec").symlink_to(tmp_path / "state.pt")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner/.a.12345678.e2ec").write_text("")
+    remove_temporaries(tmp_path, tmp_path / "missing")
+    kept = {".folder.12345678.e2ec", ".link.12345678.e2ec", "inner"}
+    assert {path.name for path in tmp_path.iterdir()} == others | kept
+    assert (tmp_path / "inner/.a.12345678.e2ec").exists()
