@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
 from e2ec.config import Config
+from e2ec.engine.auto.resumed import keep_choices
 from e2ec.engine.console import summary
 from e2ec.engine.device import select_device
 from e2ec.engine.evaluator import main_metric
@@ -45,6 +46,8 @@ def _train(config: Config, accelerator: Accelerator, folder: Path) -> bool:
         raise InputError(
             f"{folder}: holds a run already; continue it with --resume or choose another --name"
         )
+    if saved:
+        config = keep_choices(config, folder / "config.json")
     trainer = Trainer(config, accelerator)
     if config.resume_or_start and not saved:
         accelerator.print(f"{folder}: nothing saved yet; starting from the beginning")

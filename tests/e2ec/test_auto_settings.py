@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from dataset.synthetic import SyntheticDataset
 from e2ec.app.typed_options import keep_typed, typed_settings
 from e2ec.config import Config
 from e2ec.engine.auto.resolve import resolve
+from e2ec.engine.auto.resumed import keep_choices
 from e2ec.engine.build import build_model
 from e2ec.engine.checkpoint import save_weights
 from e2ec.engine.model_card import ModelCard
 from e2ec.engine.predictor import BUNDLED_WEIGHTS
+from e2ec.engine.resume import fixed_settings
 from lib.errors import InputError
 from network.architecture import NANO
 from network.e2ec import build_network
@@ -173,3 +176,24 @@ def test_missing_weights_are_named() -> None:
 def test_room_for_all_objects_of_an_image() -> None:
     crowded = SyntheticDataset(1, size=(64, 64))
     assert resolve(nano(), crowded)[0].eval.max_detections == 100
+
+
+def test_a_continued_run_keeps_what_it_chose(tmp_path: Path) -> None:
+    """Labels that were corrected meanwhile, or more epochs, choose nothing anew."""
+    chosen, _ = resolve(nano(), DATA)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(chosen.to_dict()))
+    arguments = ["--train.epochs", "7"]
+    more = keep_typed(replace(nano(), train=replace(nano().train, epochs=7)), arguments)
+    kept = keep_choices(more, path)
+    assert kept.train.epochs == 7
+    assert kept == replace(chosen, train=replace(chosen.train, epochs=7))
+    assert fixed_settings(kept) == fixed_settings(chosen)
+
+
+def test_settings_that_are_no_runs_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"data": 3}')
+    with pytest.raises(InputError, match=r"config.json: not the settings of a run"):
+        keep_choices(nano(), path)
+    assert keep_choices(nano(), tmp_path / "missing.json") == nano()
