@@ -14,6 +14,7 @@ import tyro
 
 from e2ec.config import Config, Precision, Split, Stage
 from e2ec.presets import load_preset, preset_description, preset_names
+from e2ec.results.default_score import DEFAULT_SCORE
 from lib.errors import InputError
 
 _TEST_OPTIONS = ("--weights", "--results", "--split", "--stage", "--out")
@@ -48,8 +49,8 @@ class DemoOptions:
     """Folder for the overlays and contours.json (contours.jsonl for a video or camera)."""
     preset: str | None = None
     """The preset a published checkpoint belongs to, e.g. coco."""
-    score: float = 0.3
-    """Instances below this score are left out."""
+    score: float = DEFAULT_SCORE
+    """Instances below this score are left out; the same default as in Python."""
     stage: Stage | None = None
     """Which contour; the model's own without."""
     device: str = "auto"

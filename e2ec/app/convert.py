@@ -52,7 +52,7 @@ def convert(options: ConvertOptions) -> str:
 
     kind = options.source_format or detect_format(options.source)
     source = open_source(options.source, kind, options.split, options.images, report)
-    left_out = convert_labels(
+    job = convert_labels(
         source,
         options.to,
         options.out,
@@ -61,6 +61,7 @@ def convert(options: ConvertOptions) -> str:
         overwrite=options.overwrite,
     )
     index = source.index
+    left_out = job.left_out
     written = index.annotation_count() - sum(left_out.values())
     line = (
         f"{options.out}: {len(index)} images, {written} objects, "
@@ -68,6 +69,11 @@ def convert(options: ConvertOptions) -> str:
     )
     if left_out:
         line += "; left out: " + ", ".join(f"{n} {what}" for what, n in left_out.items())
+    if job.mended:
+        line += (
+            f"; {len(job.mended)} of {written} outlines crossed themselves or overlapped and were "
+            f"mended (area changed by at most {round(max(map(abs, job.mended)), 2):g} %)"
+        )
     if skipped:
         line += f"; {len(skipped)} unusable items in the source were left out (first: "
         line += f"{skipped[0].line()})"

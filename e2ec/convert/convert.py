@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def convert_labels(
     split: Split = "train",
     copy_images: bool = False,
     overwrite: bool = False,
-) -> Counter[str]:
+) -> Job:
     """Write labels in another format.
 
     Args:
@@ -47,7 +46,7 @@ def convert_labels(
         overwrite: replace the labels of the same images in `out`; other files stay.
 
     Returns:
-        Counts, by reason, of what the format cannot hold.
+        The finished job: what was left out, and what was mended.
 
     Raises:
         InputError: `out` cannot be written, holds something, labels of other images in the same
@@ -67,7 +66,7 @@ def convert_labels(
             f"{error.filename or out}: cannot be written ({error.strerror or error}); "
             "choose a writable folder with free space"
         ) from error
-    return job.left_out
+    return job
 
 
 def _check_out(out: Path, source: Source, overwrite: bool) -> None:

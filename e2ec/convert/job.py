@@ -31,6 +31,8 @@ class Job:
         split: which part of a data set it is.
         copy_images: copy the images too.
         left_out: counts, by reason, of what the format cannot hold; writers add to it.
+        mended: of every object whose outline had to be changed to be valid, by how much its area
+            changed, in percent; writers add to it.
     """
 
     source: Source
@@ -39,6 +41,7 @@ class Job:
     split: Split
     copy_images: bool
     left_out: Counter[str] = field(default_factory=Counter)
+    mended: list[float] = field(default_factory=list)
 
     def images(self) -> Iterator[tuple[int, str, ImageRecord, list[AnnotationRecord]]]:
         """Position, file name, record and annotations of every image."""
