@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from dataset.view import TestView
 from e2ec.engine.model_card import ModelCard
@@ -19,8 +22,17 @@ def describe_card(card: ModelCard) -> str:
 
 def describe_view(view: TestView) -> str:
     """A view in a few words: "letterbox 512 x 512, zoom 1.5"."""
-    size = "" if view.size is None else f" {view.size[0]} x {view.size[1]}"
+    shown = view.size is not None and size_matters(view)
+    size = f" {view.size[0]} x {view.size[1]}" if view.size is not None and shown else ""
     return f"{view.mode}{size}, zoom {view.zoom:g}"
+
+
+def size_matters(view: TestView) -> bool:
+    """Whether the mode of a view makes use of its size, or takes that of the image."""
+    (small, one), (large, other) = (
+        replace(view, size=(side, side)).geometry(300, 500) for side in (64, 1024)
+    )
+    return small != large or not np.array_equal(one, other)
 
 
 def describe_classes(names: Sequence[str]) -> str:
