@@ -47,7 +47,7 @@ def change_view(
         raise InputError(f"{named}: {error}{hint}") from error
     if size is not None and not size_matters(view):
         raise InputError(
-            f"{named}: the view {view.mode!r} takes its size from the image; leave out --view-size, "
-            "or give --view letterbox"
+            f"{named}: the view {view.mode!r} takes its size from the image; leave out "
+            "--view-size, or give --view letterbox"
         )
     return f"view: {describe_view(view)}; the weights' own is {describe_view(before)}"
