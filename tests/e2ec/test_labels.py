@@ -64,7 +64,7 @@ def test_a_label_covers_neither_its_small_object_nor_others() -> None:
     image, contours = scene(64, 64, (20, 0, 64))
     wide = label_pixels(image, contours)
     assert wide.any() and wide[:, :20].sum() == 0 and wide.sum() < 0.3 * 64 * 44
-    assert not label_pixels(*scene(50, 64, (20, 11, 28))).any()
+    assert not label_pixels(*scene(50, 64, (20, 11, 28), name="cells")).any()
     image, crowd = scene(96, 96, (35, 6, 25), (35, 33, 25), (35, 60, 25))
     changed = label_pixels(image, crowd[1])
     assert changed.any()
