@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dataset.view import TestView
     from e2ec.engine.predictor import Predictor, load_model
     from e2ec.results.contours import Contours
     from lib.errors import InputError
 
-__all__ = ["Contours", "InputError", "Predictor", "load_model"]
+__all__ = ["Contours", "InputError", "Predictor", "TestView", "load_model"]
 
 _HOMES = {
     "Contours": "e2ec.results.contours",
     "InputError": "lib.errors",
     "Predictor": "e2ec.engine.predictor",
+    "TestView": "dataset.view",
     "load_model": "e2ec.engine.predictor",
 }
 

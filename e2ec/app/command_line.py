@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,18 @@ from typing import NoReturn
 
 import tyro
 
+from dataset.view import VIEW_MODES
 from e2ec.app.memory_line import LESS_MEMORY, memory_line
 from e2ec.app.typed_options import keep_typed
 from e2ec.config import Config, Precision, Split, Stage
 from e2ec.presets import load_preset, preset_description, preset_names
+from e2ec.results.default_score import DEFAULT_SCORE
+from e2ec.results.one_line import one_line
 from lib.errors import InputError
 from lib.memory import is_killed_worker, is_out_of_memory
 
+# File names beyond this are shortened in error messages.
+_LONGEST_WORD = 500
 _TEST_OPTIONS = ("--weights", "--results", "--split", "--stage", "--out")
 
 
@@ -51,10 +57,20 @@ class DemoOptions:
     """Folder for the overlays and contours.json (contours.jsonl for a video or camera)."""
     preset: str | None = None
     """The preset a published checkpoint belongs to, e.g. coco."""
-    score: float = 0.3
-    """Instances below this score are left out."""
+    score: float = DEFAULT_SCORE
+    """Instances below this score are left out; the same default as in Python."""
     stage: Stage | None = None
     """Which contour; the model's own without."""
+    view: str | None = None
+    """How images are shown to the network (canvas, pad, letterbox ...: dataset/view.py); as the
+    weights say without."""
+    view_size: tuple[int, int] | None = None
+    """Height and width of the input, for views that name one; as the weights say without."""
+    zoom: float | None = None
+    """Enlarge images so many times, e.g. 2 for objects smaller than those of the training; as the
+    weights say without."""
+    labels: bool = True
+    """Write class and score at the instances, where there is room."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     precision: Precision = "fp32"
@@ -65,6 +81,16 @@ class DemoOptions:
     """Stop after so many images or frames."""
 
     def __post_init__(self) -> None:
+        if self.source == "":
+            raise ValueError("source is empty; name an image, a folder, a video, a camera or a URL")
+        if self.view is not None and self.view not in VIEW_MODES:
+            near = difflib.get_close_matches(self.view, VIEW_MODES, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(VIEW_MODES)}"
+            raise ValueError(f"view {self.view!r} is unknown; {hint}")
+        if self.zoom is not None and not self.zoom > 0:
+            raise ValueError("zoom must be positive")
+        if self.view_size is not None and min(self.view_size) < 1:
+            raise ValueError("view-size must be positive")
         if not 0 <= self.score <= 1:
             raise ValueError("score must lie in [0, 1]")
         if self.limit is not None and self.limit < 1:
@@ -131,12 +157,23 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOption
         "results of any origin: --results FILE; [--split val|test] [--out DIR]",
     )
     preset = rest[0]
-    weights = options.weights or config.out / config.name / "weights.safetensors"
+    run_folder = config.out / config.name
+    weights = options.weights or run_folder / "weights.safetensors"
+    if options.weights is not None and _is_run_folder(options.weights.parent):
+        run_folder = options.weights.parent
     what = "results" if options.results is not None else config.eval.stage
-    out = options.out or config.out / config.name / f"{options.split}-{what}"
+    out = options.out or run_folder / f"{options.split}-{what}"
     return config, EvaluationOptions(
         weights=weights, results=options.results, split=options.split, out=out, preset=preset
     )
+
+
+def _is_run_folder(folder: Path) -> bool:
+    """Whether a training run wrote its settings there."""
+    try:
+        return (folder / "config.json").is_file()
+    except OSError:  # a name that is too long, for one; loading will say so
+        return False
 
 
 def misspelt(arguments: Sequence[str], options: Iterable[str]) -> str | None:
@@ -162,8 +199,7 @@ def run(main: Callable[[], int], *, memory: str = LESS_MEMORY) -> int:
     try:
         return main()
     except InputError as error:
-        line = str(error).replace("\n", " ")  # a file name may hold anything
-        print(f"error: {line}", file=sys.stderr)
+        print(f"error: {_as_line(error)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # The reader of our output has gone, e.g. `test.py ... | head`.
@@ -178,6 +214,12 @@ def run(main: Callable[[], int], *, memory: str = LESS_MEMORY) -> int:
         if isinstance(error, OSError):
             # A full disk, a folder that went away: nothing that a traceback would explain.
             name = f"{error.filename}: " if error.filename else ""
-            print(f"error: {name}{error.strerror or error}", file=sys.stderr)
+            print(f"error: {_as_line(f'{name}{error.strerror or error}')}", file=sys.stderr)
             return 1
         raise
+
+
+def _as_line(message: object) -> str:
+    """A message as one line; a file name in it may hold anything, in any length."""
+    text = re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda word: one_line(word[0], 120), str(message))
+    return one_line(text, len(text))

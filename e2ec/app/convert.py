@@ -86,6 +86,11 @@ def convert(options: ConvertOptions) -> str:
         line += "; left out: " + ", ".join(f"{n} {what}" for what, n in done.left_out.items())
     for split, place in done.repeated.items():
         line += f"; data.yaml names the {place} images as {split} too: some programs ask for one"
+    if done.mended:
+        line += (
+            f"; {len(done.mended)} of {written} outlines crossed themselves or overlapped and were "
+            f"mended (area changed by at most {round(max(map(abs, done.mended)), 2):g} %)"
+        )
     if skipped:
         line += f"; {len(skipped)} unusable items in the source were left out (first: "
         line += f"{skipped[0].line()})"

@@ -12,9 +12,18 @@ from pathlib import Path
 from tqdm import tqdm
 
 from e2ec.app.command_line import DemoOptions
+from e2ec.app.earlier_run import (
+    DOCUMENT,
+    LINES,
+    VIDEO,
+    OverlayNames,
+    earlier_results,
+    remove_earlier,
+)
 from e2ec.app.pipeline import AHEAD, AHEAD_LIVE, read_ahead, write_behind
 from e2ec.app.sources import Frame, Source, open_source
 from e2ec.app.video import OverlayVideo
+from e2ec.app.view_options import change_view
 from e2ec.engine.predictor import Predictor, load_model
 from e2ec.results.contours import Contours
 from e2ec.results.formats.native import document, frame_line
@@ -36,7 +45,7 @@ def demo(options: DemoOptions) -> None:
     Raises:
         InputError: weights, source or output folder are unusable, or the two are one folder.
     """
-    source = open_source(options.source or default_source())
+    source = open_source(default_source() if options.source is None else options.source)
     _check_folders(options)
     model = load_model(
         options.weights,
@@ -45,22 +54,34 @@ def demo(options: DemoOptions) -> None:
         precision=options.precision,
         cuda_graphs=options.cuda_graphs,
     )
+    changed = change_view(model, mode=options.view, size=options.view_size, zoom=options.zoom)
+    if changed:
+        print(changed)
     _prepare(options.out)
-    total = source.length if options.limit is None else options.limit
+    earlier = earlier_results(options.out)
+    total = frame_count(source, options.limit)
     start = time.perf_counter()
     with closing(read_ahead(itertools.islice(source, options.limit), waiting(source))) as frames:
         bar = tqdm(frames, total=total, unit="frame" if source.is_stream else "image")
         if source.is_stream:
             images, instances = _stream(model, bar, source, options)
+            _make_way(options.out, earlier, {LINES, VIDEO})
         else:
-            images, instances = segment_files(model, bar, options)
+            images, instances = segment_files(model, bar, options, earlier)
     seconds = time.perf_counter() - start
-    name = "contours.jsonl" if source.is_stream else "contours.json"
+    name = LINES if source.is_stream else DOCUMENT
     print(
         f"{instances} instances in {images} image{'s' * (images != 1)}, {seconds:.1f} s "
         f"({images / seconds:.1f}/s, reading, drawing and writing included); "
         f"contours and overlays: {options.out / name}"
     )
+
+
+def frame_count(source: Source, limit: int | None) -> int | None:
+    """How many frames will be read, for the progress bar; None where nobody knows."""
+    if source.length is None or limit is None:
+        return source.length if limit is None else limit
+    return min(limit, source.length)
 
 
 def waiting(source: Source) -> int:
@@ -101,36 +122,52 @@ def predictions(
         yield frame, contours
 
 
-def overlay_writer(folder: Path) -> Callable[[tuple[Frame, Contours]], None]:
-    """Draws and writes the overlay of an image into a folder."""
-    overlays: set[str] = set()
+def overlay_writer(
+    folder: Path, labels: bool | None = None
+) -> Callable[[tuple[Frame, Contours]], None]:
+    """Draws and writes the overlay of an image into a folder; `labels` as of `draw_contours`."""
+    names = OverlayNames()
 
     def write(result: tuple[Frame, Contours]) -> None:
         frame, contours = result
-        name = f"{Path(frame.name).stem}_overlay.png"
-        if name in overlays:  # a.jpg beside a.png
-            name = f"{frame.name}_overlay.png"
-        overlays.add(name)
-        write_image(folder / name, draw_contours(frame.image, contours))
+        picture = draw_contours(frame.image, contours, labels=labels)
+        write_image(folder / names.next(frame.name), picture)
 
     return write
 
 
 def segment_files(
-    model: Predictor, frames: Iterable[Frame], options: DemoOptions
+    model: Predictor, frames: Iterable[Frame], options: DemoOptions, earlier: Iterable[str] = ()
 ) -> tuple[int, int]:
-    """Images: one overlay each, one document of all; (images, instances)."""
+    """Images: one overlay each, one document of all; (images, instances).
+
+    What an earlier run left makes way: `earlier_results`.
+    """
     found: list[Contours] = []
     try:
-        with write_behind(overlay_writer(options.out)) as pass_on:
+        with write_behind(overlay_writer(options.out, _labels(options))) as pass_on:
             for frame, contours in predictions(model, frames, options):
                 found.append(contours)
                 pass_on((frame, contours))
     finally:
         # Also when a file on the way is broken: what was found is kept.
         if found:
-            atomic_write_json(options.out / "contours.json", document(found))
+            atomic_write_json(options.out / DOCUMENT, document(found))
+            names = OverlayNames()
+            written = {names.next(contours.source_name) for contours in found}
+            _make_way(options.out, earlier, {DOCUMENT, *written})
     return len(found), sum(len(contours) for contours in found)
+
+
+def _make_way(folder: Path, earlier: Iterable[str], written: set[str]) -> None:
+    removed = remove_earlier(folder, earlier, written)
+    if removed:
+        print(f"{removed} overlay{'s' * (removed != 1)} of an earlier run removed from {folder}")
+
+
+def _labels(options: DemoOptions) -> bool | None:
+    """As `draw_contours` takes it: labels are never forced on crowded images."""
+    return None if options.labels else False
 
 
 def _stream(
@@ -138,15 +175,15 @@ def _stream(
 ) -> tuple[int, int]:
     """A video: an overlay video and a line a frame; (frames, instances)."""
     images = instances = 0
-    path = options.out / "contours.jsonl"
-    video = OverlayVideo(options.out / "overlay.mp4", fps=source.fps)
+    path = options.out / LINES
+    video = OverlayVideo(options.out / VIDEO, fps=source.fps)
     try:
         with path.open("w", encoding="utf-8") as lines, closing(video):
 
             def write(result: tuple[Frame, Contours]) -> None:
                 frame, contours = result
                 lines.write(frame_line(contours, frame=frame.index, time_s=frame.time_s))
-                video.write(draw_contours(frame.image, contours))
+                video.write(draw_contours(frame.image, contours, labels=_labels(options)))
 
             with write_behind(write, waiting(source)) as pass_on:
                 for frame, contours in predictions(model, frames, options):

@@ -24,6 +24,8 @@ VIDEO_SUFFIXES = (
 URL_SCHEMES = ("http://", "https://", "rtmp://", "rtsp://", "rtsps://", "tcp://", "udp://")
 _LIVE_SCHEMES = ("rtmp://", "rtsp://", "rtsps://", "tcp://", "udp://")
 
+_KINDS = "give an image, a folder of images, a video, a camera number or a URL"
+
 logger = logging.getLogger(__name__)
 
 
@@ -83,20 +85,23 @@ def open_source(source: str) -> Source:
     Raises:
         InputError: nothing is there, the folder holds no images, or it cannot be opened.
     """
+    if not source:
+        raise InputError(f"the source is empty; {_KINDS}")
     if source.lower().startswith(URL_SCHEMES):
         live = source.lower().startswith(_LIVE_SCHEMES)
         return VideoSource(source, name=source, live=live)
     path = Path(source)
+    try:
+        path.exists()
+    except OSError as error:  # a name that is too long, for one
+        raise InputError(f"{source}: cannot be read ({error.strerror}); {_KINDS}") from error
     # A file or folder called "0" is meant when it exists; otherwise digits are a camera.
     if source.isdecimal() and not path.exists():
         return VideoSource(int(source), name=f"camera-{int(source)}", live=True)
     if path.is_dir():
         return ImageSource(_images_in(path), name=path.name)
     if not path.is_file():
-        raise InputError(
-            f"{source}: no such file or folder; give an image, a folder of images, a video, "
-            "a camera number or a URL"
-        )
+        raise InputError(f"{source}: no such file or folder; {_KINDS}")
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         return ImageSource([path], name=path.name)

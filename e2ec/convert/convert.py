@@ -34,11 +34,14 @@ class Written:
 
     Attributes:
         left_out: counts, by reason, of what the format cannot hold.
+        mended: of every object whose outline had to be changed to be valid, by how much its area
+            changed, in percent.
         repeated: for splits that YOLO's data.yaml has to name and that are not there, the one whose
             images they have.
     """
 
     left_out: Counter[str]
+    mended: list[float]
     repeated: dict[str, str]
 
 
@@ -87,7 +90,8 @@ def convert_labels(
             "choose a writable folder with free space"
         ) from error
     repeated = {split: place for split, place in places.items() if split != place}
-    return Written(sum((job.left_out for job in jobs), Counter()), repeated)
+    left_out = sum((job.left_out for job in jobs), Counter[str]())
+    return Written(left_out, [change for job in jobs for change in job.mended], repeated)
 
 
 def _check_out(out: Path, source: Source, overwrite: bool) -> None:

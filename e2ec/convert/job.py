@@ -33,6 +33,8 @@ class Job:
         divided: the other part of the data set is written into the same folder; each format then
             has a place for each part.
         left_out: counts, by reason, of what the format cannot hold; writers add to it.
+        mended: of every object whose outline had to be changed to be valid, by how much its area
+            changed, in percent; writers add to it.
     """
 
     source: Source
@@ -42,6 +44,7 @@ class Job:
     copy_images: bool
     divided: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
+    mended: list[float] = field(default_factory=list)
 
     @property
     def folder(self) -> str:

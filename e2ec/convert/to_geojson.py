@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 from e2ec.convert.job import Job, as_contours, label_names
-from e2ec.results.formats.geojson import closed_ring, feature_collection
+from e2ec.results.formats.geojson import collection, feature
 
 
 def write_geojson(job: Job) -> None:
     """A FeatureCollection an image, as `feature_collection` makes it.
 
     Features have two more properties: `category_id`, and `crowd` for crowd regions. Copied images
-    lie beside the files.
+    lie beside the files. What is mended is noted in the job.
 
     Raises:
         InputError: two images would share a file.
@@ -23,15 +23,18 @@ def write_geojson(job: Job) -> None:
         job.place_image(position, name)
         objects = job.outlined(found, image)
         contours = as_contours(objects, image, name, categories)
-        document = feature_collection(contours, decimals=None)
-        for feature, (annotation, parts) in zip(document["features"], objects, strict=True):
-            geometry = feature["geometry"]
-            single = geometry["type"] == "Polygon"
-            polygons = [geometry["coordinates"]] if single else geometry["coordinates"]
-            for polygon, (_, holes) in zip(polygons, parts, strict=True):
-                # An interior ring runs against the exterior one.
-                polygon += [closed_ring(hole, None)[::-1] for hole in holes]
-            feature["properties"]["category_id"] = annotation.category_id
+        features = []
+        for instance, (annotation, parts) in zip(contours, objects, strict=True):
+            made = feature(instance, holes=[holes for _, holes in parts], decimals=None)
+            if made is None:
+                job.left_out["objects without any area"] += 1
+                continue
+            properties = made["properties"]
+            if properties.get("mended"):
+                job.mended.append(properties["area_change_percent"])
+            properties["category_id"] = annotation.category_id
             if annotation.crowd:
-                feature["properties"]["crowd"] = True
+                properties["crowd"] = True
+            features.append(made)
+        document = collection(contours, features)
         job.write(label, json.dumps(document, allow_nan=False).encode())

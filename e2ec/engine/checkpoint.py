@@ -46,9 +46,9 @@ def load_weights(path: str | Path) -> tuple[E2EC, ModelCard]:
         InputError: the file is missing, is not a safetensors file, or does not fit.
     """
     name = str(path)
-    if not Path(path).is_file():
-        raise InputError(f"{name}: weights not found; train first, or name a weights file")
     try:
+        if not Path(path).is_file():
+            raise InputError(f"{name}: weights not found; train first, or name a weights file")
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata()
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118

@@ -58,7 +58,11 @@ def predict_dataset(
             break
         samples = [dataset[i] for i in indices[start : start + batch_size]]
         found = predictor.predict(
-            [sample.image for sample in samples], stage=stage, batch_size=batch_size
+            [sample.image for sample in samples],
+            # Not the default, which is for looking at: precision counts low scores too.
+            score_threshold=predictor.card.score_threshold,
+            stage=stage,
+            batch_size=batch_size,
         )
         for sample, contours in zip(samples, found, strict=True):
             results += contours.to_coco(sample.image_id, segmentation="rle")

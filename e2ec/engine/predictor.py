@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 import torch
 
-from dataset.view import restore_points
+from dataset.view import TestView, restore_points
 from e2ec.config import Precision, Stage
 from e2ec.engine.checkpoint import load_weights
+from e2ec.engine.describe import describe_card
 from e2ec.engine.device import select_device
+from e2ec.engine.image_input import ImageLike, image_list, image_source, to_pixels
 from e2ec.engine.input_limit import show
 from e2ec.engine.model_card import ModelCard
 from e2ec.engine.preprocess import normalize
 from e2ec.engine.stages import select_stage
 from e2ec.results.contours import Contours
+from e2ec.results.default_score import DEFAULT_SCORE
 from e2ec.results.grouping import group_parts
 from e2ec.results.nms import contour_boxes, suppress
 from lib.errors import InputError
-from lib.images import read_image, to_rgb
 from network.cuda_graphs import graph_network
 from network.e2ec import E2EC, STRIDE
 from network.inference import PRECISIONS, compile_network, for_prediction
 
-ImageLike = np.ndarray | str | Path
 BUNDLED_WEIGHTS = Path(__file__).parents[1] / "weights" / "nuclei_nano.safetensors"
 
 
@@ -85,6 +88,9 @@ class Predictor:
         """Name of every class, by class index."""
         return self.card.class_names
 
+    def __repr__(self) -> str:
+        return f"Predictor({describe_card(self.card)}; on {self.device})"
+
     @overload
     def predict(
         self,
@@ -99,7 +105,7 @@ class Predictor:
     @overload
     def predict(
         self,
-        images: list[ImageLike],
+        images: list[ImageLike] | tuple[ImageLike, ...],
         *,
         score_threshold: float | None = None,
         stage: Stage | None = None,
@@ -109,7 +115,7 @@ class Predictor:
 
     def predict(
         self,
-        images: ImageLike | list[ImageLike],
+        images: ImageLike | Sequence[ImageLike],
         *,
         score_threshold: float | None = None,
         stage: Stage | None = None,
@@ -119,42 +125,43 @@ class Predictor:
         """Find the instances of one image or of several.
 
         Args:
-            images: an (H, W, 3) uint8 RGB array, a path, or a list of them (sizes may differ).
-                16-bit, grey and RGBA arrays are converted.
-            score_threshold: detections below it are left out; the model's own without.
+            images: an (H, W, 3) uint8 RGB array, a path, a PIL image, a (3, H, W) tensor (uint8,
+                or floats from 0 to 1), or a sequence of them (sizes may differ); a (B, 3, H, W)
+                tensor is a sequence. What else is understood: `image_input.to_pixels`.
+            score_threshold: detections below it are left out; 0.3 without, as in `demo.py`.
+                Evaluation takes `card.score_threshold`.
             stage: which contour; the model's own without.
-            source: name for the result of an array; files are called by their path.
-            batch_size: so many images of a list are read at a time; neighbours among them that
+            source: name for the result of an array or tensor; files are called by their path.
+            batch_size: so many images of a sequence are read at a time; neighbours among them that
                 the network is shown at one size go through it together.
 
         Returns:
-            Contours in pixels of the original image, by falling score; a list for a list. Of a
+            Contours in pixels of the original image, by falling score; a list for a sequence. Of a
             network with part votes, an instance has all parts that vote for one centre and the
             score of the best of them.
 
         Raises:
             InputError: a file is missing or no image, or an image or its input is too large.
-            ValueError: an array is not an image, or there is no such stage.
-            TypeError: something else than an array or a path.
+            ValueError: an array or tensor is no image, no such stage, `batch_size` below 1.
+            TypeError: something else than an image.
         """
-        if not isinstance(images, list):
-            return self.predict(
-                [images], score_threshold=score_threshold, stage=stage, source=source
-            )[0]
-        threshold = self.card.score_threshold if score_threshold is None else score_threshold
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
+        batch, single = image_list(images)
+        threshold = DEFAULT_SCORE if score_threshold is None else score_threshold
         results: list[Contours] = []
-        for start in range(0, len(images), batch_size):
+        for start in range(0, len(batch), batch_size):
             results += self._predict_some(
-                images[start : start + batch_size], threshold, stage or self.card.stage, source
+                batch[start : start + batch_size], threshold, stage or self.card.stage, source
             )
-        return results
+        return results[0] if single else results
 
     def _predict_some(
         self, images: list[ImageLike], score_threshold: float, stage: Stage, source: str | None
     ) -> list[Contours]:
         """Images that fit into memory at once; those shown at one size form a batch."""
-        pixels = [_pixels(image) for image in images]
-        sources = [source if isinstance(image, np.ndarray) else str(image) for image in images]
+        pixels = [to_pixels(image) for image in images]
+        sources = [image_source(image, source) for image in images]
         shown = [show(self.card.view, *pair) for pair in zip(pixels, sources, strict=True)]
         results: list[Contours] = []
         start = 0
@@ -252,6 +259,7 @@ def load_model(
     precision: Precision = "fp32",
     compile: bool = False,
     cuda_graphs: bool = False,
+    view: TestView | None = None,
 ) -> Predictor:
     """A model ready to predict.
 
@@ -264,10 +272,12 @@ def load_model(
         precision: fp32, bf16 or fp16 (GPU alone); coordinates and scores stay fp32.
         compile: `torch.compile` the network: for a GPU; takes minutes at first.
         cuda_graphs: replay recorded kernels on a CUDA device: for images of few sizes.
+        view: how images are shown, e.g. `e2ec.TestView("pad", zoom=2.0)`; the weights' without.
 
     Raises:
         InputError: the file is missing, damaged, holds code, or does not fit; or the device
             lacks what is asked of it.
+        ValueError: the view asks for more than the limits of a weights file.
     """
     path = Path(weights) if weights is not None else BUNDLED_WEIGHTS
     if is_published(path):
@@ -278,7 +288,7 @@ def load_model(
         network, card = load_weights(path)
     return Predictor(
         network,
-        card,
+        card if view is None else replace(card, view=view),
         device=select_device(device),
         precision=precision,
         compile=compile,
@@ -289,12 +299,3 @@ def load_model(
 def is_published(path: Path) -> bool:
     """Whether a weights file is one of the authors', by its name: they are `.pth` files."""
     return path.suffix in (".pth", ".pt")
-
-
-def _pixels(image: ImageLike) -> np.ndarray:
-    if not isinstance(image, (np.ndarray, str, Path)):
-        raise TypeError(
-            f"an image is a path or an (H, W, 3) uint8 RGB array, not {type(image).__name__}; "
-            "np.asarray(image) makes an array of a PIL image"
-        )
-    return to_rgb(image) if isinstance(image, np.ndarray) else read_image(image)

@@ -24,7 +24,8 @@ def load_published_model(path: Path, preset: str | None) -> tuple[E2EC, ModelCar
     """
     if preset is None:
         raise InputError(
-            f"{path}: a published checkpoint needs its preset, e.g. load_model(..., preset='coco')"
+            f"{path}: a published checkpoint needs the preset it belongs to: --preset coco, or in "
+            "Python load_model(..., preset='coco')"
         )
     config = with_published_warp(load_preset(preset))
     network = load_published(path)

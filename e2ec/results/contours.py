@@ -10,12 +10,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from e2ec.results.one_line import one_line
 from lib.errors import InputError
 from lib.geometry import area, bounding_box, clip_far
 from lib.ops import rasterize_polygons
 
+_CLASSES_SHOWN = 4
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class ContourInstance:
     """One instance: its class, its score, and its contour in one or several parts.
 
@@ -32,6 +35,15 @@ class ContourInstance:
     score: float
     parts: list[np.ndarray]
 
+    def __repr__(self) -> str:
+        points = sum(len(part) for part in self.parts)
+        x0, y0, x1, y1 = self.box
+        return (
+            f"ContourInstance({one_line(self.class_name)}, score {self.score:.2f}, "
+            f"box {x0:.1f} {y0:.1f} {x1:.1f} {y1:.1f}, {_counted(len(self.parts), 'part')}, "
+            f"{points} points)"
+        )
+
     @property
     def box(self) -> tuple[float, float, float, float]:
         """The smallest box (x0, y0, x1, y1) around all parts, in pixels."""
@@ -44,7 +56,7 @@ class ContourInstance:
         return float(sum(area(part) for part in self.parts))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Contours:
     """The instances found in, or labelled on, one image of `height` x `width` pixels.
 
@@ -110,6 +122,17 @@ class Contours:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        found = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
+        text = f"{_counted(len(self), 'instance')}, {self.width} x {self.height} px"
+        if found:
+            shown = [f"{counts[i]} {one_line(self.class_names[i])}" for i in found[:_CLASSES_SHOWN]]
+            more = [f"{len(found) - len(shown)} more classes"] if len(found) > len(shown) else []
+            text += f": {', '.join([*shown, *more])}"
+            text += f"; scores {self.scores.min():.2f} to {self.scores.max():.2f}"
+        return f"Contours({text}{f'; source {one_line(self.source)!r}' if self.source else ''})"
+
     def __getitem__(self, index: int | slice | np.ndarray | Sequence[Any]) -> Contours:
         """Some of the instances: an index, a slice, a boolean mask (n,) or an array of indices."""
         chosen = np.atleast_1d(np.arange(len(self))[_as_index(index)])
@@ -153,6 +176,12 @@ class Contours:
         return np.maximum.reduceat(masks, np.cumsum(counts) - counts, axis=0)
 
     # The formats build on this type, so they are imported where they are used.
+
+    def to_shapely(self) -> list[Any]:
+        """A shapely Polygon or MultiPolygon an instance, valid: see `valid_polygons.mend`."""
+        from e2ec.results.valid_polygons import mend
+
+        return [mend([(part, []) for part in parts]).geometry for parts in self.parts]
 
     def to_coco(
         self,
@@ -219,6 +248,10 @@ class Contours:
     def source_name(self) -> str:
         """The file name of `source` without its folder, or an empty string."""
         return Path(self.source).name if self.source else ""
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _vector(values: Any, dtype: type, what: str) -> np.ndarray:

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from e2ec.results.contours import Contours
+from e2ec.results.labels import draw_labels
 
 Color = tuple[int, int, int]
 
 _GOLDEN_RATIO = 0.6180339887498949
 # OpenCV draws at integer positions; this many binary digits after the point keep sub-pixels.
 _SHIFT = 4
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _GAP = 4
 _LABELLED_INSTANCES = 50
 
@@ -54,9 +54,9 @@ def draw_contours(
         color_by: a colour of its own for every instance, or one for every class.
         fill: opacity of the filled area, 0 (none) to 1.
         line_width: width of the outlines in pixels; by the size of the image when not given.
-        labels: write class and score at the instances, those of highest score first, where no
-            other label stands already; when not given, in images of up to 50 instances, since
-            labels would hide the objects of fuller ones.
+        labels: write class and score at the instances, those of highest score first, where there
+            is room (`labels.draw_labels`); False writes none; when not given, they are written in
+            images of up to 50 instances, since labels would hide the objects of fuller ones.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -81,7 +81,7 @@ def draw_contours(
     for i in order:
         cv2.polylines(canvas, polygons[i], True, chosen[i], width, cv2.LINE_AA, _SHIFT)
     if labels or (labels is None and len(contours) <= _LABELLED_INSTANCES):
-        _draw_labels(canvas, contours, chosen)
+        draw_labels(canvas, contours, chosen)
     return canvas
 
 
@@ -131,45 +131,5 @@ def _fixed_point(part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _line_width(shape: tuple[int, ...]) -> int:
-    return max(1, round(max(shape[:2]) / 600))
-
-
-def _text_scale(shape: tuple[int, ...]) -> float:
-    return min(max(max(shape[:2]) / 1600, 0.35), 1.5)
-
-
-def _draw_labels(canvas: np.ndarray, contours: Contours, colors: list[Color]) -> None:
-    scale = _text_scale(canvas.shape)
-    taken = np.zeros(canvas.shape[:2], bool)
-    corners = contours.boxes()[:, :2]
-    for i in np.argsort(-contours.scores, kind="stable"):
-        text = f"{contours.class_names[contours.labels[i]]} {contours.scores[i]:.2f}"
-        _draw_text(canvas, taken, text, corners[i], colors[i], scale)
-
-
-def _draw_text(
-    canvas: np.ndarray,
-    taken: np.ndarray,
-    text: str,
-    corner: np.ndarray,
-    color: Color,
-    scale: float,
-) -> None:
-    """Write `text` on a box of `color` above `corner` (x, y), moved to lie inside the canvas.
-
-    Nothing is written where `taken` (H, W) has a pixel; the box is added to it.
-    """
-    thickness = max(1, round(scale))
-    (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)
-    box_width, box_height = width + 4, height + below + 2
-    x = int(np.clip(corner[0], 0, max(canvas.shape[1] - box_width, 0)))
-    y = int(np.clip(corner[1] - box_height, 0, max(canvas.shape[0] - box_height, 0)))
-    area = taken[y : y + box_height, x : x + box_width]
-    if area.any():
-        return
-    area[:] = True
-    cv2.rectangle(canvas, (x, y), (x + box_width - 1, y + box_height - 1), color, cv2.FILLED)
-    brightness = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
-    ink = (0, 0, 0) if brightness > 128 else (255, 255, 255)
-    position = (x + 2, y + height + 1)
-    cv2.putText(canvas, text, position, _FONT, scale, ink, thickness, cv2.LINE_AA)
+    # By the shorter side too: lines that fit a long strip's length would fill its height.
+    return max(1, round(min(max(shape[:2]) / 600, min(shape[:2]) / 100)))

@@ -32,7 +32,7 @@ def operators() -> list[object]:
 def test_the_plain_network_finds_the_same_contours(operator: object) -> None:
     network = benchmark_network("dla34", classes=3)
     image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
-    ours = predictor(network, "dla34", instances=6).predict(image)
+    ours = predictor(network, "dla34", instances=6).predict(image, score_threshold=0.0)
     plain = PlainE2EC(copy.deepcopy(network), operator)  # type: ignore[arg-type]
     theirs = plain_prediction(plain, image, instances=6)
     assert len(ours) == len(theirs) == 6

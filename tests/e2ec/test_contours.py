@@ -193,3 +193,43 @@ def test_a_document_of_several_images_is_not_one_image() -> None:
     document["images"] *= 2
     with pytest.raises(InputError, match="holds 2 images"):
         Contours.from_dict(document)
+
+
+def test_a_result_is_shown_in_one_short_line() -> None:
+    square = np.array([[1.0, 2.0], [11.0, 2.0], [11.0, 12.0], [1.0, 12.0]])
+    found = Contours(
+        height=303, width=384, class_names=("cell", "nucleus"),
+        labels=np.array([1, 0, 1]), scores=np.array([0.97, 0.5, 0.311]),
+        parts=[[square], [square, square + 20], [square]], source="coins.png",
+    )  # fmt: skip
+    assert (
+        repr(found)
+        == str(found)
+        == (
+            "Contours(3 instances, 384 x 303 px: 2 nucleus, 1 cell; scores 0.31 to 0.97; "
+            "source 'coins.png')"
+        )
+    )
+    assert repr(found[1]) == (
+        "Contours(1 instance, 384 x 303 px: 1 cell; scores 0.50 to 0.50; source 'coins.png')"
+    )
+    assert repr(Contours(3, 4, ("a",), np.zeros(0, np.int64), np.zeros(0), [])) == (
+        "Contours(0 instances, 4 x 3 px)"
+    )
+    assert [repr(instance) for instance in found][1] == (
+        "ContourInstance(cell, score 0.50, box 1.0 2.0 31.0 32.0, 2 parts, 8 points)"
+    )
+
+
+def test_it_stays_one_short_line_whatever_it_holds() -> None:
+    """A thousand classes with long names of line breaks, ten thousand instances, a long source."""
+    names = tuple(f"class\n{number}\x1b[31m\ud800" + 5000 * "x" for number in range(1000))
+    square = np.array([[1.0, 2.0], [11.0, 2.0], [11.0, 12.0], [1.0, 12.0]])
+    count = 10_000
+    found = Contours(
+        height=30, width=40, class_names=names, labels=np.arange(count) % 1000,
+        scores=np.ones(count), parts=[[square]] * count, source="a\n" * 5000,
+    )  # fmt: skip
+    for text in (repr(found), repr(next(iter(found)))):
+        assert len(text) < 400 and text.isprintable()
+    assert "996 more classes" in repr(found)

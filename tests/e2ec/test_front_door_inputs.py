@@ -284,6 +284,13 @@ def test_a_disk_that_fills_up_during_a_video(weights: Path, tmp_path: Path) -> N
     assert_one_line_error(ending, "o/contours.jsonl", "cannot be written")
 
 
+def test_a_published_file_without_its_preset(tmp_path: Path) -> None:
+    (tmp_path / "model.pth").write_bytes(b"")
+    picture = write_picture(tmp_path / "a.png")
+    ending = call("demo.py", "--weights", "model.pth", "--source", picture)
+    assert_one_line_error(ending, "model.pth", "--preset coco")
+
+
 def test_a_line_break_in_a_file_name_makes_no_second_line(tmp_path: Path) -> None:
     ending = call("demo.py", "--source", tmp_path / "a\nb.png", "--device", "cpu")
     assert_one_line_error(ending, "a b.png")

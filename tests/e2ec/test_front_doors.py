@@ -61,8 +61,21 @@ def test_evaluating_every_stage(stage: str, weights: Path, tmp_path: Path) -> No
 
 def test_evaluation_finds_the_weights_of_the_run(run: Path) -> None:
     assert call("test.py", *TINY, "--out", run.parent / "x").status == 1  # no weights in ./runs
-    ending = call("test.py", *TINY, "--weights", run / "weights.safetensors")
-    assert ending.status == 0 and Path("runs/synthetic/val-final-dml/results.json").is_file()
+    ending = call("test.py", *TINY, "--out", "elsewhere", "--weights", run / "weights.safetensors")
+    assert ending.status == 0 and Path("elsewhere/results.json").is_file()
+
+
+def test_results_go_into_the_folder_of_the_run(run: Path, tmp_path: Path) -> None:
+    """Beside the weights, where the settings of their run lie; else into that of the preset."""
+    (tmp_path / "mine").mkdir()
+    for name in ("weights.safetensors", "config.json"):
+        (tmp_path / "mine" / name).write_bytes((run / name).read_bytes())
+    weights = tmp_path / "mine/weights.safetensors"
+    assert call("test.py", *TINY, "--weights", weights).status == 0
+    assert Path("mine/val-final-dml/results.json").is_file() and not Path("runs").exists()
+    Path("mine/config.json").unlink()
+    assert call("test.py", *TINY, "--weights", weights).status == 0
+    assert Path("runs/synthetic/val-final-dml/results.json").is_file()
 
 
 def check_document(document: Any) -> None:
@@ -123,6 +136,20 @@ def test_the_demo_on_a_video(weights: Path, tmp_path: Path) -> None:
         frames += 1
         assert frame.shape == (64, 96, 3)
     assert frames == 3
+
+
+def test_evaluation_with_a_view_of_ones_own(weights: Path) -> None:
+    """`--data.view...` of `test.py` counts, not what the weights say."""
+    found = []
+    for number, more in enumerate([(), ("--data.view.zoom", 2)]):
+        ending = call(
+            "test.py", *TINY, "--weights", weights, "--out", f"o{number}",
+            "--eval.score-threshold", 0, *more,
+        )  # fmt: skip
+        assert ending.status == 0, ending
+        found.append(json.loads(Path(f"o{number}/results.json").read_text()))
+    assert found[0] != found[1]
+    assert json.loads(Path("o1/config.json").read_text())["data"]["view"]["zoom"] == 2
 
 
 def test_a_small_coco_set_trains_and_is_evaluated(tmp_path: Path) -> None:
@@ -209,6 +236,11 @@ def test_resume_takes_the_next_word_only_if_it_is_auto(arguments: str, expected:
         (("test.py", "synthetic", "--stage", "last"), ("last", "init")),
         (("test.py", "synthetic", "--weights"), ("--weights",)),
         (("demo.py", "--score", "2"), ("score must lie in [0, 1]",)),
+        (("demo.py", "--source", ""), ("source is empty",)),
+        (("demo.py", "--view", "letterbix"), ("did you mean 'letterbox'",)),
+        (("demo.py", "--zoom", "0"), ("zoom must be positive",)),
+        (("demo.py", "--zoom", "nan"), ("zoom must be positive",)),
+        (("demo.py", "--view-size", "0", "64"), ("view-size must be positive",)),
         (("demo.py", "--limit", "0"), ("limit must be positive",)),
         (("demo.py", "--stage", "last"), ("last", "init")),
         (("demo.py", "--preset", "cocoo"), ("did you mean 'coco'",)),

@@ -9,9 +9,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tiny_run import tiny
 from torch import Tensor, nn
 
 from dataset.view import TestView
+from e2ec.app.command_line import DemoOptions
+from e2ec.engine.data import build_dataset
+from e2ec.engine.evaluator import predict_dataset
 from e2ec.engine.model_card import ModelCard
 from e2ec.engine.predictor import Predictor, load_model
 from e2ec.engine.preprocess import MEAN_BGR, STD_BGR, normalize
@@ -134,12 +138,21 @@ def test_stages_of_networks_with_fewer_modules() -> None:
     assert [select_stage("ABC", s) for s in ("init", "coarse", "final", "final-dml")] == [*"ABCC"]
 
 
-def test_the_models_thresholds_are_used_unless_others_are_given() -> None:
+def test_one_default_score_for_looking_at_results() -> None:
+    """0.3 in Python as in `demo.py`, whatever the weights say for evaluation."""
     predictor = fixed(TestView("canvas"), score_threshold=0.25, max_detections=7)
     predictor.predict(picture(32, 32))
-    assert predictor.network.arguments == {"score_threshold": 0.25, "max_detections": 7}
+    assert predictor.network.arguments == {"score_threshold": 0.3, "max_detections": 7}
+    assert DemoOptions().score == 0.3
     predictor.predict(picture(32, 32), score_threshold=0.0)
     assert predictor.network.arguments["score_threshold"] == 0.0
+
+
+def test_evaluation_takes_the_threshold_of_the_weights() -> None:
+    predictor = fixed(TestView("canvas"), score_threshold=0.04)
+    dataset = build_dataset(tiny(Path("runs")), "val")
+    predict_dataset(predictor, dataset, stage="final")
+    assert predictor.network.arguments["score_threshold"] == 0.04
 
 
 def test_boxes_that_overlap_are_suppressed_class_by_class() -> None:
@@ -197,10 +210,10 @@ def test_no_instances(nms_iou: float, votes: Tensor | None) -> None:
 def test_a_list_equals_its_images_one_by_one(random: Predictor) -> None:
     """Images of one size go through the network together, others by themselves; in order."""
     images = [picture(64, 64, 1), picture(64, 64, 2), picture(40, 70, 3), picture(64, 64, 4)]
-    together = random.predict(images)
+    together = random.predict(images, score_threshold=0.05)
     assert isinstance(together, list) and all(len(found) > 0 for found in together)
     for image, found in zip(images, together, strict=True):
-        assert same(found, random.predict(image))
+        assert same(found, random.predict(image, score_threshold=0.05))
     assert random.predict([]) == []
 
 
@@ -211,7 +224,7 @@ def test_long_lists_are_worked_through_in_batches() -> None:
 
 
 def test_results_are_ordered_by_falling_score(random: Predictor) -> None:
-    scores = random.predict(picture(64, 64)).scores
+    scores = random.predict(picture(64, 64), score_threshold=0.05).scores
     assert len(scores) > 1 and (np.diff(scores) <= 0).all()
 
 
@@ -283,3 +296,25 @@ def test_prediction_works_on_a_copy() -> None:
     Predictor(network, ModelCard("nano", **CLASSES)).predict(picture(32, 32))
     assert network.training
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_a_predictor_is_shown_in_one_short_line() -> None:
+    assert repr(fixed(TestView("letterbox", size=(64, 96), zoom=1.5))) == (
+        "Predictor(nano; 2 classes: cell, rod; view letterbox 64 x 96, zoom 1.5; stage init; "
+        "on cpu)"
+    )
+    many = replace(
+        fixed(TestView()).card,
+        class_names=tuple("n\n" * 999 + str(i) for i in range(999)),
+        category_ids=tuple(range(999)),
+    )
+    text = repr(Predictor(FixedNetwork([SQUARE], [0.75], [1]), many))
+    assert text.isprintable() and len(text) < 350 and "999 classes" in text
+
+
+def test_a_view_of_ones_own(tmp_path: Path) -> None:
+    model = load_model(device="cpu", view=TestView("pad", zoom=0.5))
+    own = load_model(device="cpu").card
+    assert model.card == replace(own, view=TestView("pad", zoom=0.5)) != own
+    with pytest.raises(ValueError, match="zoom"):
+        load_model(device="cpu", view=TestView("pad", zoom=1000.0))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from e2ec.results.contours import ContourInstance, Contours
 from e2ec.results.formats.rounding import rounded_ring, rounded_score
+from e2ec.results.valid_polygons import Component, Mended, mend
 from lib.geometry import signed_area
 
 
@@ -20,10 +22,19 @@ def feature_collection(contours: Contours, *, decimals: int | None = 2) -> dict[
     follow RFC 7946 in the plane of the coordinates: counter-clockwise when y is drawn upwards, that
     is a positive shoelace sum, and therefore clockwise as seen on the image.
 
-    An instance of one part is a Polygon, of several parts a MultiPolygon. Properties are class,
-    class_index and score. The member "image" (a foreign member, which RFC 7946 allows) holds
-    source, width and height. `decimals` are digits after the point, None keeps them all.
+    An instance of one part is a Polygon, of several parts a MultiPolygon. Geometries are valid:
+    contours that cross themselves are mended (`valid_polygons.mend`), and instances without any
+    area are left out. Properties are class, class_index and score, and of what was mended
+    `"mended": true` with area_change (square pixels) and area_change_percent. The member "image" (a
+    foreign member, which RFC 7946 allows) holds source, width and height. `decimals` are digits
+    after the point, None keeps them all.
     """
+    features = [feature(instance, decimals=decimals) for instance in contours]
+    return collection(contours, [found for found in features if found is not None])
+
+
+def collection(contours: Contours, features: list[dict[str, Any]]) -> dict[str, Any]:
+    """Features as the collection of the image that `contours` belong to."""
     return {
         "type": "FeatureCollection",
         "image": {
@@ -31,26 +42,58 @@ def feature_collection(contours: Contours, *, decimals: int | None = 2) -> dict[
             "width": contours.width,
             "height": contours.height,
         },
-        "features": [_feature(instance, decimals) for instance in contours],
+        "features": features,
     }
 
 
-def _feature(instance: ContourInstance, decimals: int | None) -> dict[str, Any]:
-    polygons = [[closed_ring(part, decimals)] for part in instance.parts]
+def feature(
+    instance: ContourInstance,
+    *,
+    holes: Sequence[Sequence[np.ndarray]] | None = None,
+    decimals: int | None = 2,
+) -> dict[str, Any] | None:
+    """One instance as a feature, see `feature_collection`; None where it has no area.
+
+    `holes` are the holes of every part, (M, 2) arrays; they become interior rings.
+    """
+    components = list(zip(instance.parts, holes or [[]] * len(instance.parts), strict=True))
+    mended = mend(components, decimals=decimals)
+    if mended.geometry.is_empty:
+        return None
+    if mended.changed:
+        components = _components(mended)
+    polygons = [
+        # An interior ring runs against the exterior one.
+        [closed_ring(outer, decimals), *(closed_ring(hole, decimals)[::-1] for hole in inner)]
+        for outer, inner in components
+    ]
     geometry: dict[str, Any] = (
         {"type": "Polygon", "coordinates": polygons[0]}
         if len(polygons) == 1
         else {"type": "MultiPolygon", "coordinates": polygons}
     )
-    return {
-        "type": "Feature",
-        "geometry": geometry,
-        "properties": {
-            "class": instance.class_name,
-            "class_index": instance.label,
-            "score": rounded_score(instance.score),
-        },
+    properties: dict[str, Any] = {
+        "class": instance.class_name,
+        "class_index": instance.label,
+        "score": rounded_score(instance.score),
     }
+    if mended.changed:
+        properties["mended"] = True
+        properties["area_change"] = round(mended.area_change, 2)
+        properties["area_change_percent"] = round(mended.area_change_percent, 2)
+    return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+def _components(mended: Mended) -> list[Component]:
+    """The rings of a geometry, none of them closed."""
+    polygons = getattr(mended.geometry, "geoms", [mended.geometry])
+    return [
+        (
+            np.array(polygon.exterior.coords)[:-1],
+            [np.array(ring.coords)[:-1] for ring in polygon.interiors],
+        )
+        for polygon in polygons
+    ]
 
 
 def closed_ring(part: np.ndarray, decimals: int | None) -> list[list[float]]:
