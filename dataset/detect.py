@@ -56,6 +56,11 @@ def kins_files(folder: Path) -> list[Path]:
     return sorted(file for file in _json_files(folder) if _by_keys(file) == "kins")
 
 
+def has_json(folder: Path) -> bool:
+    """Whether there are JSON files below a folder, lists of classes aside."""
+    return any(_json_files(folder))
+
+
 def _of_file(path: Path) -> Format | None:
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):
