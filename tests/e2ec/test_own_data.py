@@ -112,7 +112,8 @@ def test_a_format_that_is_named(kind: str, tmp_path: Path) -> None:
 def test_train_test_check_and_convert_take_the_same_images(tmp_path: Path) -> None:
     """Through the commands, with a fraction and a seed of one's own."""
     root = coco_file(tmp_path / "data")
-    options = ["--data.root", root, *TINY_CUSTOM, "--data.val-fraction", "0.3", "--train.seed", "5"]
+    options = ["--data.root", root, *TINY_CUSTOM, "--train.batch-size", "7"]
+    options += ["--data.val-fraction", "0.3", "--train.seed", "5"]
     run = tmp_path / "runs/mine"
     ending = call("train.py", "custom", *options, "--name", "mine")
     assert ending.status == 0, ending
