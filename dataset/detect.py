@@ -100,7 +100,9 @@ def _of_folder(folder: Path) -> Format | None:
         return "coco"
     if any(_by_keys(file) == "labelme" for file in islice(_json_files(folder), _MOST_FILES)):
         return "labelme"
-    return "masks" if has("masks") or any((folder / "labels").rglob("*.png")) else None
+    return (
+        "masks" if has("masks", "train/masks") or any((folder / "labels").rglob("*.png")) else None
+    )
 
 
 def _is_yolo(folder: Path) -> bool:

@@ -54,7 +54,11 @@ class TrainingData:
             return f"{text}to validate{other}"
         share = _SHARES.get(self.fraction, f"{self.fraction:g}")
         text += f"({share}, --data.val-fraction) to validate"
-        return f"{text}, in place of its own validation part" if self.in_place_of_own else text
+        if self.in_place_of_own:
+            text += ", in place of its own validation part"
+        if isinstance(self.val, IndexedDataset) and self.val.object_count() == 0:
+            text += "; none of these has an object: choose others with --train.seed"
+        return text
 
     def record(self) -> dict[str, Any] | None:
         """The names of the images and how they were divided, JSON-ready; None for generated data.

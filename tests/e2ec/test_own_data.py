@@ -166,6 +166,15 @@ def test_a_fraction_that_is_given_goes_before_a_part_of_its_own(tmp_path: Path) 
     assert "(a quarter, --data.val-fraction) to validate, in place of its own" in data.line()
 
 
+def test_validation_images_without_an_object_are_told(tmp_path: Path) -> None:
+    root = coco_file(tmp_path / "data")
+    document = json.loads(root.read_text())
+    document["annotations"] = [a for a in document["annotations"] if a["image_id"] not in EXPECTED]
+    root.write_text(json.dumps(document))
+    assert open_data(custom(root)).line().endswith("choose others with --train.seed")
+    assert "none of these" not in open_data(custom(root, "--train.seed", "1")).line()
+
+
 def test_other_presets_take_a_fraction_too(tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "data", images=5)
     arguments = ["nuclei", "--data.root", str(root)]
