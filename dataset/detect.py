@@ -56,6 +56,11 @@ def kins_files(folder: Path) -> list[Path]:
     return sorted(file for file in _json_files(folder) if _by_keys(file) == "kins")
 
 
+def has_json(folder: Path) -> bool:
+    """Whether there are JSON files below a folder, lists of classes aside."""
+    return any(_json_files(folder))
+
+
 def _of_file(path: Path) -> Format | None:
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):
@@ -95,7 +100,9 @@ def _of_folder(folder: Path) -> Format | None:
         return "coco"
     if any(_by_keys(file) == "labelme" for file in islice(_json_files(folder), _MOST_FILES)):
         return "labelme"
-    return "masks" if has("masks") or any((folder / "labels").rglob("*.png")) else None
+    return (
+        "masks" if has("masks", "train/masks") or any((folder / "labels").rglob("*.png")) else None
+    )
 
 
 def _is_yolo(folder: Path) -> bool:

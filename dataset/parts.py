@@ -181,6 +181,11 @@ def _masks(path: Path, reading: Reading) -> Iterator[Part]:
             lambda: folder_files(masks, images),
         )
 
+    folders = split_folders(path, ".png")
+    if "train" in folders and (folders["train"] / "masks").is_dir():
+        for split, folder in folders.items():
+            yield part(split, split, folder / "masks", folder / "images")
+        return
     places = [path / name for name in ("masks", "labels") if (path / name).is_dir()]
     masks = places[0] if places else path
     splits = split_folders(masks, ".png")

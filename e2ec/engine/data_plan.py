@@ -121,7 +121,7 @@ def _kind_of_labels(data: DataConfig) -> detect.Format:
     if named is None:
         raise _no_test_data()
     labels = data.root / named
-    if labels.is_dir() and any(labels.rglob("*.png")) and not any(labels.rglob("*.json")):
+    if labels.is_dir() and any(labels.rglob("*.png")) and not detect.has_json(labels):
         return "masks"
     kind = detect.detect_format(labels)
     if kind in _KNOW_THEIR_PLACES:

@@ -42,6 +42,9 @@ class TrainingData:
 
     def line(self) -> str:
         """What was recognised, and how many images are for what."""
+        return _plain(self._line())
+
+    def _line(self) -> str:
         train, val = _images(len(self.train)), f"{len(self.val):,}"
         if self.kind is None:
             return f"data: generated: {train} to train on, {val} to validate"
@@ -51,7 +54,11 @@ class TrainingData:
             return f"{text}to validate{other}"
         share = _SHARES.get(self.fraction, f"{self.fraction:g}")
         text += f"({share}, --data.val-fraction) to validate"
-        return f"{text}, in place of its own validation part" if self.in_place_of_own else text
+        if self.in_place_of_own:
+            text += ", in place of its own validation part"
+        if isinstance(self.val, IndexedDataset) and self.val.object_count() == 0:
+            text += "; none of these has an object: choose others with --train.seed"
+        return text
 
     def record(self) -> dict[str, Any] | None:
         """The names of the images and how they were divided, JSON-ready; None for generated data.
@@ -63,11 +70,11 @@ class TrainingData:
         divided = self.fraction is not None
         return {
             "format": self.kind,
-            "source": {"train": self.train.source, "val": self.val.source},
+            "source": {"train": _plain(self.train.source), "val": _plain(self.val.source)},
             "val_fraction": self.fraction,
             "seed": self.seed if divided else None,
-            "train": _plain(self.train.index.names),
-            "val": _plain(self.val.index.names),
+            "train": list(map(_plain, self.train.index.names)),
+            "val": list(map(_plain, self.val.index.names)),
         }
 
 
@@ -75,6 +82,6 @@ def _images(count: int) -> str:
     return f"{count:,} image{'' if count == 1 else 's'}"
 
 
-def _plain(names: list[str]) -> list[str]:
-    """Names as text that a file can hold, whatever bytes are in them."""
-    return [name.encode("utf-8", "backslashreplace").decode("utf-8") for name in names]
+def _plain(text: str) -> str:
+    """Text that a file and a screen can hold, whatever bytes are in the names of files."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

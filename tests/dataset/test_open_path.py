@@ -66,6 +66,7 @@ def picture(path: Path, side: int = 64, *, dtype: type = np.uint8) -> Path:
         ({"deep/er/a.json": json.dumps(LABELME)}, "labelme"),
         ({"images/a.png": "", "masks/a.png": ""}, "masks"),
         ({"images/a.png": "", "masks/a.png": "", "masks/classes.json": '{"1": "x"}'}, "masks"),
+        ({"train/images/a.png": "", "train/masks/a.png": "", "val/masks/b.png": ""}, "masks"),
         # The folder `labels` of other formats, and files of other programs.
         ({"labels/train/a.json": json.dumps(LABELME), "labels/train/classes.txt": "a"}, "labelme"),
         ({"labels/train/a.json": json.dumps(LABELME), "labels/notes.txt": "a"}, "labelme"),
@@ -259,6 +260,42 @@ def test_masks_with_a_folder_for_each_split(tmp_path: Path, labels: str) -> None
     # One list of classes for all: one data set, with folders inside.
     write(tmp_path / labels / "classes.json", '{"1": "thing"}')
     assert {len(data) for data in open_path(tmp_path).values()} == {2}
+
+
+def test_masks_and_images_in_a_folder_of_each_split(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        picture(tmp_path / split / "images" / f"{split}.png")
+        picture(tmp_path / split / "masks" / f"{split}.png", dtype=np.uint16)
+    found = open_path(tmp_path)
+    assert {name: data.index.names for name, data in found.items()} == {
+        "train": ["train.png"],
+        "val": ["valid.png"],
+    }
+
+
+def test_labelme_splits_share_their_classes(tmp_path: Path) -> None:
+    """Without lists the classes are those of all splits; a point is of none."""
+    for split, label, kind in (
+        ("train", "cat", "polygon"), ("val", "dog", "polygon"), ("val", "tip", "point"),
+    ):  # fmt: skip
+        shape = LABELME["shapes"][0] | {"label": label, "shape_type": kind}  # type: ignore[index]
+        name = f"{label}.png"
+        document = LABELME | {"shapes": [shape], "imagePath": name}
+        write(tmp_path / split / f"{label}.json", json.dumps(document))
+        picture(tmp_path / split / name)
+    for data in open_path(tmp_path).values():
+        assert data.class_names == ("cat", "dog")
+    write(tmp_path / "val" / "classes.txt", "dog\n")
+    assert open_path(tmp_path)["train"].class_names == ("cat",)
+
+
+def test_a_yolo_split_that_repeats_the_training_images_is_none(tmp_path: Path) -> None:
+    """But is there for those who ask for it by name."""
+    picture(tmp_path / "images" / "train" / "1.png")
+    write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    write(tmp_path / "data.yaml", "train: images/train\nval: images/train\nnames: [thing]\n")
+    assert list(open_path(tmp_path)) == ["train"]
+    assert len(open_split(tmp_path, "val", kind="yolo")[0]) == 1
 
 
 def test_a_split_that_is_named_but_unusable_is_a_problem(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from front_doors import call
 from label_scenes import IMAGES, box, files, write_scene
 
 from dataset.coco_format import read_coco
@@ -167,6 +169,43 @@ def test_a_yolo_folder_of_the_validation_part_alone(tmp_path: Path) -> None:
     convert(ConvertOptions(write_scene(tmp_path / "source"), "yolo", out, split="val"))
     assert (out / "data.yaml").read_text().startswith("train: images/val\nval: images/val\n")
     assert len(read_yolo(out, "val")) == 3
+
+
+@pytest.mark.parametrize("kind", ["labelme", "masks", "coco"])
+def test_parts_and_the_whole_are_not_mixed(tmp_path: Path, kind: str) -> None:
+    """Where a folder would be read as something else than was converted last, nothing is done.
+
+    YOLO's parts may be written one by one, so the whole may be its training part.
+    """
+    source = write_scene(tmp_path / "source")
+    whole = ConvertOptions(source, kind, tmp_path / "out", copy_images=True, overwrite=True)  # type: ignore[arg-type]
+    parts = replace(whole, val_fraction=0.3)
+    convert(parts)
+    convert(parts)
+    before = files(tmp_path / "out")
+    with pytest.raises(InputError, match="write to another folder"):
+        convert(whole)
+    assert files(tmp_path / "out") == before
+
+
+def test_fewer_overlaps_leave_no_layers_in_the_parts(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for objects in (3, 1):
+        source = scene_of(tmp_path / str(objects), objects)
+        options = ConvertOptions(source, "masks", out, overwrite=True, val_fraction=0.3)
+        convert(options)
+    assert len(list(out.rglob("two*.png"))) == 2  # the image and one mask
+
+
+def test_what_cannot_be_divided(tmp_path: Path) -> None:
+    source = write_scene(tmp_path / "source")
+    with pytest.raises(InputError, match="GeoJSON has no parts"):
+        convert(ConvertOptions(source, "geojson", tmp_path / "out", val_fraction=0.2))
+    options = ["convert", "--source", source, "--to", "yolo", "--out", tmp_path / "out"]
+    for wrong in (["0"], ["1.5"], ["nan"], ["0.2", "--split", "val"], ["0.2", "--seed", "-1"]):
+        ending = call("e2ec/__main__.py", *options, "--val-fraction", *wrong)
+        assert ending.status == 2 and "Traceback" not in ending.err, ending
+    assert not (tmp_path / "out").exists()
 
 
 def test_images_on_another_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
