@@ -48,7 +48,7 @@ def divide(index: LabelIndex, fraction: float, seed: int) -> tuple[LabelIndex, L
     Raises:
         InputError: there are fewer than two images.
     """
-    names = index.names
+    names = index.image_names
     if len(set(names)) < 2:
         raise InputError(
             f"{index.source}: has {len(set(names))} image, and validation needs one of its own; "

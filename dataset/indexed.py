@@ -63,6 +63,11 @@ class IndexedDataset:
         """Image id of every sample, in order."""
         return self.index.image_ids
 
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """File name of every sample, in order, relative to the folder."""
+        return self.index.image_names
+
     def object_count(self) -> int:
         """Number of labelled objects; crowd regions are none."""
         columns = self.index.columns

@@ -52,9 +52,10 @@ class LabelIndex:
         return tuple(self.columns.image_ids[self.rows].tolist())
 
     @property
-    def names(self) -> list[str]:
+    def image_names(self) -> tuple[str, ...]:
         """File name of every image, in order."""
-        return [self.image(position).name for position in range(len(self))]
+        names, ends = self.columns.names.tobytes(), self.columns.name_ends.tolist()
+        return tuple(_decode(names[ends[row] : ends[row + 1]]) for row in self.rows.tolist())
 
     def image(self, position: int) -> ImageRecord:
         """The image at a position."""
@@ -62,9 +63,7 @@ class LabelIndex:
         c = self.columns
         name = c.names[c.name_ends[row] : c.name_ends[row + 1]].tobytes()
         height, width = c.image_sizes[row].tolist()
-        # A file's name need not be UTF-8; its other bytes are handed through.
-        text = name.decode("utf-8", "surrogateescape")
-        return ImageRecord(int(c.image_ids[row]), text, width, height)
+        return ImageRecord(int(c.image_ids[row]), _decode(name), width, height)
 
     def annotations(self, position: int) -> list[AnnotationRecord]:
         """The annotations of the image at a position, crowd regions included."""
@@ -127,3 +126,8 @@ class LabelIndex:
             self.categories,
             (annotation for i in positions for annotation in self.annotations(i)),
         )
+
+
+def _decode(name: bytes) -> str:
+    """A file's name need not be UTF-8; its other bytes are handed through."""
+    return name.decode("utf-8", "surrogateescape")

@@ -66,6 +66,10 @@ class InstanceDataset(Protocol):
     def image_ids(self) -> tuple[int, ...]:
         """Image id of every sample, in order."""
 
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """File name of every sample, in order."""
+
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Sample: ...

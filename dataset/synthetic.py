@@ -102,6 +102,11 @@ class SyntheticDataset:
         """Image id of every sample, in order."""
         return tuple(range(1, self.length + 1))
 
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """File name of every sample, in order."""
+        return tuple(self._file_name(index) for index in range(self.length))
+
     def __len__(self) -> int:
         return self.length
 

@@ -19,6 +19,7 @@ from e2ec.engine.auto.resolve import resolve
 from e2ec.engine.checkpoint import load_state, save_state, save_weights
 from e2ec.engine.console import doubts, evaluation_line
 from e2ec.engine.data import open_data, require_trainable
+from e2ec.engine.data_record import check_data, data_record
 from e2ec.engine.ema import MovingAverage
 from e2ec.engine.evaluator import main_metric
 from e2ec.engine.interrupt import StopRequest
@@ -274,6 +275,7 @@ class Trainer:
         state = {
             "class_names": list(self.card.class_names),
             "settings": fixed_settings(self.config),
+            "images": data_record(self.train_data, self.val_data),
             "epoch": self.epoch,
             "step": self.step,
             "best": self.best,
@@ -290,13 +292,16 @@ class Trainer:
         """Continue from `last/`.
 
         Raises:
-            InputError: there is no usable state, or it belongs to other settings.
+            InputError: there is no usable state, or it belongs to other settings or images.
         """
         state = load_state(self.state_path)
         try:
             if tuple(state["class_names"]) != self.card.class_names:
                 raise InputError(f"{self.state_path}: trained on other classes than the data has")
             check_settings(state["settings"], self.config, name=str(self.state_path))
+            if "images" in state:  # older states do not say
+                images = data_record(self.train_data, self.val_data)
+                check_data(state["images"], images, name=str(self.state_path))
             self.plain.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             if self.average is not None:

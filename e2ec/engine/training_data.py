@@ -73,8 +73,8 @@ class TrainingData:
             "source": {"train": _plain(self.train.source), "val": _plain(self.val.source)},
             "val_fraction": self.fraction,
             "seed": self.seed if divided else None,
-            "train": list(map(_plain, self.train.index.names)),
-            "val": list(map(_plain, self.val.index.names)),
+            "train": list(map(_plain, self.train.index.image_names)),
+            "val": list(map(_plain, self.val.index.image_names)),
         }
 
 

@@ -68,6 +68,6 @@ def test_an_index_keeps_its_classes_in_both_parts() -> None:
     train, val = divide(index, 0.2, 0)
     assert (len(train), len(val)) == (8, 2)
     assert train.categories == val.categories == {3: "thing"}
-    assert set(val.names) == validating(NAMES, 0.2)
+    assert set(val.image_names) == validating(NAMES, 0.2)
     with pytest.raises(InputError, match=r"labels\.json: has 1 image"):
         divide(index.subset(limit=1), 0.2, 0)

@@ -86,6 +86,25 @@ def test_dynamic_matching_by_hand(distance: str, expected_a: float, expected_b: 
     assert sums.from_keys.item() == pytest.approx(expected_b + off_by_one / 2)
 
 
+@pytest.mark.parametrize(
+    ("distance", "expected_a", "expected_b"),
+    [("l1", 10 / 8, 0.5), ("smooth_l1", (0.5 + 1.5 + 2.5 + 3.5) / 8, 0.25)],
+)
+def test_both_directions_of_dynamic_matching_by_hand(
+    distance: str, expected_a: float, expected_b: float
+) -> None:
+    """The contour before is the label, numbered one further: predicted vertex i is nearest to label
+    vertex i + 1, and label vertex i to predicted vertex i - 1, which is another. After the module
+    the vertices are off by 1, 2, 3 and 4 in one coordinate."""
+    before = SQUARE.roll(-1, dims=1)
+    after = before + torch.tensor([[[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [0.0, 4.0]]])
+    # (a) all four against the vertices they came from; (b) key (10, 0) against predicted vertex 0.
+    keys = torch.tensor([[False, True, False, False]])
+    sums = dynamic_matching_loss(before, after, SQUARE, keys, distance=distance)
+    assert sums.to_boundary.item() == pytest.approx(expected_a)
+    assert sums.from_keys.item() == pytest.approx(expected_b)
+
+
 def _nearest_plainly(points: torch.Tensor, contour: torch.Tensor) -> torch.Tensor:
     """Contour by contour, against every point of the subdivided boundary."""
     found = []

@@ -5,15 +5,23 @@ from __future__ import annotations
 import importlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from dataset.view import restore_points
 from e2ec.config import Config, OptimConfig
+from e2ec.engine import preprocess
 from e2ec.engine.schedule import learning_rate
+from e2ec.losses import dynamic_matching, focal
 from e2ec.presets import load_preset, preset_names
 from lib.geometry import transform_points
+from network import contour_init, global_deform
+from network.architecture import NANO, Architecture
+from network.e2ec import build_network
 
 WITH_FILES = ("coco", "coco_sgd", "sbd", "kins", "cityscapes")
 
@@ -44,34 +52,155 @@ def test_presets_say_how_they_are_used(preset: str) -> None:
     assert "GPU" in text and "Published result" in text and "docs/data.md" in text
 
 
-PROTOCOLS = {
-    # epochs, milestones, factor, batch, crop (height, width), scales, NMS
-    "sbd": (150, (80, 120), 0.5, 24, (512, 512), (0.6, 1.4), 1.0),
-    "coco": (140, (80, 120), 0.5, 24, (512, 512), (0.6, 1.4), 0.7),
-    "kins": (150, (80, 120), 0.25, 64, (384, 896), (0.4, 0.5), 1.0),
-    "cityscapes": (200, (80, 120, 150), 0.5, 32, (800, 800), (0.6, 1.4), 1.0),
+# Every number of the published training and test that is a setting, by dotted name. A setting that
+# is not here is ours.
+DEFAULTS: dict[str, Any] = {
+    "model.architecture": "dla34",
+    "model.multi_component": False,
+    "data.targets.vertices": 128,
+    "data.targets.directions": 4,
+    "data.targets.stride": 4,
+    "data.targets.key_tolerance": 12.0,  # 3 cells of the stride-4 map
+    "data.targets.min_area_cells": 5.0,
+    "data.targets.min_overlap": 0.7,
+    "data.targets.max_instances": None,
+    "data.augmentation.crop_size": [512, 512],  # height, width, here and below
+    "data.augmentation.scale_range": [0.6, 1.4],
+    "data.augmentation.scale_reference": "long_side",
+    "data.augmentation.flip_probability": 0.5,
+    "data.augmentation.vertical_flip_probability": 0.0,
+    "data.augmentation.rotate90": False,
+    "data.augmentation.brightness": 0.4,
+    "data.augmentation.contrast": 0.4,
+    "data.augmentation.saturation": 0.4,
+    "data.augmentation.lighting": 0.1,
+    "data.augmentation.grayscale_probability": 0.0,
+    "data.augmentation.invert_probability": 0.0,
+    "data.augmentation.enabled": True,
+    "data.view.mode": "canvas",
+    "data.view.size": None,
+    "data.view.zoom": 1.0,
+    "data.view.multiple": 32,
+    "data.view.warp": "exact",
+    "optim.optimizer": "adam",
+    "optim.lr": 1e-4,
+    "optim.weight_decay": 5e-4,
+    "optim.momentum": 0.9,
+    "optim.schedule": "step",
+    "optim.milestones": [80, 120],
+    "optim.factor": 0.5,
+    "optim.warmup_steps": 0,
+    "optim.clip_value": 40.0,
+    "loss.center_weight": 1.0,
+    "loss.initial_weight": 0.1,
+    "loss.coarse_weight": 0.1,
+    "loss.refinement_weight": 1.0,
+    "loss.average_refinements": True,
+    "loss.matching_start_epoch": 10,
+    "loss.matching_distance": "smooth_l1",
+    "train.epochs": 150,
+    "train.batch_size": 24,
+    "train.ema_decay": 0.0,
+    "eval.score_threshold": 0.05,
+    "eval.max_detections": 100,
+    "eval.nms_iou": 1.0,
+    "eval.protocol": "coco",
+}
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "sbd": {
+        "data.view.mode": "letterbox",
+        "data.view.size": [512, 512],
+        "eval.protocol": "sbd",
+    },
+    "coco": {"train.epochs": 140, "eval.nms_iou": 0.7},
+    "coco_sgd": {
+        "train.epochs": 20,
+        "optim.optimizer": "sgd",
+        "optim.weight_decay": 1e-4,
+        "optim.milestones": [],
+        "loss.matching_start_epoch": 0,
+        "eval.nms_iou": 0.7,
+    },
+    "kins": {
+        "train.batch_size": 64,
+        "optim.factor": 0.25,
+        "data.augmentation.crop_size": [384, 896],
+        "data.augmentation.scale_range": [0.4, 0.5],
+        "data.augmentation.scale_reference": "input",
+        "data.view.mode": "fixed",
+        "data.view.size": [768, 2496],
+    },
+    "cityscapes": {
+        "train.epochs": 200,
+        "train.batch_size": 32,
+        "optim.milestones": [80, 120, 150],
+        "data.augmentation.crop_size": [800, 800],
+        "data.augmentation.scale_reference": "input",
+        "data.view.mode": "fixed",
+        "data.view.size": [1216, 2432],
+        "eval.protocol": "cityscapes",
+        "model.multi_component": True,
+    },
 }
 
 
-@pytest.mark.parametrize("preset", PROTOCOLS)
-def test_published_protocols(preset: str) -> None:
-    config: Config = load_preset(preset)
-    found = (
-        config.train.epochs,
-        config.optim.milestones,
-        config.optim.factor,
-        config.train.batch_size,
-        config.data.augmentation.crop_size,
-        config.data.augmentation.scale_range,
-        config.eval.nms_iou,
+def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by dotted name."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= (
+            flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
+    return found
+
+
+def test_defaults_are_the_published_ones() -> None:
+    found = flat(Config(name="x").to_dict())
+    assert {name: found[name] for name in DEFAULTS} == DEFAULTS
+
+
+@pytest.mark.parametrize("preset", PUBLISHED)
+def test_published_presets(preset: str) -> None:
+    expected = DEFAULTS | PUBLISHED[preset]
+    found = flat(load_preset(preset).to_dict())
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_published_constants() -> None:
+    """Numbers of the method that are no settings."""
+    assert preprocess.MEAN_BGR == (0.40789654, 0.44719302, 0.47026115)
+    assert preprocess.STD_BGR == (0.28863828, 0.27408164, 0.27809835)
+    assert (focal.ALPHA, focal.BETA, focal.MIN_PROBABILITY) == (2, 4, 1e-4)
+    assert dynamic_matching.SUBDIVISION == 10
+    assert (contour_init.OFFSET_SCALE, global_deform.OFFSET_SCALE) == (10, 4)
+    assert Architecture() == Architecture(
+        backbone_channels=(16, 32, 64, 128, 256, 512),
+        stem_stride=1,
+        deformable=True,
+        head_channels=256,
+        global_channels=64,
+        global_hidden=512,
+        snake_channels=128,
+        snake_fusion_channels=256,
+        snake_dilations=(1, 1, 1, 2, 2, 4, 4),
+        refinements=3,
     )
-    assert found == PROTOCOLS[preset]
-    assert (config.optim.optimizer, config.optim.lr, config.optim.weight_decay) == (
-        "adam",
-        1e-4,
-        5e-4,
-    )
-    assert config.optim.clip_value == 40
+
+
+def test_the_network_starts_as_published() -> None:
+    """Heat map at -2.19, all other heads' last biases at 0, refinement at N(0, 0.01), deformable
+    convolutions as plain ones."""
+    torch.manual_seed(0)
+    network = build_network(num_classes=3, architecture=replace(NANO, deformable=True))
+    assert network.heatmap[2].bias.tolist() == pytest.approx([-2.19] * 3)
+    assert network.offsets[2].bias.abs().max() == 0
+    for name, parameter in network.named_parameters():
+        if "conv_offset_mask" in name:
+            assert parameter.abs().max() == 0, name
+    weights = [m.weight for m in network.refinement.modules() if isinstance(m, nn.Conv1d)]
+    values = torch.cat([weight.flatten() for weight in weights])
+    assert values.std().item() == pytest.approx(0.01, rel=0.02)
+    assert abs(values.mean().item()) < 1e-4
 
 
 def test_second_stage_of_coco() -> None:
