@@ -33,6 +33,8 @@ def check_settings(saved: dict[str, Any], config: Config, *, name: str) -> None:
         InputError: they differ; names the settings, `name` is the file.
     """
     now = fixed_settings(config)
+    # A state made before there was a setting was trained with what is its default today.
+    saved = fixed_settings(Config(name=config.name)) | saved
     changed = [key for key in now if key not in saved or saved[key] != now[key]]
     if changed:
         first = changed[0]

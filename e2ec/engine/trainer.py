@@ -23,12 +23,14 @@ from e2ec.engine.interrupt import StopRequest
 from e2ec.engine.predictor import Predictor
 from e2ec.engine.profile import Profile
 from e2ec.engine.report import Means, Report
-from e2ec.engine.resume import check_settings, fixed_settings
+from e2ec.engine.resume import fixed_settings
 from e2ec.engine.schedule import learning_rate
+from e2ec.engine.state_check import check_state
 from e2ec.engine.step import count_step, train_step
 from e2ec.engine.step_record import StepRecord
 from e2ec.engine.validate import validate
 from lib.errors import InputError
+from lib.memory import is_out_of_memory
 from network.e2ec import E2EC
 from network.sync_batchnorm import convert_sync_batchnorm
 
@@ -268,10 +270,17 @@ class Trainer:
             InputError: there is no usable state, or it belongs to other settings.
         """
         state = load_state(self.state_path)
+        check_state(
+            state,
+            name=str(self.state_path),
+            config=self.config,
+            class_names=self.card.class_names,
+            network=self.plain,
+            optimizer=self.optimizer,
+            average=self.average,
+            steps_per_epoch=self.steps_per_epoch,
+        )
         try:
-            if tuple(state["class_names"]) != self.card.class_names:
-                raise InputError(f"{self.state_path}: trained on other classes than the data has")
-            check_settings(state["settings"], self.config, name=str(self.state_path))
             self.plain.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             if self.average is not None:
@@ -282,6 +291,8 @@ class Trainer:
             self.best, self.history = state["best"], state["history"]
             self.means = Means.from_state(state["means"])
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            if is_out_of_memory(error):
+                raise
             raise InputError(
                 f"{self.state_path}: belongs to other settings than these; resume with the "
                 "settings in config.json beside it"
