@@ -26,12 +26,14 @@ from e2ec.engine.interrupt import StopRequest
 from e2ec.engine.predictor import Predictor
 from e2ec.engine.profile import Profile
 from e2ec.engine.report import Means, Report
-from e2ec.engine.resume import check_settings, fixed_settings
+from e2ec.engine.resume import fixed_settings
 from e2ec.engine.schedule import learning_rate
+from e2ec.engine.state_check import check_state
 from e2ec.engine.step import count_step, train_step
 from e2ec.engine.step_record import StepRecord
 from e2ec.engine.validate import validate
 from lib.errors import InputError
+from lib.memory import is_out_of_memory
 from network.e2ec import E2EC
 from network.sync_batchnorm import convert_sync_batchnorm
 
@@ -295,10 +297,17 @@ class Trainer:
             InputError: there is no usable state, or it belongs to other settings or images.
         """
         state = load_state(self.state_path)
+        check_state(
+            state,
+            name=str(self.state_path),
+            config=self.config,
+            class_names=self.card.class_names,
+            network=self.plain,
+            optimizer=self.optimizer,
+            average=self.average,
+            steps_per_epoch=self.steps_per_epoch,
+        )
         try:
-            if tuple(state["class_names"]) != self.card.class_names:
-                raise InputError(f"{self.state_path}: trained on other classes than the data has")
-            check_settings(state["settings"], self.config, name=str(self.state_path))
             if "images" in state:  # older states do not say
                 images = data_record(self.train_data, self.val_data)
                 check_data(state["images"], images, name=str(self.state_path))
@@ -312,6 +321,8 @@ class Trainer:
             self.best, self.history = state["best"], state["history"]
             self.means = Means.from_state(state["means"])
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            if is_out_of_memory(error):
+                raise
             raise InputError(
                 f"{self.state_path}: belongs to other settings than these; resume with the "
                 "settings in config.json beside it"

@@ -267,7 +267,7 @@ def test_masks_and_images_in_a_folder_of_each_split(tmp_path: Path) -> None:
         picture(tmp_path / split / "images" / f"{split}.png")
         picture(tmp_path / split / "masks" / f"{split}.png", dtype=np.uint16)
     found = open_path(tmp_path)
-    assert {name: data.index.names for name, data in found.items()} == {
+    assert {name: list(data.index.image_names) for name, data in found.items()} == {
         "train": ["train.png"],
         "val": ["valid.png"],
     }
