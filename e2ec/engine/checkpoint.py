@@ -57,7 +57,9 @@ def load_weights(path: str | Path) -> tuple[E2EC, ModelCard]:
     except safetensors.SafetensorError as error:
         raise InputError(f"{name}: not a safetensors weights file ({error})") from error
     card = ModelCard.from_metadata(metadata, name=name)
-    network = network_from_state(state, name=name, architecture=ARCHITECTURES[card.architecture])
+    network = network_from_state(
+        state, name=name, architecture=ARCHITECTURES[card.architecture], clip=card.clip
+    )
     if network.num_classes != len(card.class_names):
         raise InputError(
             f"{name}: weights for {network.num_classes} classes, but {len(card.class_names)} names"

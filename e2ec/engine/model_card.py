@@ -10,6 +10,7 @@ from dataset.view import TestView
 from e2ec.config import Config, EvalConfig, Stage
 from lib.errors import InputError
 from network.architecture import ARCHITECTURES
+from network.contour_init import Clip
 
 FORMAT = "e2ec-weights"
 VERSION = 1
@@ -40,6 +41,9 @@ class ModelCard:
     group_parts: bool = True
     """Parts whose votes agree become one instance; without effect where the network has no part
     votes."""
+    clip: Clip = "edge"
+    """How far initial and coarse contours may reach: to the edge of the feature map, where labels
+    end, or to its last cell (published weights)."""
     settings: dict[str, Any] = field(default_factory=dict)
     """The full settings of the training run, for the record."""
 
@@ -95,6 +99,8 @@ class ModelCard:
                 nms_iou=float(card["nms_iou"]),
                 # Files written before there were part votes do not have it.
                 group_parts=_flag(card.get("group_parts", True)),
+                # Files without it were trained here, on labels that reach the edge.
+                clip=cast(Clip, _choice(card.get("clip", "edge"), get_args(Clip))),
                 settings=dict(card["settings"]),
             )
         except (
