@@ -115,10 +115,14 @@ class ModelCard:
 
 
 def prediction_settings(config: Config) -> dict[str, Any]:
-    """What a card takes from the settings: how images are shown, decoded and put together."""
+    """What a card takes from the settings: how images are shown, decoded and put together.
+
+    The stage only where the settings name one.
+    """
+    stage = {} if config.eval.stage is None else {"stage": config.eval.stage}
     return {
+        **stage,
         "view": config.data.view,
-        "stage": config.eval.stage,
         "score_threshold": config.eval.score_threshold,
         "max_detections": config.eval.max_detections,
         "nms_iou": config.eval.nms_iou,
