@@ -33,7 +33,7 @@ Format = Literal[
     "auto", "coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks", "synthetic"
 ]
 Split = Literal["train", "val", "test"]
-Stage = Literal["init", "coarse", "final", "final-dml"]
+Stage = Literal["init", "coarse", "refine1", "refine2", "refine3", "final", "final-dml"]
 IouType = Literal["segm", "bbox", "boundary"]
 Precision = Literal["fp32", "bf16", "fp16"]
 AutoSetting = Literal[
@@ -235,8 +235,10 @@ class TrainConfig:
 class EvalConfig:
     """Decoding and evaluation."""
 
-    stage: Stage = "final-dml"
-    """The contour that is evaluated."""
+    stage: Stage | None = None
+    """The contour that is evaluated, and that weights of a training run name as theirs. Without: in
+    training the one with the best main metric on the validation data, in `test.py` the one that
+    the weights file names."""
     score_threshold: float = 0.05
     """Detections below it are left out (published: 0.05)."""
     max_detections: int = 100

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor
 
 OFFSET_SCALE = 10.0
 """The head predicts offsets in tens of feature cells."""
+
+Clip = Literal["edge", "cells"]
+"""How far contours may reach in evaluation: to the edge of the map, as labels do, or to its last
+cell, as in the published network."""
 
 
 def initial_contours(offsets: Tensor, centers: Tensor) -> Tensor:
@@ -22,6 +28,10 @@ def initial_contours(offsets: Tensor, centers: Tensor) -> Tensor:
     return centers[:, None].to(vertices.dtype) + OFFSET_SCALE * vertices
 
 
-def clip_to_map(contours: Tensor, height: int, width: int) -> Tensor:
-    """Contours (n, N, 2) in cells, limited to [0, width - 1] x [0, height - 1]."""
-    return contours.clamp(min=0).minimum(contours.new_tensor([width - 1, height - 1]))
+def clip_to_map(contours: Tensor, height: int, width: int, clip: Clip) -> Tensor:
+    """Contours (n, N, 2) in cells, limited to a map of height x width cells.
+
+    "edge" is [0, width] x [0, height], "cells" [0, width - 1] x [0, height - 1].
+    """
+    beyond = 1 if clip == "cells" else 0
+    return contours.clamp(min=0).minimum(contours.new_tensor([width - beyond, height - beyond]))

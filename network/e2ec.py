@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from network.architecture import DLA34, Architecture
-from network.contour_init import clip_to_map, initial_contours
+from network.contour_init import Clip, clip_to_map, initial_contours
 from network.decode import Centers, decode_centers
 from network.dla import DLA
 from network.global_deform import GlobalDeformation
@@ -61,6 +61,7 @@ class E2EC(nn.Module):
         num_classes: int,
         vertices: int,
         part_votes: DenseHead | None = None,
+        clip: Clip = "edge",
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -73,6 +74,7 @@ class E2EC(nn.Module):
         self.part_votes = part_votes
         self.num_classes = num_classes
         self.vertices = vertices
+        self.clip: Clip = clip
 
     def forward(
         self,
@@ -133,17 +135,17 @@ class E2EC(nn.Module):
     ) -> tuple[list[Tensor], Tensor | None]:
         """What belongs to instances: all stages at the given centres, and the part votes.
 
-        Initial and coarse contours are clipped to the map in evaluation, as published. `most` is
-        that of `forward`.
+        Initial and coarse contours are clipped to the map in evaluation, as far as `self.clip`
+        says. `most` is that of `forward`.
         """
         height, width = features.shape[2:]
         offsets = head_at_cells(self.offsets, features, centers, image_index)
         initial = initial_contours(offsets, centers)
         if not self.training:
-            initial = clip_to_map(initial, height, width)
+            initial = clip_to_map(initial, height, width, self.clip)
         coarse = self.global_deformation(features, initial, centers, image_index, most=most)
         if not self.training:
-            coarse = clip_to_map(coarse, height, width)
+            coarse = clip_to_map(coarse, height, width, self.clip)
         stages = [initial * STRIDE, coarse * STRIDE]
         stages += self.refinement(features, stages[-1], image_index, most=most)
         votes = None
@@ -159,6 +161,7 @@ def build_network(
     architecture: Architecture = DLA34,
     vertices: int = 128,
     part_votes: bool = False,
+    clip: Clip = "edge",
 ) -> E2EC:
     """A network with random weights, in training mode; with a head for part votes if asked."""
     a = architecture
@@ -188,6 +191,7 @@ def build_network(
         num_classes=num_classes,
         vertices=vertices,
         part_votes=DenseHead(channels, a.head_channels, 2) if part_votes else None,
+        clip=clip,
     )
 
 

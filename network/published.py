@@ -34,7 +34,7 @@ _UNUSED = re.compile(r"^(module\.)?dla\.base\.fc\.")
 
 
 def load_published(source: str | Path | Mapping[str, Any]) -> E2EC:
-    """The network of a published checkpoint, in evaluation mode.
+    """The network of a published checkpoint, in evaluation mode; its contours end at the last cell.
 
     Args:
         source: path of a `.pth` file, its content, or a state dict with published names. Both
@@ -48,7 +48,7 @@ def load_published(source: str | Path | Mapping[str, Any]) -> E2EC:
     if isinstance(source, (str, Path)):
         name, source = str(source), read_without_code(source)
     state = convert_names(_state_dict(source, name))
-    return network_from_state(state, name=name, architecture=DLA34)
+    return network_from_state(state, name=name, architecture=DLA34, clip="cells")
 
 
 def convert_names(published: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from lib.errors import InputError
 from lib.memory import is_out_of_memory
 from network.architecture import Architecture
+from network.contour_init import Clip
 from network.e2ec import E2EC, build_network
 
 
@@ -41,7 +42,7 @@ def read_without_code(path: str | Path) -> Any:
 
 
 def network_from_state(
-    state: Mapping[str, Tensor], *, name: str, architecture: Architecture
+    state: Mapping[str, Tensor], *, name: str, architecture: Architecture, clip: Clip = "edge"
 ) -> E2EC:
     """A network in evaluation mode with the weights of `state` (our parameter names).
 
@@ -60,6 +61,7 @@ def network_from_state(
         vertices=state["offsets.2.weight"].shape[0] // 2,
         architecture=architecture,
         part_votes=any(key.startswith("part_votes.") for key in state),
+        clip=clip,
     )
     expected = network.state_dict()
     # Files written by old versions of torch have no batch counters; evaluation needs none.

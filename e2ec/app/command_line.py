@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 import tyro
 
@@ -42,6 +42,8 @@ class EvaluationOptions:
     """Folder for metrics.json and results.json."""
     preset: str
     """Name of the preset."""
+    stage_in_out: bool = False
+    """The stage that the weights name is to be put behind the folder's name."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,8 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOption
     config = parse_config(
         rest,
         program="test.py",
-        purpose="Evaluate weights: --weights FILE [--stage init|coarse|final|final-dml], or COCO "
+        purpose="Evaluate weights: --weights FILE [--stage "
+        f"{'|'.join(get_args(Stage))}] (without: the one that the weights name), or COCO "
         "results of any origin: --results FILE; [--split val|test] [--out DIR]",
     )
     preset = rest[0]
@@ -162,9 +165,15 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOption
     if options.weights is not None and _is_run_folder(options.weights.parent):
         run_folder = options.weights.parent
     what = "results" if options.results is not None else config.eval.stage
-    out = options.out or run_folder / f"{options.split}-{what}"
+    name = options.split if what is None else f"{options.split}-{what}"
+    out = options.out or run_folder / name
     return config, EvaluationOptions(
-        weights=weights, results=options.results, split=options.split, out=out, preset=preset
+        weights=weights,
+        results=options.results,
+        split=options.split,
+        out=out,
+        preset=preset,
+        stage_in_out=options.out is None and what is None,
     )
 
 

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from dataset.cityscapes import label_path
 from dataset.fraction_split import DEFAULT_FRACTION
 from dataset.sample import InstanceDataset
 from e2ec.app.command_line import EvaluationOptions
-from e2ec.config import Config
+from e2ec.config import Config, Stage
 from e2ec.engine.data import build_dataset, validation_share
-from e2ec.engine.evaluator import check_classes, evaluate, predict_dataset
+from e2ec.engine.evaluator import (
+    Results,
+    check_classes,
+    evaluate,
+    evaluate_stages,
+    main_metric,
+    predict_dataset,
+)
 from e2ec.engine.model_card import prediction_settings
 from e2ec.engine.predictor import Predictor, is_published, load_model
 from e2ec.engine.published import with_published_warp
+from e2ec.engine.stages import select_stage
 from e2ec.metrics.coco import Metrics
 from e2ec.metrics.coco_inputs import prepare_inputs
 from e2ec.metrics.results_file import read_results, supported_iou_types
-from e2ec.metrics.table import format_table
+from e2ec.metrics.table import format_stages, format_table
 from e2ec.results.submission import write_cityscapes_submission, write_coco_submission
 from lib.errors import InputError
 from lib.files import atomic_write_json
 
-Results = list[dict[str, Any]]
 COCO_TEST = "test-dev2017"
+_LEFT_TO_FILE = {"view": "data.view", "max_detections": "eval.max_detections"}
 
 
 def evaluate_split(config: Config, options: EvaluationOptions) -> str:
@@ -40,6 +47,7 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
     """
     dataset = build_dataset(config, options.split)
     lines = []
+    by_stage: dict[Stage, Results] = {}
     if options.results is not None:
         source = options.results
         results = read_results(options.results)
@@ -52,21 +60,33 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         predictor = _load(config, options, dataset)
         if options.split == "val" and (note := _other_images(config, options, predictor)):
             lines.append(note)
+        card = predictor.card
+        stage = card.stage
+        chosen = select_stage(predictor.stages, stage)
+        config = replace(
+            config,
+            data=replace(config.data, view=card.view),
+            eval=replace(config.eval, stage=stage, max_detections=card.max_detections),
+            auto=(),
+        )
+        if options.stage_in_out:
+            options = replace(options, out=options.out.with_name(f"{options.out.name}-{stage}"))
         # An unwritable folder is found before the work, not after it.
         atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
-        results = predict_dataset(
+        by_stage = predict_dataset(
             predictor,
             dataset,
-            stage=config.eval.stage,
+            stages=predictor.stages if dataset.labelled else [chosen],
             batch_size=config.eval.batch_size,
             progress=True,
         )
+        results = by_stage[chosen]
         atomic_write_json(options.out / "results.json", results)
     if options.split == "test" and (path := _write_submission(config, options, dataset, results)):
         lines.append(f"for the test server: {path}")
     if not dataset.labelled:
         return "\n".join([*lines, f"{len(dataset)} images without labels: nothing to score"])
-    metrics = _score(config, options, dataset, results)
+    metrics = _score(config, options, dataset, results, by_stage)
     summary = {
         "preset": options.preset,
         "source": str(source),
@@ -77,11 +97,15 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         "metrics": metrics,
     }
     atomic_write_json(options.out / "metrics.json", summary, indent=1)
-    return "\n".join([format_table(metrics), *lines, f"details: {options.out}"])
+    table = format_table(metrics)
+    if by_stage:
+        table += "\n\n" + format_stages(metrics, main_metric(config.eval), chosen)
+    return "\n".join([table, *lines, f"details: {options.out}"])
 
 
 def _load(config: Config, options: EvaluationOptions, dataset: InstanceDataset) -> Predictor:
-    """The weights; the preset, not the file, says how images are shown and decoded."""
+    """The weights; the preset, not the file, says how images are shown and decoded, and if it
+    names a stage, which contour it is. What a preset leaves open is as the file says."""
     predictor = load_model(
         options.weights,
         device=config.device,
@@ -93,11 +117,15 @@ def _load(config: Config, options: EvaluationOptions, dataset: InstanceDataset) 
     named = not is_published(options.weights)
     # Published files name no categories: theirs are the data's, in the same order.
     check_classes(predictor, dataset, weights=str(options.weights), named=named)
+    said = prediction_settings(config)
+    for name, setting in _LEFT_TO_FILE.items():
+        if setting in config.auto:
+            del said[name]
     predictor.card = replace(
         predictor.card,
         class_names=dataset.class_names,
         category_ids=dataset.category_ids,
-        **prediction_settings(config),
+        **said,
     )
     return predictor
 
@@ -131,11 +159,19 @@ def _restrict(config: Config, results: Results, path: Path) -> Config:
 
 
 def _score(
-    config: Config, options: EvaluationOptions, dataset: InstanceDataset, results: Results
+    config: Config,
+    options: EvaluationOptions,
+    dataset: InstanceDataset,
+    results: Results,
+    by_stage: dict[Stage, Results],
 ) -> Metrics:
+    """Metrics of `results`, and the main one of every stage where a network made them."""
     truth = dataset.ground_truth()
     name = "results" if options.results is None else str(options.results)
-    metrics = evaluate(results, truth, config.eval, results_name=name)
+    if by_stage:
+        _, metrics = evaluate_stages(by_stage, truth, config.eval)
+    else:
+        metrics = evaluate(results, truth, config.eval, results_name=name)
     if config.eval.protocol == "cityscapes" and "segm" in config.eval.iou_types:
         from e2ec.metrics.cityscapes import evaluate_cityscapes  # loads matplotlib and more
 

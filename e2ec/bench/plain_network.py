@@ -67,7 +67,8 @@ class PlainE2EC(nn.Module):
         heatmap, offsets = network.heatmap(features), network.offsets(features)
         image_index, classes, scores, centers = _decode(heatmap, score_threshold, max_detections)
         height, width = features.shape[2:]
-        corner = torch.tensor([width - 1.0, height - 1.0])
+        beyond = 1.0 if network.clip == "cells" else 0.0
+        corner = torch.tensor([width - beyond, height - beyond])
         at_centers = offsets[image_index, :, centers[:, 1], centers[:, 0]]
         initial = centers[:, None] + INITIAL_SCALE * at_centers.view(len(centers), -1, 2)
         initial = torch.minimum(initial.clamp(min=0), corner)

@@ -14,6 +14,7 @@ from e2ec.config import Config, LossConfig, OptimConfig
 from e2ec.engine.checkpoint import load_weights
 from e2ec.engine.model_card import ModelCard, prediction_settings
 from e2ec.engine.predictor import is_published
+from e2ec.engine.stages import stage_index
 from e2ec.losses.total import TotalLoss
 from lib.errors import InputError
 from network.architecture import ARCHITECTURES
@@ -76,7 +77,12 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
     """What the weights of this run will say of themselves.
 
     Weights are passed on: the folders they were made in stay out of them.
+
+    Raises:
+        InputError: the settings name a stage that the network lacks.
     """
+    if config.eval.stage is not None:
+        stage_index(config.eval.stage, 2 + ARCHITECTURES[config.model.architecture].refinements)
     settings = config.to_dict()
     del settings["out"], settings["data"]["root"]
     return ModelCard(

@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 
 from e2ec.engine.model_card import ModelCard
+from e2ec.engine.stages import stage_index
 from lib.errors import InputError
 from lib.files import atomic_write_bytes
 from network.architecture import ARCHITECTURES
@@ -57,7 +58,13 @@ def load_weights(path: str | Path) -> tuple[E2EC, ModelCard]:
     except safetensors.SafetensorError as error:
         raise InputError(f"{name}: not a safetensors weights file ({error})") from error
     card = ModelCard.from_metadata(metadata, name=name)
-    network = network_from_state(state, name=name, architecture=ARCHITECTURES[card.architecture])
+    network = network_from_state(
+        state, name=name, architecture=ARCHITECTURES[card.architecture], clip=card.clip
+    )
+    try:
+        stage_index(card.stage, 2 + len(network.refinement.snakes))
+    except InputError as error:
+        raise InputError(f"{name}: its description names {error}") from error
     if network.num_classes != len(card.class_names):
         raise InputError(
             f"{name}: weights for {network.num_classes} classes, but {len(card.class_names)} names"

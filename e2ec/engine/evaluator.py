@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -10,9 +10,14 @@ from tqdm import tqdm
 from dataset.sample import InstanceDataset
 from e2ec.config import EvalConfig, Stage
 from e2ec.engine.predictor import Predictor
-from e2ec.metrics.coco import Metrics, evaluate_coco
-from e2ec.metrics.sbd import evaluate_sbd
+from e2ec.engine.stages import select_stage
+from e2ec.metrics.coco import Metrics, coco_metrics, evaluate_coco
+from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs, with_results
+from e2ec.metrics.precision_recall import IouType
+from e2ec.metrics.sbd import evaluate_sbd, sbd_metrics
 from lib.errors import InputError
+
+Results = list[dict[str, Any]]
 
 
 def check_classes(
@@ -40,32 +45,31 @@ def predict_dataset(
     predictor: Predictor,
     dataset: InstanceDataset,
     *,
-    stage: Stage,
+    stages: Sequence[Stage] | None = None,
     batch_size: int = 1,
     indices: Sequence[int] | None = None,
     progress: bool = False,
     stopping: Callable[[], bool] = lambda: False,
-) -> list[dict[str, Any]]:
-    """COCO results (RLE) of a data set, or of the samples at `indices`.
+) -> dict[Stage, Results]:
+    """COCO results (RLE) of a data set, or of the samples at `indices`, by stage.
 
-    Ends early, with what there is, when `stopping()` becomes true.
+    Of all stages of the network without `stages`; it runs once an image. Ends early, with what
+    there is, when `stopping()` becomes true.
     """
     indices = range(len(dataset)) if indices is None else indices
-    results: list[dict[str, Any]] = []
+    asked = predictor.stages if stages is None else stages
+    results: dict[Stage, Results] = {stage: [] for stage in asked}
     starts = range(0, len(indices), batch_size)
     for start in tqdm(starts, desc="predict", unit="batch", disable=not progress, leave=False):
         if stopping():
             break
         samples = [dataset[i] for i in indices[start : start + batch_size]]
-        found = predictor.predict(
-            [sample.image for sample in samples],
-            # Not the default, which is for looking at: precision counts low scores too.
-            score_threshold=predictor.card.score_threshold,
-            stage=stage,
-            batch_size=batch_size,
+        found = predictor.predict_stages(
+            [sample.image for sample in samples], stages=asked, batch_size=batch_size
         )
-        for sample, contours in zip(samples, found, strict=True):
-            results += contours.to_coco(sample.image_id, segmentation="rle")
+        for sample, by_stage in zip(samples, found, strict=True):
+            for stage, contours in by_stage.items():
+                results[stage] += contours.to_coco(sample.image_id, segmentation="rle")
     return results
 
 
@@ -86,6 +90,53 @@ def evaluate(
         per_class=config.per_class,
         library=config.library,
         results_name=results_name,
+    )
+
+
+def evaluate_stages(
+    results: Mapping[Stage, Results], ground_truth: dict[str, Any], config: EvalConfig
+) -> tuple[Stage, Metrics]:
+    """Every stage by the main metric, and all metrics of one of them.
+
+    That is the settings' stage or, where they name none, the stage with the best main metric; of
+    equal ones the last.
+
+    Args:
+        results: COCO results of all stages of a network in order, by name.
+        ground_truth: COCO dictionary.
+        config: protocol, stage, and what `evaluate` reads.
+
+    Returns:
+        The stage (by the settings' name for it, where they have one), and its metrics as
+        `evaluate` gives them with "stages/<stage>" for the main metric of every stage.
+    """
+    main, *others = config.iou_types
+    masks = any(iou_type != "bbox" for iou_type in config.iou_types)
+    asked = None if config.stage is None else select_stage(list(results), config.stage)
+    truth = prepare_inputs(ground_truth, [], masks=masks)
+    stages: Metrics = {}
+    best: tuple[float, Stage, EvaluationInputs, Metrics] | None = None
+    for stage, found in results.items():
+        inputs = with_results(truth, ground_truth, found, masks=masks)
+        metrics = _score(inputs, config, [main])
+        value = stages[f"stages/{stage}"] = metrics[main_metric(config)]
+        rank = -1.0 if value is None else value
+        if stage == asked or (asked is None and (best is None or rank >= best[0])):
+            best = (rank, stage, inputs, metrics)
+    if best is None:
+        raise ValueError("no stage to evaluate")
+    _, chosen, inputs, metrics = best
+    return config.stage or chosen, metrics | _score(inputs, config, others) | stages
+
+
+def _score(inputs: EvaluationInputs, config: EvalConfig, iou_types: Sequence[IouType]) -> Metrics:
+    score = sbd_metrics if config.protocol == "sbd" else coco_metrics
+    return score(
+        inputs,
+        iou_types=iou_types,
+        max_detections=config.max_detections,
+        per_class=config.per_class,
+        library=config.library,
     )
 
 

@@ -11,6 +11,7 @@ from e2ec.config import Config, EvalConfig, Stage
 from e2ec.engine.input_limit import check_view
 from lib.errors import InputError
 from network.architecture import ARCHITECTURES
+from network.contour_init import Clip
 
 FORMAT = "e2ec-weights"
 VERSION = 1
@@ -39,6 +40,9 @@ class ModelCard:
     group_parts: bool = True
     """Parts whose votes agree become one instance; without effect where the network has no part
     votes."""
+    clip: Clip = "edge"
+    """How far initial and coarse contours may reach: to the edge of the feature map, where labels
+    end, or to its last cell (published weights)."""
     settings: dict[str, Any] = field(default_factory=dict)
     """The full settings of the training run, for the record."""
 
@@ -91,6 +95,8 @@ class ModelCard:
                 nms_iou=float(card["nms_iou"]),
                 # Files written before there were part votes do not have it.
                 group_parts=_flag(card.get("group_parts", True)),
+                # Files without it were trained here, on labels that reach the edge.
+                clip=cast(Clip, _choice(card.get("clip", "edge"), get_args(Clip))),
                 settings=dict(card["settings"]),
             )
         except (
@@ -107,6 +113,8 @@ class ModelCard:
 def prediction_settings(config: Config) -> dict[str, Any]:
     """What a card takes from the settings: how images are shown, decoded and put together.
 
+    The stage only where the settings name one.
+
     Raises:
         InputError: the view is one that no card may ask for.
     """
@@ -114,9 +122,10 @@ def prediction_settings(config: Config) -> dict[str, Any]:
         check_view(config.data.view)
     except ValueError as error:
         raise InputError(f"data.view: {error}") from error
+    stage = {} if config.eval.stage is None else {"stage": config.eval.stage}
     return {
+        **stage,
         "view": config.data.view,
-        "stage": config.eval.stage,
         "score_threshold": config.eval.score_threshold,
         "max_detections": config.eval.max_detections,
         "nms_iou": config.eval.nms_iou,

@@ -10,8 +10,9 @@ from typing import overload
 import numpy as np
 import torch
 
-from dataset.view import TestView, restore_points
+from dataset.view import TestView
 from e2ec.config import Precision, Stage
+from e2ec.engine.assemble import ShownImage, assemble
 from e2ec.engine.checkpoint import load_weights
 from e2ec.engine.describe import describe_card
 from e2ec.engine.device import select_device
@@ -19,14 +20,12 @@ from e2ec.engine.image_input import ImageLike, image_list, image_source, to_pixe
 from e2ec.engine.input_limit import show
 from e2ec.engine.model_card import ModelCard
 from e2ec.engine.preprocess import normalize
-from e2ec.engine.stages import select_stage
+from e2ec.engine.stages import stage_names
 from e2ec.results.contours import Contours
 from e2ec.results.default_score import DEFAULT_SCORE
-from e2ec.results.grouping import group_parts
-from e2ec.results.nms import contour_boxes, suppress
 from lib.errors import InputError
 from network.cuda_graphs import graph_network
-from network.e2ec import E2EC, STRIDE
+from network.e2ec import E2EC
 from network.inference import PRECISIONS, compile_network, for_prediction
 
 BUNDLED_WEIGHTS = Path(__file__).parents[1] / "weights" / "nuclei_nano.safetensors"
@@ -91,6 +90,11 @@ class Predictor:
     def __repr__(self) -> str:
         return f"Predictor({describe_card(self.card)}; on {self.device})"
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The network's stages in order, each by one name: init, coarse, refine1, ..."""
+        return stage_names(2 + len(self.network.refinement.snakes))
+
     @overload
     def predict(
         self,
@@ -141,54 +145,82 @@ class Predictor:
             score of the best of them.
 
         Raises:
-            InputError: a file is missing or no image, or an image or its input is too large.
+            InputError: a file is missing or no image, an image or its input is too large, or the
+                network lacks this stage.
             ValueError: an array or tensor is no image, no such stage, `batch_size` below 1.
             TypeError: something else than an image.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
         batch, single = image_list(images)
-        threshold = DEFAULT_SCORE if score_threshold is None else score_threshold
-        results: list[Contours] = []
-        for start in range(0, len(batch), batch_size):
-            results += self._predict_some(
-                batch[start : start + batch_size], threshold, stage or self.card.stage, source
-            )
+        chosen = stage or self.card.stage
+        found = self.predict_stages(
+            batch,
+            stages=[chosen],
+            score_threshold=DEFAULT_SCORE if score_threshold is None else score_threshold,
+            source=source,
+            batch_size=batch_size,
+        )
+        results = [by_stage[chosen] for by_stage in found]
         return results[0] if single else results
 
+    def predict_stages(
+        self,
+        images: list[ImageLike],
+        *,
+        stages: Sequence[Stage] | None = None,
+        score_threshold: float | None = None,
+        source: str | None = None,
+        batch_size: int = 8,
+    ) -> list[dict[Stage, Contours]]:
+        """What `predict` says at several stages (all of `self.stages` without), by their names.
+
+        The network runs once. Each result is the one that `predict` gives for that stage alone,
+        at the same threshold; without one it is the model's own, which evaluation wants.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
+        threshold = self.card.score_threshold if score_threshold is None else score_threshold
+        asked = self.stages if stages is None else stages
+        results: list[dict[Stage, Contours]] = []
+        for start in range(0, len(images), batch_size):
+            some = images[start : start + batch_size]
+            results += self._predict_some(some, threshold, asked, source)
+        return results
+
     def _predict_some(
-        self, images: list[ImageLike], score_threshold: float, stage: Stage, source: str | None
-    ) -> list[Contours]:
+        self,
+        images: list[ImageLike],
+        score_threshold: float,
+        stages: Sequence[Stage],
+        source: str | None,
+    ) -> list[dict[Stage, Contours]]:
         """Images that fit into memory at once; those shown at one size form a batch."""
         pixels = [to_pixels(image) for image in images]
         sources = [image_source(image, source) for image in images]
         shown = [show(self.card.view, *pair) for pair in zip(pixels, sources, strict=True)]
-        results: list[Contours] = []
+        images_shown = [
+            ShownImage((image.shape[0], image.shape[1]), matrix, name)
+            for image, (_, matrix), name in zip(pixels, shown, sources, strict=True)
+        ]
+        results: list[dict[Stage, Contours]] = []
         start = 0
         while start < len(shown):
             stop = start + 1
             while stop < len(shown) and shown[stop][0].shape == shown[start][0].shape:
                 stop += 1
-            results += self._predict_batch(
-                pixels[start:stop],
-                shown[start:stop],
-                sources[start:stop],
-                score_threshold,
-                stage,
-            )
+            batch = np.stack([image for image, _ in shown[start:stop]])
+            results += self._predict_batch(batch, images_shown[start:stop], score_threshold, stages)
             start = stop
         return results
 
     @torch.inference_mode()
     def _predict_batch(
         self,
-        pixels: list[np.ndarray],
-        shown: list[tuple[np.ndarray, np.ndarray]],
-        sources: list[str | None],
+        batch: np.ndarray,
+        images_shown: list[ShownImage],
         score_threshold: float,
-        stage: Stage,
-    ) -> list[Contours]:
-        stacked = torch.from_numpy(np.stack([image for image, _ in shown]))
+        stages: Sequence[Stage],
+    ) -> list[dict[Stage, Contours]]:
+        stacked = torch.from_numpy(batch)
         # Pixels lie channels last already.
         images = normalize(stacked.to(self.device).permute(0, 3, 1, 2))
         with self._autocast:
@@ -197,58 +229,7 @@ class Predictor:
                 score_threshold=score_threshold,
                 max_detections=self.card.max_detections,
             )
-        image_index = output.image_index.cpu().numpy()
-        contours = select_stage(output.contours, stage).cpu().double().numpy()
-        scores = output.scores.cpu().double().numpy()
-        labels = output.classes.cpu().numpy()
-        votes = None
-        if output.object_centers is not None and self.card.group_parts:
-            votes = (output.object_centers.cpu().double() * STRIDE).numpy()
-        # By image, as the rows stand: one slice each.
-        bounds = np.searchsorted(image_index, np.arange(len(pixels) + 1))
-        results = []
-        for i, (image, (_, matrix)) in enumerate(zip(pixels, shown, strict=True)):
-            mine = slice(bounds[i], bounds[i + 1])
-            results.append(
-                self._contours(
-                    restore_points(contours[mine], matrix),
-                    None if votes is None else restore_points(votes[mine], matrix),
-                    labels[mine],
-                    scores[mine],
-                    image.shape[:2],
-                    sources[i],
-                )
-            )
-        return results
-
-    def _contours(
-        self,
-        points: np.ndarray,
-        votes: np.ndarray | None,
-        labels: np.ndarray,
-        scores: np.ndarray,
-        size: tuple[int, int],
-        source: str | None,
-    ) -> Contours:
-        """Doubles go first, then parts are grouped: a double of a part fits that part better than
-        the box of the whole object."""
-        keep = suppress(contour_boxes(points), scores, labels, self.card.nms_iou)
-        groups = [keep[i : i + 1] for i in range(len(keep))]
-        if votes is not None:
-            found = group_parts(points[keep], votes[keep], scores[keep], labels[keep])
-            groups = [keep[group] for group in found]
-        # The parts of a group stand by falling score: its best part speaks for it.
-        best = np.array([group[0] for group in groups], np.int64)
-        return Contours(
-            height=size[0],
-            width=size[1],
-            class_names=self.card.class_names,
-            category_ids=self.card.category_ids,
-            labels=labels[best],
-            scores=scores[best],
-            parts=[[points[i] for i in group] for group in groups],
-            source=source,
-        )
+        return assemble(output, images_shown, self.card, stages)
 
 
 def load_model(

@@ -39,6 +39,7 @@ def load_published_model(path: Path, preset: str | None) -> tuple[E2EC, ModelCar
         class_names=names,
         category_ids=ids,
         **prediction_settings(config),
+        clip=network.clip,
     )
     return network, card
 

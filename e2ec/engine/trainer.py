@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -239,11 +240,13 @@ class Trainer:
         return True
 
     def _evaluate(self, report: Report, stop: StopRequest, epoch: int) -> dict[str, Any] | None:
-        """Metrics of the current weights; the best are kept as weights.safetensors."""
+        """Metrics of the current weights; the best are kept as weights.safetensors, which names
+        the stage that these metrics belong to."""
         predictor = Predictor(self.evaluated, self.card, device=self.accelerator.device)
         metrics = validate(predictor, self.val_data, self.config.eval, self.accelerator, stop=stop)
         if metrics is None or not self.accelerator.is_main_process:
             return metrics
+        predictor.card = replace(self.card, stage=metrics["stage"])
         report.picture(predictor, self.val_data, epoch)
         value = metrics.get(main_metric(self.config.eval))
         value = -1.0 if value is None or math.isnan(value) else float(value)
@@ -251,7 +254,7 @@ class Trainer:
         if value > self.best:
             self.best = value
             saved = self.folder / "weights.safetensors"
-            save_weights(saved, self.evaluated, self.card)
+            save_weights(saved, self.evaluated, predictor.card)
         name = main_metric(self.config.eval)
         line = evaluation_line(
             epoch, metrics, config=self.config, metric=name, best=self.best, saved=saved

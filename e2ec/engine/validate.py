@@ -9,8 +9,8 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 
 from dataset.sample import InstanceDataset
-from e2ec.config import EvalConfig
-from e2ec.engine.evaluator import evaluate, predict_dataset
+from e2ec.config import EvalConfig, Stage
+from e2ec.engine.evaluator import Results, evaluate_stages, predict_dataset
 from e2ec.engine.interrupt import StopRequest
 from e2ec.engine.predictor import Predictor
 
@@ -25,12 +25,12 @@ def validate(
 ) -> dict[str, Any] | None:
     """Metrics of a network on a data set; empty on all processes but the main one.
 
-    None where any process was asked to stop before the end: on all of them.
+    As `evaluate_stages` gives them, and "stage", the stage that they belong to. None where any
+    process was asked to stop before the end: on all of them.
     """
     results = predict_dataset(
         predictor,
         dataset,
-        stage=config.stage,
         batch_size=config.batch_size,
         indices=range(accelerator.process_index, len(dataset), accelerator.num_processes),
         progress=accelerator.is_main_process,
@@ -39,10 +39,16 @@ def validate(
     if any_process(stop.requested, accelerator):
         return None
     if accelerator.num_processes > 1:
-        results = gather_object(results)
+        results = _joined(gather_object([results]))
     if not accelerator.is_main_process:
         return {}
-    return evaluate(results, dataset.ground_truth(), config)
+    stage, metrics = evaluate_stages(results, dataset.ground_truth(), config)
+    return {**metrics, "stage": stage}
+
+
+def _joined(shares: list[dict[Stage, Results]]) -> dict[Stage, Results]:
+    """The results of all processes, by stage."""
+    return {stage: [result for share in shares for result in share[stage]] for stage in shares[0]}
 
 
 def any_process(flag: bool, accelerator: Accelerator) -> bool:

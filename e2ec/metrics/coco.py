@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from e2ec.metrics.coco_inputs import prepare_inputs
+from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs
 from e2ec.metrics.precision_recall import (
     IOU_TYPES,
     IouType,
@@ -80,6 +80,28 @@ def evaluate_coco(
         image_ids=image_ids,
         results_name=results_name,
     )
+    return coco_metrics(
+        inputs,
+        iou_types=iou_types,
+        iou_thresholds=iou_thresholds,
+        max_detections=max_detections,
+        per_class=per_class,
+        recalls=recalls,
+        library=library,
+    )
+
+
+def coco_metrics(
+    inputs: EvaluationInputs,
+    *,
+    iou_types: Sequence[IouType] = IOU_TYPES,
+    iou_thresholds: Sequence[float] = COCO_THRESHOLDS,
+    max_detections: int = 100,
+    per_class: bool = False,
+    recalls: bool = False,
+    library: Library = "faster-coco-eval",
+) -> Metrics:
+    """`evaluate_coco` of what is prepared already."""
     metrics: Metrics = {}
     for iou_type in iou_types:
         found = precision_recall(

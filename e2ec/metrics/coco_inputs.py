@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -66,6 +66,22 @@ def prepare_inputs(
         annotations=_prepare_ground_truth(ground_truth, sizes, masks=masks),
         detections=_prepare_results(results, ground_truth, sizes, masks=masks, name=results_name),
     )
+
+
+def with_results(
+    inputs: EvaluationInputs,
+    ground_truth: Mapping[str, Any],
+    results: Iterable[Mapping[str, Any]],
+    *,
+    masks: bool = True,
+    results_name: str = "results",
+) -> EvaluationInputs:
+    """Other results beside the same ground truth, which is not prepared again.
+
+    Arguments and errors as `prepare_inputs`, which made `inputs` of the same `ground_truth`.
+    """
+    found = _prepare_results(results, ground_truth, inputs.sizes, masks=masks, name=results_name)
+    return replace(inputs, detections=found)
 
 
 def image_sizes(ground_truth: Mapping[str, Any], image_ids: Collection[int] | None) -> Sizes:

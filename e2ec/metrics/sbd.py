@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from e2ec.metrics.coco import COCO_THRESHOLDS, Metrics, class_summary, coco_summary
-from e2ec.metrics.coco_inputs import prepare_inputs
+from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs
 from e2ec.metrics.precision_recall import IOU_TYPES, IouType, Library, precision_recall
 
 # Written out: 0.7 computed as a multiple of 0.1 is another number.
@@ -43,6 +43,24 @@ def evaluate_sbd(
         image_ids=image_ids,
         results_name=results_name,
     )
+    return sbd_metrics(
+        inputs,
+        iou_types=iou_types,
+        max_detections=max_detections,
+        per_class=per_class,
+        library=library,
+    )
+
+
+def sbd_metrics(
+    inputs: EvaluationInputs,
+    *,
+    iou_types: Sequence[IouType] = IOU_TYPES,
+    max_detections: int = 100,
+    per_class: bool = False,
+    library: Library = "faster-coco-eval",
+) -> Metrics:
+    """`evaluate_sbd` of what is prepared already."""
     metrics: Metrics = {}
     for iou_type in iou_types:
         boundary = iou_type == "boundary"

@@ -48,6 +48,19 @@ def format_table(metrics: Mapping[str, float | None]) -> str:
     return "\n\n".join(tables)
 
 
+def format_stages(metrics: Mapping[str, float | None], main: str, chosen: str) -> str:
+    """The main metric of every stage in percent, one line each; a star at the one evaluated.
+
+    Args:
+        metrics: with "stages/<stage>" for every stage, in order.
+        main: name of the main metric, such as "segm/AP".
+        chosen: name of the stage that the other metrics belong to.
+    """
+    values = {k.removeprefix("stages/"): v for k, v in metrics.items() if k.startswith("stages/")}
+    rows = [[f"{stage} *" if stage == chosen else stage, percent(v)] for stage, v in values.items()]
+    return _aligned([["stage", main.replace("/", " ")], *rows])
+
+
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

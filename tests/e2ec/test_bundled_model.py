@@ -19,5 +19,11 @@ def test_it_finds_the_coins() -> None:
     assert np.all(np.ptp(rows, axis=1) < 40) and np.all(np.diff(rows.mean(axis=1)) > 40)
 
 
+def test_its_result_is_the_contour_before_dynamic_matching() -> None:
+    """Chosen on the training images: docs/benchmarks.md."""
+    model = e2ec.load_model(device="cpu")
+    assert model.card.stage == "refine1" and model.network.clip == "edge"
+
+
 def test_it_is_small_enough_to_be_bundled() -> None:
     assert BUNDLED_WEIGHTS.stat().st_size <= 6_000_000

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import safetensors.torch
@@ -21,6 +21,7 @@ from e2ec.engine.checkpoint import load_state, load_weights, save_state, save_we
 from e2ec.engine.model_card import ModelCard
 from lib.errors import InputError
 from network.architecture import NANO
+from network.contour_init import Clip
 from network.e2ec import E2EC, build_network
 
 CARD = ModelCard(
@@ -94,17 +95,26 @@ def test_part_votes_come_back(tmp_path: Path) -> None:
     assert torch.equal(loaded.part_votes[2].weight, network.part_votes[2].weight)
 
 
-def test_files_from_before_part_votes_are_read(weights: Path, tmp_path: Path) -> None:
+def test_files_from_before_part_votes_and_the_clip_are_read(weights: Path, tmp_path: Path) -> None:
+    """They were trained here: on labels that reach the image's edge."""
     with safetensors.safe_open(weights, framework="pt") as file:
         metadata = dict(file.metadata())
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     card = json.loads(metadata["card"])
-    del card["group_parts"]
+    del card["group_parts"], card["clip"]
     metadata["card"] = json.dumps(card)
     path = tmp_path / "old.safetensors"
     path.write_bytes(safetensors.torch.save(tensors, metadata))
     network, card = load_weights(path)
     assert network.part_votes is None and card == replace(CARD, group_parts=True)
+    assert network.clip == card.clip == "edge"
+
+
+@pytest.mark.parametrize("clip", get_args(Clip))
+def test_the_network_clips_as_its_file_says(network: E2EC, clip: Clip, tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.safetensors", network, replace(CARD, clip=clip))
+    loaded, card = load_weights(tmp_path / "w.safetensors")
+    assert loaded.clip == card.clip == clip
 
 
 def test_views_from_before_the_published_warp_are_exact(weights: Path, tmp_path: Path) -> None:
@@ -146,6 +156,8 @@ def test_views_by_the_long_side_come_back(weights: Path, tmp_path: Path) -> None
         {"card_max_detections": -1},
         {"card_nms_iou": 0},
         {"card_group_parts": "no"},
+        {"card_clip": "image"},
+        {"card_clip": None},
         {"card_settings": 3},
     ],
     ids=lambda changes: str(changes)[:40],

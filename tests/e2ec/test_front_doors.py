@@ -22,6 +22,8 @@ from front_doors import (
     write_picture,
 )
 
+from e2ec.engine.checkpoint import load_weights
+
 SCHEMA = json.loads((ROOT / "docs/contours.schema.json").read_text())
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -46,7 +48,7 @@ def test_a_finished_run_resumes_to_its_end(run: Path) -> None:
     assert (run / "weights.safetensors").read_bytes() == before
 
 
-@pytest.mark.parametrize("stage", ["init", "coarse", "final", "final-dml"])
+@pytest.mark.parametrize("stage", ["init", "coarse", "refine1", "refine2", "final", "final-dml"])
 def test_evaluating_every_stage(stage: str, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "results"
     ending = call("test.py", *TINY, "--weights", weights, "--stage", stage, "--out", out)
@@ -76,6 +78,11 @@ def test_results_go_into_the_folder_of_the_run(run: Path, tmp_path: Path) -> Non
     Path("mine/config.json").unlink()
     assert call("test.py", *TINY, "--weights", weights).status == 0
     assert Path("runs/synthetic/val-final-dml/results.json").is_file()
+    ending = call("test.py", *TINY, "--weights", run / "weights.safetensors")
+    assert ending.status == 0, ending
+    # The folder is called by the stage that won in the run.
+    stage = load_weights(run / "weights.safetensors")[1].stage
+    assert Path(f"runs/synthetic/val-{stage}/results.json").is_file()
 
 
 def check_document(document: Any) -> None:
@@ -162,7 +169,8 @@ def test_a_small_coco_set_trains_and_is_evaluated(tmp_path: Path) -> None:
     assert call("train.py", *arguments).status == 0
     ending = call("test.py", *arguments)
     assert ending.status == 0, ending
-    assert Path("runs/nuclei/val-final-dml/metrics.json").is_file()
+    stage = load_weights("runs/nuclei/weights.safetensors")[1].stage
+    assert Path(f"runs/nuclei/val-{stage}/metrics.json").is_file()
 
 
 # Help and usage errors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from e2ec.metrics.table import SUMMARY, format_table
+from e2ec.metrics.table import SUMMARY, format_stages, format_table
 
 
 def test_the_table_shows_percent_and_classes() -> None:
@@ -56,6 +56,13 @@ def test_the_table_of_official_cityscapes_beside_coco() -> None:
         "\n"
         "class  official AP\n"
         "car           50.0"
+    )
+
+
+def test_the_table_of_stages() -> None:
+    metrics = {"segm/AP": 0.5, "stages/init": 0.4, "stages/coarse": 0.5, "stages/refine1": None}
+    assert format_stages(metrics, "segm/AP", "coarse") == (
+        "stage     segm AP\ninit         40.0\ncoarse *     50.0\nrefine1         -"
     )
 
 

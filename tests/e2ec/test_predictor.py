@@ -19,7 +19,6 @@ from e2ec.engine.evaluator import predict_dataset
 from e2ec.engine.model_card import ModelCard
 from e2ec.engine.predictor import Predictor, load_model
 from e2ec.engine.preprocess import MEAN_BGR, STD_BGR, normalize
-from e2ec.engine.stages import select_stage
 from e2ec.results.contours import Contours
 from lib.errors import InputError
 from network.architecture import NANO
@@ -127,15 +126,19 @@ def test_colours_go_in_as_blue_green_red() -> None:
 
 
 def test_a_stage_is_chosen_by_name() -> None:
-    predictor = fixed(TestView("pad"))
-    for stage, k in (("init", 0), ("coarse", 1), ("final", 3), ("final-dml", 4), (None, 0)):
+    predictor = fixed(TestView("canvas"))
+    for stage, k in (
+        ("init", 0),
+        ("coarse", 1),
+        ("refine1", 2),
+        ("refine2", 3),
+        ("refine3", 4),
+        ("final", 3),
+        ("final-dml", 4),
+        (None, 0),
+    ):
         found = predictor.predict(picture(32, 32), stage=stage)
         assert found.parts[0][0][0].tolist() == [10 + k, 20]
-
-
-def test_stages_of_networks_with_fewer_modules() -> None:
-    assert [select_stage("ABCD", s) for s in ("init", "coarse", "final", "final-dml")] == [*"ABDD"]
-    assert [select_stage("ABC", s) for s in ("init", "coarse", "final", "final-dml")] == [*"ABCC"]
 
 
 def test_one_default_score_for_looking_at_results() -> None:

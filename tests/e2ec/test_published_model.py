@@ -18,15 +18,15 @@ from dataset.coco_categories import COCO_CATEGORIES
 from dataset.view import TestView
 from e2ec.app.command_line import EvaluationOptions
 from e2ec.app.evaluate import evaluate_split
-from e2ec.config import EvalConfig
-from e2ec.engine.build import build_card
+from e2ec.config import EvalConfig, ModelConfig
+from e2ec.engine.build import build_card, build_model
 from e2ec.engine.checkpoint import save_weights
 from e2ec.engine.data import build_dataset
 from e2ec.engine.predictor import load_model
 from e2ec.presets import load_preset
 from lib.errors import InputError
 from network import published
-from network.architecture import NANO
+from network.architecture import ARCHITECTURES, NANO
 from network.e2ec import build_network
 from network.published import load_published
 
@@ -36,6 +36,7 @@ THIN = replace(NANO, backbone_channels=(4, 6, 8, 10, 12, 14), refinements=3)
 @pytest.fixture(autouse=True)
 def thin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published, "DLA34", THIN)
+    monkeypatch.setitem(ARCHITECTURES, "dla34", THIN)
     # The names are tests/network/test_published.py's subject: here ours stand in the file.
     monkeypatch.setattr(published, "convert_names", dict)
 
@@ -54,8 +55,18 @@ def test_a_model_of_coco_knows_its_classes(tmp_path: Path) -> None:
     assert model.card.category_ids[-1] == 90
     assert model.card.nms_iou == get_config().eval.nms_iou == 0.7
     assert model.card.view == replace(get_config().data.view, warp="published")
+    assert model.card.view == get_config().data.view
+    assert model.card.clip == model.network.clip == "cells"
     found = model.predict(np.zeros((40, 50, 3), np.uint8), score_threshold=0.0)
     assert (found.height, found.width) == (40, 50)
+
+
+def test_what_starts_from_published_weights_is_clipped_like_its_labels(tmp_path: Path) -> None:
+    weights = checkpoint(tmp_path, 80)
+    config = replace(get_config(), model=ModelConfig(architecture="dla34", weights=weights))
+    targets = replace(config.data.targets, vertices=16)
+    network = build_model(replace(config, data=replace(config.data, targets=targets)), 80)
+    assert published.load_published(weights).clip == "cells" and network.clip == "edge"
 
 
 def test_other_models_number_their_classes(tmp_path: Path) -> None:

@@ -299,6 +299,10 @@ def test_two_processes_give_the_weights_of_one(optimizer: str, tmp_path: Path) -
         states.append(load_state(tmp_path / name / "last" / "state.pt"))
     one, two = states
     assert one["history"][1]["losses"] == pytest.approx(two["history"][1]["losses"], rel=1e-6)
+    # The second half of the images comes from the other process, at every stage.
+    metrics = one["history"][1]["metrics"]
+    assert {"stages/init", "stages/coarse", "stages/refine1", "stages/refine2"} < set(metrics)
+    assert two["history"][1]["metrics"] == pytest.approx(metrics, abs=1e-6)
     for key, value in one["network"].items():
         assert torch.allclose(value.double(), two["network"][key].double(), atol=1e-7), key
     start = trainer_module.build.build_model(tiny(tmp_path), 3).state_dict()

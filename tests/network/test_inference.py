@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 
 from network.architecture import NANO
+from network.contour_init import Clip
+from network.cuda_graphs import Recording, graph_network
 from network.e2ec import E2EC, build_network
 from network.inference import compile_network, for_prediction
 
@@ -41,6 +45,20 @@ def test_bfloat16_changes_weights_once_and_keeps_coordinates(network: E2EC) -> N
     assert output.object_centers is not None and output.object_centers.dtype == torch.float32
     distance = (output.contours[-1] - exact.contours[-1]).norm(dim=2)
     assert distance.median() < 0.5  # of random weights; trained ones: tests/e2ec/test_precision.py
+
+
+@pytest.mark.parametrize("clip", get_args(Clip))
+@torch.inference_mode()
+def test_copies_and_graphs_clip_as_the_network_does(network: E2EC, clip: Clip) -> None:
+    """To 64 or 60 input pixels of 64, as a copy, compiled (without a compiler) and recorded."""
+    network.clip = clip
+    network.offsets[2].weight.mul_(100)
+    compiled, recorded = for_prediction(network), for_prediction(network)
+    compile_network(compiled, backend="eager")
+    graph_network(recorded, record=lambda f, x: Recording(x, f(x), lambda: None))
+    for copy in (for_prediction(network), compiled, recorded):
+        contours = copy(images(64), max_detections=5).contours[0]
+        assert contours.max() == (64 if clip == "edge" else 60)
 
 
 @pytest.mark.slow

@@ -148,15 +148,18 @@ def test_threshold_and_limit_are_arguments(network: E2EC) -> None:
 
 @torch.no_grad()
 def test_initial_and_coarse_contours_are_clipped_in_evaluation_alone(network: E2EC) -> None:
-    """To [0, W - 1] x [0, H - 1] of the feature map: 15 cells of 16, 60 input pixels."""
+    """To the edge of the feature map, or to the last of its 16 cells: 64 or 60 input pixels."""
     network.offsets[2].weight.mul_(100)
     centers, image_index = labels(4)
     batch = images(1, 64, 64)
     trained = network(batch, centers, image_index)
-    assert trained.contours[0].min() < 0 and trained.contours[0].max() > 60
+    assert trained.contours[0].min() < 0 and trained.contours[0].max() > 64
     network.eval()
-    for contours in network(batch, centers, image_index).contours[:2]:
-        assert contours.min() >= 0 and contours.max() <= 60
+    assert network.clip == "edge"
+    for clip, farthest in (("edge", 64), ("cells", 60)):
+        network.clip = clip
+        for contours in network(batch, centers, image_index).contours[:2]:
+            assert contours.min() == 0 and contours.max() == farthest
 
 
 def test_float64_is_kept(network: E2EC) -> None:

@@ -89,6 +89,7 @@ def test_published_names_become_ours(
     network = load_published(wrap(change(state)))
     assert not network.training
     assert network.num_classes == 5 and network.vertices == 24
+    assert network.clip == "cells"
     found = network.state_dict()
     assert list(found) == list(ours)
     assert all(torch.equal(found[key], ours[key]) for key in ours)
