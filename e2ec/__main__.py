@@ -9,6 +9,7 @@ from collections.abc import Callable
 from e2ec.app.command_line import run
 
 _COMMANDS = {
+    "card": "show and change what a weights file says of itself",
     "check": "find what is wrong with images and labels before training",
     "convert": "convert labels from one format to another",
 }
@@ -23,7 +24,11 @@ def main() -> int:
             print(f"  {name:<9}{purpose}")
         print("\n`python -m e2ec COMMAND --help` lists the options of a command.")
         return 0 if arguments else 2
-    commands: dict[str, Callable[[list[str]], int]] = {"check": _check, "convert": _convert}
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "card": _card,
+        "check": _check,
+        "convert": _convert,
+    }
     command = commands.get(arguments[0])
     if command is None:
         near = difflib.get_close_matches(arguments[0], _COMMANDS, n=1)
@@ -31,6 +36,13 @@ def main() -> int:
         print(f"error: no command {arguments[0]!r}; {hint}", file=sys.stderr)
         return 2
     return command(arguments[1:])
+
+
+def _card(arguments: list[str]) -> int:
+    from e2ec.app.card import card, parse_card
+
+    print(card(parse_card(arguments)))
+    return 0
 
 
 def _check(arguments: list[str]) -> int:

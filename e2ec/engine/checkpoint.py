@@ -72,6 +72,24 @@ def load_weights(path: str | Path) -> tuple[E2EC, ModelCard]:
     return network, card
 
 
+def save_card(weights: str | Path, out: str | Path, card: ModelCard) -> None:
+    """Write a weights file with another description; the tensors stay as they are, bit by bit.
+
+    Args:
+        weights: a file that `load_weights` takes.
+        out: the file to write; may be the same.
+        card: the new description.
+
+    Raises:
+        InputError: the file cannot be written; a previous one is untouched.
+    """
+    with safetensors.safe_open(weights, framework="pt") as file:
+        metadata = dict(file.metadata() or {})
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    data = safetensors.torch.save(tensors, metadata | card.to_metadata())
+    atomic_write_bytes(out, data)
+
+
 def save_state(path: str | Path, state: dict[str, Any]) -> None:
     """Write a training state: nested dicts and lists of tensors, numbers and strings.
 
