@@ -15,6 +15,7 @@ from typing import Any, Literal
 from dataset.targets import TargetSettings
 from dataset.transforms import AugmentationSettings
 from dataset.view import TestView
+from network.architecture import MAX_REFINEMENTS
 
 __all__ = [
     "AugmentationSettings",
@@ -66,6 +67,15 @@ class ModelConfig:
     """Weights to start from (.safetensors, or a published .pth); random without."""
     multi_component: bool = False
     """Also learn where every part's whole object is, so that its parts can be grouped."""
+    refinements: int | None = None
+    """Refinement modules; without, the architecture's own number: dla34 has the published three
+    (the paper has two), nano two."""
+
+    def __post_init__(self) -> None:
+        _require(
+            self.refinements is None or 1 <= self.refinements <= MAX_REFINEMENTS,
+            f"model.refinements must lie between 1 and {MAX_REFINEMENTS}",
+        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from network.dla import DLA34_CHANNELS
 from network.snake import PUBLISHED_DILATIONS
 
+MAX_REFINEMENTS = 16
+"""More refinement modules than any network has: a damaged file must not ask for thousands."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:

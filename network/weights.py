@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ from torch import Tensor
 
 from lib.errors import InputError
 from lib.memory import is_out_of_memory
-from network.architecture import Architecture
+from network.architecture import MAX_REFINEMENTS, Architecture
 from network.contour_init import Clip
 from network.e2ec import E2EC, build_network
+
+_REFINEMENT = re.compile(r"^refinement\.snakes\.(\d+)\.")
 
 
 def read_without_code(path: str | Path) -> Any:
@@ -46,8 +50,8 @@ def network_from_state(
 ) -> E2EC:
     """A network in evaluation mode with the weights of `state` (our parameter names).
 
-    The class count, the number of vertices and whether parts vote are read from the weights. The
-    network is float32, whatever the type of the weights.
+    The class count, the numbers of vertices and of refinement modules and whether parts vote are
+    read from the weights. The network is float32, whatever the type of the weights.
 
     Raises:
         InputError: names or shapes do not fit, or a weight is not finite; `name` says where the
@@ -59,7 +63,7 @@ def network_from_state(
     network = build_network(
         num_classes=state["heatmap.2.weight"].shape[0],
         vertices=state["offsets.2.weight"].shape[0] // 2,
-        architecture=architecture,
+        architecture=replace(architecture, refinements=_refinements(state, name)),
         part_votes=any(key.startswith("part_votes.") for key in state),
         clip=clip,
     )
@@ -82,3 +86,13 @@ def network_from_state(
         if not value.isfinite().all():
             raise InputError(f"{name}: weights are damaged: {key} holds NaN or infinity")
     return network.eval()
+
+
+def _refinements(state: Mapping[str, Tensor], name: str) -> int:
+    """How many refinement modules there are weights of; 1 at least."""
+    found = {match[1] for key in state if (match := _REFINEMENT.match(key))}
+    if len(found) > MAX_REFINEMENTS:
+        raise InputError(
+            f"{name}: not weights of an E2EC network ({len(found)} refinement modules)"
+        )
+    return max(1, len(found))

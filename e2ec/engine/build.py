@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -51,9 +52,12 @@ def build_loader(
 def build_model(config: Config, num_classes: int) -> E2EC:
     """The network in training mode, with seeded random weights or those the settings name."""
     torch.manual_seed(config.train.seed)
+    architecture = ARCHITECTURES[config.model.architecture]
+    if config.model.refinements is not None:
+        architecture = replace(architecture, refinements=config.model.refinements)
     network = build_network(
         num_classes=num_classes,
-        architecture=ARCHITECTURES[config.model.architecture],
+        architecture=architecture,
         vertices=config.data.targets.vertices,
         part_votes=config.model.multi_component,
     )

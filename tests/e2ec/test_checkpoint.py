@@ -95,6 +95,19 @@ def test_part_votes_come_back(tmp_path: Path) -> None:
     assert torch.equal(loaded.part_votes[2].weight, network.part_votes[2].weight)
 
 
+@pytest.mark.parametrize("modules", [1, 4])
+def test_the_number_of_refinement_modules_comes_back(modules: int, tmp_path: Path) -> None:
+    """Nano has two; the weights tell, not the architecture's name."""
+    network = build_network(
+        num_classes=2, architecture=replace(NANO, refinements=modules), vertices=16
+    )
+    save_weights(tmp_path / "w.safetensors", network, CARD)
+    loaded, _ = load_weights(tmp_path / "w.safetensors")
+    assert len(loaded.refinement.snakes) == modules
+    expected = network.state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in loaded.state_dict().items())
+
+
 def test_files_from_before_part_votes_and_the_clip_are_read(weights: Path, tmp_path: Path) -> None:
     """They were trained here: on labels that reach the image's edge."""
     with safetensors.safe_open(weights, framework="pt") as file:

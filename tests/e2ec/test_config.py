@@ -18,6 +18,7 @@ from e2ec.config import (
     DataConfig,
     EvalConfig,
     LossConfig,
+    ModelConfig,
     OptimConfig,
     TestView,
     TrainConfig,
@@ -29,6 +30,8 @@ from lib.errors import InputError
 @pytest.mark.parametrize(
     ("section", "values"),
     [
+        (ModelConfig, {"refinements": 0}),
+        (ModelConfig, {"refinements": 17}),
         (DataConfig, {"workers": -1}),
         (DataConfig, {"train_limit": 0}),
         (DataConfig, {"val_limit": -3}),

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from dataset.view import restore_points
+from e2ec.app.command_line import parse_config
 from e2ec.config import Config, OptimConfig
 from e2ec.engine import preprocess
 from e2ec.engine.schedule import learning_rate
@@ -201,6 +202,24 @@ def test_the_network_starts_as_published() -> None:
     values = torch.cat([weight.flatten() for weight in weights])
     assert values.std().item() == pytest.approx(0.01, rel=0.02)
     assert abs(values.mean().item()) < 1e-4
+
+
+def test_the_papers_variant_can_be_asked_for() -> None:
+    """The options of docs/method.md; the command line knows them by these names."""
+    document = " ".join((Path(__file__).parents[2] / "docs/method.md").read_text().split())
+    options = {
+        "--model.refinements 2": ("model.refinements", 2),
+        "--loss.no-average-refinements": ("loss.average_refinements", False),
+        "--loss.matching-distance l1": ("loss.matching_distance", "l1"),
+        "--loss.matching-start-epoch 0": ("loss.matching_start_epoch", 0),
+        "--optim.factor 0.5": ("optim.factor", 0.5),
+        "--data.augmentation.scale-range 0.4 1.0": ("data.augmentation.scale_range", [0.4, 1.0]),
+    }
+    words = [word for option in options for word in option.split()]
+    found = flat(parse_config(["kins", *words], program="train.py", purpose="").to_dict())
+    for option, (name, value) in options.items():
+        assert f"`{option}`" in document
+        assert found[name] == value
 
 
 def test_second_stage_of_coco() -> None:

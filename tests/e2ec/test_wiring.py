@@ -46,7 +46,7 @@ def distinct(out: Path) -> Config:
     config = tiny(out)
     return replace(
         config,
-        model=ModelConfig(architecture="nano", multi_component=True),
+        model=ModelConfig(architecture="nano", multi_component=True, refinements=3),
         data=replace(
             config.data,
             targets=TargetSettings(vertices=24, directions=2, key_tolerance=7.0, max_instances=9),
@@ -132,7 +132,9 @@ def test_model_settings_arrive() -> None:
     config = distinct(Path("unused"))
     network = build.build_model(config, 3)
     assert (network.num_classes, network.vertices) == (3, 24)
-    assert len(network.refinement.snakes) == NANO.refinements
+    assert len(network.refinement.snakes) == 3
+    plain = build.build_model(replace(config, model=ModelConfig(architecture="nano")), 3)
+    assert len(plain.refinement.snakes) == NANO.refinements == 2 and plain.part_votes is None
     assert network.part_votes is not None and network.training
     other = build.build_model(replace(config, train=replace(config.train, seed=18)), 3)
     again = build.build_model(config, 3)

@@ -152,6 +152,22 @@ def test_weights_that_do_not_fit_are_named(
     assert "\n" not in str(caught.value)
 
 
+def test_checkpoints_of_two_modules_are_read(state: State) -> None:
+    """As the paper has them; a file that lacks one in between does not fit."""
+    two = {key: value for key, value in state.items() if not key.startswith("gcn.evolve_gcn1.")}
+    assert len(load_published(state).refinement.snakes) == 3
+    assert len(load_published(two).refinement.snakes) == 2
+    gap = {key: value for key, value in state.items() if not key.startswith("gcn.evolve_gcn0.")}
+    with pytest.raises(InputError, match=r"missing, first refinement\.snakes\.1\."):
+        load_published(gap)
+
+
+def test_thousands_of_modules_are_refused_before_they_are_built(state: State) -> None:
+    many = {f"refinement.snakes.{k}.fusion.bias": torch.zeros(1) for k in range(10_000)}
+    with pytest.raises(InputError, match="10000 refinement modules"):
+        load_published(state | many)
+
+
 @pytest.mark.parametrize("content", [{}, [], 3, {"net": {}}, {"net": 3}, {"epoch": 3}])
 def test_contents_that_hold_no_weights(content: object, tmp_path: Path) -> None:
     path = tmp_path / "model.pth"
