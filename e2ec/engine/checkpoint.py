@@ -84,7 +84,9 @@ def load_state(path: str | Path) -> dict[str, Any]:
         InputError: missing, damaged, of another version, or holding anything but plain data.
     """
     if not Path(path).is_file():
-        raise InputError(f"{path}: no training state to resume from; --resume auto starts where there is none")
+        raise InputError(
+            f"{path}: no training state to resume from; --resume auto starts where there is none"
+        )
     state = read_without_code(path)
     if not isinstance(state, dict) or state.get("version") != STATE_VERSION:
         raise InputError(f"{path}: not a training state of this version")

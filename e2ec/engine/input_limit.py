@@ -30,10 +30,7 @@ def check_view(view: TestView) -> None:
     Raises:
         ValueError: the zoom, a side, or the smallest input that the view ever makes is too large.
     """
-    if (
-        not 0 < view.zoom <= MAX_ZOOM
-        or max(view.multiple, *(view.size or (1, 1))) > MAX_SIDE
-    ):
+    if not 0 < view.zoom <= MAX_ZOOM or max(view.multiple, *(view.size or (1, 1))) > MAX_SIDE:
         raise ValueError(f"zoom must lie in (0, {MAX_ZOOM}], sides be {MAX_SIDE} at most")
     (height, width), _ = view.geometry(1, 1)
     if height * width > max_input_pixels():
@@ -44,9 +41,7 @@ def check_view(view: TestView) -> None:
         )
 
 
-def show(
-    view: TestView, image: np.ndarray, source: str | None
-) -> tuple[np.ndarray, np.ndarray]:
+def show(view: TestView, image: np.ndarray, source: str | None) -> tuple[np.ndarray, np.ndarray]:
     """`view.apply`, for inputs below the limit; `source` names the image in messages.
 
     Raises:

@@ -71,7 +71,9 @@ def test_training_demo_and_prediction(huge: Path, weights: Path, tmp_path: Path)
 
 def test_copying_an_image_does_not_decode_it(huge: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    convert(ConvertOptions(source=huge / "instances_val.json", to="coco", out=out, copy_images=True))
+    convert(
+        ConvertOptions(source=huge / "instances_val.json", to="coco", out=out, copy_images=True)
+    )
     (copy,) = out.rglob("2.png")
     assert copy.read_bytes() == (huge / "images/2.png").read_bytes()
 

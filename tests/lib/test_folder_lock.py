@@ -30,9 +30,7 @@ with FolderLock(sys.argv[1], remedy="wait"):
 
 def hold(folder: Path, *options: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", HOLDER, str(folder), *options]
-    holder = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert holder.stdout is not None and holder.stdout.readline() == "held\n"
     return holder
 

@@ -99,7 +99,7 @@ def test_a_hundred_kilobytes_of_two_gigabytes(
             with pytest.raises(ImageTooLarge, match=r"27000 x 27000 pixels take 2\.04 GiB"):
                 read(path)
     assert capfd.readouterr() == ("", "")
-    assert PIL.Image.MAX_IMAGE_PIXELS == before
+    assert before == PIL.Image.MAX_IMAGE_PIXELS
 
 
 def test_above_pillows_limit_sizes_are_read(tmp_path: Path) -> None:

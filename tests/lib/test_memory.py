@@ -31,7 +31,7 @@ class Fails(Dataset[int]):
 
 
 def raised_by(action: object) -> Exception:
-    with pytest.raises(Exception) as caught:  # noqa: B017
+    with pytest.raises(Exception) as caught:
         action()
     return caught.value
 
