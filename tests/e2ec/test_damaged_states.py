@@ -52,7 +52,7 @@ def numbers(trainer: Trainer) -> list[Any]:
     """Everything that loading changes."""
     tensors = [*trainer.plain.state_dict().values(), *trainer.average.state_dict().values()]
     return [
-        [tensor.view(-1)[0].item() for tensor in tensors],
+        [tensor.reshape(-1)[0].item() for tensor in tensors],
         [len(trainer.optimizer.state), trainer.epoch, trainer.step, trainer.best, trainer.history],
     ]
 

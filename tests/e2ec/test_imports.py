@@ -93,7 +93,8 @@ def test_rooms_of_e2ec(room: str) -> None:
 
 def test_every_room_of_e2ec_is_known() -> None:
     rooms = {p.stem for p in (ROOT / "e2ec").iterdir() if p.is_dir() or p.suffix == ".py"}
-    assert rooms - {"__init__", "__pycache__", "weights"} == set(ALLOWED_IN_E2EC)
+    # The stand-ins of `neighbours` import e2ec itself and nothing else.
+    assert rooms - {"__init__", "__pycache__", "weights", "neighbours"} == set(ALLOWED_IN_E2EC)
 
 
 def test_the_network_needs_torch_alone() -> None:
