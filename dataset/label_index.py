@@ -54,7 +54,9 @@ class LabelIndex:
     @property
     def names(self) -> list[str]:
         """File name of every image, in order."""
-        return [self.image(position).name for position in range(len(self))]
+        text, ends = self.columns.names.tobytes(), self.columns.name_ends.tolist()
+        spans = (slice(ends[row], ends[row + 1]) for row in self.rows.tolist())
+        return [text[span].decode("utf-8", "surrogateescape") for span in spans]
 
     def image(self, position: int) -> ImageRecord:
         """The image at a position."""
