@@ -92,8 +92,8 @@ def guess_image_folder(labels: Path, index: LabelIndex) -> Path:
             if folder.is_dir() and any((folder / name).is_file() for name in wanted):
                 return folder
     raise InputError(
-        f"{labels}: image folder not found near it; give it with --images FOLDER "
-        "(--data.train-images FOLDER where the data is that of a preset)"
+        f"{labels}: image folder not found near it; give it with --images FOLDER, "
+        "of a preset with --data.train-images FOLDER"
     )
 
 

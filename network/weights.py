@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def network_from_state(
     network = build_network(
         num_classes=state["heatmap.2.weight"].shape[0],
         vertices=state["offsets.2.weight"].shape[0] // 2,
-        architecture=replace(architecture, refinements=_refinements(state, name)),
+        architecture=replace(architecture, refinements=count_refinements(state, source=name)),
         part_votes=any(key.startswith("part_votes.") for key in state),
         clip=clip,
     )
@@ -88,11 +88,15 @@ def network_from_state(
     return network.eval()
 
 
-def _refinements(state: Mapping[str, Tensor], name: str) -> int:
-    """How many refinement modules there are weights of; 1 at least."""
-    found = {match[1] for key in state if (match := _REFINEMENT.match(key))}
+def count_refinements(names: Iterable[str], *, source: str) -> int:
+    """How many refinement modules there are weights of, by their names; 1 at least.
+
+    Raises:
+        InputError: more than any network has; `source` says where the names came from.
+    """
+    found = {match[1] for name in names if (match := _REFINEMENT.match(name))}
     if len(found) > MAX_REFINEMENTS:
         raise InputError(
-            f"{name}: not weights of an E2EC network ({len(found)} refinement modules)"
+            f"{source}: not weights of an E2EC network ({len(found)} refinement modules)"
         )
     return max(1, len(found))

@@ -18,7 +18,7 @@ from e2ec.engine.predictor import is_published
 from e2ec.engine.stages import stage_index
 from e2ec.losses.total import TotalLoss
 from lib.errors import InputError
-from network.architecture import ARCHITECTURES
+from network.architecture import ARCHITECTURES, Architecture
 from network.e2ec import E2EC, build_network
 from network.published import load_published
 
@@ -52,18 +52,22 @@ def build_loader(
 def build_model(config: Config, num_classes: int) -> E2EC:
     """The network in training mode, with seeded random weights or those the settings name."""
     torch.manual_seed(config.train.seed)
-    architecture = ARCHITECTURES[config.model.architecture]
-    if config.model.refinements is not None:
-        architecture = replace(architecture, refinements=config.model.refinements)
     network = build_network(
         num_classes=num_classes,
-        architecture=architecture,
+        architecture=_architecture(config),
         vertices=config.data.targets.vertices,
         part_votes=config.model.multi_component,
     )
     if config.model.weights is not None:
         _start_from(network, config.model.weights)
     return network.double().train() if config.train.precision == "fp64" else network.train()
+
+
+def _architecture(config: Config) -> Architecture:
+    """The sizes that the settings name, with the number of refinement modules they want."""
+    named = ARCHITECTURES[config.model.architecture]
+    wanted = config.model.refinements
+    return named if wanted is None else replace(named, refinements=wanted)
 
 
 def lay_out(network: nn.Module, device: torch.device) -> None:
@@ -86,9 +90,11 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
         InputError: the settings name a stage that the network lacks.
     """
     if config.eval.stage is not None:
-        stage_index(config.eval.stage, 2 + ARCHITECTURES[config.model.architecture].refinements)
+        stage_index(config.eval.stage, 2 + _architecture(config).refinements)
     settings = config.to_dict()
     del settings["out"], settings["data"]["root"]
+    if config.model.weights is not None:
+        settings["model"]["weights"] = config.model.weights.name
     return ModelCard(
         architecture=config.model.architecture,
         class_names=dataset.class_names,

@@ -12,8 +12,10 @@ from e2ec.config import Config
 from e2ec.engine.model_card import ModelCard
 from e2ec.engine.predictor import BUNDLED_WEIGHTS, is_published
 from lib.errors import InputError
+from network.architecture import ARCHITECTURES
 from network.e2ec import STRIDE
 from network.published import load_published
+from network.weights import count_refinements
 
 BUNDLED = Path("bundled")
 """What `--model.weights` calls the weights that come with the project."""
@@ -27,11 +29,13 @@ class StartWeights:
         path: of the file.
         architecture: name of its network.
         vertices: of its contours.
+        refinements: number of its refinement modules.
     """
 
     path: Path
     architecture: str
     vertices: int
+    refinements: int
 
 
 def weights_path(path: Path) -> Path:
@@ -47,7 +51,8 @@ def read_start_weights(path: Path) -> StartWeights:
     """
     path = weights_path(path)
     if is_published(path):
-        return StartWeights(path, "dla34", load_published(path).vertices)
+        network = load_published(path)
+        return StartWeights(path, "dla34", network.vertices, len(network.refinement.snakes))
     if not path.is_file():
         raise InputError(
             f"{path}: weights not found; --model.weights takes a weights file, or '{BUNDLED}'"
@@ -55,10 +60,11 @@ def read_start_weights(path: Path) -> StartWeights:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             card = ModelCard.from_metadata(file.metadata(), name=str(path))
-            offsets = file.get_slice("offsets.2.weight").get_shape()
+            vertices = file.get_slice("offsets.2.weight").get_shape()[0] // 2
+            refinements = count_refinements(file.keys(), source=str(path))
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path}: not a safetensors weights file ({error})") from error
-    return StartWeights(path, card.architecture, offsets[0] // 2)
+    return StartWeights(path, card.architecture, vertices, refinements)
 
 
 def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Config:
@@ -76,6 +82,7 @@ def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Confi
         "model.architecture": (config.model.architecture, weights.architecture),
         "data.targets.vertices": (config.data.targets.vertices, weights.vertices),
         "data.targets.stride": (config.data.targets.stride, STRIDE),
+        "model.refinements": (config.model.refinements or weights.refinements, weights.refinements),
     }
     for name, (value, brought) in own.items():
         if value != brought and name not in free:
@@ -83,9 +90,16 @@ def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Confi
                 f"{weights.path}: its {name.rpartition('.')[2]} is {brought}, the run's {value}; "
                 f"give --{name} {brought}, or other --model.weights (None: random ones)"
             )
+    usual = ARCHITECTURES[weights.architecture].refinements
+    unusual = weights.refinements if weights.refinements != usual else None
     targets = replace(config.data.targets, vertices=weights.vertices, stride=STRIDE)
     return replace(
         config,
-        model=replace(config.model, architecture=weights.architecture, weights=weights.path),  # type: ignore[arg-type]
+        model=replace(
+            config.model,
+            architecture=weights.architecture,  # type: ignore[arg-type]
+            weights=weights.path,
+            refinements=config.model.refinements or unusual,
+        ),
         data=replace(config.data, targets=targets),
     )
