@@ -138,9 +138,9 @@ def _optimizer(value: Any, optimizer: torch.optim.Optimizer) -> str | None:
         for key, option in like.items():
             # Versions of torch differ in the switches, which it fills in.
             needed = not isinstance(option, bool) and option is not None
-            if key != "params" and (key in group or needed):
-                if not _is_option(group.get(key), option):
-                    return f"its option {key} is missing or of a wrong type"
+            asked = key != "params" and (key in group or needed)
+            if asked and not _is_option(group.get(key), option):
+                return f"its option {key} is missing or of a wrong type"
     return _moments(value.get("state"), optimizer)
 
 

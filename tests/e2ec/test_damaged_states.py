@@ -139,7 +139,7 @@ def test_wrong_values_inside(change: int, saved: Saved) -> None:
 
 def test_other_kinds_of_tensors(saved: Saved) -> None:
     """Sparse, complex, whole numbers and those without data, of the right shape."""
-    trainer, state = saved
+    _, state = saved
     key = next(k for k, v in state["network"].items() if v.ndim == 4)
     tensor = state["network"][key]
     for other in (tensor.to_sparse(), tensor.to(torch.complex64), tensor.to(torch.int32)):
@@ -148,7 +148,7 @@ def test_other_kinds_of_tensors(saved: Saved) -> None:
 
 
 def test_moments_that_are_missing(saved: Saved) -> None:
-    trainer, state = saved
+    _, state = saved
     if "exp_avg" in state["optimizer"]["state"][0]:
         refused(saved, lambda s: s["optimizer"]["state"][0].pop("exp_avg_sq"), "exp_avg_sq")
         refused(saved, put("optimizer", "state", 0, "step", None), "step of parameter 0")
