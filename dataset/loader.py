@@ -29,14 +29,15 @@ class EpochSampler(Sampler[list[Key]]):
     Global batch b of an epoch is the b-th slice of that epoch's permutation; process `rank` takes
     the rank-th of `world_size` equal contiguous shares of it. So however many processes there are,
     together they see the same global batches. A last, incomplete batch is left out, or filled up
-    with the first samples of the same permutation.
+    with the first samples of the same permutation (`fill_to`).
 
     Args:
         length: number of samples of the data set.
         batch_size: size of the GLOBAL batch, a multiple of `world_size`.
         seed: of the order of the epochs.
         rank, world_size: this process, and how many there are.
-        fill_last: fill up the last batch of an epoch, so that every sample is in every epoch.
+        fill_to: fill an epoch up to a multiple of so many batches, so that every sample is in every
+            epoch; 0 leaves out what makes no whole batch.
 
     Raises:
         InputError: there are too few samples for one batch.
@@ -51,7 +52,7 @@ class EpochSampler(Sampler[list[Key]]):
         seed: int,
         rank: int = 0,
         world_size: int = 1,
-        fill_last: bool = False,
+        fill_to: int = 0,
     ) -> None:
         if not 0 <= rank < world_size:
             raise ValueError(f"rank {rank} is not one of {world_size} processes")
@@ -70,14 +71,15 @@ class EpochSampler(Sampler[list[Key]]):
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
-        self.fill_last = fill_last
+        self.fill_to = fill_to
         self.epoch = 0
         self._skipped = 0
 
     @property
     def batches_per_epoch(self) -> int:
         """Number of batches of a whole epoch."""
-        missing = -self.length % self.batch_size if self.fill_last else 0
+        group = self.batch_size * self.fill_to
+        missing = -self.length % group if group else 0
         return (self.length + missing) // self.batch_size
 
     def set_epoch(self, epoch: int) -> None:
@@ -100,8 +102,8 @@ class EpochSampler(Sampler[list[Key]]):
         epoch = self.epoch
         # No sample has index `length`: no example draws the same random numbers.
         order = np.random.default_rng([self.seed, epoch, self.length]).permutation(self.length)
-        # Once more from the beginning: only a filled last batch reaches so far.
-        order = np.concatenate([order, order[: self.batch_size]])
+        # Once more from the beginning: only filled batches reach so far.
+        order = np.resize(order, max(self.length, self.batches_per_epoch * self.batch_size))
         share = self.batch_size // self.world_size
         for number in range(self._skipped, self.batches_per_epoch):
             start = number * self.batch_size + self.rank * share

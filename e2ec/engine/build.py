@@ -38,7 +38,7 @@ def build_loader(
         seed=config.train.seed,
         rank=rank,
         world_size=world_size,
-        fill_last=config.train.fill_last,
+        fill_to=config.train.accumulate if config.train.fill_last else 0,
     )
     examples = TrainingDataset(
         dataset, config.data.augmentation, config.data.targets, seed=config.train.seed

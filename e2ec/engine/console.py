@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from e2ec.config import Config
+from tqdm import tqdm
+
+from e2ec.config import Config, TrainConfig
 from e2ec.presets import load_preset, preset_names
 
 STAGES = "stages/"
@@ -16,6 +18,20 @@ _FALLEN = 0.97
 """A loss has fallen when it is below this share of what it was."""
 _HARDLY_ANY = 5e-4
 """An average precision below this is printed as 0.0."""
+
+
+def show_step(
+    bar: tqdm[Any], losses: Mapping[str, float], *, rate: float, epoch: int, train: TrainConfig
+) -> None:
+    """Move the progress bar on by one step; `epoch` is counted from 0."""
+    if bar.disable:
+        return
+    elapsed = bar.format_dict["elapsed"]
+    images = (bar.n + 1 - bar.initial) * train.batch_size / max(elapsed, 1e-9)
+    bar.set_description(f"epoch {epoch + 1}/{train.epochs}", refresh=False)
+    text = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
+    bar.set_postfix_str(f"{text} lr {rate:.1e} {images:.1f} images/s", refresh=False)
+    bar.update()
 
 
 def evaluation_line(

@@ -18,7 +18,7 @@ from e2ec.config import Config
 from e2ec.engine import build
 from e2ec.engine.auto.resolve import resolve
 from e2ec.engine.checkpoint import load_state, save_state, save_weights
-from e2ec.engine.console import doubts, evaluation_line
+from e2ec.engine.console import doubts, evaluation_line, show_step
 from e2ec.engine.data import open_data, require_trainable
 from e2ec.engine.data_record import check_data, data_record
 from e2ec.engine.ema import MovingAverage
@@ -27,6 +27,7 @@ from e2ec.engine.interrupt import StopRequest
 from e2ec.engine.predictor import Predictor
 from e2ec.engine.profile import Profile
 from e2ec.engine.report import Means, Report
+from e2ec.engine.restore import restore
 from e2ec.engine.resume import fixed_settings
 from e2ec.engine.schedule import learning_rate
 from e2ec.engine.state_check import check_state
@@ -34,7 +35,6 @@ from e2ec.engine.step import count_step, train_step
 from e2ec.engine.step_record import StepRecord
 from e2ec.engine.validate import validate
 from lib.errors import InputError
-from lib.memory import is_out_of_memory
 from network.e2ec import E2EC
 from network.sync_batchnorm import convert_sync_batchnorm
 
@@ -192,21 +192,8 @@ class Trainer:
         losses, stopping = record.read()
         self.means.add(losses)
         report.step(record.number, losses, record.rate)
-        self._show(bar, losses, record.rate)
+        show_step(bar, losses, rate=record.rate, epoch=self.epoch, train=self.config.train)
         return stopping
-
-    def _show(self, bar: tqdm[Any], losses: dict[str, float], rate: float) -> None:
-        if bar.disable:
-            return
-        elapsed = bar.format_dict["elapsed"]
-        images = (bar.n + 1 - bar.initial) * self.config.train.batch_size / max(elapsed, 1e-9)
-        bar.set_description(f"epoch {self.epoch + 1}/{self.config.train.epochs}", refresh=False)
-        bar.set_postfix_str(
-            " ".join(f"{name} {value:.3f}" for name, value in losses.items())
-            + f" lr {rate:.1e} {images:.1f} images/s",
-            refresh=False,
-        )
-        bar.update()
 
     def _steps(self) -> Iterator[list[Batch]]:
         """The batches of the epoch under way, grouped by optimiser step, on the device."""
@@ -310,23 +297,17 @@ class Trainer:
             average=self.average,
             steps_per_epoch=self.steps_per_epoch,
         )
-        try:
-            if "images" in state:  # older states do not say
-                images = data_record(self.train_data, self.val_data)
-                check_data(state["images"], images, name=str(self.state_path))
-            self.plain.load_state_dict(state["network"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            if self.average is not None:
-                self.average.load_state_dict(state["average"])
-            if self.accelerator.scaler is not None and state["scaler"] is not None:
-                self.accelerator.scaler.load_state_dict(state["scaler"])
-            self.epoch, self.step = state["epoch"], state["step"]
-            self.best, self.history = state["best"], state["history"]
-            self.means = Means.from_state(state["means"])
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            if is_out_of_memory(error):
-                raise
-            raise InputError(
-                f"{self.state_path}: belongs to other settings than these; resume with the "
-                "settings in config.json beside it"
-            ) from error
+        images = data_record(self.train_data, self.val_data)
+        # Older states do not say which images they were made of.
+        check_data(state.get("images", images), images, name=str(self.state_path))
+        restore(
+            state,
+            name=str(self.state_path),
+            network=self.plain,
+            optimizer=self.optimizer,
+            average=self.average,
+            scaler=self.accelerator.scaler,
+        )
+        self.epoch, self.step = state["epoch"], state["step"]
+        self.best, self.history = state["best"], state["history"]
+        self.means = Means.from_state(state["means"])

@@ -173,7 +173,7 @@ def test_closed_loader_starts_again() -> None:
 @pytest.mark.parametrize("length", [8, 9, 14, 15])
 def test_a_filled_last_batch_leaves_no_image_out(length: int) -> None:
     """Images of the epoch's beginning fill it up; without, 14 images at 8 leave six unused."""
-    sampler = EpochSampler(length, batch_size=8, seed=0, fill_last=True)
+    sampler = EpochSampler(length, batch_size=8, seed=0, fill_to=1)
     assert sampler.batches_per_epoch == len(sampler) == -(-length // 8)
     batches = [[index for _, index in batch] for batch in sampler]
     assert all(len(batch) == 8 for batch in batches)
@@ -183,12 +183,18 @@ def test_a_filled_last_batch_leaves_no_image_out(length: int) -> None:
     assert EpochSampler(length, batch_size=8, seed=0).batches_per_epoch == length // 8
 
 
+def test_accumulated_batches_are_filled_to_whole_steps() -> None:
+    """Three batches of two, two a step: a fourth is made of images of the beginning."""
+    sampler = EpochSampler(5, batch_size=2, seed=0, fill_to=2)
+    order = [index for batch in sampler for _, index in batch]
+    assert len(order) == 8 and set(order) == set(range(5)) and order[5:] == order[:3]
+
+
 def test_ranks_share_a_filled_batch() -> None:
     both = [
-        EpochSampler(6, batch_size=4, seed=0, rank=rank, world_size=2, fill_last=True)
-        for rank in (0, 1)
+        EpochSampler(6, batch_size=4, seed=0, rank=rank, world_size=2, fill_to=1) for rank in (0, 1)
     ]
-    one = EpochSampler(6, batch_size=4, seed=0, fill_last=True)
+    one = EpochSampler(6, batch_size=4, seed=0, fill_to=1)
     together = [first + second for first, second in zip(*both, strict=True)]
     assert together == list(one)
 
