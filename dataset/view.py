@@ -98,7 +98,7 @@ class TestView:
             left = input_width / 2 - factor * (width // 2)
             top = input_height / 2 - factor * (height // 2)
         else:
-            # Rounded before it is floored: 512 / 499 * 499 is no longer 512.
+            # Rounded before it is floored: 640 / 147 * 147 is not quite 640.
             left = math.floor(round((input_width - factor * width) / 2, 9))
             top = math.floor(round((input_height - factor * height) / 2, 9))
         matrix = np.array([[factor, 0.0, left], [0.0, factor, top]])

@@ -137,11 +137,13 @@ def test_long_side_enlarges_small_images_and_moves_by_whole_pixels() -> None:
     assert np.array_equal(shown[6:57, 7:56], image)
 
 
-@pytest.mark.parametrize("long_side", [499, 1242, 3001])
-def test_long_side_of_whole_multiples_has_no_margin(long_side: int) -> None:
-    """Rounding errors of the factor neither add 32 pixels nor shift the image."""
-    size, matrix = TestView("long_side", (512, 512)).geometry(long_side, long_side)
-    assert size == (512, 512)
+@pytest.mark.parametrize("side", [147, 281, 588])
+@pytest.mark.parametrize("mode", ["long_side", "letterbox"])
+def test_a_filled_input_has_no_margin(mode: str, side: int) -> None:
+    """640 / 147 * 147 is not quite 640: that neither adds 32 pixels nor shifts the image."""
+    assert 640 / side * side != 640
+    size, matrix = TestView(mode, (640, 640)).geometry(side, side)
+    assert size == (640, 640)
     assert matrix[:, 2].tolist() == [0, 0]
 
 
