@@ -35,7 +35,9 @@ def get_config() -> Config:
             view=TestView(mode="pad"),
         ),
         optim=OptimConfig(lr=1e-4, schedule="cosine", warmup_steps=500),
-        train=TrainConfig(epochs=100, batch_size=8, ema_decay=0.999, fill_last=True),
+        train=TrainConfig(
+            epochs=100, batch_size=8, ema_decay=0.999, fill_last=True, eval_iou_types=("segm",)
+        ),
         eval=EvalConfig(nms_iou=0.7),
         auto=(
             "model.weights",

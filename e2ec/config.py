@@ -223,6 +223,9 @@ class TrainConfig:
     every epoch; without, images that make no whole batch are left out of the epoch."""
     eval_every: int = 5
     """Evaluate after every so many epochs, and after the last."""
+    eval_iou_types: tuple[IouType, ...] | None = None
+    """What is scored then, where less than `eval.iou_types` is enough; the first is what tells the
+    best weights. Boundaries of large images take longer than the network."""
     save_every: int = 1
     """Write the training state after every so many epochs."""
     profile: int = 0
@@ -233,6 +236,7 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "accumulate", "eval_every", "save_every"):
             _require(getattr(self, name) > 0, f"train.{name} must be positive")
         _require(self.seed >= 0, "train.seed must not be negative")
+        _require(self.eval_iou_types != (), "train.eval_iou_types must name at least one")
         _require(self.profile >= 0, "train.profile must not be negative")
         _require(0 <= self.ema_decay < 1, "train.ema_decay must lie in [0, 1)")
         _require(

@@ -100,7 +100,10 @@ class Report:
         for number in range(count):
             sample = dataset[number * len(dataset) // count]
             picture = draw_comparison(
-                sample.image, _labels(sample, dataset), predictor.predict(sample.image)
+                sample.image,
+                _labels(sample, dataset),
+                predictor.predict(sample.image),
+                labels=True,
             )
             self._writer.add_image(
                 f"truth_and_prediction/{sample.name}", picture, epoch, dataformats="HWC"

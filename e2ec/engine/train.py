@@ -82,7 +82,7 @@ def _ending(trainer: Trainer) -> str:
     return summary(
         trainer.config,
         trainer.history,
-        metric=main_metric(trainer.config.eval),
+        metric=main_metric(trainer.scored),
         images=getattr(trainer.val_data, "folder", None),
     )
 

@@ -48,6 +48,7 @@ class Trainer:
         best: highest value of the main metric (`evaluator.main_metric`) so far.
         history: one entry an epoch: mean losses, and metrics where evaluated.
         means: the losses of the epoch under way.
+        scored: how validation data is evaluated.
     """
 
     def __init__(self, config: Config, accelerator: Accelerator) -> None:
@@ -96,6 +97,9 @@ class Trainer:
         self.best = -math.inf
         self.history: list[dict[str, Any]] = []
         self.means = Means()
+        self.scored = config.eval
+        if config.train.eval_iou_types is not None:
+            self.scored = replace(config.eval, iou_types=config.train.eval_iou_types)
 
     @property
     def plain(self) -> E2EC:
@@ -220,7 +224,7 @@ class Trainer:
         self.history.append(entry)
         report.epoch(entry, self.history)
         if "metrics" in entry and self.accelerator.is_main_process:
-            for line in doubts(self.history, main_metric(self.config.eval), train.epochs):
+            for line in doubts(self.history, main_metric(self.scored), train.epochs):
                 tqdm.write(line)
         if epoch % train.save_every == 0 or last:
             self._save_state()
@@ -230,19 +234,19 @@ class Trainer:
         """Metrics of the current weights; the best are kept as weights.safetensors, which names
         the stage that these metrics belong to."""
         predictor = Predictor(self.evaluated, self.card, device=self.accelerator.device)
-        metrics = validate(predictor, self.val_data, self.config.eval, self.accelerator, stop=stop)
+        metrics = validate(predictor, self.val_data, self.scored, self.accelerator, stop=stop)
         if metrics is None or not self.accelerator.is_main_process:
             return metrics
         predictor.card = replace(self.card, stage=metrics["stage"])
         report.picture(predictor, self.val_data, epoch)
-        value = metrics.get(main_metric(self.config.eval))
+        value = metrics.get(main_metric(self.scored))
         value = -1.0 if value is None or math.isnan(value) else float(value)
         saved = None
         if value > self.best:
             self.best = value
             saved = self.folder / "weights.safetensors"
             save_weights(saved, self.evaluated, predictor.card)
-        name = main_metric(self.config.eval)
+        name = main_metric(self.scored)
         line = evaluation_line(
             epoch, metrics, config=self.config, metric=name, best=self.best, saved=saved
         )
