@@ -15,6 +15,7 @@ from typing import Any, Literal
 from dataset.targets import TargetSettings
 from dataset.transforms import AugmentationSettings
 from dataset.view import TestView
+from e2ec.data_config import DataConfig, Format, Split, require
 from network.architecture import MAX_REFINEMENTS
 
 __all__ = [
@@ -22,18 +23,16 @@ __all__ = [
     "Config",
     "DataConfig",
     "EvalConfig",
+    "Format",
     "LossConfig",
     "ModelConfig",
     "OptimConfig",
+    "Split",
     "TargetSettings",
     "TestView",
     "TrainConfig",
 ]
 
-Format = Literal[
-    "auto", "coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks", "synthetic"
-]
-Split = Literal["train", "val", "test"]
 Stage = Literal["init", "coarse", "refine1", "refine2", "refine3", "final", "final-dml"]
 IouType = Literal["segm", "bbox", "boundary"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -72,72 +71,10 @@ class ModelConfig:
     (the paper has two), nano two."""
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.refinements is None or 1 <= self.refinements <= MAX_REFINEMENTS,
             f"model.refinements must lie between 1 and {MAX_REFINEMENTS}",
         )
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Where images and labels are, and how they are read."""
-
-    format: Format = "coco"
-    """How the data lies on disk (docs/data.md, docs/formats.md); auto finds it out from what lies
-    there, synthetic is made on the fly."""
-    root: Path = Path("data")
-    """The folder of the data set; the paths below start from it. SBD, Cityscapes and YOLO know
-    theirs themselves, and where no annotations are named all formats do: the root may then be a
-    label file too."""
-    train_images: Path | None = Path("train2017")
-    """Folder of the training images; found without where the format says it."""
-    train_annotations: Path | None = Path("annotations/instances_train2017.json")
-    """Labels of the training images: a file (coco, kins) or a folder (labelme, masks)."""
-    val_images: Path | None = Path("val2017")
-    """Folder of the validation images."""
-    val_annotations: Path | None = Path("annotations/instances_val2017.json")
-    """Labels of the validation images."""
-    val_fraction: float | None = None
-    """Validate on this share of the training images, chosen by train.seed, and train on the rest;
-    a fifth without, where no annotations are named and the data has no validation part."""
-    test_images: Path | None = None
-    """Folder of the test images."""
-    test_annotations: Path | None = None
-    """Labels, or the list, of the test images."""
-    masks: Literal["amodal", "visible"] = "amodal"
-    """Which of KINS' two masks."""
-    labels: Literal["instance_ids", "polygons"] = "instance_ids"
-    """Which of Cityscapes' two kinds of label files."""
-    train_limit: int | None = None
-    """Use only the first images of the training set."""
-    val_limit: int | None = None
-    """Use only the first images of the validation set."""
-    image_ids: tuple[int, ...] | None = None
-    """Use only these images, in training and in validation."""
-    synthetic_train: int = 1000
-    """Number of generated training images."""
-    synthetic_val: int = 100
-    """Number of generated validation images."""
-    synthetic_occluders: bool = False
-    """Bars in front of the generated objects divide many of them into parts."""
-    workers: int = 2
-    """Loader processes for each training process."""
-    targets: TargetSettings = field(default_factory=TargetSettings)
-    """How labels become targets."""
-    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
-    """How training images are cropped and coloured."""
-    view: TestView = field(default_factory=TestView)
-    """How an image is shown to the network at test time."""
-
-    def __post_init__(self) -> None:
-        _require(self.workers >= 0, "data.workers must be 0 or more")
-        for name in ("train_limit", "val_limit"):
-            limit = getattr(self, name)
-            _require(limit is None or limit > 0, f"data.{name} must be positive")
-        fraction = self.val_fraction
-        _require(fraction is None or 0 < fraction < 1, "data.val_fraction must lie in (0, 1)")
-        for name in ("synthetic_train", "synthetic_val"):
-            _require(getattr(self, name) > 0, f"data.{name} must be positive")
 
 
 @dataclass(frozen=True)
@@ -164,11 +101,11 @@ class OptimConfig:
     """Gradients are limited to +-this, value by value; 0 leaves them alone."""
 
     def __post_init__(self) -> None:
-        _require(self.lr > 0, "optim.lr must be positive")
-        _require(self.weight_decay >= 0, "optim.weight_decay must not be negative")
-        _require(self.factor > 0, "optim.factor must be positive")
-        _require(self.warmup_steps >= 0, "optim.warmup_steps must not be negative")
-        _require(self.clip_value >= 0, "optim.clip_value must not be negative")
+        require(self.lr > 0, "optim.lr must be positive")
+        require(self.weight_decay >= 0, "optim.weight_decay must not be negative")
+        require(self.factor > 0, "optim.factor must be positive")
+        require(self.warmup_steps >= 0, "optim.warmup_steps must not be negative")
+        require(self.clip_value >= 0, "optim.clip_value must not be negative")
 
 
 @dataclass(frozen=True)
@@ -196,7 +133,7 @@ class LossConfig:
     def __post_init__(self) -> None:
         for name in ("center", "initial", "coarse", "refinement", "parts"):
             weight = getattr(self, f"{name}_weight")
-            _require(weight >= 0, f"loss.{name}_weight must not be negative")
+            require(weight >= 0, f"loss.{name}_weight must not be negative")
 
 
 @dataclass(frozen=True)
@@ -234,12 +171,12 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "eval_every", "save_every"):
-            _require(getattr(self, name) > 0, f"train.{name} must be positive")
-        _require(self.seed >= 0, "train.seed must not be negative")
-        _require(self.eval_iou_types != (), "train.eval_iou_types must name at least one")
-        _require(self.profile >= 0, "train.profile must not be negative")
-        _require(0 <= self.ema_decay < 1, "train.ema_decay must lie in [0, 1)")
-        _require(
+            require(getattr(self, name) > 0, f"train.{name} must be positive")
+        require(self.seed >= 0, "train.seed must not be negative")
+        require(self.eval_iou_types != (), "train.eval_iou_types must name at least one")
+        require(self.profile >= 0, "train.profile must not be negative")
+        require(0 <= self.ema_decay < 1, "train.ema_decay must lie in [0, 1)")
+        require(
             self.batch_size % self.accumulate == 0,
             "train.batch_size must be a multiple of train.accumulate",
         )
@@ -281,11 +218,11 @@ class EvalConfig:
     """Replay recorded kernels on a CUDA device in `test.py`; pays for images of few sizes."""
 
     def __post_init__(self) -> None:
-        _require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")
-        _require(self.max_detections > 0, "eval.max_detections must be positive")
-        _require(0 < self.nms_iou <= 1, "eval.nms_iou must lie in (0, 1]")
-        _require(self.batch_size > 0, "eval.batch_size must be positive")
-        _require(len(self.iou_types) > 0, "eval.iou_types must name at least one")
+        require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")
+        require(self.max_detections > 0, "eval.max_detections must be positive")
+        require(0 < self.nms_iou <= 1, "eval.nms_iou must lie in (0, 1]")
+        require(self.batch_size > 0, "eval.batch_size must be positive")
+        require(len(self.iou_types) > 0, "eval.iou_types must name at least one")
 
 
 @dataclass(frozen=True)
@@ -315,7 +252,7 @@ class Config:
     eval: EvalConfig = field(default_factory=EvalConfig)
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             bool(self.name) and not self.name.startswith(".") and Path(self.name).name == self.name,
             "name must be a plain folder name",
         )
@@ -343,9 +280,4 @@ def _require_finite(value: Any, name: str = "") -> None:
         for item in value:
             _require_finite(item, name)
     elif isinstance(value, float):
-        _require(math.isfinite(value), f"{name} must be finite")
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
+        require(math.isfinite(value), f"{name} must be finite")
