@@ -62,7 +62,7 @@ def test_large_photographs_are_shrunk() -> None:
 
 def test_small_objects_in_large_photographs_stay_affordable() -> None:
     chosen = choose_scale(objects([20.0] * 10, 3000, 4000), CROP)
-    assert chosen.view.zoom * 4000 == pytest.approx(LONGEST_INPUT, rel=0.01)
+    assert 0.9 * LONGEST_INPUT <= chosen.view.zoom * 4000 <= LONGEST_INPUT
 
 
 def test_objects_that_grow_with_their_images_are_shown_relative_to_them() -> None:

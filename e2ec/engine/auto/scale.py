@@ -17,9 +17,11 @@ from dataset.transforms import AugmentationSettings
 from dataset.view import TestView
 from lib.errors import InputError
 
-SMALLEST, BEST, LARGEST = 8.0, 40.0, 0.5
-"""Sides in network pixels: nothing is learned of smaller objects; from here on everything; the last
-as a share of the crop's side, from where on an object is rarely whole in it."""
+SMALLEST, BEST = 4.0, 32.0
+"""Sides in network pixels: nothing is learned of smaller objects; from here on everything."""
+LARGEST, WHOLE = 0.25, 1.0
+"""Shares of the crop's side: from the first on an object is cut by more and more crops, from the
+second on by all of them."""
 ENOUGH = 0.95
 """The smallest zoom with this share of the best one's worth is taken: half the zoom is a quarter of
 the time at test, and four times as much of the image in a crop."""
@@ -135,8 +137,7 @@ def _best_zoom(sides: np.ndarray, crop: int, long_side: float) -> float:
 def _worth(seen: np.ndarray, crop: int) -> np.ndarray:
     """How well objects of these sides can be learned, 0 to 1, (n,)."""
     small = np.log(np.maximum(seen, 1e-6) / SMALLEST) / np.log(BEST / SMALLEST)
-    # From half of the crop's side, where it is rarely cut, down to 0 at twice that side.
-    large = np.log(2 * crop / np.maximum(seen, 1e-6)) / np.log(2 / LARGEST)
+    large = np.log(WHOLE * crop / np.maximum(seen, 1e-6)) / np.log(WHOLE / LARGEST)
     return np.clip(np.minimum(small, large), 0, 1)
 
 
