@@ -33,13 +33,15 @@ class FolderLock:
     def __init__(self, folder: str | Path, *, remedy: str) -> None:
         """
         Args:
-            folder: is made where it is missing, and removed again where nothing was put into it.
+            folder: is made where it is missing, with those above it; what has been made and holds
+                nothing afterwards is removed again.
             remedy: what to do where somebody else holds it.
         """
         self.folder = Path(folder)
         self.remedy = remedy
         self.held = False
         self._file: int | None = None
+        self._made: list[Path] = []
 
     def __enter__(self) -> FolderLock:
         """
@@ -47,6 +49,7 @@ class FolderLock:
             InputError: another process holds it, or the folder cannot be written.
         """
         path = self.folder / NAME
+        self._made = [p for p in (self.folder, *self.folder.parents) if not p.exists()]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             while not self._open(path):
@@ -68,7 +71,8 @@ class FolderLock:
         with contextlib.suppress(OSError):
             if opened:
                 (self.folder / NAME).unlink()
-            self.folder.rmdir()  # only if nothing is in it
+            for folder in self._made:
+                folder.rmdir()  # only if nothing is in it
         self._close()
 
     def _open(self, path: Path) -> bool:

@@ -33,10 +33,10 @@ def keep_typed(config: Config, arguments: Sequence[str]) -> Config:
     typed = typed_settings(arguments)
     if "auto" in typed:
         return config
-    open_ = set(config.auto)
+    names = list(config.auto)
     if config.model.weights is not None and "model.weights" in typed:
-        open_.update(_BROUGHT)
-    return replace(config, auto=tuple(sorted(name for name in open_ if not _is_typed(name, typed))))
+        names += [name for name in _BROUGHT if name not in names]
+    return replace(config, auto=tuple(name for name in names if not _is_typed(name, typed)))
 
 
 def _is_typed(name: str, typed: set[str]) -> bool:

@@ -67,7 +67,7 @@ def test_an_index_keeps_its_classes_in_both_parts() -> None:
     index = builder.finish()
     train, val = divide(index, 0.2, 0)
     for half in (train, val):
-        assert half.names == [half.image(position).name for position in range(len(half))]
+        assert list(half.image_names) == [half.image(place).name for place in range(len(half))]
     assert (len(train), len(val)) == (8, 2)
     assert train.categories == val.categories == {3: "thing"}
     assert set(val.image_names) == validating(NAMES, 0.2)

@@ -116,7 +116,8 @@ def test_check_calls_scales_that_differ_a_problem(
     """Training at 1 (0.9 to 1.1), the test at another zoom."""
     data = coco_file(tmp_path / "data")
     given = (
-        "--data.augmentation.scale-reference", "native", "--data.augmentation.scale-range", 0.9, 1.1,
+        "--data.augmentation.scale-reference", "native",
+        "--data.augmentation.scale-range", 0.9, 1.1,
         "--data.view.mode", "pad", "--data.view.zoom", zoom, "--examples", 0,
     )  # fmt: skip
     ending = call("e2ec/__main__.py", "check", data, *given)

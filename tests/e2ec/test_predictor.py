@@ -126,7 +126,7 @@ def test_colours_go_in_as_blue_green_red() -> None:
 
 
 def test_a_stage_is_chosen_by_name() -> None:
-    predictor = fixed(TestView("canvas"))
+    predictor = fixed(TestView("pad"))
     for stage, k in (
         ("init", 0),
         ("coarse", 1),
@@ -154,7 +154,7 @@ def test_one_default_score_for_looking_at_results() -> None:
 def test_evaluation_takes_the_threshold_of_the_weights() -> None:
     predictor = fixed(TestView("canvas"), score_threshold=0.04)
     dataset = build_dataset(tiny(Path("runs")), "val")
-    predict_dataset(predictor, dataset, stage="final")
+    predict_dataset(predictor, dataset, stages=["final"])
     assert predictor.network.arguments["score_threshold"] == 0.04
 
 

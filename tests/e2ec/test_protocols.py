@@ -229,6 +229,7 @@ def test_second_stage_of_coco() -> None:
     assert second == replace(
         first,
         name="coco_sgd",
+        preset="coco_sgd",
         model=replace(first.model, weights=Path("runs/coco/last/weights.safetensors")),
         optim=OptimConfig(optimizer="sgd", lr=1e-4, weight_decay=1e-4, momentum=0.9, milestones=()),
         loss=replace(first.loss, matching_start_epoch=0),

@@ -55,7 +55,6 @@ def test_a_model_of_coco_knows_its_classes(tmp_path: Path) -> None:
     assert model.card.category_ids[-1] == 90
     assert model.card.nms_iou == get_config().eval.nms_iou == 0.7
     assert model.card.view == replace(get_config().data.view, warp="published")
-    assert model.card.view == get_config().data.view
     assert model.card.clip == model.network.clip == "cells"
     found = model.predict(np.zeros((40, 50, 3), np.uint8), score_threshold=0.0)
     assert (found.height, found.width) == (40, 50)

@@ -110,7 +110,7 @@ def test_a_run_goes_on_from_the_last_weights_of_another(
     monkeypatch.setattr(trainer_module.Report, "picture", lambda *arguments: None)
     scores = iter([0.9, 0.1])
     monkeypatch.setattr(
-        trainer_module, "validate", lambda *a, **k: {"segm/AP": next(scores), "best": True}
+        trainer_module, "validate", lambda *a, **k: {"segm/AP": next(scores), "stage": "coarse"}
     )
     first = tiny(tmp_path, eval_every=1, ema_decay=0.0)
     assert train(first)

@@ -167,14 +167,16 @@ def test_training_settings_arrive_in_the_steps(
         )  # fmt: skip
 
     def predict(predictor, dataset, **options):  # type: ignore[no-untyped-def]
-        evaluations.append((options["stage"], options["batch_size"], predictor.card))
-        return []
+        evaluations.append((options["batch_size"], predictor.card))
+        return {}
 
     original = trainer_module.train_step
     monkeypatch.setattr(trainer_module, "train_step", step)
     monkeypatch.setattr(validate_module, "predict_dataset", predict)
     monkeypatch.setattr(
-        validate_module, "evaluate", lambda results, truth, settings: seen.append(settings) or {}
+        validate_module,
+        "evaluate_stages",
+        lambda results, truth, settings: seen.append(settings) or (settings.stage, {}),
     )
     seen: list[EvalConfig] = []
     config = distinct(tmp_path)
@@ -184,7 +186,8 @@ def test_training_settings_arrive_in_the_steps(
     # Warm-up of one step halves the first; from epoch 1 on times 0.14. Two parts of two images.
     first = [(0.0055, 0.15, 0, 2, 2), (0.011, 0.15, 0, 2, 2)]
     assert steps == first + [(0.00154, 0.15, 1, 2, 2)] * 2
-    assert evaluations == [("coarse", 2, trainer.card)] and seen == [config.eval]
+    assert evaluations == [(2, trainer.card)] and seen == [config.eval]
+    assert config.eval.stage == "coarse"
 
 
 @pytest.mark.parametrize(("eval_every", "expected"), [(2, [2, 4, 5]), (3, [3, 5])])
