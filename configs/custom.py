@@ -52,6 +52,7 @@ def get_config() -> Config:
             "train.epochs",
             "train.ema_decay",
             "train.eval_every",
+            "train.save_every",
             "eval.max_detections",
         ),
     )
