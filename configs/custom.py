@@ -53,6 +53,7 @@ def get_config() -> Config:
             "train.epochs",
             "train.ema_decay",
             "train.eval_every",
+            "train.save_every",
             "eval.max_detections",
         ),
     )

@@ -51,6 +51,7 @@ AutoSetting = Literal[
     "train.epochs",
     "train.ema_decay",
     "train.eval_every",
+    "train.save_every",
     "eval.max_detections",
 ]
 """What `Config.auto` may name; "data.augmentation.scale" stands for the range and its reference."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from e2ec.engine.auto.schedule import (
@@ -24,11 +24,13 @@ def test_batches_share_an_epoch_evenly(images: int, batch: int) -> None:
 
 
 @given(st.integers(1, 5000), st.integers(1, 8))
+@example(3, 2)
 def test_no_image_is_left_out_and_few_are_shown_twice(images: int, processes: int) -> None:
     batch = fitting_batch(images, processes)
     steps = steps_per_epoch(images, batch)
     assert batch % processes == 0
     assert images <= steps * batch
+    assert batch <= max(images, processes), "a batch that the images cannot fill is refused"
     if processes == 1:
         assert batch <= 8 and steps * batch - images < steps
 
@@ -49,6 +51,7 @@ def test_everything_fits_into_the_run(images: int, architecture: str, fresh: boo
     assert chosen.warmup_steps <= steps / 10
     assert 0 <= chosen.ema_decay < 1 and 1 / (1 - chosen.ema_decay) <= max(1, steps / 5)
     assert epochs / chosen.eval_every >= 4
+    assert chosen.save_every == 1 or 30 <= epochs / chosen.save_every <= 100
     assert 0 < chosen.matching_start_epoch < epochs
     assert steps * batch >= 6000
 
@@ -56,6 +59,7 @@ def test_everything_fits_into_the_run(images: int, architecture: str, fresh: boo
 def test_a_run_that_is_given_short_stays_sound() -> None:
     chosen = choose_schedule(3, "nano", batch_size=3, epochs=1, fresh=True)
     assert (chosen.warmup_steps, chosen.ema_decay, chosen.eval_every) == (0, 0.0, 1)
+    assert chosen.save_every == 1
 
 
 def test_small_sets_are_seen_often_and_large_ones_seldom() -> None:

@@ -119,6 +119,7 @@ def _schedule(config: Config, images: int, processes: int) -> Config:
         train,
         ema_decay=schedule.ema_decay if "train.ema_decay" in open_ else train.ema_decay,
         eval_every=schedule.eval_every if "train.eval_every" in open_ else train.eval_every,
+        save_every=schedule.save_every if "train.save_every" in open_ else train.save_every,
     )
     optim = replace(
         optim,

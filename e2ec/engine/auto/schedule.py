@@ -39,6 +39,7 @@ _WARM_UP_SHARE, _LONGEST_WARM_UP = 0.05, 500
 _AVERAGE_SHARE, _LONGEST_AVERAGE = 0.1, 1000
 _MATCHING_SHARE = 0.25
 _EVALUATIONS = 6
+_SAVES = 100  # of the training state; with an epoch of two steps each takes as long as the epoch
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Schedule:
     warmup_steps: int
     ema_decay: float
     eval_every: int
+    save_every: int
     matching_start_epoch: int
 
 
@@ -75,10 +77,11 @@ def fitting_batch(images: int, processes: int = 1) -> int:
     """The batch size: as even shares of an epoch as can be, of `BATCH` images at most.
 
     14 images make two steps of 7, not one of 8 with six left over. It is a multiple of the number
-    of processes, and may then be larger.
+    of processes, and may then be larger, but not larger than the images are many.
     """
     share = math.ceil(images / math.ceil(images / BATCH))
-    return math.ceil(share / processes) * processes
+    most = max(1, images // processes)
+    return min(math.ceil(share / processes), most) * processes
 
 
 def choose_epochs(images: int, architecture: Literal["dla34", "nano"]) -> int:
@@ -113,5 +116,6 @@ def choose_schedule(
         warmup_steps=min(_LONGEST_WARM_UP, round(_WARM_UP_SHARE * steps)),
         ema_decay=round(1 - 1 / average, 5),
         eval_every=max(1, round(epochs / _EVALUATIONS)),
+        save_every=math.ceil(epochs / _SAVES),
         matching_start_epoch=math.ceil(_MATCHING_SHARE * epochs),
     )
