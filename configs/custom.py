@@ -18,10 +18,10 @@ def get_config() -> Config:
     is found out, and so is what is for training and what for validation. Where nothing is for
     validation, a fifth of the images is kept apart for it (`--data.val-fraction`, `--train.seed`);
     splits.json in the folder of the run lists them. Labels elsewhere: `--data.train-images`,
-    `--data.train-annotations` and so on. The classes come from the labels. Images are tested at
-    their own size. On a CPU choose `--model.architecture nano` and a smaller
-    `--data.augmentation.crop-size`. Starting from weights of another data set
-    (`--model.weights FILE`) needs fewer epochs.
+    `--data.train-annotations` and so on. The classes come from the labels. The scale at which
+    objects are shown, in training and at test, and the schedule are chosen from the data when
+    training starts; an option that is given is kept (docs/own-data.md). On a CPU choose
+    `--model.architecture nano`, which starts from the bundled weights.
     """
     return Config(
         name="custom",
