@@ -18,7 +18,7 @@ from dataset.loader import EpochSampler, TrainingDataset
 from dataset.problems import Action, Problem
 from dataset.sample import InstanceDataset
 from dataset.summary import format_summaries, summarise
-from e2ec.app.check_data import open_preset, open_target
+from e2ec.app.check_data import open_preset, open_target, taken_by_training
 from e2ec.app.check_sizes import check_sizes, settings_of_run, sizes_text
 from e2ec.app.command_line import misspelt, parse_config
 from e2ec.app.typed_options import keep_typed
@@ -114,18 +114,20 @@ def check(config: Config, options: CheckOptions) -> tuple[str, int]:
     findings = Findings()
     if options.preset:
         splits, line = open_preset(config, findings)
+        trained = splits
     else:
         splits, line = open_target(config, options.target, options.format, options.images, findings)
+        trained = taken_by_training(config, options.target, options.format, splits)
     done: list[object] = []
     for dataset in splits.values():
         place = _place(dataset)
         if place not in done:
             check_dataset(dataset, findings, decode=not options.fast, progress=True)
             done.append(place)
-    config, chosen = settings_of_run(config, splits)
+    config, chosen = settings_of_run(config, trained)
     if options.preset:
         _check_run(config, splits, findings)
-    sizes = check_sizes(config, splits, findings)
+    sizes = check_sizes(config, trained, findings)
     summaries = {name: summarise(label_index(dataset)) for name, dataset in splits.items()}
     numbers = {name: summary.to_dict() for name, summary in summaries.items()}
     atomic_write_json(options.out / "summary.json", numbers, indent=1)

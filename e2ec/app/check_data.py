@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
+from dataset.choose_part import choose_part
 from dataset.detect import Format, detect_format
+from dataset.fraction_split import DEFAULT_FRACTION, divide
+from dataset.indexed import IndexedDataset
 from dataset.open_path import open_path
-from dataset.parts import Reading
+from dataset.parts import AS_RELEASED, Reading
+from dataset.parts import parts as list_parts
 from dataset.problems import Report
 from dataset.sample import InstanceDataset
+from dataset.split_folders import Split
 from e2ec.config import Config, DataConfig
 from e2ec.engine.data import open_data
 from lib.errors import InputError
@@ -61,6 +67,31 @@ def open_target(
         val_annotations=None,
     )
     return open_preset(replace(config, data=data), report)
+
+
+def taken_by_training(config: Config, target: str, kind: Format | None, parts: Parts) -> Parts:
+    """Of all parts of a path what `custom` would train and validate on: "train", and "val".
+
+    Args:
+        config: the settings.
+        target: the path.
+        kind: its format; found out without.
+        parts: what `open_target` made of it.
+    """
+    if "train" in parts and "val" in parts:
+        return parts
+    kind = kind or detect_format(target)
+    found = [part for part in list_parts(Path(target), kind, AS_RELEASED) if part.name in parts]
+    chosen: dict[str, InstanceDataset] = {}
+    for split in get_args(Split):
+        part = choose_part(found, split, kind=kind)
+        if part is not None:
+            chosen[split] = parts[part.name]
+    train = chosen.setdefault("train", next(iter(parts.values())))
+    if "val" not in chosen and isinstance(train, IndexedDataset) and len(train) > 1:
+        halves = divide(train.index, DEFAULT_FRACTION, config.train.seed)
+        chosen["train"], chosen["val"] = (IndexedDataset(train.folder, half) for half in halves)
+    return chosen
 
 
 def _refuse_foreign(config: Config, target: str, kind: Format) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from dataset.sample import InstanceDataset
 from e2ec.config import Config, TrainConfig
 from e2ec.presets import load_preset, preset_names
 
@@ -128,6 +129,12 @@ def summary(
     return "\n".join(lines)
 
 
+def image_folder(data: InstanceDataset) -> Path | None:
+    """The folder that the first image of a data set lies in; None for generated data."""
+    folder: Path | None = getattr(data, "folder", None)
+    return None if folder is None else (folder / data.image_names[0]).parent
+
+
 def _test_command(config: Config, weights: Path) -> str:
     """`test.py` with the options that say where the data is, as far as the preset does not."""
     words = ["python test.py", str(config.preset), "--weights", _quote(weights)]
@@ -135,15 +142,18 @@ def _test_command(config: Config, weights: Path) -> str:
     for name in _WHERE:
         value = getattr(config.data, name)
         if value is not None and (preset is None or value != getattr(preset.data, name)):
-            words += [f"--data.{name.replace('_', '-')}", _quote(value)]
+            values = value if isinstance(value, tuple) else (value,)
+            words += [f"--data.{name.replace('_', '-')}", *map(_quote, values)]
+    if preset is None or config.train.seed != preset.train.seed:
+        words += ["--train.seed", str(config.train.seed)]
     return " ".join(words)
 
 
 _WHERE = (
-    "format", "root", "val_images", "val_annotations", "val_fraction", "masks", "labels",
-    "val_limit",
+    "format", "root", "train_images", "train_annotations", "val_images", "val_annotations",
+    "val_fraction", "masks", "labels", "val_limit", "image_ids",
 )  # fmt: skip
-"""Settings that say which data is evaluated."""
+"""Settings that say which data is evaluated: a share of the training images may be."""
 
 
 def _quote(value: object) -> str:

@@ -40,11 +40,19 @@ def check_settings(saved: dict[str, Any], config: Config, *, name: str) -> None:
     changed = [key for key in now if saved[key] != now[key]]
     if changed:
         first = changed[0]
-        option = f"--{first.replace('_', '-')}"
         raise InputError(
             f"{name}: made with other settings: {', '.join(changed)}; continue with "
-            f"{option} {saved[first]}, not {now[first]}, or start a run of another --name"
+            f"{_option(first, saved[first])}, not {now[first]}, or start a run of another --name"
         )
+
+
+def _option(name: str, value: Any) -> str:
+    """A setting as it is typed: truth values are switches, the items of a list words."""
+    section, dot, own = name.replace("_", "-").rpartition(".")
+    if isinstance(value, bool):
+        return f"--{section}{dot}{'' if value else 'no-'}{own}"
+    words = map(str, value) if isinstance(value, (list, tuple)) else [str(value)]
+    return " ".join([f"--{section}{dot}{own}", *words])
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

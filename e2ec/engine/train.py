@@ -11,7 +11,7 @@ from accelerate import Accelerator, InitProcessGroupKwargs
 
 from e2ec.config import Config
 from e2ec.engine.auto.resumed import keep_choices
-from e2ec.engine.console import summary
+from e2ec.engine.console import image_folder, summary
 from e2ec.engine.device import select_device
 from e2ec.engine.evaluator import main_metric
 from e2ec.engine.trainer import Trainer
@@ -35,7 +35,7 @@ def train(config: Config) -> bool:
     lock = FolderLock(folder, remedy="wait for it, stop it, or choose another --name")
     with lock if accelerator.is_main_process else nullcontext():
         if lock.held:  # what a killed run was writing when it was killed
-            remove_temporaries(folder, folder / "last")
+            remove_temporaries(folder, folder / "last", folder / "pictures")
         return _train(config, accelerator, folder)
 
 
@@ -83,7 +83,7 @@ def _ending(trainer: Trainer) -> str:
         trainer.config,
         trainer.history,
         metric=main_metric(trainer.scored),
-        images=getattr(trainer.val_data, "folder", None),
+        images=image_folder(trainer.val_data),
     )
 
 

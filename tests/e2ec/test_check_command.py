@@ -16,6 +16,7 @@ import pytest
 from damaged_data import clean_folder, damaged_folder
 from front_doors import Ending, assert_one_line_error, assert_usage_error, call
 from label_scenes import write_scene
+from own_data import coco_file
 
 from dataset.kins import read_kins
 from dataset.summary import summarise
@@ -94,6 +95,34 @@ def test_settings_after_a_path_reach_the_pictures(clean: Path) -> None:
     assert settings["data"]["augmentation"]["crop_size"] == [64, 64]
     # Two tiles of 768 pixels, the enlarged crops, side by side.
     assert cv2.imread("out/labels-instances_train.png").shape[1] == 2 * 768 + 12
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("divided", [False, True])
+def test_a_path_is_shown_as_training_would_take_it(divided: bool, tmp_path: Path) -> None:
+    """The images that are kept apart, or the file that validates, are not trained on."""
+    path: Path = coco_file(tmp_path / "mine", images=10)
+    if divided:
+        document = json.loads(path.read_text())
+        for name, images in (("a_val", document["images"][:3]), ("b_train", document["images"])):
+            ids = {image["id"] for image in images}
+            own = [a for a in document["annotations"] if a["image_id"] in ids]
+            part = {**document, "images": images, "annotations": own}
+            path.with_name(f"{name}.json").write_text(json.dumps(part))
+        path.unlink()
+        path = path.parent
+    nano = ["--model.architecture", "nano", "--fast", "--examples", "0"]
+    ending = check(path, *nano)
+    assert ending.status == 0, ending
+    expected = 10 if divided else 8
+    assert f" epochs of {expected} images" in ending.out
+    of_preset = check("custom", "--data.root", path, *nano)
+    lines = ("weights: ", "scale: ", "schedule: ", "  training ", "  test ", "  objects are ")
+    said, preset = (
+        [line for line in one.out.splitlines() if line.startswith(lines)]
+        for one in (ending, of_preset)
+    )
+    assert said == preset and len(said) == len(lines)
 
 
 @pytest.mark.usefixtures("elsewhere")

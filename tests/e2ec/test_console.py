@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from dataset.synthetic import SyntheticDataset
+from e2ec.app.command_line import parse_config
 from e2ec.config import Config
-from e2ec.engine.console import doubts, evaluation_line, summary
+from e2ec.engine.console import doubts, evaluation_line, image_folder, summary
+from e2ec.engine.data import open_data
 from e2ec.presets import load_preset
+from lib.images import write_image
 
 METRIC = "segm/AP"
 
@@ -68,6 +74,48 @@ def test_the_summary_has_the_commands_for_what_comes_next(tmp_path: Path) -> Non
         f"--data.root '{tmp_path / 'my data'}'" in text
     )
     assert f"python demo.py --weights runs/mine/weights.safetensors --source {tmp_path}" in text
+
+
+def test_the_test_command_divides_the_data_as_the_run_did() -> None:
+    """Labels that were named, a share, its seed: else it would test on images trained on."""
+    config = load_preset("custom")
+    config = replace(
+        config,
+        data=replace(
+            config.data,
+            train_images=Path("pictures"),
+            train_annotations=Path("mine.json"),
+            image_ids=(3, 5),
+        ),
+        train=replace(config.train, seed=7),
+    )
+    (line,) = (
+        line
+        for line in summary(config, [], metric=METRIC, images=None).splitlines()
+        if "test.py" in line
+    )
+    parsed = parse_config(
+        shlex.split(
+            line.partition("test.py ")[2].replace("--weights runs/custom/weights.safetensors", "")
+        ),
+        program="test.py",
+        purpose="",
+    )
+    assert parsed.data == config.data and parsed.train.seed == 7
+
+
+def test_the_folder_of_the_demonstration_holds_the_images(tmp_path: Path) -> None:
+    """YOLO's images are named from its root, in which there are none."""
+    for name in ("images/train/a.png", "images/val/b.png"):
+        write_image(tmp_path / name, np.zeros((32, 32, 3), np.uint8))
+        label = (tmp_path / name.replace("images", "labels")).with_suffix(".txt")
+        label.parent.mkdir(parents=True)
+        label.write_text("0 0.1 0.1 0.9 0.1 0.9 0.9\n")
+    (tmp_path / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [x]\n")
+    config = load_preset("custom")
+    data = open_data(replace(config, data=replace(config.data, root=tmp_path)))
+    assert image_folder(data.val) == tmp_path / "images" / "val"
+    assert image_folder(SyntheticDataset(1)) is None
 
 
 def test_a_summary_without_any_evaluation() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tiny_run import tiny
 from configs.synthetic import get_config
 from dataset.sample import InstanceDataset
 from dataset.synthetic import SyntheticDataset
+from e2ec.app.command_line import parse_config
 from e2ec.config import Config, LossConfig, OptimConfig
 from e2ec.engine.checkpoint import load_state, save_state
 from e2ec.engine.data import build_dataset
@@ -44,6 +46,28 @@ def test_a_saved_setting_counts_as_saved_whatever_the_default() -> None:
     check_settings(saved, Config(name="y", optim=OptimConfig(lr=0.5)), name="state.pt")
     with pytest.raises(InputError, match=r"--optim.lr 0.5, not 0.0001"):
         check_settings(saved, Config(name="y"), name="state.pt")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("train.fill_last", False),
+        ("data.targets.max_instances", 5),
+        ("data.augmentation.rotate90", True),
+        ("data.augmentation.crop_size", [64, 96]),
+        ("data.augmentation.scale_range", [0.5, 1.5]),
+        ("optim.milestones", []),
+    ],
+)
+def test_the_option_that_goes_on_is_one_that_can_be_typed(setting: str, value: object) -> None:
+    """Truth values are switches and lists are words, as the command line has them."""
+    now = parse_config(["custom"], program="", purpose="")
+    saved = fixed_settings(now) | {setting: value}
+    with pytest.raises(InputError) as caught:
+        check_settings(saved, now, name="state.pt")
+    option = str(caught.value).partition("continue with ")[2].partition(", ")[0]
+    typed = parse_config(["custom", *shlex.split(option)], program="", purpose="")
+    assert fixed_settings(typed)[setting] == saved[setting]
 
 
 @pytest.mark.parametrize(

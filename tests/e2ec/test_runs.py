@@ -65,8 +65,13 @@ def test_two_runs_of_one_name_and_one_after_a_kill(tmp_path: Path) -> None:
         first.communicate()
     assert (run / NAME).exists(), "nobody was left to remove it"
     done = load_state(run / STATE)["epoch"]
-    left = [run / ".weights.safetensors.abcdefgh.e2ec", run / "last/.state.pt.01234567.e2ec"]
+    left = [
+        run / ".weights.safetensors.abcdefgh.e2ec",
+        run / "last/.state.pt.01234567.e2ec",
+        run / "pictures/.epoch-0001.jpg.abcdefgh.e2ec",
+    ]
     for path in left:
+        path.parent.mkdir(exist_ok=True)
         path.write_text("half")
     (run / "last/mine").write_text("")
     more = str(done + 1)
