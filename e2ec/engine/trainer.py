@@ -140,7 +140,9 @@ class Trainer:
                     return False
             if main:
                 last = self.state_path.with_name("weights.safetensors")
-                save_weights(last, self.evaluated, self.card)
+                metrics = self.history[-1]["metrics"]  # the last epoch is always evaluated
+                card = replace(self.card, stage=metrics.get("stage", self.card.stage))
+                save_weights(last, self.evaluated, card)
         return True
 
     def _epoch(self, stop: StopRequest, report: Report, bar: tqdm[Any]) -> bool:
@@ -237,7 +239,7 @@ class Trainer:
         metrics = validate(predictor, self.val_data, self.scored, self.accelerator, stop=stop)
         if metrics is None or not self.accelerator.is_main_process:
             return metrics
-        predictor.card = replace(self.card, stage=metrics["stage"])
+        predictor.card = replace(self.card, stage=metrics.get("stage", self.card.stage))
         report.picture(predictor, self.val_data, epoch)
         value = metrics.get(main_metric(self.scored))
         value = -1.0 if value is None or math.isnan(value) else float(value)

@@ -195,6 +195,8 @@ def test_weights_name_the_stage_that_won_where_they_were_best(
     train(tiny(tmp_path, eval_every=1))
     _, card = load_weights(tmp_path / "synthetic/weights.safetensors")
     assert card.stage == expected
+    _, card = load_weights(tmp_path / "synthetic/last/weights.safetensors")
+    assert card.stage == second[1], "the last weights: the one that won at the end"
 
 
 @pytest.mark.usefixtures("accelerator")
