@@ -41,7 +41,7 @@ install: $(VENV)/.installed ## virtual environment, packages, compiled extension
 install-dev: $(VENV)/.installed-dev ## the same with what tests and checks need
 
 # torch comes first: the extension is built against the torch that will load it.
-$(VENV)/.installed: pyproject.toml setup.py constraints.txt $(wildcard lib/csrc/*.cpp lib/csrc/*/*)
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt $(shell find lib/csrc -type f)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 		{ echo "error: Python 3.10 to 3.13 is needed: make PYTHON=python3.12 ..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

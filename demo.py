@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from e2ec.app.command_line import parse_demo, run
-from e2ec.app.memory_line import PREDICTION_MEMORY
+from e2ec.app.commands.command_line import parse_demo, run
+from e2ec.app.commands.memory_line import PREDICTION_MEMORY
 
 
 def main() -> int:
     options = parse_demo(sys.argv[1:])
-    from e2ec.app.demo import demo
+    from e2ec.app.commands.demo import demo
 
     demo(options)
     return 0

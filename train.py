@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from e2ec.app.command_line import parse_config, run
-from e2ec.app.memory_line import TRAINING_MEMORY
+from e2ec.app.commands.command_line import parse_config, run
+from e2ec.app.commands.memory_line import TRAINING_MEMORY
 
 PROFILED_STEPS = 3
 
@@ -19,7 +19,7 @@ def main() -> int:
         "trace of some steps (--train.profile); --resume auto continues a run, or starts it where "
         "nothing has been saved (--resume-or-start).",
     )
-    from e2ec.engine.train import train
+    from e2ec.engine.train.run import train
 
     train(config)
     return 0

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from dataset.view import TestView
-    from e2ec.engine.predictor import Predictor, load_model
+    from dataset.transforms.test_transform import TestView
+    from e2ec.engine.predict.predictor import Predictor, load_model
     from e2ec.results.contours import Contours
     from lib.errors import InputError
 
@@ -31,9 +31,9 @@ _STAND_INS = _ROOT / "e2ec" / "neighbours"
 _HOMES = {
     "Contours": "e2ec.results.contours",
     "InputError": "lib.errors",
-    "Predictor": "e2ec.engine.predictor",
-    "TestView": "dataset.view",
-    "load_model": "e2ec.engine.predictor",
+    "Predictor": "e2ec.engine.predict.predictor",
+    "TestView": "dataset.transforms.test_transform",
+    "load_model": "e2ec.engine.predict.predictor",
 }
 
 

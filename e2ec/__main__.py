@@ -6,7 +6,7 @@ import difflib
 import sys
 from collections.abc import Callable
 
-from e2ec.app.command_line import run
+from e2ec.app.commands.command_line import run
 
 _COMMANDS = {
     "card": "show and change what a weights file says of itself",
@@ -39,14 +39,14 @@ def main() -> int:
 
 
 def _card(arguments: list[str]) -> int:
-    from e2ec.app.card import card, parse_card
+    from e2ec.app.commands.card import card, parse_card
 
     print(card(parse_card(arguments)))
     return 0
 
 
 def _check(arguments: list[str]) -> int:
-    from e2ec.app.check import check, parse_check
+    from e2ec.app.commands.check import check, parse_check
 
     text, stopping = check(*parse_check(arguments))
     print(text)
@@ -56,7 +56,7 @@ def _check(arguments: list[str]) -> int:
 def _convert(arguments: list[str]) -> int:
     import tyro
 
-    from e2ec.app.convert import ConvertOptions, convert
+    from e2ec.app.commands.convert import ConvertOptions, convert
 
     print(convert(tyro.cli(ConvertOptions, args=arguments, prog="python -m e2ec convert")))
     return 0

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dataset.targets import TargetSettings
-from dataset.transforms import AugmentationSettings
-from dataset.view import TestView
+from dataset.contour.targets import TargetSettings
+from dataset.transforms.augmentation import AugmentationSettings
+from dataset.transforms.test_transform import TestView
 from e2ec.data_config import DataConfig, Format, Split, require
-from network.architecture import MAX_REFINEMENTS
+from network.contour.architecture import MAX_REFINEMENTS
 
 __all__ = [
     "AugmentationSettings",

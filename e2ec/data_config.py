@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from dataset.targets import TargetSettings
-from dataset.transforms import AugmentationSettings
-from dataset.view import TestView
+from dataset.contour.targets import TargetSettings
+from dataset.transforms.augmentation import AugmentationSettings
+from dataset.transforms.test_transform import TestView
 
 Format = Literal[
     "auto", "coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks", "synthetic"

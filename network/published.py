@@ -10,9 +10,9 @@ from typing import Any
 from torch import Tensor
 
 from lib.errors import InputError
-from network.architecture import DLA34
-from network.e2ec import E2EC
-from network.weights import network_from_state, read_without_code
+from network.contour.architecture import DLA34
+from network.contour.e2ec import E2EC
+from network.contour.weights import network_from_state, read_without_code
 
 # Published prefix or spelling -> ours, applied in order. Below these prefixes names are the same.
 _RENAMES: tuple[tuple[str, str], ...] = (

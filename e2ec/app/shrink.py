@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from e2ec.app.command_line import run
-from e2ec.engine.checkpoint import load_weights, save_weights
+from e2ec.app.commands.command_line import run
+from e2ec.engine.weights.checkpoint import load_weights, save_weights
 
 
 def main() -> int:

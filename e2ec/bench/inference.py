@@ -13,18 +13,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from dataset.view import TestView
+from dataset.transforms.test_transform import TestView
 from e2ec.bench.plain_network import PlainE2EC
 from e2ec.bench.row import Row
 from e2ec.config import Precision
-from e2ec.engine.model_card import ModelCard
-from e2ec.engine.predictor import Predictor
-from e2ec.engine.preprocess import normalize
+from e2ec.engine.predict.predictor import Predictor
+from e2ec.engine.predict.preprocess import normalize
+from e2ec.engine.weights.model_card import ModelCard
 from e2ec.results.contours import Contours
-from e2ec.results.visualize import draw_contours
-from network.architecture import ARCHITECTURES
-from network.e2ec import E2EC, build_network
-from network.neck import ModulatedDeformConv
+from e2ec.results.draw.visualize import draw_contours
+from network.contour.architecture import ARCHITECTURES
+from network.contour.e2ec import E2EC, build_network
+from network.contour.neck import ModulatedDeformConv
 
 CLASSES = 80
 INSTANCES = 10

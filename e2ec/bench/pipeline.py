@@ -10,13 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from e2ec.app.command_line import DemoOptions
-from e2ec.app.demo import overlay_writer, predictions, segment_files, waiting
-from e2ec.app.pipeline import read_ahead
-from e2ec.app.sources import open_source
+from e2ec.app.commands.command_line import DemoOptions
+from e2ec.app.commands.demo import overlay_writer, predictions, segment_files, waiting
+from e2ec.app.stream.pipeline import read_ahead
+from e2ec.app.stream.sources import open_source
 from e2ec.bench.inference import INSTANCES, benchmark_network, predictor
 from e2ec.bench.row import Row
-from e2ec.engine.predictor import Predictor
+from e2ec.engine.predict.predictor import Predictor
 from e2ec.results.formats.native import document
 from lib.files import atomic_write_json
 from lib.images import write_image

@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from network.contour_init import OFFSET_SCALE as INITIAL_SCALE
-from network.e2ec import E2EC, STRIDE
-from network.global_deform import OFFSET_SCALE as COARSE_SCALE
-from network.neck import IterativeAggregation, ModulatedDeformConv
-from network.snake import Snake
+from network.contour.contour_init import OFFSET_SCALE as INITIAL_SCALE
+from network.contour.e2ec import E2EC, STRIDE
+from network.contour.global_deform import OFFSET_SCALE as COARSE_SCALE
+from network.contour.neck import IterativeAggregation, ModulatedDeformConv
+from network.contour.snake import Snake
 
 DeformConv = Callable[..., Tensor]
 """Arguments and meaning of `torchvision.ops.deform_conv2d`."""

@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dataset.targets import Batch
+from dataset.contour.targets import Batch
 from e2ec.bench.plain_network import DeformConv, PlainE2EC, _offsets, _sample
-from e2ec.engine.preprocess import normalize
+from e2ec.engine.predict.preprocess import normalize
 from e2ec.losses.dynamic_matching import SUBDIVISION
-from network.contour_init import OFFSET_SCALE as INITIAL_SCALE
-from network.e2ec import E2EC, STRIDE
-from network.global_deform import OFFSET_SCALE as COARSE_SCALE
+from network.contour.contour_init import OFFSET_SCALE as INITIAL_SCALE
+from network.contour.e2ec import E2EC, STRIDE
+from network.contour.global_deform import OFFSET_SCALE as COARSE_SCALE
 
 CLIP_VALUE = 40.0
 

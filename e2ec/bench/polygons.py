@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 import torch
 
-from dataset.alignment import align_contour, align_contours
-from dataset.heatmap import draw_gaussian, gaussian_radius
-from dataset.heatmap_rendering import draw_heatmaps
-from dataset.keypoints import key_vertices
-from dataset.targets import TargetSettings, part_centers
+from dataset.contour.alignment import align_contour, align_contours
+from dataset.contour.heatmap import draw_gaussian, gaussian_radius
+from dataset.contour.heatmap_rendering import draw_heatmaps
+from dataset.contour.key_vertices import key_vertices
+from dataset.contour.targets import TargetSettings, part_centers
 from e2ec.bench.row import Row
-from lib.geometry import bounding_box, simplify_closed
 from lib.ops import polygons_to_rle, rasterize_polygons
+from lib.polygons.geometry import bounding_box, simplify_closed
 
 HEIGHT, WIDTH = 480, 640
 INSTANCES = 100

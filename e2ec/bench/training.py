@@ -8,15 +8,15 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from dataset.targets import Batch
+from dataset.contour.targets import Batch
 from e2ec.bench.plain_training import CLIP_VALUE, PlainTraining
 from e2ec.bench.row import Row
 from e2ec.config import OptimConfig
-from e2ec.engine.build import build_optimizer, lay_out
-from e2ec.engine.step import count_step, train_step
-from e2ec.engine.step_record import StepRecord
+from e2ec.engine.train.build import build_optimizer, lay_out
+from e2ec.engine.train.step import count_step, train_step
+from e2ec.engine.train.step_record import StepRecord
 from e2ec.losses.total import TotalLoss
-from network.e2ec import E2EC, STRIDE, build_network
+from network.contour.e2ec import E2EC, STRIDE, build_network
 
 CLASSES = 80
 IMAGES = 4
@@ -46,7 +46,7 @@ def rows() -> Iterator[Row]:
         f"training step, DLA-34 {SIDE}x{SIDE}, batch {IMAGES}",
         f"forward, all losses with dynamic matching, backward, Adam; {INSTANCES} instances an "
         "image; batch and heat maps made before; losses are the same step by step "
-        "(tests/e2ec/test_bench_training.py): time to the same loss is in the same ratio",
+        "(tests/e2ec/bench/test_training.py): time to the same loss is in the same ratio",
         lambda: ours.step(batch),
         peers,
         goal=5.0,

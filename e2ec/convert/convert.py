@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset.split_folders import Split
+from dataset.formats.split_folders import Split
 from e2ec.convert.job import Job
 from e2ec.convert.replace import Target, put_in_place
 from e2ec.convert.source import Source

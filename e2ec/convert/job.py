@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dataset.bridges import Component
-from dataset.mask_contours import mask_to_rings
-from dataset.records import AnnotationRecord, ImageRecord
-from dataset.rle import decode_mask
-from dataset.split_folders import Split
+from dataset.formats.split_folders import Split
+from dataset.index.records import AnnotationRecord, ImageRecord
+from dataset.masks.rings import Component
+from dataset.masks.run_lengths import decode_mask
+from dataset.masks.tracing import mask_to_rings
 from e2ec.convert.source import Source
 from e2ec.results.contours import Contours
 from lib.errors import InputError

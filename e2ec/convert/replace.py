@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from dataset.image_folder import image_names
-from dataset.mask_folder import layer_names, stem
+from dataset.formats.image_folder import image_names
+from dataset.formats.mask_folder import layer_names, stem
 from e2ec.convert.job import Job
 from lib.errors import InputError
 

@@ -6,12 +6,12 @@ import posixpath
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dataset.detect import Format
-from dataset.fraction_split import divide
-from dataset.label_index import LabelIndex
-from dataset.open_path import Reading, open_split
-from dataset.problems import Report, strict
-from dataset.split_folders import Split
+from dataset.checks.problems import Report, strict
+from dataset.formats.detect import Format
+from dataset.formats.open_path import Reading, open_split
+from dataset.formats.split_folders import Split
+from dataset.index.fraction_split import divide
+from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
 
 
@@ -51,7 +51,7 @@ def open_source(
     """Read labels.
 
     Args:
-        path: file or folder, as `dataset.open_path.open_split` takes it.
+        path: file or folder, as `dataset.formats.open_path.open_split` takes it.
         kind: the format.
         split: the part to read, where there are several.
         images: folder of the images, where the format does not say it; of YOLO the folder that

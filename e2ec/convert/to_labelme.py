@@ -11,10 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dataset.bridges import Component
-from dataset.class_list import CLASSES_JSON
-from dataset.rasterize import annotation_mask
-from dataset.records import AnnotationRecord, ImageRecord
+from dataset.formats.class_list import CLASSES_JSON
+from dataset.index.records import AnnotationRecord, ImageRecord
+from dataset.masks.rasterize import annotation_mask
+from dataset.masks.rings import Component
 from e2ec.convert.job import Job, as_contours, label_names
 from e2ec.results.formats.labelme import labelme_document
 from lib.errors import InputError

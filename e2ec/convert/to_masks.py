@@ -1,4 +1,4 @@
-"""Writing a folder of masks: images of object numbers (`dataset.mask_folder`)."""
+"""Writing a folder of masks: images of object numbers (`dataset.formats.mask_folder`)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections import Counter
 import cv2
 import numpy as np
 
-from dataset.class_list import CLASSES_JSON
-from dataset.mask_folder import CLASS_STEP, layer_names
-from dataset.rasterize import annotation_mask
-from dataset.records import AnnotationRecord, ImageRecord
+from dataset.formats.class_list import CLASSES_JSON
+from dataset.formats.mask_folder import CLASS_STEP, layer_names
+from dataset.index.records import AnnotationRecord, ImageRecord
+from dataset.masks.rasterize import annotation_mask
 from e2ec.convert.job import Job, label_names
 from lib.errors import InputError
 

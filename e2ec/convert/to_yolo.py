@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import yaml
 
-from dataset.bridges import Component, join_rings
-from dataset.records import AnnotationRecord, ImageRecord
-from dataset.yolo_layout import label_name
+from dataset.formats.yolo.layout import label_name
+from dataset.index.records import AnnotationRecord, ImageRecord
+from dataset.masks.rings import Component, join_rings
 from e2ec.convert.job import Job, components, label_names
 from lib.errors import InputError
 from lib.files import read_text
-from lib.geometry import area, clip_to_box
+from lib.polygons.geometry import area, clip_to_box
 
 _SPLITS = ("train", "val", "test")
 

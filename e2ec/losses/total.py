@@ -83,7 +83,7 @@ class TotalLoss:
             heatmap: (B, C, h, w) logits.
             contours: one (n, N, 2) tensor a stage: initial, coarse, after each refinement.
             batch: labels with `heatmaps`, `contours`, `keys` and, for part votes, `object_centers`
-                (dataset.targets.Batch).
+                (dataset.contour.targets.Batch).
             counts: of the whole step.
             epoch: counted from 0; the dynamic matching loss sets in at `matching_start_epoch`.
             object_centers: (n, 2) votes of the parts, feature cells; None of a network without.

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from faster_coco_eval.core import mask as coco_mask
 
-from dataset.rle import run_lengths
+from dataset.masks.run_lengths import run_lengths
 from lib.errors import InputError
-from lib.geometry import clip_far
+from lib.polygons.geometry import clip_far
 
 
 def compressed_mask(

@@ -12,8 +12,8 @@ import numpy as np
 
 from e2ec.results.one_line import one_line
 from lib.errors import InputError
-from lib.geometry import area, bounding_box, clip_far
 from lib.ops import rasterize_polygons
+from lib.polygons.geometry import area, bounding_box, clip_far
 
 _CLASSES_SHOWN = 4
 
@@ -179,7 +179,7 @@ class Contours:
 
     def to_shapely(self) -> list[Any]:
         """A shapely Polygon or MultiPolygon an instance, valid: see `valid_polygons.mend`."""
-        from e2ec.results.valid_polygons import mend
+        from e2ec.results.postprocess.valid_polygons import mend
 
         return [mend([(part, []) for part in parts]).geometry for parts in self.parts]
 

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from dataset.rle import decode_mask, run_lengths
+from dataset.masks.run_lengths import decode_mask, run_lengths
 from lib.errors import InputError
 from lib.files import atomic_write_bytes
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from lib.ops.align_contours import align_contours
-from lib.ops.deform_conv2d import deform_conv2d
-from lib.ops.draw_bumps import draw_bumps
-from lib.ops.keep_peaks import keep_peaks
-from lib.ops.key_vertices import key_vertices
+from lib.ops.deform.deform_conv2d import deform_conv2d
+from lib.ops.heatmap_nms import heatmap_nms
+from lib.ops.labels.align_contours import align_contours
+from lib.ops.labels.draw_gaussians import draw_gaussians
+from lib.ops.labels.key_vertices import key_vertices
 from lib.ops.library import load_compiled_kernels, register_triton_kernels
-from lib.ops.polygons_to_rle import polygons_to_rle
-from lib.ops.rasterize_polygons import rasterize_polygons
-from lib.ops.winograd_conv2d import winograd_conv2d, winograd_weight
-from lib.ops.winograd_snake_block import snake_block_weight, winograd_snake_block
+from lib.ops.polygons.polygons_to_rle import polygons_to_rle
+from lib.ops.polygons.rasterize_polygons import rasterize_polygons
+from lib.ops.winograd.winograd_conv2d import winograd_conv2d, winograd_weight
+from lib.ops.winograd.winograd_snake_block import snake_block_weight, winograd_snake_block
 
 __all__ = [
     "align_contours",
     "deform_conv2d",
-    "draw_bumps",
-    "keep_peaks",
+    "draw_gaussians",
+    "heatmap_nms",
     "key_vertices",
     "polygons_to_rle",
     "rasterize_polygons",

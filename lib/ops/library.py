@@ -22,8 +22,8 @@ COMPILED = (
     "align_contours",
     "deform_conv2d",
     "deform_conv2d_backward",
-    "draw_bumps",
-    "keep_peaks",
+    "draw_gaussians",
+    "heatmap_nms",
     "key_vertices",
     "polygons_to_rle",
     "rasterize_polygons",
@@ -66,13 +66,13 @@ def register_triton_kernels() -> bool:
 
 def _triton_deform_conv2d(*arguments: Any) -> Any:
     # Imported at the first call: triton takes long to import, and a CPU never needs it.
-    from lib.ops import triton_deform_conv2d
+    from lib.ops.deform import triton_deform_conv2d
 
     return triton_deform_conv2d.deform_conv2d(*arguments)
 
 
 def _triton_deform_conv2d_backward(*arguments: Any) -> Any:
-    from lib.ops import triton_deform_conv2d
+    from lib.ops.deform import triton_deform_conv2d
 
     return triton_deform_conv2d.deform_conv2d_backward(*arguments)
 

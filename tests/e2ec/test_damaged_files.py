@@ -28,12 +28,12 @@ from label_scenes import write_scene
 from sbd_tree import NAMES as SBD_NAMES
 from sbd_tree import write_sbd
 
-from dataset.label_index import LabelIndex
-from dataset.loader import LoadingFailure, TrainingDataset
-from dataset.problems import Problem
-from e2ec.app.convert import ConvertOptions, convert
+from dataset.checks.problems import Problem
+from dataset.index.label_index import LabelIndex
+from dataset.loading.loader import LoadingFailure, TrainingDataset
+from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.config import AugmentationSettings, Config, DataConfig, Format
-from e2ec.engine.data import build_dataset
+from e2ec.engine.data.open_data import build_dataset
 from lib.errors import InputError
 from lib.images import write_image
 
@@ -147,7 +147,7 @@ def test_damaged_files(
     name: str, tmp_path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch.on = False
-    monkeypatch.setattr("dataset.sbd.split_names", lambda split: SBD_NAMES)
+    monkeypatch.setattr("dataset.formats.sbd.read.split_names", lambda split: SBD_NAMES)
     root = tmp_path / "a" / "data"
     for folder in (tmp_path, tmp_path / "a"):
         write_image(folder / SECRET, np.zeros((60, 80, 3), np.uint8))

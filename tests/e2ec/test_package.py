@@ -30,7 +30,7 @@ NAMES = ["lib", "network", "dataset", "configs"]
 OURS = """
 import e2ec, sys
 import lib, network, dataset, configs
-import lib.errors, network.e2ec, dataset.view, configs.nuclei
+import lib.errors, network.contour.e2ec, dataset.transforms.test_transform, configs.nuclei
 for package in (lib, network, dataset, configs):
     assert package.__path__ == [sys.argv[1] + "/" + package.__name__], package
 assert not {"train", "test", "demo"} & {spec.name for spec in __import__("pkgutil").iter_modules(
@@ -39,15 +39,15 @@ assert not {"train", "test", "demo"} & {spec.name for spec in __import__("pkguti
 # A batch from a worker that is started afresh, which unpickles `dataset` before e2ec is imported.
 SPAWN = """
 import e2ec
-from e2ec.engine.predictor import load_model
+from e2ec.engine.predict.predictor import load_model
 import multiprocessing
 import numpy as np
 from pathlib import Path
 from torch.utils.data import DataLoader
-from dataset.loader import TrainingDataset, _collate_or_fail
-from dataset.synthetic import SyntheticDataset
-from dataset.targets import TargetSettings
-from dataset.transforms import AugmentationSettings
+from dataset.loading.loader import TrainingDataset, _collate_or_fail
+from dataset.synthetic.dataset import SyntheticDataset
+from dataset.contour.targets import TargetSettings
+from dataset.transforms.augmentation import AugmentationSettings
 
 if __name__ == "__main__":
     data = TrainingDataset(

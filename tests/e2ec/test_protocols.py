@@ -12,17 +12,17 @@ import pytest
 import torch
 from torch import nn
 
-from dataset.view import restore_points
-from e2ec.app.command_line import parse_config
+from dataset.transforms.test_transform import restore_points
+from e2ec.app.commands.command_line import parse_config
 from e2ec.config import Config, OptimConfig
-from e2ec.engine import preprocess
-from e2ec.engine.schedule import learning_rate
+from e2ec.engine.predict import preprocess
+from e2ec.engine.train.schedule import learning_rate
 from e2ec.losses import dynamic_matching, focal
 from e2ec.presets import load_preset, preset_names
-from lib.geometry import transform_points
-from network import contour_init, global_deform
-from network.architecture import NANO, Architecture
-from network.e2ec import build_network
+from lib.polygons.geometry import transform_points
+from network.contour import contour_init, global_deform
+from network.contour.architecture import NANO, Architecture
+from network.contour.e2ec import build_network
 
 WITH_FILES = ("coco", "coco_sgd", "sbd", "kins", "cityscapes")
 

@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 from huge_images import write_huge_png
 
-from dataset.id_image import read_ids
+from dataset.masks.id_image import read_ids
 from lib import images
 from lib.errors import InputError
 from lib.image_limits import ImageTooLarge, header_size

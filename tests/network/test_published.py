@@ -19,8 +19,8 @@ from torch import Tensor
 
 from lib.errors import InputError
 from network import published
-from network.architecture import NANO
-from network.e2ec import build_network
+from network.contour.architecture import NANO
+from network.contour.e2ec import build_network
 from network.published import convert_names, load_published
 
 THIN = replace(NANO, backbone_channels=(4, 6, 8, 10, 12, 14), deformable=True, refinements=3)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from dataset.check import label_index
-from dataset.sample import InstanceDataset
-from dataset.seen_sizes import ObjectSizes, object_sizes
+from dataset.checks.check import label_index
+from dataset.checks.seen_sizes import ObjectSizes, object_sizes
+from dataset.loading.sample import InstanceDataset
 from e2ec.config import Config
 from e2ec.engine.auto.scale import choose_scale, match_test, match_training
 from e2ec.engine.auto.schedule import (

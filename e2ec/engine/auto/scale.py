@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dataset.seen_sizes import ObjectSizes, training_zooms, view_zooms
-from dataset.transforms import AugmentationSettings
-from dataset.view import TestView
+from dataset.checks.seen_sizes import ObjectSizes, training_zooms, view_zooms
+from dataset.transforms.augmentation import AugmentationSettings
+from dataset.transforms.test_transform import TestView
 from lib.errors import InputError
 
 SMALLEST, BEST = 4.0, 32.0

@@ -9,13 +9,13 @@ from pathlib import Path
 import safetensors
 
 from e2ec.config import Config
-from e2ec.engine.model_card import ModelCard
-from e2ec.engine.predictor import BUNDLED_WEIGHTS, is_published
+from e2ec.engine.predict.predictor import BUNDLED_WEIGHTS, is_published
+from e2ec.engine.weights.model_card import ModelCard
 from lib.errors import InputError
-from network.architecture import ARCHITECTURES
-from network.e2ec import STRIDE
+from network.contour.architecture import ARCHITECTURES
+from network.contour.e2ec import STRIDE
+from network.contour.weights import count_refinements
 from network.published import load_published
-from network.weights import count_refinements
 
 BUNDLED = Path("bundled")
 """What `--model.weights` calls the weights that come with the project."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from e2ec.results.contours import ContourInstance, Contours
 from e2ec.results.formats.rounding import rounded_numbers
-from lib.geometry import area, bounding_box, clip_far, clip_to_box
 from lib.ops import polygons_to_rle
+from lib.polygons.geometry import area, bounding_box, clip_far, clip_to_box
 
 
 def coco_results(

@@ -9,8 +9,8 @@ import numpy as np
 
 from e2ec.results.contours import ContourInstance, Contours
 from e2ec.results.formats.rounding import rounded_ring, rounded_score
-from e2ec.results.valid_polygons import Component, Mended, mend
-from lib.geometry import signed_area
+from e2ec.results.postprocess.valid_polygons import Component, Mended, mend
+from lib.polygons.geometry import signed_area
 
 
 def feature_collection(contours: Contours, *, decimals: int | None = 2) -> dict[str, Any]:

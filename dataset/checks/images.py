@@ -1,0 +1,120 @@
+"""Finding images that are missing, cannot be decoded, or are not of the size the labels are for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import cv2
+from tqdm import tqdm
+
+from dataset.checks.problems import Problem, Report
+from dataset.index.label_index import LabelIndex
+from dataset.index.records import ImageRecord
+from lib.errors import InputError
+from lib.image_limits import ImageTooLarge
+from lib.images import image_size, read_image
+
+# Images handed to the threads at a time: enough to keep them busy, few enough to stop soon.
+_BATCH = 256
+
+
+def check_images(
+    folder: Path,
+    index: LabelIndex,
+    report: Report,
+    *,
+    decode: bool = True,
+    workers: int | None = None,
+    progress: bool = False,
+) -> None:
+    """Report images that training could not use, and files that are listed more than once.
+
+    Args:
+        folder: what the file names of the index are relative to.
+        index: the images, and the sizes that the labels are for.
+        report: called with every problem, in the order of the images.
+        decode: decode every image completely; False reads the headers alone, which finds missing
+            files and wrong sizes but not every damaged file.
+        workers: threads; one a processor without.
+        progress: show a bar.
+    """
+    records = [index.image(position) for position in range(len(index))]
+    examine = partial(_examine, folder, index.source, decode)
+    with (
+        _quiet_decoder(),
+        ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
+        tqdm(total=len(records), desc="images", unit=" images", disable=not progress) as bar,
+    ):
+        for start in range(0, len(records), _BATCH):
+            batch = records[start : start + _BATCH]
+            for problem in pool.map(examine, batch):
+                if problem is not None:
+                    report(problem)
+            bar.update(len(batch))
+    for problem in _listed_twice(records, index.source):
+        report(problem)
+
+
+def _examine(folder: Path, source: str, decode: bool, record: ImageRecord) -> Problem | None:
+    path = folder / record.name
+    item = f"image {record.id} ({record.name})"
+    # Asked first: whether a file is missing or damaged makes different problems.
+    if not path.is_file():
+        return Problem(
+            str(path),
+            item,
+            "missing image",
+            "there is no such file",
+            "stops",
+            "add the image or remove its entry",
+        )
+    try:
+        height, width = read_image(path).shape[:2] if decode else image_size(path)
+    except ImageTooLarge as error:
+        what, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
+        return Problem(str(path), item, "too large", what, "stops", remedy)
+    except InputError as error:
+        what = str(error).removeprefix(f"{path}: ")
+        return Problem(str(path), item, "unreadable image", what, "stops")
+    if (height, width) == (record.height, record.width):
+        return None
+    return Problem(
+        str(path),
+        item,
+        "size mismatch",
+        f"the image is {width} x {height} pixels but the labels ({Path(source).name}) are for "
+        f"{record.width} x {record.height}",
+        "stops",
+        "use the image that was labelled",
+    )
+
+
+def _listed_twice(records: list[ImageRecord], source: str) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for record in records:
+        original = first.setdefault(record.name, record.id)
+        if original != record.id:
+            yield Problem(
+                source,
+                f"image {record.id} ({record.name})",
+                "image listed twice",
+                f"the same file as image {original}",
+                "kept",
+                "keep one entry, with the annotations of both",
+            )
+
+
+@contextmanager
+def _quiet_decoder() -> Iterator[None]:
+    """OpenCV is silent throughout, whichever thread sets its level back first."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)

@@ -1,0 +1,290 @@
+"""From a labelled image to what the network is trained on, and batches of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.utils.data import default_collate
+
+from dataset.contour.alignment import align_contours
+from dataset.contour.heatmap import gaussian_radius
+from dataset.contour.heatmap_rendering import draw_heatmaps
+from dataset.contour.key_vertices import key_vertices
+from dataset.loading.sample import Sample
+from dataset.masks.visible_parts import Part, visible_parts
+from dataset.transforms.augmentation import (
+    AugmentationSettings,
+    jitter_colors,
+    sample_crop,
+    warp_image,
+)
+from dataset.transforms.test_transform import TestView
+from lib.polygons.ragged import bounding_boxes, pack
+
+
+@dataclass(frozen=True)
+class TargetSettings:
+    """How labels are turned into training targets.
+
+    Attributes:
+        vertices: number N of vertices of a contour.
+        directions: number M of directions of the multi-direction alignment.
+        stride: network input pixels a cell of the feature map.
+        key_tolerance: Douglas-Peucker tolerance of the key vertices, input pixels.
+        min_area_cells: parts of this area or less are dropped, square cells.
+        min_overlap: overlap that CornerNet's rule for the Gaussian radius asks for.
+        max_instances: train on the contours of at most so many parts an image, drawn at random;
+            None takes all. The centres of the others stay on the heat map: they are no background.
+    """
+
+    vertices: int = 128
+    directions: int = 4
+    stride: int = 4
+    key_tolerance: float = 12.0
+    min_area_cells: float = 5.0
+    min_overlap: float = 0.7
+    max_instances: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.vertices < 3 or not 0 <= self.directions <= self.vertices:
+            raise ValueError(
+                f"vertices must be at least 3 and directions between 0 and vertices, "
+                f"not {self.vertices} and {self.directions}"
+            )
+        if self.stride < 1 or self.key_tolerance < 0 or self.min_area_cells < 0:
+            raise ValueError(
+                "stride must be positive, key_tolerance and min_area_cells not negative"
+            )
+        if not 0 < self.min_overlap < 1:
+            raise ValueError(f"min_overlap must lie in (0, 1), not {self.min_overlap}")
+        if self.max_instances is not None and self.max_instances < 1:
+            raise ValueError(f"max_instances must be at least 1, not {self.max_instances}")
+
+
+@dataclass
+class TrainingExample:
+    """One augmented image and the targets of its n parts.
+
+    Attributes:
+        image: (3, h, w) uint8, RGB.
+        heatmap_size: channels C, height h / stride and width w / stride of the heat map.
+        centers: (n, 2) int64, x then y, cells.
+        radii: (n,) int64, cells: reach of the gaussians at the centres.
+        classes: (n,) int64.
+        contours: (n, N, 2) float32, x then y, input pixels, aligned.
+        keys: (n, N) bool, the key vertices.
+        object_centers: (n, 2) float32, x then y, cells: the centre of the box around all that the
+            crop shows of the part's whole object, fractional; for an object in one piece that of
+            the part itself. Parts too small to be trained on count for the box: the centre is the
+            object's, whatever the limit.
+        image_id: of the sample.
+        name: file name of the sample.
+        heatmap_only: (m, 4) int64: class, x and y of the centre, radius of parts whose centres are
+            learned and whose contours are not (`TargetSettings.max_instances`).
+    """
+
+    image: torch.Tensor
+    heatmap_size: tuple[int, int, int]
+    centers: torch.Tensor
+    radii: torch.Tensor
+    classes: torch.Tensor
+    contours: torch.Tensor
+    keys: torch.Tensor
+    object_centers: torch.Tensor
+    image_id: int
+    name: str
+    heatmap_only: torch.Tensor = field(default_factory=lambda: torch.zeros(0, 4, dtype=torch.int64))
+
+
+@dataclass
+class Batch:
+    """Examples stacked; the parts of all images stand one after the other.
+
+    Attributes:
+        images: (B, 3, h, w) uint8, RGB.
+        heatmap_size: as in `TrainingExample`.
+        image_index: (n,) int64, the position in the batch of every part's image.
+        centers, radii, classes, contours, keys, object_centers: as in `TrainingExample`, n parts
+            of all images.
+        image_ids, names: of the B images.
+        most: parts of the image that has most of them, known without waiting for a device.
+        heatmap_only: (m, 5) int64, as in `TrainingExample` behind the position of the image.
+    """
+
+    images: torch.Tensor
+    heatmap_size: tuple[int, int, int]
+    image_index: torch.Tensor
+    centers: torch.Tensor
+    radii: torch.Tensor
+    classes: torch.Tensor
+    contours: torch.Tensor
+    keys: torch.Tensor
+    object_centers: torch.Tensor
+    image_ids: list[int]
+    names: list[str]
+    most: int | None = None
+    heatmap_only: torch.Tensor = field(default_factory=lambda: torch.zeros(0, 5, dtype=torch.int64))
+
+    @cached_property
+    def heatmaps(self) -> torch.Tensor:
+        """(B, C, h / stride, w / stride) float32 in [0, 1], exactly 1 at centres.
+
+        Drawn where the batch lies when they are first asked for: a batch travels without them.
+        """
+        image_index, classes, x, y, radii = self.heatmap_only.unbind(1)
+        return draw_heatmaps(
+            torch.cat([self.centers, torch.stack([x, y], dim=1)]),
+            torch.cat([self.radii, radii]),
+            torch.cat([self.classes, classes]),
+            torch.cat([self.image_index, image_index]),
+            images=len(self.images),
+            size=self.heatmap_size,
+        )
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = True) -> Batch:
+        """The batch with all tensors on a device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The batch in page-locked memory, from where copies to a GPU need not wait."""
+        return self._map(torch.Tensor.pin_memory)
+
+    def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        return Batch(
+            images=change(self.images),
+            heatmap_size=self.heatmap_size,
+            image_index=change(self.image_index),
+            centers=change(self.centers),
+            radii=change(self.radii),
+            classes=change(self.classes),
+            contours=change(self.contours),
+            keys=change(self.keys),
+            object_centers=change(self.object_centers),
+            image_ids=self.image_ids,
+            names=self.names,
+            most=self.most,
+            heatmap_only=change(self.heatmap_only),
+        )
+
+
+def collate(examples: Sequence[TrainingExample]) -> Batch:
+    """Stack examples of equal image size into a batch; any of them may be without objects."""
+    counts = torch.tensor([len(example.classes) for example in examples])
+    return Batch(
+        # In a worker this stacks straight into the memory shared with the main process.
+        images=default_collate([example.image for example in examples]),
+        heatmap_size=examples[0].heatmap_size,
+        image_index=torch.repeat_interleave(torch.arange(len(examples)), counts),
+        centers=torch.cat([example.centers for example in examples]),
+        radii=torch.cat([example.radii for example in examples]),
+        classes=torch.cat([example.classes for example in examples]),
+        contours=torch.cat([example.contours for example in examples]),
+        keys=torch.cat([example.keys for example in examples]),
+        object_centers=torch.cat([example.object_centers for example in examples]),
+        image_ids=[example.image_id for example in examples],
+        names=[example.name for example in examples],
+        most=int(counts.max()),
+        heatmap_only=torch.cat(
+            [F.pad(one.heatmap_only, (1, 0), value=i) for i, one in enumerate(examples)]
+        ),
+    )
+
+
+def build_example(
+    sample: Sample,
+    rng: np.random.Generator,
+    augmentation: AugmentationSettings,
+    targets: TargetSettings,
+    num_classes: int,
+) -> TrainingExample:
+    """Augment a sample and make its targets.
+
+    Every part of an object becomes an instance of its own. A part is clipped to the crop and
+    dropped where fewer than three distinct points or no more than `min_area_cells` of it remain.
+    Parts whose centres fall into the same cell are all kept.
+
+    Args:
+        sample: image and labels.
+        rng: source of all randomness; equal states give equal examples.
+        augmentation: crop and colours.
+        targets: form of the targets.
+        num_classes: number C of heat map channels.
+    """
+    image, matrix = _crop(sample.image, augmentation, rng)
+    smallest = targets.min_area_cells * targets.stride**2
+    parts = visible_parts(sample.instances, matrix, augmentation.crop_size, smallest=smallest)
+    others: list[Part] = []
+    if targets.max_instances is not None and len(parts) > targets.max_instances:
+        chosen = set(rng.choice(len(parts), size=targets.max_instances, replace=False).tolist())
+        others = [part for index, part in enumerate(parts) if index not in chosen]
+        parts = [parts[index] for index in sorted(chosen)]
+
+    points = [part.points for part in parts]
+    centers, radii = part_centers(points, augmentation.crop_size, targets)
+    contours = align_contours(points, targets.vertices, targets.directions)
+    object_centers = np.array([part.object_center for part in parts]).reshape(-1, 2)
+    return TrainingExample(
+        image=torch.from_numpy(np.stack(cv2.split(image))),
+        heatmap_size=(num_classes, *_cells(augmentation.crop_size, targets)),
+        centers=torch.from_numpy(centers),
+        radii=torch.from_numpy(radii),
+        classes=torch.tensor([part.class_index for part in parts], dtype=torch.int64),
+        contours=torch.from_numpy(contours.astype(np.float32)),
+        keys=torch.from_numpy(key_vertices(contours, targets.key_tolerance)),
+        object_centers=torch.from_numpy((object_centers / targets.stride).astype(np.float32)),
+        image_id=sample.image_id,
+        name=sample.name,
+        heatmap_only=_gaussians(others, augmentation.crop_size, targets),
+    )
+
+
+def _crop(
+    image: np.ndarray, augmentation: AugmentationSettings, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The network input, (h, w, 3) uint8, and the (2, 3) map to it from the image."""
+    if not augmentation.enabled:
+        return TestView("letterbox", augmentation.crop_size).apply(image)
+    height, width = image.shape[:2]
+    matrix = sample_crop(height, width, augmentation, rng)
+    image = warp_image(image, matrix, augmentation.crop_size)
+    return jitter_colors(image, augmentation, rng), matrix
+
+
+def _gaussians(
+    parts: Sequence[Part], crop_size: tuple[int, int], targets: TargetSettings
+) -> torch.Tensor:
+    """Class, x and y of the centre and radius of every part, (n, 4) int64."""
+    centers, radii = part_centers([part.points for part in parts], crop_size, targets)
+    classes = np.array([part.class_index for part in parts], np.int64)
+    return torch.from_numpy(np.column_stack([classes, centers, radii]))
+
+
+def _cells(crop_size: tuple[int, int], targets: TargetSettings) -> tuple[int, int]:
+    """Height and width of the feature map."""
+    height, width = crop_size
+    return math.ceil(height / targets.stride), math.ceil(width / targets.stride)
+
+
+def part_centers(
+    parts: Sequence[np.ndarray], crop_size: tuple[int, int], targets: TargetSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """The cell x, y of every part's centre, (n, 2), and how far its gaussian reaches, (n,), cells.
+
+    As in CenterNet, the radius is that of the box with its sides rounded up to whole cells, and
+    rounded down itself.
+    """
+    height, width = _cells(crop_size, targets)
+    boxes = bounding_boxes(*pack(parts)) / targets.stride
+    low, high = boxes[:, :2], boxes[:, 2:]
+    middle = np.floor((low + high) / 2 + 0.5)
+    centers = np.clip(middle, 0, [width - 1, height - 1]).astype(np.int64)
+    sizes = np.ceil(high - low).tolist()
+    radii = [int(gaussian_radius(size_y, size_x, targets.min_overlap)) for size_x, size_y in sizes]
+    return centers, np.array(radii, np.int64)

@@ -1,0 +1,1 @@
+"""Label formats, and what lies at a path."""

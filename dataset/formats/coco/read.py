@@ -1,0 +1,178 @@
+"""Reading a COCO annotation file into a checked index.
+
+Everything a file can get wrong is found here, before training starts, and reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataset.checks.problems import Report, Unusable, strict
+from dataset.formats.coco.json_stream import stream_members
+from dataset.index.builder import IndexBuilder
+from dataset.index.inputs import MAX_SIDE
+from dataset.index.label_index import LabelIndex
+from dataset.masks.run_lengths import run_lengths
+from lib.errors import InputError
+
+Mask = tuple[np.ndarray, tuple[int, int]]
+"""Run lengths, and (height, width)."""
+
+_PLURALS = {"image": "images", "category": "categories", "annotation": "annotations"}
+# Ids are kept in 64 bits; evaluators keep them in the 53 of a float.
+_LARGEST_ID = 2**53
+
+
+def read_coco(path: str | Path, report: Report = strict) -> LabelIndex:
+    """Read and check a COCO instance annotation file.
+
+    Polygons of fewer than three points are left out, and so are annotations without any polygon.
+    Missing `bbox`, `area`, `iscrowd` and annotation `id` are filled in. A file without the list
+    `annotations` (COCO's image_info_*.json) gives images without labels.
+
+    Args:
+        path: the file.
+        report: told what is wrong with single entries, which are left out then.
+
+    Raises:
+        InputError: the file is not JSON or not COCO; from `strict`: an annotation names an unknown
+            image or category or holds unusable coordinates; an id appears twice; a file name leads
+            out of the image folder.
+    """
+    reader = CocoReader(path, report)
+    members = stream_members(
+        path,
+        {
+            "images": reader.image,
+            "categories": reader.category,
+            "annotations": reader.annotation,
+        },
+    )
+    for key in ("images", "categories", "annotations"):
+        if key == "annotations" and key not in members and "images" in members:
+            continue
+        if not members.get(key):
+            raise InputError(
+                f"{path}: not a COCO file ('{key}' is not a list of objects); "
+                "give an instance annotation file in COCO format"
+            )
+    return reader.builder.finish(labelled="annotations" in members)
+
+
+class CocoReader:
+    """Takes the entries of a COCO file one by one into `builder`."""
+
+    def __init__(self, path: str | Path, report: Report = strict) -> None:
+        self.path = path
+        self.builder = IndexBuilder(str(path), report)
+        self._counts = dict.fromkeys(_PLURALS, 0)
+
+    def image(self, entry: Any) -> None:
+        """An entry of `images`."""
+        self._take("image", entry, self._image)
+
+    def category(self, entry: Any) -> None:
+        """An entry of `categories`."""
+        self._take("category", entry, self._category)
+
+    def annotation(self, entry: Any) -> None:
+        """An entry of `annotations`."""
+        self._take("annotation", entry, self._annotation)
+
+    def _take(self, kind: str, entry: Any, use: Callable[[dict[str, Any]], None]) -> None:
+        """Hand on an entry; what is wrong with it is reported under its id, or its position."""
+        self._counts[kind] += 1
+        if not isinstance(entry, dict):
+            raise InputError(
+                f"{self.path}: not a COCO file ('{_PLURALS[kind]}' is not a list of objects); "
+                "give an instance annotation file in COCO format"
+            )
+        try:
+            use(entry)
+        except Unusable as error:
+            known = type(entry.get("id")) is int
+            item = f"{kind} {entry['id']}" if known else self._position(kind)
+            self.builder.problem(item, error.kind, error.what, error.remedy)
+
+    def _position(self, kind: str) -> str:
+        """What an entry without an id is called: by its position in the list, from 0."""
+        return f"{kind} number {self._counts[kind] - 1}"
+
+    def _image(self, entry: dict[str, Any]) -> None:
+        image_id = whole_number(entry.get("id"), "'id'")
+        name = entry.get("file_name")
+        if not isinstance(name, str) or not name or "\0" in name:
+            raise Unusable("file name", "'file_name' must be the name of a file", "correct it")
+        width = whole_number(entry.get("width"), "'width'")
+        height = whole_number(entry.get("height"), "'height'")
+        self.builder.add_image(image_id, name, width, height)
+
+    def _category(self, entry: dict[str, Any]) -> None:
+        key = whole_number(entry.get("id"), "'id'")
+        name = entry.get("name", str(key))
+        if not isinstance(name, str):
+            raise Unusable("category name", "'name' must be text", "correct it")
+        self.builder.add_category(key, name)
+
+    def _annotation(self, entry: dict[str, Any]) -> None:
+        crowd = entry.get("iscrowd", 0)
+        if crowd not in (0, 1):
+            raise Unusable("crowd flag", "'iscrowd' must be 0 or 1", "correct it")
+        polygons, mask = read_segmentation(entry.get("segmentation"))
+        self.builder.add(
+            id=whole_number(entry["id"], "'id'") if "id" in entry else None,
+            image_id=whole_number(entry.get("image_id"), "'image_id'"),
+            category_id=whole_number(entry.get("category_id"), "'category_id'"),
+            crowd=bool(crowd),
+            polygons=polygons,
+            runs=None if mask is None else mask[0],
+            size=None if mask is None else mask[1],
+            area=entry.get("area"),
+            bbox=entry.get("bbox"),
+            item=None if "id" in entry else self._position("annotation"),
+        )
+
+
+def read_segmentation(value: Any) -> tuple[list[list[float]], Mask | None]:
+    """COCO's `segmentation`: a list of lists, not looked at yet, or a mask; never both.
+
+    Raises:
+        Unusable: neither, or a malformed mask.
+    """
+    if isinstance(value, dict):
+        return [], _read_mask(value)
+    if not isinstance(value, list):
+        what = "'segmentation' must be a list of polygons or a mask"
+        raise Unusable("no contour", what, "correct or remove the annotation")
+    if not set(map(type, value)) <= {list}:
+        what = "'segmentation' must be a list of lists of numbers"
+        raise Unusable("bad polygon", what, "write [[x0, y0, x1, y1, ...]]")
+    return value, None
+
+
+def whole_number(value: Any, name: str) -> int:
+    """An id or a size.
+
+    Raises:
+        Unusable: not a whole number, or one that evaluators cannot hold.
+    """
+    if type(value) is not int or abs(value) > _LARGEST_ID:
+        raise Unusable(
+            "bad number", f"{name} must be a whole number, not {value!r:.40}", "correct it"
+        )
+    return value
+
+
+def _read_mask(value: dict[str, Any]) -> Mask:
+    remedy = "export it again"
+    match value.get("size"):
+        case [height, width] if all(type(s) is int and 0 < s <= MAX_SIDE for s in (height, width)):
+            try:
+                return run_lengths(value.get("counts", []), height, width), (height, width)
+            except ValueError as error:
+                raise Unusable("bad mask", f"mask cannot be read ({error})", remedy) from None
+    raise Unusable("bad mask", "the mask's 'size' must be [height, width]", remedy)

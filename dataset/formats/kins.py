@@ -1,0 +1,157 @@
+"""KINS: KITTI images with amodal masks (Qi et al., CVPR 2019), in both generations of its labels.
+
+The images are KITTI's `training/image_2/*.png` and `testing/image_2/*.png`; labels are COCO files
+with more fields. An amodal mask shows the whole object, also what others hide of it; it is what
+contour papers train on and test with. The visible mask is what can be seen.
+
+| generation | amodal | visible |
+|---|---|---|
+| 2019 | `segmentation`, `bbox`, `area` | `inmodal_seg`, `inmodal_bbox` |
+| 2020 (`update_train_2020.json`) | `a_segm`, `a_bbox`, `a_area` | `i_segm`, `i_bbox`, `i_area` |
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from dataset.checks.problems import Action, Problem, Report, strict
+from dataset.formats.coco.json_stream import stream_members
+from dataset.formats.coco.read import CocoReader
+from dataset.index.label_index import LabelIndex
+from lib.errors import InputError
+
+Masks = Literal["amodal", "visible"]
+
+# By category id; 3 (rider) is defined, but no object is labelled with it.
+CLASSES = {
+    1: "cyclist", 2: "pedestrian", 4: "car", 5: "tram", 6: "truck", 7: "van", 8: "misc"
+}  # fmt: skip
+_RIDER = 3
+
+
+class _Fields(NamedTuple):
+    """Names of the fields of an annotation; an empty one does not exist."""
+
+    segmentation: str
+    bbox: str
+    area: str
+
+
+_GENERATIONS: dict[int, dict[Masks, _Fields]] = {
+    2019: {
+        "amodal": _Fields("segmentation", "bbox", "area"),
+        "visible": _Fields("inmodal_seg", "inmodal_bbox", ""),
+    },
+    2020: {
+        "amodal": _Fields("a_segm", "a_bbox", "a_area"),
+        "visible": _Fields("i_segm", "i_bbox", "i_area"),
+    },
+}
+
+
+def read_kins(
+    annotations: str | Path, *, masks: Masks = "amodal", report: Report = strict
+) -> LabelIndex:
+    """Read and check a label file of KINS; the fields of its first annotation tell the generation.
+
+    Classes go by category id, whatever the file calls them. Masks are polygons or run lengths; what
+    reaches out of the image is kept as it is.
+
+    Args:
+        annotations: the file; its image names are relative to KITTI's `image_2`.
+        masks: "amodal", or "visible"; an object that has no visible mask is left out of the latter.
+        report: told what is wrong with single entries, which are left out then.
+
+    Raises:
+        InputError: the file is not JSON or not KINS, or holds no masks of this kind; or from
+            `report`.
+    """
+    reader = _KinsReader(annotations, masks, report)
+    members = stream_members(
+        annotations,
+        {
+            "images": reader.coco.image,
+            "categories": reader.category,
+            "annotations": reader.annotation,
+        },
+    )
+    for key in ("images", "annotations"):
+        if not members.get(key):
+            raise InputError(
+                f"{annotations}: not a label file of KINS ('{key}' is not a list of objects); "
+                "give one of its JSON files"
+            )
+    if reader.masks_found == 0 and reader.seen:
+        raise InputError(
+            f"{annotations}: no annotation has a{'n' if masks == 'amodal' else ''} {masks} mask; "
+            "choose the other kind of masks, or another file"
+        )
+    return reader.coco.builder.finish()
+
+
+class _KinsReader:
+    """Hands the entries of a file to a reader of COCO, under the names of COCO's fields."""
+
+    def __init__(self, path: str | Path, masks: Masks, report: Report) -> None:
+        self.coco = CocoReader(path, report)
+        self.seen = 0
+        self.masks_found = 0
+        self._path = path
+        self._masks = masks
+        self._report = report
+        self._fields: _Fields | None = None
+        for category_id, name in CLASSES.items():
+            self.coco.builder.add_category(category_id, name)
+
+    def category(self, entry: Any) -> None:
+        """Check an entry of `categories` against the classes of KINS."""
+        if not isinstance(entry, dict):
+            return
+        category_id, name = entry.get("id"), entry.get("name")
+        expected = {**CLASSES, _RIDER: "rider"}
+        wanted = expected.get(category_id) if type(category_id) is int else None
+        if name == wanted or not isinstance(name, str):
+            return
+        what = f"is called {name!r:.40}; in KINS this id is {wanted or 'not used'}"
+        # Another of the names means that the ids were changed: classes would be mixed up.
+        action: Action = "stops" if name in expected.values() else "kept"
+        remedy = "restore the ids of KINS, or read the file as COCO"
+        item = f"category {category_id!r:.40}"
+        self._report(Problem(str(self._path), item, "category name", what, action, remedy))
+
+    def annotation(self, entry: Any) -> None:
+        """An entry of `annotations`."""
+        if not isinstance(entry, dict):
+            self.coco.annotation(entry)  # which says what is wrong with it
+            return
+        self.seen += 1
+        if self._fields is None:
+            self._fields = _GENERATIONS[self._generation(entry)][self._masks]
+        fields = self._fields
+        item = f"annotation {entry.get('id')!r:.40}"
+        if entry.get("category_id") == _RIDER:
+            what = f"category {_RIDER} (rider) is not among the classes of KINS in use"
+            self.coco.builder.left_out(item, "unknown category", what)
+        elif entry.get(fields.segmentation) in (None, [], {}):
+            what = f"has no {self._masks} mask ('{fields.segmentation}')"
+            self.coco.builder.left_out(item, f"no {self._masks} mask", what)
+        else:
+            self.masks_found += 1
+            shared = ("id", "image_id", "category_id", "iscrowd")
+            renamed = zip(("segmentation", "bbox", "area"), fields, strict=True)
+            self.coco.annotation(
+                {key: entry[key] for key in shared if key in entry}
+                | {key: entry.get(name) for key, name in renamed}
+            )
+
+    def _generation(self, entry: dict[str, Any]) -> int:
+        if "a_segm" in entry or "i_segm" in entry:
+            return 2020
+        if "inmodal_seg" in entry or "inmodal_bbox" in entry:
+            return 2019
+        raise InputError(
+            f"{self._path}: not a label file of KINS (annotation {entry.get('id')!r:.40} has the "
+            "fields of neither generation, 'a_segm' and 'i_segm' of 2020 or 'segmentation' and "
+            "'inmodal_seg' of 2019); give one of its JSON files, or read it as COCO"
+        )

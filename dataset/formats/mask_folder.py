@@ -1,0 +1,174 @@
+"""Labels as a folder of masks: an image of object numbers beside every image.
+
+    images/a.jpg    masks/a.png    masks/a.1.png, masks/a.2.png, ...    masks/classes.json
+
+0 is background, every other number one object. Objects that overlap cannot share an image of
+numbers: further layers (`a.1.png`) hold the rest. With a list of classes in the folder of masks the
+numbers are those of Cityscapes: class * 1000 + index, and a bare class is a crowd region. Without,
+all objects are of one class, "object".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from dataset.checks.problems import Problem, Report, strict
+from dataset.formats.class_list import read_class_list
+from dataset.formats.image_folder import add_images, image_names, unusable
+from dataset.index.builder import IndexBuilder
+from dataset.index.label_index import LabelIndex
+from dataset.masks.id_image import read_ids
+from dataset.masks.run_lengths import encode_mask
+from lib.errors import InputError
+
+# Objects of class c have the numbers c * CLASS_STEP to c * CLASS_STEP + CLASS_STEP - 1.
+CLASS_STEP = 1000
+
+
+def read_mask_folder(
+    images: str | Path, masks: str | Path, *, report: Report = strict
+) -> LabelIndex:
+    """Read the masks of a folder of images; file names are relative to `images`.
+
+    Images without a mask have no objects. An object may have several parts and holes.
+
+    Args:
+        images: folder of the images, with or without folders inside.
+        masks: folder of the masks, with the same folders inside.
+        report: told every problem.
+
+    Raises:
+        InputError: a folder is missing, or the list of classes is unusable.
+    """
+    images, masks = Path(images), Path(masks)
+    if not masks.is_dir():
+        raise InputError(f"{masks}: folder of masks not found; give the folder of the masks")
+    classes = read_class_list(masks)
+    builder = IndexBuilder(str(masks), report)
+    for key, name in (classes or {1: "object"}).items():
+        builder.add_category(key, name)
+    names = [name for name in image_names(images) if not (images / name).is_relative_to(masks)]
+    stems = {stem(name): name for name in names}
+    files = _MaskFiles(masks)
+    for key, name, height, width in add_images(builder, images, names, report):
+        if stems[stem(name)] != name:
+            what = f"has the same mask as {stems[stem(name)]}"
+            remedy = "give one of the images another name"
+            report(Problem(str(images / name), "", "file name", what, "stops", remedy))
+            continue
+        for layer in layer_names(name, stems):
+            path = files.take(layer)
+            if path is None:
+                break
+            _read_layer(builder, path, key, (height, width), classes, report)
+    files.report_rest(report)
+    return builder.finish()
+
+
+class _MaskFiles:
+    """The masks of a folder, and which of them no image has asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._rest = set(image_names(folder))
+        # Some tools write suffixes in capitals.
+        self._spellings = {f"{stem(name)}.png": name for name in self._rest if _is_png(name)}
+
+    def take(self, name: str) -> Path | None:
+        """The mask of this name, None if there is none."""
+        if not (self._folder / name).is_file():
+            if name not in self._spellings:
+                return None
+            name = self._spellings[name]
+        self._rest.discard(name)
+        return self._folder / name
+
+    def report_rest(self, report: Report) -> None:
+        """Report all files that were not taken."""
+        for name in sorted(self._rest):
+            kind, what, remedy = "mask without image", "belongs to no image", ""
+            if not _is_png(name):
+                kind, what, remedy = "mask not PNG", "is no PNG image", "save it as PNG"
+            report(Problem(str(self._folder / name), "", kind, what, "left out", remedy))
+
+
+def _is_png(name: str) -> bool:
+    return name.lower().endswith(".png")
+
+
+def _read_layer(
+    builder: IndexBuilder,
+    path: Path,
+    image_id: int,
+    size: tuple[int, int],
+    classes: dict[int, str] | None,
+    report: Report,
+) -> None:
+    """Add the objects of a mask; `size` is the (height, width) of its image."""
+    try:
+        numbers = read_ids(path)
+    except InputError as error:
+        report(unusable(path, "unreadable mask", error))
+        return
+    if numbers.shape != size:
+        what = f"is {numbers.shape[1]} x {numbers.shape[0]} pixels, its image {size[1]} x {size[0]}"
+        builder.problem("", "mask size", what, "make both of one size", file=str(path))
+        return
+    _add_objects(builder, numbers, image_id, path, classes)
+
+
+def stem(name: str) -> str:
+    """The name of an image, folders included, without its suffix."""
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+def layer_names(name: str, stems: Container[str]) -> Iterator[str]:
+    """Names of the masks of an image, layer by layer, without end.
+
+    Names that are the first layer of another image (`a.1.jpg` beside `a.jpg`) are passed over.
+    """
+    yield f"{stem(name)}.png"
+    number = 0
+    while True:
+        number += 1
+        if f"{stem(name)}.{number}" not in stems:
+            yield f"{stem(name)}.{number}.png"
+
+
+def _add_objects(
+    builder: IndexBuilder,
+    numbers: np.ndarray,
+    image_id: int,
+    path: Path,
+    classes: dict[int, str] | None,
+) -> None:
+    height, width = numbers.shape
+    for value in np.unique(numbers).tolist():
+        if value == 0:
+            continue
+        category, crowd = 1, False
+        if classes is not None:
+            crowd = value < CLASS_STEP
+            category = value if crowd else value // CLASS_STEP
+            if category not in classes:
+                builder.problem(
+                    f"object {value}",
+                    "unknown category",
+                    f"class {category} is not in the list of classes",
+                    f"write class * {CLASS_STEP} + index, or add the class",
+                    file=str(path),
+                )
+                continue
+        builder.add(
+            id=None,
+            image_id=image_id,
+            category_id=category,
+            crowd=crowd,
+            runs=encode_mask(numbers == value),
+            size=(height, width),
+            item=f"object {value}",
+            file=str(path),
+        )

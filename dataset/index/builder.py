@@ -1,0 +1,299 @@
+"""From a reader's images and annotations, one by one, to a checked `LabelIndex`."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+import numpy as np
+
+from dataset.checks.problems import Problem, Report, Unusable, strict
+from dataset.index.columns import Columns, fill_in, gather, pack_names
+from dataset.index.inputs import (
+    MAX_COORDINATE,
+    MAX_PIXELS,
+    MAX_SIDE,
+    flat_polygon,
+    given_numbers,
+    is_file_name,
+    leads_out,
+    trace,
+)
+from dataset.index.label_index import LabelIndex
+
+
+class IndexBuilder:
+    """Collects a data set's records, reports what is wrong with them, and makes the index.
+
+    Images, categories and annotations may come in any order; what refers to what is checked in
+    `finish`. An item that is reported is left out.
+
+    Args:
+        file: what messages name as the file, where an item does not name its own.
+        report: told every problem.
+    """
+
+    def __init__(self, file: str, report: Report = strict) -> None:
+        self.file = file
+        self._report = report
+        self._images: dict[int, tuple[str, int, int]] = {}
+        self._categories: dict[int, str] = {}
+        self._ids: set[int] = set()
+        self._places: dict[int, tuple[str, str]] = {}  # where an annotation has its own
+        self._keys = array("q")  # id, 0 or 1 for having one, image, category, crowd
+        self._mask_sizes = array("q")  # height and width of the mask; 0 without
+        self._given = array("d")  # area, box; NaN where not given
+        self._part_ends = array("q", [0])
+        self._point_ends = array("q", [0])
+        self._coordinates = array("d")
+        self._run_ends = array("q", [0])
+        self._runs = array("q")
+
+    def problem(
+        self, item: str, kind: str, what: str, remedy: str = "", *, file: str | None = None
+    ) -> None:
+        """Report something that training cannot go round."""
+        self._report(Problem(file or self.file, item, kind, what, "stops", remedy))
+
+    def left_out(self, item: str, kind: str, what: str, *, file: str | None = None) -> None:
+        """Report something that training goes on without."""
+        self._report(Problem(file or self.file, item, kind, what, "left out"))
+
+    def add_image(self, image_id: int, name: str, width: int, height: int) -> None:
+        """An image: id, file name relative to the image folder, size in pixels."""
+        item = f"image {image_id}"
+        if image_id in self._images:
+            remedy = "give every image an id of its own"
+            self.problem(item, "repeated id", "the id appears twice", remedy)
+        elif not is_file_name(name):
+            what = f"file name {name!r:.200} is none that a file can have"
+            self.problem(item, "file name", what, "correct it")
+        elif leads_out(name):
+            what = f"file name {name!r} leads out of the image folder"
+            self.problem(item, "file name", what, "make it relative to the folder")
+        elif not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE) or width * height > MAX_PIXELS:
+            what = (
+                f"'width' and 'height' must be positive, and the image at most {MAX_PIXELS} pixels"
+            )
+            self.problem(item, "image size", what, "correct the size")
+        else:
+            self._images[image_id] = (name, width, height)
+
+    def add_category(self, category_id: int, name: str) -> None:
+        """A category: id and name."""
+        if category_id in self._categories:
+            self.problem(
+                f"category {category_id}", "repeated id", "the id appears twice", "keep one of them"
+            )
+        else:
+            self._categories[category_id] = name
+
+    def add(
+        self,
+        *,
+        id: int | None,
+        image_id: int,
+        category_id: int,
+        crowd: bool = False,
+        polygons: Sequence[np.ndarray | list[float]] = (),
+        runs: np.ndarray | None = None,
+        size: tuple[int, int] | None = None,
+        area: float | None = None,
+        bbox: Sequence[float] | None = None,
+        item: str | None = None,
+        file: str | None = None,
+    ) -> None:
+        """An annotation.
+
+        Args:
+            id: its id; one is found where the source has none.
+            image_id, category_id: what it belongs to.
+            crowd: a region of several objects.
+            polygons: outer outlines, each (n, 2) or flat x, y, x, y, ..., pixels. Those of fewer
+                than three points are left out.
+            runs: run lengths of the exact mask; the outlines are traced where none are given.
+            size: (height, width) of the mask.
+            area, bbox: square pixels, and x, y, width, height; from the outlines without.
+            item, file: what messages call it.
+        """
+        name = item or f"annotation {id}"
+        try:
+            if id in self._ids:
+                raise Unusable(
+                    "repeated id", "the id appears twice", "give every annotation its own"
+                )
+            given = given_numbers(area, bbox)
+            if runs is not None and size is not None and not len(polygons) and not crowd:
+                polygons = trace(runs, size)
+            parts = [flat_polygon(polygon) for polygon in polygons]
+        except Unusable as error:
+            self.problem(name, error.kind, error.what, error.remedy, file=file)
+            return
+        large = [part for part in parts if len(part) >= 6]
+        if not self._check_shape(name, file, len(parts), len(large), runs, crowd):
+            return
+        if item is not None or file is not None:
+            self._places[len(self._part_ends) - 1] = (file or self.file, name)
+        if id is not None:
+            self._ids.add(id)
+        self._keys.extend((id or 0, id is not None, image_id, category_id, crowd))
+        self._given.extend(given)
+        for part in large:
+            self._coordinates.extend(part)
+            self._point_ends.append(len(self._coordinates) // 2)
+        self._part_ends.append(len(self._point_ends) - 1)
+        self._mask_sizes.extend((0, 0) if runs is None or size is None else size)
+        if runs is not None:
+            self._runs.frombytes(np.asarray(runs, np.int64).tobytes())
+        self._run_ends.append(len(self._runs))
+
+    def _check_shape(
+        self,
+        name: str,
+        file: str | None,
+        given: int,
+        large: int,
+        runs: np.ndarray | None,
+        crowd: bool,
+    ) -> bool:
+        """Whether an annotation has a shape; `large` of the `given` polygons have enough points."""
+        empty_mask = runs is not None and not runs[1::2].any()
+        if large < given:
+            count = "all" if large == 0 else f"{given - large} of {given}"
+            what = f"{count} polygons have fewer than 3 points"
+            self.left_out(name, "few points", what, file=file)
+        elif large == 0 and empty_mask:
+            self.left_out(name, "empty mask", "its mask is empty", file=file)
+        elif large == 0 and (runs is None or not crowd):
+            self.left_out(name, "no contour", "has no contour", file=file)
+        return large > 0 or (crowd and runs is not None and not empty_mask)
+
+    def finish(self, *, labelled: bool = True) -> LabelIndex:
+        """Check what refers to what and make the index; the builder is used up.
+
+        Args:
+            labelled: False where the source has images and no labels.
+        """
+        if not self._categories:
+            self.problem("", "no categories", "has no categories", "list at least one")
+        ids = np.fromiter(self._images, np.int64, len(self._images))
+        row = _positions(ids, _numbers(self._keys).reshape(-1, 5)[:, 2])
+        good = self._check_references(row) & self._check_masks(row) & self._check_points()
+        order = np.flatnonzero(good)[np.argsort(row[good], kind="stable")]
+        columns = self._columns(ids, order, np.searchsorted(row[order], np.arange(len(ids) + 1)))
+        fill_in(columns)
+        places = {}
+        if self._places and self._report is not strict:  # training never asks for them
+            places = {k: self._places[n] for k, n in enumerate(order.tolist()) if n in self._places}
+        return LabelIndex(
+            source=self.file,
+            categories=dict(sorted(self._categories.items())),
+            columns=columns,
+            rows=np.arange(len(ids)),
+            labelled=labelled,
+            places=places,
+        )
+
+    def _columns(self, ids: np.ndarray, order: np.ndarray, ends: np.ndarray) -> Columns:
+        """The data of the annotations `order`, sorted by image; `ends`: of each image's in them."""
+        keys = _numbers(self._keys).reshape(-1, 5)
+        given = np.frombuffer(self._given).reshape(-1, 5)[order]
+        part_ends, parts = gather(_numbers(self._part_ends), order)
+        point_ends, points = gather(_numbers(self._point_ends), parts)
+        run_ends, runs = gather(_numbers(self._run_ends), order)
+        name_ends, names = pack_names(name for name, _, _ in self._images.values())
+        # As complex numbers, so that x and y move in one step.
+        pairs = np.frombuffer(self._coordinates, np.complex128)[points]
+        return Columns(
+            image_ids=ids,
+            image_sizes=self._image_sizes(),
+            name_ends=name_ends,
+            names=names,
+            annotation_ends=ends,
+            ids=self._annotation_ids()[order],
+            category_ids=keys[order, 3],
+            crowd=keys[order, 4] == 1,
+            areas=given[:, 0].copy(),
+            boxes=given[:, 1:].copy(),
+            part_ends=part_ends,
+            point_ends=point_ends,
+            points=pairs.view(float).reshape(-1, 2),
+            run_ends=run_ends,
+            runs=_numbers(self._runs)[runs],
+        )
+
+    def _annotation_ids(self) -> np.ndarray:
+        """(A,) ids; those of annotations without one come after the highest."""
+        ids, given = _numbers(self._keys).reshape(-1, 5)[:, :2].T
+        return np.where(given == 1, ids, max(self._ids, default=0) + np.cumsum(given == 0))
+
+    def _image_sizes(self) -> np.ndarray:
+        sizes = [(height, width) for _, width, height in self._images.values()]
+        return np.array(sizes, np.int32).reshape(-1, 2)
+
+    def _place(self, number: int) -> tuple[str, str]:
+        """File and name of an annotation in messages."""
+        given = self._places.get(number)
+        return given or (self.file, f"annotation {self._annotation_ids()[number]}")
+
+    def _check_references(self, row: np.ndarray) -> np.ndarray:
+        """(A,) bool: image and category are there; `row` is the image's position, -1 for none."""
+        keys = _numbers(self._keys).reshape(-1, 5)
+        known = np.isin(keys[:, 3], np.fromiter(self._categories, np.int64))
+        for number in np.flatnonzero((row < 0) | ~known).tolist():
+            file, name = self._place(number)
+            if row[number] < 0:
+                kind, what = "unknown image", f"image {keys[number, 2]} is not in 'images'"
+                remedy = "add the image or remove the annotation"
+            else:
+                kind = "unknown category"
+                what = f"category {keys[number, 3]} is not in 'categories'"
+                remedy = "add the category or correct the annotation"
+            self.problem(name, kind, what, remedy, file=file)
+        return (row >= 0) & known
+
+    def _check_masks(self, row: np.ndarray) -> np.ndarray:
+        """(A,) bool: the mask, if there is one, is as large as its image."""
+        sizes = _numbers(self._mask_sizes).reshape(-1, 2)
+        wanted = np.concatenate([self._image_sizes(), [[0, 0]]])[row]
+        good = (sizes == wanted).all(axis=1) | (sizes == 0).all(axis=1) | (row < 0)
+        for number in np.flatnonzero(~good).tolist():
+            file, name = self._place(number)
+            what = (
+                f"the mask's 'size' {sizes[number].tolist()} is not [height, width] of its image, "
+                f"{wanted[number].tolist()}"
+            )
+            self.problem(name, "mask size", what, "correct one of them", file=file)
+        return good
+
+    def _check_points(self) -> np.ndarray:
+        """(A,) bool: all coordinates are finite and not absurdly large."""
+        flat = np.frombuffer(self._coordinates)
+        good = np.ones(len(self._part_ends) - 1, bool)
+        # The extremes are NaN where any value is, and then nothing is above or below.
+        if len(flat) == 0 or -MAX_COORDINATE <= flat.min() <= flat.max() <= MAX_COORDINATE:
+            return good
+        wrong = np.flatnonzero(~(np.abs(flat) <= MAX_COORDINATE)) // 2
+        parts = np.searchsorted(_numbers(self._point_ends), wrong, side="right") - 1
+        numbers = np.searchsorted(_numbers(self._part_ends), parts, side="right") - 1
+        good[numbers] = False
+        for number in np.flatnonzero(~good).tolist():
+            file, name = self._place(number)
+            what = "a polygon holds NaN, infinity or a number out of range"
+            self.problem(name, "bad number", what, "correct or remove the annotation", file=file)
+        return good
+
+
+def _numbers(values: array[int]) -> np.ndarray:
+    """(n,) int64, without copying."""
+    return np.frombuffer(values, np.int64)
+
+
+def _positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Position of every wanted id in `ids`, -1 where it is not there."""
+    if len(ids) == 0:
+        return np.full(len(wanted), -1)
+    order = np.argsort(ids, kind="stable")
+    place = np.clip(np.searchsorted(ids[order], wanted), 0, len(ids) - 1)
+    found = order[place]
+    return np.where(ids[found] == wanted, found, -1)

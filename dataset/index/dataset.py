@@ -1,0 +1,115 @@
+"""Images of a folder with the labels of an index: what every data set on disk is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataset.index.label_index import LabelIndex
+from dataset.loading.sample import Instance, Sample
+from lib.errors import InputError
+from lib.images import read_image
+from lib.polygons.geometry import area, clip_to_box
+
+
+class IndexedDataset:
+    """A data set on disk.
+
+    The class index is the position of the category in the index, whatever gaps the ids have; it
+    never depends on which annotations are used. Crowd regions are no training instances but stay
+    in the ground truth. Instances end where the image ends.
+
+    Args:
+        folder: what the file names of the index are relative to.
+        index: images and labels.
+
+    Raises:
+        InputError: the folder is missing.
+    """
+
+    def __init__(self, folder: str | Path, index: LabelIndex) -> None:
+        self.folder = Path(folder)
+        self.index = index
+        if not self.folder.is_dir():
+            raise InputError(
+                f"{self.folder}: image folder not found; give the folder of the images"
+            )
+        self._class_index = {key: number for number, key in enumerate(index.categories)}
+
+    @property
+    def source(self) -> str:
+        """The file or folder of the labels."""
+        return self.index.source
+
+    @property
+    def labelled(self) -> bool:
+        """False for the images of a test set, whose labels are not public."""
+        return self.index.labelled
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of every class, by class index."""
+        return tuple(self.index.categories.values())
+
+    @property
+    def category_ids(self) -> tuple[int, ...]:
+        """Category id of every class, by class index."""
+        return tuple(self.index.categories)
+
+    @property
+    def image_ids(self) -> tuple[int, ...]:
+        """Image id of every sample, in order."""
+        return self.index.image_ids
+
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """File name of every sample, in order, relative to the folder."""
+        return self.index.image_names
+
+    def object_count(self) -> int:
+        """Number of labelled objects; crowd regions are none."""
+        columns = self.index.columns
+        before = np.concatenate([[0], np.cumsum(~columns.crowd)])[columns.annotation_ends]
+        return int((before[self.index.rows + 1] - before[self.index.rows]).sum())
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, position: int) -> Sample:
+        """Read one image and its instances.
+
+        Raises:
+            InputError: the image is missing, cut short, or not of the size the labels are for.
+        """
+        record = self.index.image(position)
+        path = self.folder / record.name
+        image = read_image(path)
+        height, width = image.shape[:2]
+        if (height, width) != (record.height, record.width):
+            raise InputError(
+                f"{path}: image is {width} x {height} pixels but the labels "
+                f"({Path(self.source).name}) are for {record.width} x {record.height}; "
+                "use the image that was labelled"
+            )
+        instances = []
+        for annotation in self.index.annotations(position):
+            inside = (_within(polygon, height, width) for polygon in annotation.polygons)
+            parts = [part for part in inside if part is not None]
+            if parts and not annotation.crowd:
+                class_index = self._class_index[annotation.category_id]
+                instances.append(Instance(class_index, parts, annotation.id))
+        return Sample(record.id, record.name, image, instances)
+
+    def ground_truth(self) -> dict[str, Any]:
+        """COCO dictionary of exactly these images, crowd regions included, for evaluation."""
+        return self.index.ground_truth()
+
+
+def _within(polygon: np.ndarray, height: int, width: int) -> np.ndarray | None:
+    """What of a polygon (n, 2) lies in the image, (k, 2), if anything: the rest cannot be seen."""
+    if polygon.min() >= 0 and (polygon.max(axis=0) <= (width, height)).all():
+        return polygon
+    clipped = clip_to_box(polygon, width, height)
+    return clipped if area(clipped) > 0 else None

@@ -1,0 +1,133 @@
+"""The labels of a whole data set in a few flat arrays.
+
+A list of records would be copied into every loader worker, page by page, as reference counts
+change; arrays are shared, and come from a file without being read (`dataset.index.cache`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from dataset.index.columns import Columns
+from dataset.index.records import AnnotationRecord, ImageRecord, to_coco_dict
+from lib.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class LabelIndex:
+    """Images and annotations of a data set, or of a part of it.
+
+    Attributes:
+        source: the file or folder the labels come from, for messages.
+        categories: names by category id, ids ascending; the position is the class index.
+        columns: the data; shared by all parts of a data set.
+        rows: (n,) int64, which images of the columns are in, in order.
+        labelled: False where the source has images and no labels (a test set).
+        places: file and item ("line 3") of annotations by their position in the columns, for
+            messages, as far as the source has no ids; empty where only training is to be done.
+    """
+
+    source: str
+    categories: dict[int, str]
+    columns: Columns
+    rows: np.ndarray
+    labelled: bool = True
+    places: Mapping[int, tuple[str, str]] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Loader workers, which get the index pickled, have no use for the places."""
+        return {**self.__dict__, "places": {}}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def image_ids(self) -> tuple[int, ...]:
+        """Image id of every image, in order."""
+        return tuple(self.columns.image_ids[self.rows].tolist())
+
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """File name of every image, in order."""
+        names, ends = self.columns.names.tobytes(), self.columns.name_ends.tolist()
+        return tuple(_decode(names[ends[row] : ends[row + 1]]) for row in self.rows.tolist())
+
+    def image(self, position: int) -> ImageRecord:
+        """The image at a position."""
+        row = int(self.rows[position])
+        c = self.columns
+        name = c.names[c.name_ends[row] : c.name_ends[row + 1]].tobytes()
+        height, width = c.image_sizes[row].tolist()
+        return ImageRecord(int(c.image_ids[row]), _decode(name), width, height)
+
+    def annotations(self, position: int) -> list[AnnotationRecord]:
+        """The annotations of the image at a position, crowd regions included."""
+        row = int(self.rows[position])
+        first, last = self.columns.annotation_ends[row : row + 2].tolist()
+        return [self._annotation(row, number) for number in range(first, last)]
+
+    def place(self, number: int) -> tuple[str, str]:
+        """File and item of the annotation at a position in the columns, for messages."""
+        return self.places.get(number) or (self.source, f"annotation {self.columns.ids[number]}")
+
+    def annotation_count(self) -> int:
+        """Number of annotations, crowd regions included."""
+        ends = self.columns.annotation_ends
+        return int((ends[self.rows + 1] - ends[self.rows]).sum())
+
+    def _annotation(self, row: int, number: int) -> AnnotationRecord:
+        c = self.columns
+        first, last = c.part_ends[number : number + 2].tolist()
+        ends = c.point_ends[first : last + 1].tolist()
+        # Copies: a caller's changes must not reach the shared arrays, nor the file behind them.
+        polygons = [np.array(c.points[a:b]) for a, b in itertools.pairwise(ends)]
+        first, last = c.run_ends[number : number + 2].tolist()
+        x, y, width, height = c.boxes[number].tolist()
+        return AnnotationRecord(
+            id=int(c.ids[number]),
+            image_id=int(c.image_ids[row]),
+            category_id=int(c.category_ids[number]),
+            crowd=bool(c.crowd[number]),
+            polygons=polygons,
+            runs=np.array(c.runs[first:last]) if last > first else None,
+            area=float(c.areas[number]),
+            bbox=(x, y, width, height),
+        )
+
+    def subset(
+        self, *, image_ids: Sequence[int] | None = None, limit: int | None = None
+    ) -> LabelIndex:
+        """The images with these ids, in this order, or all; at most the first `limit` of them.
+
+        Raises:
+            InputError: an id is not there.
+        """
+        rows = self.rows
+        if image_ids is not None:
+            by_id = dict(zip(self.image_ids, rows.tolist(), strict=True))
+            missing = [key for key in image_ids if key not in by_id]
+            if missing:
+                raise InputError(
+                    f"{self.source}: image {missing[0]} was asked for but is not in it"
+                )
+            rows = np.array([by_id[key] for key in image_ids], np.int64)
+        return replace(self, rows=rows[:limit])
+
+    def ground_truth(self) -> dict[str, Any]:
+        """COCO dictionary of exactly these images, crowd regions included."""
+        positions = range(len(self))
+        return to_coco_dict(
+            (self.image(i) for i in positions),
+            self.categories,
+            (annotation for i in positions for annotation in self.annotations(i)),
+        )
+
+
+def _decode(name: bytes) -> str:
+    """A file's name need not be UTF-8; its other bytes are handed through."""
+    return name.decode("utf-8", "surrogateescape")

@@ -1,0 +1,1 @@
+"""Masks: run lengths, tracing, rings, id images."""

@@ -1,0 +1,215 @@
+"""Training augmentation: a random crop as one affine map, and random colours.
+
+Geometry follows the training protocols of the E2EC paper (the crop of CenterNet); colours follow
+CenterNet's colour jitter and the PCA lighting of AlexNet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from dataset.transforms.warping import warp_in_tiles
+
+SCALE_REFERENCES = ("long_side", "input", "native", "relative")
+
+# Principal components of ImageNet colours (Krizhevsky et al., 2012), for B, G, R in 0..1.
+LIGHTING_VALUES = np.array([0.2141788, 0.01817699, 0.00341571])
+LIGHTING_VECTORS = np.array(
+    [
+        [-0.58752847, -0.69563484, 0.41340352],
+        [-0.5832747, 0.00994535, -0.81221408],
+        [-0.56089297, 0.71832671, 0.41158938],
+    ]
+)
+# Luma of R, G, B (ITU-R BT.601), OpenCV's grey.
+_GREY = np.array([0.299, 0.587, 0.114])
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """How a training image is cropped, flipped and coloured.
+
+    Attributes:
+        crop_size: height, width of the network input, pixels.
+        scale_range: lowest and highest value of the random factor u of `scale_reference`.
+        scale_reference: what u is relative to. "long_side": the crop is u times the image's long
+            side (SBD, COCO); "input": the crop is u times the network input, in image pixels
+            (KINS, Cityscapes); "native": u is the zoom itself, network pixels an image pixel,
+            wherever the crop lies in the image (microscopy, where sizes mean something);
+            "relative": the image's long side is shown u times as long as the crop's, wherever the
+            crop lies in the image (objects a fixed share of their images, whatever the resolution).
+        flip_probability: of mirroring left and right.
+        vertical_flip_probability: of mirroring top and bottom.
+        rotate90: turn by a random multiple of 90 degrees (square crops only).
+        brightness, contrast, saturation: each factor is drawn from 1 -+ this; 0 leaves it alone.
+        lighting: standard deviation of the PCA lighting; 0 leaves it alone.
+        grayscale_probability: of dropping the colours.
+        invert_probability: of inverting the intensities.
+        enabled: False shows the whole image, letterboxed and unchanged (for overfitting a few
+            images).
+    """
+
+    crop_size: tuple[int, int] = (512, 512)
+    scale_range: tuple[float, float] = (0.6, 1.4)
+    scale_reference: str = "long_side"
+    flip_probability: float = 0.5
+    vertical_flip_probability: float = 0.0
+    rotate90: bool = False
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.4
+    lighting: float = 0.1
+    grayscale_probability: float = 0.0
+    invert_probability: float = 0.0
+    enabled: bool = True
+
+    def __post_init__(self) -> None:
+        if (
+            len(self.crop_size) != 2
+            or min(self.crop_size) < 32
+            or any(side % 32 for side in self.crop_size)
+        ):
+            raise ValueError(f"crop_size must be multiples of 32, not {self.crop_size}")
+        if not 0 < self.scale_range[0] <= self.scale_range[1]:
+            raise ValueError(f"scale_range must be 0 < low <= high, not {self.scale_range}")
+        if self.scale_reference not in SCALE_REFERENCES:
+            raise ValueError(
+                f"scale_reference must be one of {', '.join(SCALE_REFERENCES)}, "
+                f"not {self.scale_reference!r}"
+            )
+        if self.rotate90 and self.crop_size[0] != self.crop_size[1]:
+            raise ValueError("rotate90 needs a square crop_size")
+        for name in ("brightness", "contrast", "saturation"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in [0, 1), not {getattr(self, name)}")
+        for name in (
+            "flip_probability",
+            "vertical_flip_probability",
+            "grayscale_probability",
+            "invert_probability",
+        ):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
+
+
+def warp_image(
+    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], *, exact: bool = True
+) -> np.ndarray:
+    """Resample an image under an affine map, bilinear, black outside.
+
+    The one place where the project's pixel convention (centre of the top-left pixel at (0.5, 0.5))
+    meets OpenCV's (at (0, 0)).
+
+    Args:
+        image: (H, W, C) uint8.
+        matrix: (2, 3) from image coordinates to coordinates of the result.
+        size: height, width of the result.
+        exact: False takes the map for one between OpenCV's coordinates, as the published code did:
+            what it shows lies 0.5 (zoom - 1) pixels up and left of where the map puts it.
+    """
+    shifted = np.array(matrix, dtype=np.float64)
+    if exact:
+        shifted[:, 2] += 0.5 * (shifted[:, 0] + shifted[:, 1]) - 0.5
+    return warp_in_tiles(image, shifted, size)
+
+
+def crop_zoom(height: int, width: int, settings: AugmentationSettings, factor: float) -> float:
+    """Network pixels an image pixel, where the random factor u of `scale_reference` is `factor`."""
+    if settings.scale_reference == "native":
+        return factor
+    if settings.scale_reference == "input":
+        return 1 / factor
+    filling = max(settings.crop_size) / max(height, width)  # the long side fills the crop
+    return filling * factor if settings.scale_reference == "relative" else filling / factor
+
+
+def sample_crop(
+    height: int, width: int, settings: AugmentationSettings, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw a random crop of an image.
+
+    For "long_side" and "input" the crop centre is the image centre moved by up to a quarter of the
+    image's width and height; for "native" and "relative" the crop lies anywhere inside the image
+    (an image smaller than the crop lies anywhere inside the crop).
+
+    Args:
+        height, width: size of the image, pixels.
+        settings: crop size, scales and flips.
+        rng: source of all randomness.
+
+    Returns:
+        (2, 3) float64, image coordinates to network input coordinates.
+    """
+    crop = np.array(settings.crop_size[::-1], dtype=np.float64)  # x, y from here on
+    image = np.array([width, height], dtype=np.float64)
+    factor = rng.uniform(*settings.scale_range)
+    position = rng.uniform(size=2)
+    zoom = crop_zoom(height, width, settings, factor)
+    if settings.scale_reference in ("native", "relative"):
+        slack = image - crop / zoom
+        center = slack * position + crop / zoom / 2
+    else:
+        center = image / 2 + image * (position - 0.5) / 2
+    linear = zoom * _random_symmetry(settings, rng)
+    return np.column_stack([linear, crop / 2 - linear @ center])
+
+
+def _random_symmetry(settings: AugmentationSettings, rng: np.random.Generator) -> np.ndarray:
+    """(2, 2) flips and quarter turns about the crop's centre, where x becomes W - x exactly."""
+    symmetry = np.eye(2)
+    if rng.random() < settings.flip_probability:
+        symmetry[0] *= -1
+    if rng.random() < settings.vertical_flip_probability:
+        symmetry[1] *= -1
+    if settings.rotate90:
+        quarter = np.array([[0.0, -1.0], [1.0, 0.0]])
+        symmetry = np.linalg.matrix_power(quarter, int(rng.integers(4))) @ symmetry
+    return symmetry
+
+
+def jitter_colors(
+    image: np.ndarray, settings: AugmentationSettings, rng: np.random.Generator
+) -> np.ndarray:
+    """Random brightness, contrast and saturation in random order, then lighting.
+
+    Every step is an affine map of the colour (contrast blends with the image's mean grey,
+    saturation with the pixel's own grey), so that all of them together are one, applied and rounded
+    once. A step sees what the steps before it made of the image.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        settings: strengths and probabilities.
+        rng: source of all randomness.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+    """
+    mean = np.array(cv2.mean(image)[:3])
+    linear: np.ndarray = np.eye(3)
+    offset: np.ndarray = np.zeros(3)
+    strengths = {
+        "brightness": settings.brightness,
+        "contrast": settings.contrast,
+        "saturation": settings.saturation,
+    }
+    for name in rng.permutation(list(strengths)):
+        factor = rng.uniform(1 - strengths[name], 1 + strengths[name])
+        step, shift = factor * np.eye(3), np.zeros(3)
+        if name == "contrast":
+            shift += (1 - factor) * (_GREY @ (linear @ mean + offset))
+        elif name == "saturation":
+            step += (1 - factor) * np.outer(np.ones(3), _GREY)
+        linear, offset = step @ linear, step @ offset + shift
+    noise = rng.normal(size=3) * settings.lighting
+    offset += 255 * (LIGHTING_VECTORS @ (LIGHTING_VALUES * noise))[::-1]
+    if rng.random() < settings.grayscale_probability:
+        grey = np.outer(np.ones(3), _GREY)
+        linear, offset = grey @ linear, grey @ offset
+    if rng.random() < settings.invert_probability:
+        linear, offset = -linear, 255 - offset
+    if np.array_equal(linear, np.eye(3)) and not offset.any():
+        return image
+    return cv2.transform(image, np.column_stack([linear, offset]))

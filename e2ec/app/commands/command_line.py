@@ -1,0 +1,234 @@
+"""Parsing `PRESET --section.field value ...`, and how a front door ends."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, get_args
+
+import tyro
+
+from dataset.transforms.test_transform import VIEW_MODES
+from e2ec.app.commands.memory_line import LESS_MEMORY, memory_line
+from e2ec.app.commands.typed_options import keep_typed
+from e2ec.config import Config, Precision, Split, Stage
+from e2ec.presets import load_preset, preset_description, preset_names
+from e2ec.results.default_score import DEFAULT_SCORE
+from e2ec.results.one_line import one_line
+from lib.errors import InputError
+from lib.memory import is_killed_worker, is_out_of_memory
+
+# File names beyond this are shortened in error messages.
+_LONGEST_WORD = 500
+_TEST_OPTIONS = ("--weights", "--results", "--split", "--stage", "--out")
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What `test.py` takes besides the settings of a preset."""
+
+    weights: Path
+    """Weights to evaluate (.safetensors, or a published .pth)."""
+    results: Path | None
+    """COCO results to evaluate in place of weights."""
+    split: Split
+    """What to evaluate on."""
+    out: Path
+    """Folder for metrics.json and results.json."""
+    preset: str
+    """Name of the preset."""
+    stage_in_out: bool = False
+    """The stage that the weights name is to be put behind the folder's name."""
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Segment images or a video; writes overlays and contours (JSON)."""
+
+    weights: Path | None = None
+    """Weights (.safetensors, or a published .pth with --preset); the bundled model without."""
+    source: str | None = None
+    """Image, folder of images, video, camera number or URL; a photograph that comes with
+    scikit-image without."""
+    out: Path = Path("out/demo")
+    """Folder for the overlays and contours.json (contours.jsonl for a video or camera)."""
+    preset: str | None = None
+    """The preset a published checkpoint belongs to, e.g. coco."""
+    score: float = DEFAULT_SCORE
+    """Instances below this score are left out; the same default as in Python."""
+    stage: Stage | None = None
+    """Which contour; the model's own without."""
+    view: str | None = None
+    """How images are shown to the network (canvas, pad, letterbox ...); as the weights say
+    without."""
+    view_size: tuple[int, int] | None = None
+    """Height and width of the input, for views that name one; as the weights say without."""
+    zoom: float | None = None
+    """Enlarge images so many times, e.g. 2 for objects smaller than those of the training; as the
+    weights say without."""
+    labels: bool = True
+    """Write class and score at the instances, where there is room."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    precision: Precision = "fp32"
+    """Arithmetic of the convolutions: bf16 is faster on a processor that has it."""
+    cuda_graphs: bool = False
+    """Replay recorded kernels on a CUDA device: for images, or frames, of few sizes."""
+    limit: int | None = None
+    """Stop after so many images or frames."""
+
+    def __post_init__(self) -> None:
+        if self.source == "":
+            raise ValueError("source is empty; name an image, a folder, a video, a camera or a URL")
+        if self.view is not None and self.view not in VIEW_MODES:
+            near = difflib.get_close_matches(self.view, VIEW_MODES, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(VIEW_MODES)}"
+            raise ValueError(f"view {self.view!r} is unknown; {hint}")
+        if self.zoom is not None and not self.zoom > 0:
+            raise ValueError("zoom must be positive")
+        if self.view_size is not None and min(self.view_size) < 1:
+            raise ValueError("view-size must be positive")
+        if not 0 <= self.score <= 1:
+            raise ValueError("score must lie in [0, 1]")
+        if self.limit is not None and self.limit < 1:
+            raise ValueError("limit must be positive")
+
+
+def parse_demo(arguments: Sequence[str]) -> DemoOptions:
+    """The options of `demo.py`; exits with status 2 on a usage error."""
+    options = tyro.cli(DemoOptions, args=list(arguments), prog="demo.py")
+    if options.preset is not None:
+        try:
+            load_preset(options.preset)
+        except InputError as error:
+            _usage_error(error)
+    return options
+
+
+def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Config:
+    """The settings of a preset, changed by the options that follow it.
+
+    Exits with status 2 on a usage error (unknown preset or option, wrong type, invalid value)
+    and 0 after `--help`.
+    """
+    usage = f"usage: {program} PRESET [--section.field VALUE ...]\n{purpose}"
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(
+            f"{usage}\npresets: {', '.join(preset_names())}\n"
+            f"`{program} PRESET --help` lists all settings of a preset."
+        )
+        raise SystemExit(0 if arguments else 2)
+    try:
+        preset = load_preset(arguments[0])
+        config = tyro.cli(
+            Config,
+            default=preset,
+            args=list(arguments[1:]),
+            prog=f"{program} {arguments[0]}",
+            description=preset_description(arguments[0]),
+        )
+        return keep_typed(config, arguments[1:])
+    except (InputError, ValueError) as error:
+        _usage_error(error)
+
+
+def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOptions]:
+    """`test.py`'s own options, and the preset's settings; ends like `parse_config`."""
+    own = argparse.ArgumentParser(prog="test.py", add_help=False, allow_abbrev=False)
+    own.add_argument("--weights", type=Path)
+    own.add_argument("--results", type=Path)
+    own.add_argument("--split", choices=("val", "test"), default="val")
+    own.add_argument("--out", type=Path)
+    own.add_argument("--stage")
+    options, rest = own.parse_known_args(arguments)
+    if near := misspelt(rest, _TEST_OPTIONS):
+        _usage_error(near)
+    if options.results is not None and (options.weights or options.stage):
+        _usage_error("--results are evaluated as they are; leave out --weights and --stage")
+    if options.stage is not None:
+        rest += ["--eval.stage", options.stage]
+    config = parse_config(
+        rest,
+        program="test.py",
+        purpose="Evaluate weights: --weights FILE [--stage "
+        f"{'|'.join(get_args(Stage))}] (without: the one that the weights name), or COCO "
+        "results of any origin: --results FILE; [--split val|test] [--out DIR]",
+    )
+    preset = rest[0]
+    run_folder = config.out / config.name
+    weights = options.weights or run_folder / "weights.safetensors"
+    if options.weights is not None and _is_run_folder(options.weights.parent):
+        run_folder = options.weights.parent
+    what = "results" if options.results is not None else config.eval.stage
+    name = options.split if what is None else f"{options.split}-{what}"
+    out = options.out or run_folder / name
+    return config, EvaluationOptions(
+        weights=weights,
+        results=options.results,
+        split=options.split,
+        out=out,
+        preset=preset,
+        stage_in_out=options.out is None and what is None,
+    )
+
+
+def _is_run_folder(folder: Path) -> bool:
+    """Whether a training run wrote its settings there."""
+    try:
+        return (folder / "config.json").is_file()
+    except OSError:  # a name that is too long, for one; loading will say so
+        return False
+
+
+def misspelt(arguments: Sequence[str], options: Iterable[str]) -> str | None:
+    """What to say of the first argument that is nearly one of the options; None where none is."""
+    for argument in arguments:
+        # Values may be called like options: `--data.train-images images`.
+        if not argument.startswith("-"):
+            continue
+        near = difflib.get_close_matches(argument.split("=")[0], options, n=1, cutoff=0.8)
+        if near:
+            return f"unknown option {argument}; did you mean {near[0]}?"
+    return None
+
+
+def _usage_error(message: object) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def run(main: Callable[[], int], *, memory: str = LESS_MEMORY) -> int:
+    """Call a front door's body; bad input becomes one line and status 1, and so does a lack of
+    memory, of which `memory` says what to lower."""
+    try:
+        return main()
+    except InputError as error:
+        print(f"error: {_as_line(error)}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output has gone, e.g. `test.py ... | head`.
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if is_out_of_memory(error) or is_killed_worker(error):
+            print(f"error: {memory_line(error, memory)}", file=sys.stderr)
+            return 1
+        if isinstance(error, OSError):
+            # A full disk, a folder that went away: nothing that a traceback would explain.
+            name = f"{error.filename}: " if error.filename else ""
+            print(f"error: {_as_line(f'{name}{error.strerror or error}')}", file=sys.stderr)
+            return 1
+        raise
+
+
+def _as_line(message: object) -> str:
+    """A message as one line; a file name in it may hold anything, in any length."""
+    text = re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda word: one_line(word[0], 120), str(message))
+    return one_line(text, len(text))

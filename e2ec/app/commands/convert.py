@@ -1,0 +1,103 @@
+"""`python -m e2ec convert`: labels from one format to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset.checks.problems import Problem, strict
+from dataset.formats.detect import Format, detect_format
+from dataset.formats.split_folders import Split
+from e2ec.convert.convert import Target, convert_labels
+from e2ec.convert.source import Source, divide_source, open_source
+
+# What is written without images says where they are only in part, or not at all.
+_WITHOUT_IMAGES = ("coco", "labelme", "masks")
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """Write labels in another format; all parts, holes and classes are kept."""
+
+    source: Path
+    """Labels to convert: a file or a folder."""
+    to: Target
+    """Format to write."""
+    out: Path
+    """Folder to write; new or empty."""
+    source_format: Format | None = None
+    """Format of the source; found out from what lies there without."""
+    images: Path | None = None
+    """Folder of the source's images, where the source does not say it."""
+    split: Split = "train"
+    """Part to read, where the source has several, and to write, where the target has."""
+    val_fraction: float | None = None
+    """Write this share of the images as the validation part and the rest as the training part, the
+    same images as training takes (--data.val-fraction, --train.seed)."""
+    seed: int = 0
+    """Seed of the choice of that share."""
+    copy_images: bool = False
+    """Copy the images into the new folder too."""
+    overwrite: bool = False
+    """Write into a folder that holds something; the labels of the same images are replaced."""
+
+    def __post_init__(self) -> None:
+        if self.val_fraction is not None and not 0 < self.val_fraction < 1:
+            raise ValueError("val_fraction must lie in (0, 1)")
+        if self.val_fraction is not None and self.split != "train":
+            raise ValueError("val_fraction divides the training part; leave out split")
+        if self.seed < 0:
+            raise ValueError("seed must not be negative")
+
+
+def convert(options: ConvertOptions) -> str:
+    """Convert, and say what was written, what was left out, and where the images are.
+
+    Raises:
+        InputError: the source is unusable, or the folder cannot be written.
+    """
+    skipped: list[Problem] = []
+
+    def report(problem: Problem) -> None:
+        strict(problem)
+        if problem.action == "left out":
+            skipped.append(problem)
+
+    kind = options.source_format or detect_format(options.source)
+    source = open_source(options.source, kind, options.split, options.images, report)
+    sources: dict[Split, Source] = {options.split: source}
+    if options.val_fraction is not None:
+        sources = divide_source(source, options.val_fraction, options.seed)
+    done = convert_labels(
+        sources,
+        options.to,
+        options.out,
+        copy_images=options.copy_images,
+        overwrite=options.overwrite,
+    )
+    index = source.index
+    written = index.annotation_count() - sum(done.left_out.values())
+    counts = ", ".join(f"{len(part.index)} {split}" for split, part in sources.items())
+    line = (
+        f"{options.out}: {len(index)} images{f' ({counts})' if len(sources) > 1 else ''}, "
+        f"{written} objects, {len(index.categories)} classes ({kind} to {options.to})"
+    )
+    if done.left_out:
+        line += "; left out: " + ", ".join(f"{n} {what}" for what, n in done.left_out.items())
+    for split, place in done.repeated.items():
+        line += f"; data.yaml names the {place} images as {split} too: some programs ask for one"
+    if done.mended:
+        line += (
+            f"; {len(done.mended)} of {written} outlines crossed themselves or overlapped and were "
+            f"mended (area changed by at most {round(max(map(abs, done.mended)), 2):g} %)"
+        )
+    if skipped:
+        line += f"; {len(skipped)} unusable items in the source were left out (first: "
+        line += f"{skipped[0].line()})"
+    linked = options.copy_images or (options.to == "masks" and len(sources) > 1)
+    if not linked and options.to in _WITHOUT_IMAGES and source.images is not None:
+        line += (
+            f"\nthe images stay in {source.images}: name it (--images, --data.train-images ...) "
+        )
+        line += "to whatever reads the labels, or convert with --copy-images"
+    return line

@@ -1,0 +1,240 @@
+"""How fast training batches are loaded, against a plain implementation of the same.
+
+    python -m e2ec.bench.studies.loader_benchmark IMAGES ANNOTATIONS [--workers 1] [--batch 24]
+
+loads the labelled images of a folder with the augmentation and the targets of the COCO preset
+(512 x 512 pixels) and prints images per second of three loaders, taking turns, median of all turns:
+
+- ours: `dataset.loading.loader`, as it hands batches to a training on a GPU;
+- ours, finished: the same, images normalised and heat maps drawn by the main process on the CPU,
+  so that it has all that the plain loader gives it;
+- plain: colours in floating point step by step; normalised images and dense heat maps travel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from dataset.contour.alignment import align_contour
+from dataset.contour.heatmap import draw_gaussian, gaussian_radius
+from dataset.contour.targets import Batch, TargetSettings
+from dataset.formats.coco.dataset import CocoDataset
+from dataset.loading.loader import EpochSampler, Key, TrainingDataset, make_loader
+from dataset.transforms.augmentation import (
+    LIGHTING_VALUES,
+    LIGHTING_VECTORS,
+    AugmentationSettings,
+    sample_crop,
+)
+from lib.errors import InputError
+from lib.polygons import geometry
+
+MEAN_BGR = np.array([0.40789654, 0.44719302, 0.47026115], dtype=np.float32)
+STD_BGR = np.array([0.28863828, 0.27408164, 0.27809835], dtype=np.float32)
+
+
+class PlainDataset(Dataset[dict[str, Any]]):
+    """Training examples made in the straightforward way, with the random choices of ours.
+
+    Reads polygons only, no masks, and trusts the files.
+
+    Args:
+        images: folder of the images.
+        annotations: COCO annotation file.
+        seed: with epoch and index it fixes every random choice.
+        limit: use only the first so many images, by id.
+    """
+
+    def __init__(
+        self, images: str | Path, annotations: str | Path, *, seed: int, limit: int | None = None
+    ) -> None:
+        document = json.loads(Path(annotations).read_text())
+        self.folder = Path(images)
+        self.seed = seed
+        self.records = sorted(document["images"], key=lambda record: record["id"])[:limit]
+        ids = sorted(category["id"] for category in document["categories"])
+        self.class_index = {key: index for index, key in enumerate(ids)}
+        self.annotations: dict[int, list[dict[str, Any]]] = {}
+        for annotation in document["annotations"]:
+            self.annotations.setdefault(annotation["image_id"], []).append(annotation)
+        self.augmentation, self.targets = AugmentationSettings(), TargetSettings()
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        """The example of sample `index` in epoch `epoch`; images are normalised BGR."""
+        epoch, index = key
+        rng = np.random.default_rng([self.seed, epoch, index])
+        record = self.records[index]
+        image = cv2.imread(str(self.folder / record["file_name"]))
+        if image is None:
+            raise InputError(f"{self.folder / record['file_name']}: image cannot be read")
+        height, width = image.shape[:2]
+        matrix = sample_crop(height, width, self.augmentation, rng)
+        shifted = matrix.copy()
+        shifted[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
+        image = cv2.warpAffine(image, shifted, self.augmentation.crop_size[::-1])
+        image = image.astype(np.float32) / 255
+        self._jitter(image, rng)
+        image = (image - MEAN_BGR) / STD_BGR
+        targets = self._targets(self.annotations.get(record["id"], []), matrix)
+        return {"image": np.ascontiguousarray(image.transpose(2, 0, 1)), **targets}
+
+    def _jitter(self, image: np.ndarray, rng: np.random.Generator) -> None:
+        """Change the colours of a float BGR image in 0..1, in place."""
+        settings = self.augmentation
+        for name in rng.permutation(["brightness", "contrast", "saturation"]):
+            strength = getattr(settings, name)
+            factor = rng.uniform(1 - strength, 1 + strength)
+            if name == "brightness":
+                image *= factor
+                continue
+            grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+            image *= factor
+            image += (1 - factor) * (grey.mean() if name == "contrast" else grey[..., None])
+        noise = rng.normal(size=3) * settings.lighting
+        image += (LIGHTING_VECTORS @ (LIGHTING_VALUES * noise)).astype(np.float32)
+
+    def _targets(self, annotations: list[dict[str, Any]], matrix: np.ndarray) -> dict[str, Any]:
+        targets = self.targets
+        height, width = self.augmentation.crop_size
+        cells = (height // targets.stride, width // targets.stride)
+        heatmap = np.zeros((len(self.class_index), *cells), dtype=np.float32)
+        centers, classes, contours, keys = [], [], [], []
+        for annotation in annotations:
+            if annotation.get("iscrowd") or isinstance(annotation["segmentation"], dict):
+                continue
+            class_index = self.class_index[annotation["category_id"]]
+            for part in annotation["segmentation"]:
+                points = np.array(part, dtype=np.float64).reshape(-1, 2)
+                points = geometry.transform_points(points, matrix)
+                points = geometry.clip_to_box(points, width, height)
+                points = geometry.remove_repeated_points(points)
+                smallest = targets.min_area_cells * targets.stride**2
+                if len(points) < 3 or geometry.area(points) <= smallest:
+                    continue
+                centers.append(self._draw(heatmap[class_index], points))
+                classes.append(class_index)
+                contours.append(align_contour(points, targets.vertices, targets.directions))
+                keys.append(geometry.simplify_closed(contours[-1], targets.key_tolerance))
+        return {
+            "heatmap": heatmap,
+            "centers": np.array(centers, dtype=np.int64).reshape(-1, 2),
+            "classes": np.array(classes, dtype=np.int64),
+            "contours": np.array(contours, dtype=np.float32).reshape(-1, targets.vertices, 2),
+            "keys": np.array(keys, dtype=bool).reshape(-1, targets.vertices),
+        }
+
+    def _draw(self, heatmap: np.ndarray, points: np.ndarray) -> tuple[int, int]:
+        x0, y0, x1, y1 = (value / self.targets.stride for value in geometry.bounding_box(points))
+        center = (
+            min(math.floor((x0 + x1) / 2 + 0.5), heatmap.shape[1] - 1),
+            min(math.floor((y0 + y1) / 2 + 0.5), heatmap.shape[0] - 1),
+        )
+        draw_gaussian(heatmap, center, gaussian_radius(math.ceil(y1 - y0), math.ceil(x1 - x0)))
+        return center
+
+
+def collate_plain(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """Images and heat maps stacked, targets one after the other."""
+    columns = {key: [torch.from_numpy(e[key]) for e in examples] for key in examples[0]}
+    stacked = {"image", "heatmap"}
+    batch = {k: torch.stack(v) if k in stacked else torch.cat(v) for k, v in columns.items()}
+    counts = torch.tensor([len(classes) for classes in columns["classes"]])
+    batch["image_index"] = torch.repeat_interleave(torch.arange(len(examples)), counts)
+    return batch
+
+
+def finish(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a training step makes of a batch on its device: normalised BGR images, heat maps."""
+    mean, std = (torch.from_numpy(v).view(1, 3, 1, 1) for v in (MEAN_BGR * 255, STD_BGR * 255))
+    return (batch.images.flip(1).to(torch.float32) - mean) / std, batch.heatmaps
+
+
+def images_per_second(loader: DataLoader[Any], size: int, use: Callable[[Any], object]) -> float:
+    """Rate of one pass from the arrival of its first batch to that of its last one."""
+    batches = iter(loader)
+    use(next(batches))
+    start, count = time.perf_counter(), 0
+    for batch in batches:
+        use(batch)
+        count += size
+    return count / (time.perf_counter() - start)
+
+
+def compare(
+    images: str, annotations: str, *, workers: int, batch: int, limit: int, turns: int
+) -> dict[str, list[float]]:
+    """Images per second of every loader, turn by turn.
+
+    Raises:
+        InputError: the data cannot be read, or is too small for two batches.
+    """
+    coco = CocoDataset(images, annotations, limit=limit)
+    data = TrainingDataset(coco, AugmentationSettings(), TargetSettings(), seed=0)
+    sampler = EpochSampler(len(data), batch_size=batch, seed=0)
+    if sampler.batches_per_epoch < 2:
+        raise InputError(f"{annotations}: too few images for two batches; lower --batch")
+    plain: DataLoader[dict[str, Any]] = DataLoader(
+        PlainDataset(images, annotations, seed=0, limit=limit),
+        batch_sampler=sampler,
+        collate_fn=collate_plain,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        worker_init_fn=(lambda _: cv2.setNumThreads(0)) if workers else None,
+    )
+    ours = make_loader(data, sampler, num_workers=workers)
+    loaders: dict[str, tuple[DataLoader[Any], Callable[[Any], object]]] = {
+        "ours": (ours, lambda batch: batch.images),
+        "ours, finished": (ours, finish),
+        "plain": (plain, len),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in loaders}
+    for turn in range(turns):
+        sampler.set_epoch(turn)
+        for name, (loader, use) in loaders.items():
+            rates[name].append(images_per_second(loader, batch, use))
+    ours.close()
+    return rates
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare, and print a Markdown table."""
+    parser = argparse.ArgumentParser(description="Throughput of the training loader.")
+    parser.add_argument("images", help="folder of the images")
+    parser.add_argument("annotations", help="COCO annotation file")
+    parser.add_argument("--workers", type=int, default=1, help="loader processes")
+    parser.add_argument("--batch", type=int, default=24, help="images a batch")
+    parser.add_argument("--limit", type=int, default=300, help="use only the first images")
+    parser.add_argument("--turns", type=int, default=5, help="passes of every loader")
+    options = vars(parser.parse_args(arguments))
+    torch.set_num_threads(1)
+    try:
+        rates = compare(options.pop("images"), options.pop("annotations"), **options)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("| loader | images/s | of all turns | times plain |\n|---|---|---|---|")
+    for name, values in rates.items():
+        median, low, high = statistics.median(values), min(values), max(values)
+        ratio = statistics.median(a / b for a, b in zip(values, rates["plain"], strict=True))
+        print(f"| {name} | {median:.1f} | {low:.1f} to {high:.1f} | {ratio:.2f} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

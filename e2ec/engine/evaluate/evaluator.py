@@ -1,0 +1,146 @@
+"""Evaluation: a data set through the predictor into COCO results and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from dataset.loading.sample import InstanceDataset
+from e2ec.config import EvalConfig, Stage
+from e2ec.engine.evaluate.stages import select_stage
+from e2ec.engine.predict.predictor import Predictor
+from e2ec.metrics.coco import Metrics, coco_metrics, evaluate_coco
+from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs, with_results
+from e2ec.metrics.precision_recall import IouType
+from e2ec.metrics.sbd import evaluate_sbd, sbd_metrics
+from lib.errors import InputError
+
+Results = list[dict[str, Any]]
+
+
+def check_classes(
+    predictor: Predictor, dataset: InstanceDataset, *, weights: str, named: bool = True
+) -> None:
+    """Weights and data must speak of the same classes; the counts alone where not `named`.
+
+    Raises:
+        InputError: the class counts or the category ids differ.
+    """
+    ours, theirs = predictor.card, dataset
+    if len(ours.class_names) != len(theirs.class_names):
+        raise InputError(
+            f"{weights}: weights for {len(ours.class_names)} classes, but the data has "
+            f"{len(theirs.class_names)}; use weights trained on these categories"
+        )
+    if named and tuple(ours.category_ids) != tuple(theirs.category_ids):
+        raise InputError(
+            f"{weights}: the weights' category ids {ours.category_ids[:5]}... are not the data's "
+            f"{theirs.category_ids[:5]}...; use weights trained on these categories"
+        )
+
+
+def predict_dataset(
+    predictor: Predictor,
+    dataset: InstanceDataset,
+    *,
+    stages: Sequence[Stage] | None = None,
+    batch_size: int = 1,
+    indices: Sequence[int] | None = None,
+    progress: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
+) -> dict[Stage, Results]:
+    """COCO results (RLE) of a data set, or of the samples at `indices`, by stage.
+
+    Of all stages of the network without `stages`; it runs once an image. Ends early, with what
+    there is, when `stopping()` becomes true.
+    """
+    indices = range(len(dataset)) if indices is None else indices
+    asked = predictor.stages if stages is None else stages
+    results: dict[Stage, Results] = {stage: [] for stage in asked}
+    starts = range(0, len(indices), batch_size)
+    for start in tqdm(starts, desc="predict", unit="batch", disable=not progress, leave=False):
+        if stopping():
+            break
+        samples = [dataset[i] for i in indices[start : start + batch_size]]
+        found = predictor.predict_stages(
+            [sample.image for sample in samples], stages=asked, batch_size=batch_size
+        )
+        for sample, by_stage in zip(samples, found, strict=True):
+            for stage, contours in by_stage.items():
+                results[stage] += contours.to_coco(sample.image_id, segmentation="rle")
+    return results
+
+
+def evaluate(
+    results: list[dict[str, Any]],
+    ground_truth: dict[str, Any],
+    config: EvalConfig,
+    *,
+    results_name: str = "results",
+) -> Metrics:
+    """Metrics of COCO results by the settings' protocol; images without detections count."""
+    score = evaluate_sbd if config.protocol == "sbd" else evaluate_coco
+    return score(
+        ground_truth,
+        results,
+        iou_types=config.iou_types,
+        max_detections=config.max_detections,
+        per_class=config.per_class,
+        library=config.library,
+        results_name=results_name,
+    )
+
+
+def evaluate_stages(
+    results: Mapping[Stage, Results], ground_truth: dict[str, Any], config: EvalConfig
+) -> tuple[Stage, Metrics]:
+    """Every stage by the main metric, and all metrics of one of them.
+
+    That is the settings' stage or, where they name none, the stage with the best main metric; of
+    equal ones the last.
+
+    Args:
+        results: COCO results of all stages of a network in order, by name.
+        ground_truth: COCO dictionary.
+        config: protocol, stage, and what `evaluate` reads.
+
+    Returns:
+        The stage (by the settings' name for it, where they have one), and its metrics as
+        `evaluate` gives them with "stages/<stage>" for the main metric of every stage.
+    """
+    main, *others = config.iou_types
+    masks = any(iou_type != "bbox" for iou_type in config.iou_types)
+    asked = None if config.stage is None else select_stage(list(results), config.stage)
+    truth = prepare_inputs(ground_truth, [], masks=masks)
+    stages: Metrics = {}
+    best: tuple[float, Stage, EvaluationInputs, Metrics] | None = None
+    for stage, found in results.items():
+        inputs = with_results(truth, ground_truth, found, masks=masks)
+        metrics = _score(inputs, config, [main])
+        value = stages[f"stages/{stage}"] = metrics[main_metric(config)]
+        rank = -1.0 if value is None else value
+        if stage == asked or (asked is None and (best is None or rank >= best[0])):
+            best = (rank, stage, inputs, metrics)
+    if best is None:
+        raise ValueError("no stage to evaluate")
+    _, chosen, inputs, metrics = best
+    return config.stage or chosen, metrics | _score(inputs, config, others) | stages
+
+
+def _score(inputs: EvaluationInputs, config: EvalConfig, iou_types: Sequence[IouType]) -> Metrics:
+    score = sbd_metrics if config.protocol == "sbd" else coco_metrics
+    return score(
+        inputs,
+        iou_types=iou_types,
+        max_detections=config.max_detections,
+        per_class=config.per_class,
+        library=config.library,
+    )
+
+
+def main_metric(config: EvalConfig) -> str:
+    """The name of the metric that tells the best weights."""
+    sbd = config.protocol == "sbd" and config.iou_types[0] != "boundary"
+    return f"{config.iou_types[0]}/{'APvol' if sbd else 'AP'}"

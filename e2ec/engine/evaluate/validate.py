@@ -1,0 +1,59 @@
+"""Evaluation inside training: shared between the processes, scored by the main one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+
+from dataset.loading.sample import InstanceDataset
+from e2ec.config import EvalConfig, Stage
+from e2ec.engine.evaluate.evaluator import Results, evaluate_stages, predict_dataset
+from e2ec.engine.predict.predictor import Predictor
+from e2ec.engine.train.interrupt import StopRequest
+
+
+def validate(
+    predictor: Predictor,
+    dataset: InstanceDataset,
+    config: EvalConfig,
+    accelerator: Accelerator,
+    *,
+    stop: StopRequest,
+) -> dict[str, Any] | None:
+    """Metrics of a network on a data set; empty on all processes but the main one.
+
+    As `evaluate_stages` gives them, and "stage", the stage that they belong to. None where any
+    process was asked to stop before the end: on all of them.
+    """
+    results = predict_dataset(
+        predictor,
+        dataset,
+        batch_size=config.batch_size,
+        indices=range(accelerator.process_index, len(dataset), accelerator.num_processes),
+        progress=accelerator.is_main_process,
+        stopping=lambda: stop.requested,
+    )
+    if any_process(stop.requested, accelerator):
+        return None
+    if accelerator.num_processes > 1:
+        results = _joined(gather_object([results]))
+    if not accelerator.is_main_process:
+        return {}
+    stage, metrics = evaluate_stages(results, dataset.ground_truth(), config)
+    return {**metrics, "stage": stage}
+
+
+def _joined(shares: list[dict[Stage, Results]]) -> dict[Stage, Results]:
+    """The results of all processes, by stage."""
+    return {stage: [result for share in shares for result in share[stage]] for stage in shares[0]}
+
+
+def any_process(flag: bool, accelerator: Accelerator) -> bool:
+    """Whether `flag` is set in any process; all must ask."""
+    if accelerator.num_processes == 1:
+        return flag
+    value = torch.tensor(float(flag), device=accelerator.device)
+    return bool(accelerator.reduce(value, reduction="sum") > 0)

@@ -1,0 +1,282 @@
+"""Prediction: images in, `Contours` out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import torch
+
+from dataset.transforms.test_transform import TestView
+from e2ec.config import Precision, Stage
+from e2ec.engine.evaluate.stages import stage_names
+from e2ec.engine.predict.assemble import ShownImage, assemble
+from e2ec.engine.predict.device import select_device
+from e2ec.engine.predict.image_input import ImageLike, image_list, image_source, to_pixels
+from e2ec.engine.predict.input_limit import show
+from e2ec.engine.predict.preprocess import normalize
+from e2ec.engine.weights.checkpoint import load_weights
+from e2ec.engine.weights.describe import describe_card
+from e2ec.engine.weights.model_card import ModelCard
+from e2ec.results.contours import Contours
+from e2ec.results.default_score import DEFAULT_SCORE
+from lib.errors import InputError
+from network.contour.e2ec import E2EC
+from network.inference.cuda_graphs import graph_network
+from network.inference.prepare import PRECISIONS, compile_network, for_prediction
+
+BUNDLED_WEIGHTS = Path(__file__).parents[2] / "weights" / "nuclei_nano.safetensors"
+
+
+class Predictor:
+    """A network with everything needed to use it on images."""
+
+    def __init__(
+        self,
+        network: E2EC,
+        card: ModelCard,
+        *,
+        device: torch.device | str = "cpu",
+        precision: Precision = "fp32",
+        compile: bool = False,
+        cuda_graphs: bool = False,
+    ) -> None:
+        """Take a copy of the network, made ready for prediction; the original stays trainable.
+
+        Args:
+            network: any network of this family.
+            card: what it was trained for.
+            device: where it runs.
+            precision: of the convolutions; coordinates and scores are always fp32 (fp64 of a
+                network in fp64).
+            compile: `torch.compile` the network; the first image, the first of other sizes and the
+                first with no or one instance take minutes. On a CPU little is gained.
+            cuda_graphs: record what covers the image once for every size of the input and number
+                of images, then replay it; the last four are kept (`network.inference.cuda_graphs`).
+                Not on by itself: where sizes keep changing, recordings cost more than they save,
+                and each holds the memory of one run.
+
+        Raises:
+            InputError: the device cannot compute in this precision, or has no CUDA graphs.
+        """
+        self.device = torch.device(device)
+        if precision not in PRECISIONS:
+            raise InputError(f"there is no precision {precision!r}: {', '.join(PRECISIONS)}")
+        if precision == "fp16" and self.device.type == "cpu":
+            raise InputError("precision fp16 needs a GPU; use bf16 or fp32 on the CPU")
+        if cuda_graphs and self.device.type != "cuda":
+            raise InputError(f"CUDA graphs need a CUDA device, not {self.device.type}")
+        self._input_type = next(network.parameters()).dtype
+        self._autocast = torch.autocast(
+            self.device.type,
+            dtype=PRECISIONS[precision] if precision != "fp32" else torch.bfloat16,
+            enabled=precision != "fp32",
+        )
+        self.network = for_prediction(network, PRECISIONS[precision], self.device)
+        if compile:
+            compile_network(self.network)
+        if cuda_graphs:
+            graph_network(self.network)
+        self.card = card
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of every class, by class index."""
+        return self.card.class_names
+
+    def __repr__(self) -> str:
+        return f"Predictor({describe_card(self.card)}; on {self.device})"
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The network's stages in order, each by one name: init, coarse, refine1, ..."""
+        return stage_names(2 + len(self.network.refinement.snakes))
+
+    @overload
+    def predict(
+        self,
+        images: ImageLike,
+        *,
+        score_threshold: float | None = None,
+        stage: Stage | None = None,
+        source: str | None = None,
+        batch_size: int = 8,
+    ) -> Contours: ...
+
+    @overload
+    def predict(
+        self,
+        images: list[ImageLike] | tuple[ImageLike, ...],
+        *,
+        score_threshold: float | None = None,
+        stage: Stage | None = None,
+        source: str | None = None,
+        batch_size: int = 8,
+    ) -> list[Contours]: ...
+
+    def predict(
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        *,
+        score_threshold: float | None = None,
+        stage: Stage | None = None,
+        source: str | None = None,
+        batch_size: int = 8,
+    ) -> Contours | list[Contours]:
+        """Find the instances of one image or of several.
+
+        Args:
+            images: an (H, W, 3) uint8 RGB array, a path, a PIL image, a (3, H, W) tensor (uint8,
+                or floats from 0 to 1), or a sequence of them (sizes may differ); a (B, 3, H, W)
+                tensor is a sequence. What else is understood: `image_input.to_pixels`.
+            score_threshold: detections below it are left out; 0.3 without, as in `demo.py`.
+                Evaluation takes `card.score_threshold`.
+            stage: which contour; the model's own without.
+            source: name for the result of an array or tensor; files are called by their path.
+            batch_size: so many images of a sequence are read at a time; neighbours among them that
+                the network is shown at one size go through it together.
+
+        Returns:
+            Contours in pixels of the original image, by falling score; a list for a sequence. Of a
+            network with part votes, an instance has all parts that vote for one centre and the
+            score of the best of them.
+
+        Raises:
+            InputError: a file is missing or no image, an image or its input is too large, or the
+                network lacks this stage.
+            ValueError: an array or tensor is no image, no such stage, `batch_size` below 1.
+            TypeError: something else than an image.
+        """
+        batch, single = image_list(images)
+        chosen = stage or self.card.stage
+        found = self.predict_stages(
+            batch,
+            stages=[chosen],
+            score_threshold=DEFAULT_SCORE if score_threshold is None else score_threshold,
+            source=source,
+            batch_size=batch_size,
+        )
+        results = [by_stage[chosen] for by_stage in found]
+        return results[0] if single else results
+
+    def predict_stages(
+        self,
+        images: list[ImageLike],
+        *,
+        stages: Sequence[Stage] | None = None,
+        score_threshold: float | None = None,
+        source: str | None = None,
+        batch_size: int = 8,
+    ) -> list[dict[Stage, Contours]]:
+        """What `predict` says at several stages (all of `self.stages` without), by their names.
+
+        The network runs once. Each result is the one that `predict` gives for that stage alone,
+        at the same threshold; without one it is the model's own, which evaluation wants.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
+        threshold = self.card.score_threshold if score_threshold is None else score_threshold
+        asked = self.stages if stages is None else stages
+        results: list[dict[Stage, Contours]] = []
+        for start in range(0, len(images), batch_size):
+            some = images[start : start + batch_size]
+            results += self._predict_some(some, threshold, asked, source)
+        return results
+
+    def _predict_some(
+        self,
+        images: list[ImageLike],
+        score_threshold: float,
+        stages: Sequence[Stage],
+        source: str | None,
+    ) -> list[dict[Stage, Contours]]:
+        """Images that fit into memory at once; those shown at one size form a batch."""
+        pixels = [to_pixels(image) for image in images]
+        sources = [image_source(image, source) for image in images]
+        shown = [show(self.card.view, *pair) for pair in zip(pixels, sources, strict=True)]
+        images_shown = [
+            ShownImage((image.shape[0], image.shape[1]), matrix, name)
+            for image, (_, matrix), name in zip(pixels, shown, sources, strict=True)
+        ]
+        results: list[dict[Stage, Contours]] = []
+        start = 0
+        while start < len(shown):
+            stop = start + 1
+            while stop < len(shown) and shown[stop][0].shape == shown[start][0].shape:
+                stop += 1
+            batch = np.stack([image for image, _ in shown[start:stop]])
+            results += self._predict_batch(batch, images_shown[start:stop], score_threshold, stages)
+            start = stop
+        return results
+
+    @torch.inference_mode()
+    def _predict_batch(
+        self,
+        batch: np.ndarray,
+        images_shown: list[ShownImage],
+        score_threshold: float,
+        stages: Sequence[Stage],
+    ) -> list[dict[Stage, Contours]]:
+        stacked = torch.from_numpy(batch)
+        # Pixels lie channels last already.
+        images = normalize(stacked.to(self.device).permute(0, 3, 1, 2))
+        with self._autocast:
+            output = self.network(
+                images.to(self._input_type),
+                score_threshold=score_threshold,
+                max_detections=self.card.max_detections,
+            )
+        return assemble(output, images_shown, self.card, stages)
+
+
+def load_model(
+    weights: str | Path | None = None,
+    *,
+    device: str = "auto",
+    preset: str | None = None,
+    precision: Precision = "fp32",
+    compile: bool = False,
+    cuda_graphs: bool = False,
+    view: TestView | None = None,
+) -> Predictor:
+    """A model ready to predict.
+
+    Args:
+        weights: a `.safetensors` file of a training run, or a published `.pth` checkpoint (then
+            with `preset`); the bundled model without.
+        device: auto, cpu, cuda or mps.
+        preset: the preset a published checkpoint belongs to; its test geometry and, as far as
+            the counts agree, its class names are used.
+        precision: fp32, bf16 or fp16 (GPU alone); coordinates and scores stay fp32.
+        compile: `torch.compile` the network: for a GPU; takes minutes at first.
+        cuda_graphs: replay recorded kernels on a CUDA device: for images of few sizes.
+        view: how images are shown, e.g. `e2ec.TestView("pad", zoom=2.0)`; the weights' without.
+
+    Raises:
+        InputError: the file is missing, damaged, holds code, or does not fit; or the device
+            lacks what is asked of it.
+        ValueError: the view asks for more than the limits of a weights file.
+    """
+    path = Path(weights) if weights is not None else BUNDLED_WEIGHTS
+    if is_published(path):
+        from e2ec.engine.weights.published import load_published_model
+
+        network, card = load_published_model(path, preset)
+    else:
+        network, card = load_weights(path)
+    return Predictor(
+        network,
+        card if view is None else replace(card, view=view),
+        device=select_device(device),
+        precision=precision,
+        compile=compile,
+        cuda_graphs=cuda_graphs,
+    )
+
+
+def is_published(path: Path) -> bool:
+    """Whether a weights file is one of the authors', by its name: they are `.pth` files."""
+    return path.suffix in (".pth", ".pt")

@@ -1,0 +1,143 @@
+"""What a training run tells: TensorBoard curves and pictures, metrics.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+from dataset.loading.sample import InstanceDataset, Sample
+from e2ec.engine.predict.predictor import Predictor
+from e2ec.results.contours import Contours
+from e2ec.results.draw.visualize import draw_comparison
+from lib.files import atomic_write_json
+from lib.images import write_image
+
+PICTURES = 3
+"""Validation images drawn at every evaluation."""
+
+
+class Means:
+    """Running means of named values; plain numbers, so that a training state can hold them."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def add(self, values: Mapping[str, float]) -> None:
+        """Take in one step's values."""
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += 1
+
+    def take(self) -> dict[str, float]:
+        """The means so far; starts anew."""
+        means = {name: total / self._count for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return means
+
+    def state(self) -> dict[str, Any]:
+        """For the training state."""
+        return {"sums": self._sums, "count": self._count}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Means:
+        """The inverse of `state`."""
+        means = cls()
+        means._sums, means._count = dict(state["sums"]), int(state["count"])
+        return means
+
+
+class Report:
+    """Writes into the run's folder; does nothing where `enabled` is off (other processes).
+
+    `first_step` is where a continued run sets in: curves of a run that broke off end there.
+    """
+
+    def __init__(self, folder: Path, *, enabled: bool = True, first_step: int = 0) -> None:
+        self.folder = folder
+        self._writer: SummaryWriter | None = None
+        if enabled:
+            purge = first_step + 1 if first_step else None
+            self._writer = SummaryWriter(str(folder), purge_step=purge)
+
+    def close(self) -> None:
+        """Write out what is pending."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def step(self, number: int, losses: Mapping[str, float], rate: float) -> None:
+        """Curves of one optimiser step."""
+        if self._writer is None:
+            return
+        for name, value in losses.items():
+            self._writer.add_scalar(f"loss/{name}", value, number)
+        self._writer.add_scalar("learning_rate", rate, number)
+
+    def epoch(self, entry: Mapping[str, Any], history: list[dict[str, Any]]) -> None:
+        """Curves of one epoch's metrics, and metrics.json with all epochs so far."""
+        if self._writer is None:
+            return
+        for name, value in entry.get("metrics", {}).items():
+            if isinstance(value, (int, float)):
+                self._writer.add_scalar(name, value, entry["epoch"])
+        evaluated = [e for e in history if "metrics" in e]
+        latest = evaluated[-1]["metrics"] if evaluated else {}
+        atomic_write_json(
+            self.folder / "metrics.json", {"latest": latest, "history": history}, indent=1
+        )
+
+    def picture(self, predictor: Predictor, dataset: InstanceDataset, epoch: int) -> None:
+        """Ground truth beside predictions, for some images spread over the data set."""
+        if self._writer is None:
+            return
+        count = min(PICTURES, len(dataset))
+        pictures = []
+        for number in range(count):
+            sample = dataset[number * len(dataset) // count]
+            picture = draw_comparison(
+                sample.image,
+                _labels(sample, dataset),
+                predictor.predict(sample.image),
+                labels=True,
+            )
+            self._writer.add_image(
+                f"truth_and_prediction/{sample.name}", picture, epoch, dataformats="HWC"
+            )
+            pictures.append(picture)
+        write_image(self.folder / "pictures" / f"epoch-{epoch:04d}.jpg", stack_pictures(pictures))
+
+
+def stack_pictures(pictures: Sequence[np.ndarray], *, width: int = 1600) -> np.ndarray:
+    """Pictures (H, W, 3) one below the other, each at most `width` pixels wide, on white."""
+    rows = []
+    for picture in pictures:
+        scale = min(1.0, width / picture.shape[1])
+        size = (round(picture.shape[1] * scale), max(1, round(picture.shape[0] * scale)))
+        rows.append(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    widest = max(row.shape[1] for row in rows)
+    gap = 4
+    padded = [
+        cv2.copyMakeBorder(
+            row, 0, gap, 0, widest - row.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3
+        )
+        for row in rows
+    ]
+    return np.concatenate(padded)[:-gap]
+
+
+def _labels(sample: Sample, dataset: InstanceDataset) -> Contours:
+    return Contours(
+        height=sample.image.shape[0],
+        width=sample.image.shape[1],
+        class_names=dataset.class_names,
+        category_ids=dataset.category_ids,
+        labels=np.array([i.class_index for i in sample.instances], dtype=np.int64),
+        scores=np.ones(len(sample.instances)),
+        parts=[instance.parts for instance in sample.instances],
+        source=sample.name,
+    )

@@ -1,0 +1,105 @@
+"""A training run from its settings."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator, InitProcessGroupKwargs
+
+from e2ec.config import Config
+from e2ec.engine.auto.resumed import keep_choices
+from e2ec.engine.evaluate.evaluator import main_metric
+from e2ec.engine.predict.device import select_device
+from e2ec.engine.train.console import image_folder, summary
+from e2ec.engine.train.trainer import Trainer
+from lib.errors import InputError
+from lib.files import atomic_write_json, remove_temporaries
+from lib.folder_lock import FolderLock
+
+# Other processes wait while the main one scores a large validation set.
+_PATIENCE = timedelta(hours=6)
+
+
+def train(config: Config) -> bool:
+    """Train; False if stopped by a signal before the end (`resume` continues).
+
+    Raises:
+        InputError: data, weights, device or output folder are unusable, the run exists already
+            or is under way, or the loss is not finite.
+    """
+    accelerator = make_accelerator(config)
+    folder = config.out / config.name
+    lock = FolderLock(folder, remedy="wait for it, stop it, or choose another --name")
+    with lock if accelerator.is_main_process else nullcontext():
+        if lock.held:  # what a killed run was writing when it was killed
+            remove_temporaries(folder, folder / "last", folder / "pictures")
+        return _train(config, accelerator, folder)
+
+
+def _train(config: Config, accelerator: Accelerator, folder: Path) -> bool:
+    """`train`, with the run's folder to itself."""
+    saved = (folder / "last" / "state.pt").exists()
+    if saved and not (config.resume or config.resume_or_start):
+        raise InputError(
+            f"{folder}: holds a run already; continue it with --resume or choose another --name"
+        )
+    if saved:
+        config = keep_choices(config, folder / "config.json")
+    trainer = Trainer(config, accelerator)
+    if config.resume_or_start and not saved:
+        accelerator.print(f"{folder}: nothing saved yet; starting from the beginning")
+    elif config.resume or config.resume_or_start:
+        trainer.load_state()
+        if trainer.epoch >= trainer.config.train.epochs:
+            accelerator.print(
+                f"finished already, after {trainer.epoch} epochs; more --train.epochs go on; "
+                f"weights, curves and metrics: {folder}"
+            )
+            accelerator.wait_for_everyone()
+            accelerator.end_training()
+            return True
+    if trainer.accelerator.is_main_process:
+        atomic_write_json(folder / "config.json", trainer.config.to_dict(), indent=1)
+        record = trainer.data.record()
+        if record is not None:
+            atomic_write_json(folder / "splits.json", record, indent=1)
+    finished = trainer.run()
+    trainer.accelerator.print(
+        _ending(trainer)
+        if finished
+        else f"stopped; continue with --resume (state in {folder / 'last'})"
+    )
+    # The first validates alone; nobody takes the process group apart while another uses it.
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
+    return finished
+
+
+def _ending(trainer: Trainer) -> str:
+    return summary(
+        trainer.config,
+        trainer.history,
+        metric=main_metric(trainer.scored),
+        images=image_folder(trainer.val_data),
+    )
+
+
+def make_accelerator(config: Config) -> Accelerator:
+    """The accelerate object: device, precision, process group.
+
+    Raises:
+        InputError: the device is not there, or cannot compute in this precision.
+    """
+    device = select_device(config.device)
+    if config.train.precision == "fp16" and device.type == "cpu":
+        raise InputError("train.precision fp16 needs a GPU; use bf16 or fp32 on the CPU")
+    torch.backends.cudnn.benchmark = device.type == "cuda"
+    mixed = config.train.precision if config.train.precision in ("bf16", "fp16") else "no"
+    return Accelerator(
+        mixed_precision=mixed,
+        cpu=device.type == "cpu",
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+    )

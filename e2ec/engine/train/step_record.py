@@ -1,0 +1,81 @@
+"""What a step leaves behind, read when the next one is under way: the GPU is not waited for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dataset.contour.targets import Batch
+from lib.errors import InputError
+
+
+@dataclass(frozen=True)
+class StepValues:
+    """Results of one optimiser step, as scalars on the device."""
+
+    losses: dict[str, Tensor]
+    """Over all processes and accumulated parts."""
+    part_losses: list[Tensor]
+    """The total loss of every part, of this process alone."""
+    gradient_norm: Tensor | None
+    """None where infinities are expected now and then, and such steps skipped (fp16)."""
+    stop_votes: Tensor
+    """How many processes were asked to stop before the step."""
+
+
+class StepRecord:
+    """The values of one step on their way to the host, all in one copy.
+
+    Attributes:
+        number: of the step, over all epochs, from 1.
+        rate: its learning rate.
+    """
+
+    def __init__(
+        self, values: StepValues, parts: Sequence[Batch], *, epoch: int, number: int, rate: float
+    ) -> None:
+        self.number = number
+        self.rate = rate
+        self._epoch = epoch
+        self._images = [part.names for part in parts]
+        self._names = list(values.losses)
+        norm = [] if values.gradient_norm is None else [values.gradient_norm]
+        scalars = [values.stop_votes, *values.losses.values(), *values.part_losses, *norm]
+        packed = torch.stack([scalar.detach() for scalar in scalars])
+        self._arrived: torch.cuda.Event | None = None
+        if packed.is_cuda:
+            packed = packed.to("cpu", non_blocking=True)
+            self._arrived = torch.cuda.Event()
+            self._arrived.record()
+        self._packed = packed
+
+    def read(self) -> tuple[dict[str, float], bool]:
+        """The losses, and whether any process was asked to stop.
+
+        Raises:
+            InputError: a loss or the gradient is not finite; names the images.
+        """
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        votes, *rest = self._packed.tolist()
+        count = len(self._names)
+        losses = dict(zip(self._names, rest[:count], strict=True))
+        parts = rest[count : count + len(self._images)]
+        pairs = zip(self._images, parts, strict=True)
+        broken = [images for images, loss in pairs if not math.isfinite(loss)]
+        if broken:
+            raise self._error("loss", broken)
+        if not all(map(math.isfinite, rest)):
+            raise self._error("gradient", self._images)
+        return losses, votes > 0
+
+    def _error(self, what: str, images: list[list[str]]) -> InputError:
+        names = ", ".join(name for part in images for name in part)
+        return InputError(
+            f"the {what} is not finite in epoch {self._epoch + 1}; images of the batch: {names}; "
+            "check their labels or lower optim.lr"
+        )

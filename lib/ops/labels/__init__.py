@@ -1,0 +1,1 @@
+"""What labels become: aligned vertices, key vertices, Gaussians of a heat map."""

@@ -1,0 +1,1 @@
+"""Geometry of polygons: of one, and of many at once."""

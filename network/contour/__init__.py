@@ -1,0 +1,1 @@
+"""E2EC: its parts and their composition."""

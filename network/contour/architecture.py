@@ -1,0 +1,56 @@
+"""The sizes a network is built from, and the two that the project ships."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from network.backbones.dla import DLA34_CHANNELS
+from network.contour.snake import PUBLISHED_DILATIONS
+
+MAX_REFINEMENTS = 16
+"""More refinement modules than any network has: a damaged file must not ask for thousands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Sizes of every part; the defaults are the published DLA-34 network."""
+
+    backbone_channels: tuple[int, ...] = DLA34_CHANNELS
+    """Channels of the backbone's six levels."""
+    stem_stride: int = 1
+    """2 halves the image in the first convolution."""
+    deformable: bool = True
+    """DCNv2 in the neck; plain convolutions otherwise."""
+    head_channels: int = 256
+    """Hidden channels of the dense heads."""
+    global_channels: int = 64
+    """Features per vertex in the global deformation."""
+    global_hidden: int = 512
+    """Width of the global deformation's hidden layer."""
+    snake_channels: int = 128
+    """State channels of the snakes."""
+    snake_fusion_channels: int = 256
+    """Channels of a snake's global state."""
+    snake_dilations: tuple[int, ...] = PUBLISHED_DILATIONS
+    """Dilations of a snake's residual blocks."""
+    refinements: int = 3
+    """Refinement modules: 3 in the published network, 2 in the paper."""
+
+
+DLA34 = Architecture()
+
+# For CPUs: about a tenth of DLA-34's parameters, and half the resolution in the stem.
+NANO = Architecture(
+    backbone_channels=(16, 24, 32, 64, 96, 128),
+    stem_stride=2,
+    deformable=False,
+    head_channels=64,
+    global_channels=16,
+    global_hidden=192,
+    snake_channels=48,
+    snake_fusion_channels=64,
+    snake_dilations=(1, 1, 2, 4),
+    refinements=2,
+)
+
+ARCHITECTURES = {"dla34": DLA34, "nano": NANO}

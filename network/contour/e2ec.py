@@ -1,0 +1,201 @@
+"""E2EC: the whole network, composed of its parts (paper sec. 3, figure 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from network.backbones.dla import DLA
+from network.contour.architecture import DLA34, Architecture
+from network.contour.contour_init import Clip, clip_to_map, initial_contours
+from network.contour.decode import Centers, decode_centers
+from network.contour.global_deform import GlobalDeformation
+from network.contour.neck import Neck
+from network.contour.part_votes import object_centers
+from network.contour.refine import Refinement
+from network.layers.heads import HEATMAP_PRIOR_LOGIT, DenseHead, head_at_cells
+from network.layers.precision import at_least_float32
+
+STRIDE = 4
+"""Input pixels a feature cell."""
+SIDE_MULTIPLE = 32
+"""Image sides are padded to multiples of the coarsest stride."""
+
+
+@dataclass
+class NetworkOutput:
+    """What the network says of a batch: n instances, by image, then by falling score."""
+
+    heatmap: Tensor
+    """(B, C, h, w) logits, h and w of the padded images over 4."""
+    image_index: Tensor
+    """(n,) int64, the image in the batch."""
+    classes: Tensor
+    """(n,) int64; empty in training, where the labels know."""
+    scores: Tensor
+    """(n,) float in [0, 1]; empty in training."""
+    centers: Tensor
+    """(n, 2) int64, x then y, feature cells."""
+    contours: list[Tensor]
+    """One (n, N, 2) tensor a stage in order (initial, coarse, after each refinement), x then y,
+    input pixels."""
+    object_centers: Tensor | None = None
+    """(n, 2), x then y, feature cells: where every part sees the centre of its whole object; None
+    of a network without part votes."""
+
+
+class E2EC(nn.Module):
+    """Detector, initial contour, global deformation, refinement; parts are injected."""
+
+    def __init__(
+        self,
+        *,
+        backbone: DLA,
+        neck: Neck,
+        heatmap: DenseHead,
+        offsets: DenseHead,
+        global_deformation: GlobalDeformation,
+        refinement: Refinement,
+        num_classes: int,
+        vertices: int,
+        part_votes: DenseHead | None = None,
+        clip: Clip = "edge",
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.neck = neck
+        self.heatmap = heatmap
+        self.offsets = offsets
+        self.global_deformation = global_deformation
+        self.refinement = refinement
+        # Last, so that the parameters before it keep the published order.
+        self.part_votes = part_votes
+        self.num_classes = num_classes
+        self.vertices = vertices
+        self.clip: Clip = clip
+
+    def forward(
+        self,
+        images: Tensor,
+        centers: Tensor | None = None,
+        image_index: Tensor | None = None,
+        *,
+        most: int | None = None,
+        score_threshold: float = 0.05,
+        max_detections: int = 100,
+    ) -> NetworkOutput:
+        """Contours at the detected centres, or at the labelled ones in training.
+
+        Args:
+            images: (B, 3, H, W) float, normalised BGR; any size, padded with zeros inside.
+            centers: (n, 2) int64 label centres, x then y, feature cells; in training only.
+            image_index: (n,) int64, not falling; goes with `centers`.
+            most: with them, the centres of the image that has most, or more; without it the host
+                waits for a GPU to count them.
+            score_threshold: detections below it are left out (published: 0.05).
+            max_detections: at most so many an image (published: 100).
+
+        Raises:
+            ValueError: training mode without labelled centres, or images of a wrong shape.
+        """
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"images must be (B, 3, H, W), not {tuple(images.shape)}")
+        labelled = centers is not None and image_index is not None
+        if self.training and not labelled:
+            raise ValueError("training needs the labelled centers and their image_index")
+        features, heatmap = self.dense(images)
+        if centers is not None and image_index is not None:
+            unknown = features.new_zeros(0)
+            found = Centers(image_index, unknown.long(), unknown, centers)
+        else:
+            found = decode_centers(
+                heatmap,
+                score_threshold=score_threshold,
+                max_detections=max_detections,
+                valid_size=(-(-images.shape[2] // STRIDE), -(-images.shape[3] // STRIDE)),
+            )
+            # Known here, so that no graph behind asks for it.
+            most = int(found.image_index.bincount(minlength=1).amax())
+        contours, votes = self.outline(features, found.centers, found.image_index, most)
+        return NetworkOutput(
+            heatmap, found.image_index, found.classes, found.scores, found.centers, contours, votes
+        )
+
+    def dense(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What covers the image: the shared map (B, C, h, w), and the heat map's logits."""
+        features = self.neck(self.backbone(pad_to_multiple(images)))
+        # Training compares logits with soft labels; detection compares them with each other.
+        head = self.heatmap if self.training else self.heatmap.full_logits
+        return features, at_least_float32(head(features))
+
+    def outline(
+        self, features: Tensor, centers: Tensor, image_index: Tensor, most: int | None = None
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """What belongs to instances: all stages at the given centres, and the part votes.
+
+        Initial and coarse contours are clipped to the map in evaluation, as far as `self.clip`
+        says. `most` is that of `forward`.
+        """
+        height, width = features.shape[2:]
+        offsets = head_at_cells(self.offsets, features, centers, image_index)
+        initial = initial_contours(offsets, centers)
+        if not self.training:
+            initial = clip_to_map(initial, height, width, self.clip)
+        coarse = self.global_deformation(features, initial, centers, image_index, most=most)
+        if not self.training:
+            coarse = clip_to_map(coarse, height, width, self.clip)
+        stages = [initial * STRIDE, coarse * STRIDE]
+        stages += self.refinement(features, stages[-1], image_index, most=most)
+        votes = None
+        if self.part_votes is not None:
+            at_centers = head_at_cells(self.part_votes, features, centers, image_index)
+            votes = object_centers(at_centers, centers)
+        return stages, votes
+
+
+def build_network(
+    *,
+    num_classes: int,
+    architecture: Architecture = DLA34,
+    vertices: int = 128,
+    part_votes: bool = False,
+    clip: Clip = "edge",
+) -> E2EC:
+    """A network with random weights, in training mode; with a head for part votes if asked."""
+    a = architecture
+    backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
+    neck = Neck(backbone.channels, deformable=a.deformable)
+    channels = neck.channels
+    return E2EC(
+        backbone=backbone,
+        neck=neck,
+        heatmap=DenseHead(channels, a.head_channels, num_classes, last_bias=HEATMAP_PRIOR_LOGIT),
+        offsets=DenseHead(channels, a.head_channels, 2 * vertices),
+        global_deformation=GlobalDeformation(
+            channels,
+            vertices=vertices,
+            head_hidden=a.head_channels,
+            channels=a.global_channels,
+            hidden=a.global_hidden,
+        ),
+        refinement=Refinement(
+            channels,
+            modules=a.refinements,
+            stride=STRIDE,
+            channels=a.snake_channels,
+            fusion_channels=a.snake_fusion_channels,
+            dilations=a.snake_dilations,
+        ),
+        num_classes=num_classes,
+        vertices=vertices,
+        part_votes=DenseHead(channels, a.head_channels, 2) if part_votes else None,
+        clip=clip,
+    )
+
+
+def pad_to_multiple(images: Tensor, multiple: int = SIDE_MULTIPLE) -> Tensor:
+    """(B, C, H, W) padded with zeros at the bottom and right to sides that `multiple` divides."""
+    height, width = images.shape[2:]
+    return F.pad(images, (0, -width % multiple, 0, -height % multiple))

@@ -1,0 +1,78 @@
+"""Global deformation: all vertex features of a contour move all of its vertices (sec. 3.1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from network.layers.heads import DenseHead, head_where
+from network.layers.precision import full_precision
+from network.layers.sampling import cells_read, sample_features
+
+OFFSET_SCALE = 4.0
+"""The module predicts offsets in units of four feature cells."""
+SPARSE_SHARE = 0.25
+"""Up to this share of a map's cells, computing them one by one is faster than a convolution."""
+
+
+class GlobalDeformation(nn.Module):
+    """From the initial to the coarse contour."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        *,
+        vertices: int = 128,
+        head_hidden: int = 256,
+        channels: int = 64,
+        hidden: int = 512,
+    ) -> None:
+        super().__init__()
+        self.trans_feature = DenseHead(channels_in, head_hidden, channels)
+        # Two linear maps without an activation between: the published network has none,
+        # though the paper calls them an MLP.
+        self.trans_poly = nn.Linear((vertices + 1) * channels, hidden, bias=False)
+        self.trans_fuse = nn.Linear(hidden, 2 * vertices)
+
+    def forward(
+        self,
+        features: Tensor,
+        contours: Tensor,
+        centers: Tensor,
+        image_index: Tensor,
+        *,
+        most: int | None = None,
+    ) -> Tensor:
+        """Coarse contours.
+
+        Args:
+            features: (B, channels_in, h, w), the shared map.
+            contours: (n, N, 2) initial contours, x then y, feature cells.
+            centers: (n, 2) int64, feature cells.
+            image_index: (n,) int64, not falling.
+            most: as in `sample_features`.
+
+        Returns:
+            (n, N, 2), feature cells. The initial contour is detached in the sum; through the
+            sampling positions gradients still reach it.
+        """
+        points = torch.cat([centers[:, None].to(contours.dtype), contours], dim=1)
+        own_map = self._map_at(features, points, image_index)
+        sampled = sample_features(own_map, points, image_index, most=most)
+        with full_precision(features.device):
+            offsets = self.trans_fuse(self.trans_poly(sampled.flatten(1)))
+        return contours.detach() + OFFSET_SCALE * offsets.view_as(contours)
+
+    def _map_at(self, features: Tensor, points: Tensor, image_index: Tensor) -> Tensor:
+        """The module's own map (B, channels, h, w), right at least where the points read it.
+
+        Few contours read few cells, so in prediction on a CPU only those are computed. A GPU would
+        have to be waited for, and a graph of `torch.compile` cannot depend on their number.
+        """
+        on_cpu = features.device.type == "cpu" and not torch.compiler.is_compiling()
+        if on_cpu and not torch.is_grad_enabled():
+            batch, _, height, width = features.shape
+            read = cells_read(points, image_index, (batch, height, width))
+            if int(read.sum()) <= SPARSE_SHARE * read.numel():
+                return head_where(self.trans_feature, features, read)
+        return self.trans_feature(features)

@@ -1,0 +1,64 @@
+"""Iterative refinement: snakes move the coarse contour towards the boundary (sec. 3.1, 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from network.contour.snake import PUBLISHED_DILATIONS, Snake
+from network.layers.precision import at_least_float32
+from network.layers.sampling import sample_features
+
+
+class Refinement(nn.Module):
+    """A chain of snakes; each sees the features at the contour that the one before left."""
+
+    def __init__(
+        self,
+        feature_channels: int,
+        *,
+        modules: int = 3,
+        stride: int = 4,
+        channels: int = 128,
+        fusion_channels: int = 256,
+        dilations: Sequence[int] = PUBLISHED_DILATIONS,
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.snakes = nn.ModuleList(
+            Snake(
+                feature_channels + 2,
+                channels=channels,
+                fusion_channels=fusion_channels,
+                dilations=dilations,
+            )
+            for _ in range(modules)
+        )
+
+    def forward(
+        self, features: Tensor, contours: Tensor, image_index: Tensor, *, most: int | None = None
+    ) -> list[Tensor]:
+        """The contour after each module.
+
+        Args:
+            features: (B, C, h, w), the neck's map.
+            contours: (n, N, 2) coarse contours, x then y, input pixels; detached here.
+            image_index: (n,) int64, not falling.
+            most: as in `sample_features`.
+
+        Returns:
+            One (n, N, 2) tensor a module, input pixels, not clipped. Gradients flow from one
+            module's output through the next module's input.
+        """
+        stages = []
+        contours = contours.detach()
+        features = at_least_float32(features)  # once, not in every module's sampling
+        for snake in self.snakes:
+            sampled = sample_features(features, contours / self.stride, image_index, most=most)
+            relative = contours - contours.amin(dim=1, keepdim=True)
+            x = torch.cat([sampled, relative.transpose(1, 2).to(sampled.dtype)], dim=1)
+            contours = contours + snake(x).transpose(1, 2).to(contours.dtype)
+            stages.append(contours)
+        return stages

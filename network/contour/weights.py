@@ -1,0 +1,102 @@
+"""Reading weights without running code, and building a network of the sizes found in them."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lib.errors import InputError
+from lib.memory import is_out_of_memory
+from network.contour.architecture import MAX_REFINEMENTS, Architecture
+from network.contour.contour_init import Clip
+from network.contour.e2ec import E2EC, build_network
+
+_REFINEMENT = re.compile(r"^refinement\.snakes\.(\d+)\.")
+
+
+def read_without_code(path: str | Path) -> Any:
+    """What `torch.save` wrote to `path`, on the CPU: tensors and plain data alone.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds code, which is not run.
+    """
+    try:
+        with warnings.catch_warnings():
+            # torch's remarks about a file that it then refuses would hide our own line.
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path}: refused: not a weights-only checkpoint (it holds code or is damaged)"
+        ) from error
+    except Exception as error:  # damage shows as any exception, anywhere inside torch's reader
+        if is_out_of_memory(error):
+            raise
+        raise InputError(f"{path}: not a checkpoint that torch can read") from error
+
+
+def network_from_state(
+    state: Mapping[str, Tensor], *, name: str, architecture: Architecture, clip: Clip = "edge"
+) -> E2EC:
+    """A network in evaluation mode with the weights of `state` (our parameter names).
+
+    The class count, the numbers of vertices and of refinement modules and whether parts vote are
+    read from the weights. The network is float32, whatever the type of the weights.
+
+    Raises:
+        InputError: names or shapes do not fit, or a weight is not finite; `name` says where the
+            weights came from.
+    """
+    for key in ("heatmap.2.weight", "offsets.2.weight"):
+        if key not in state or state[key].ndim != 4 or 0 in state[key].shape:
+            raise InputError(f"{name}: not weights of an E2EC network ({key} is missing or empty)")
+    network = build_network(
+        num_classes=state["heatmap.2.weight"].shape[0],
+        vertices=state["offsets.2.weight"].shape[0] // 2,
+        architecture=replace(architecture, refinements=count_refinements(state, source=name)),
+        part_votes=any(key.startswith("part_votes.") for key in state),
+        clip=clip,
+    )
+    expected = network.state_dict()
+    # Files written by old versions of torch have no batch counters; evaluation needs none.
+    optional = {key for key in expected if key.endswith("num_batches_tracked")}
+    missing = [key for key in expected if key not in state and key not in optional]
+    extra = [key for key in state if key not in expected]
+    wrong = [k for k in expected if k in state and state[k].shape != expected[k].shape]
+    for problem, keys in (("missing", missing), ("unknown", extra), ("of wrong shape", wrong)):
+        if keys:
+            raise InputError(
+                f"{name}: weights do not fit this network: {len(keys)} {problem}, first {keys[0]}"
+            )
+    try:
+        network.load_state_dict(dict(state), strict=False)
+    except RuntimeError as error:
+        raise InputError(f"{name}: weights do not fit this network: not dense tensors") from error
+    for key, value in network.state_dict().items():
+        if not value.isfinite().all():
+            raise InputError(f"{name}: weights are damaged: {key} holds NaN or infinity")
+    return network.eval()
+
+
+def count_refinements(names: Iterable[str], *, source: str) -> int:
+    """How many refinement modules there are weights of, by their names; 1 at least.
+
+    Raises:
+        InputError: more than any network has; `source` says where the names came from.
+    """
+    found = {match[1] for name in names if (match := _REFINEMENT.match(name))}
+    if len(found) > MAX_REFINEMENTS:
+        raise InputError(
+            f"{source}: not weights of an E2EC network ({len(found)} refinement modules)"
+        )
+    return max(1, len(found))

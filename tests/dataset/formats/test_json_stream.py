@@ -1,0 +1,100 @@
+"""Streamed JSON is what json.loads reads, element by element, and errors are one clear line."""
+
+from __future__ import annotations
+
+import gc
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataset.formats.coco.json_stream import stream_members
+from lib.errors import InputError
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def stream(path: Path, *names: str) -> tuple[dict[str, bool], dict[str, list[Any]]]:
+    found: dict[str, list[Any]] = {name: [] for name in names}
+    return stream_members(path, {name: found[name].append for name in names}), found
+
+
+@given(
+    document=st.dictionaries(st.sampled_from("abcd") | st.text(), VALUES, max_size=6),
+    indent=st.sampled_from([None, 2, "\t"]),
+    ascii_only=st.booleans(),
+)
+def test_the_same_as_reading_at_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    document: dict[str, Any],
+    indent: Any,
+    ascii_only: bool,
+) -> None:
+    path = tmp_path_factory.mktemp("stream") / "file.json"
+    path.write_text(json.dumps(document, indent=indent, ensure_ascii=ascii_only), "utf-8")
+    members, found = stream(path, "a", "b")
+    assert members == {k: k in "ab" and isinstance(v, list) for k, v in document.items() if k} | {
+        k: False for k in document if not k
+    }
+    for name in "ab":
+        if isinstance(document.get(name), list):
+            assert found[name] == document[name]
+
+
+BROKEN = {
+    "empty": "",
+    "a list": "[1]",
+    "a number": "3",
+    "cut in the list": '{"a": [1, 2',
+    "cut behind an element": '{"a": [1,',
+    "cut behind the list": '{"a": [1]',
+    "comma at the end of the list": '{"a": [1,]}',
+    "comma at the end": '{"a": [1],}',
+    "no comma": '{"a": [1 2]}',
+    "no colon": '{"a" [1]}',
+    "name without quotes": "{a: 1}",
+    "number as a name": "{1: 1}",
+    "more behind": '{"a": [1]} x',
+    "two documents": '{"a": [1]}{"a": [1]}',
+    "bad element": '{"a": [1, nul]}',
+    "deep": '{"a": [' + "[" * 100_000 + "]" * 100_000 + "]}",
+    "deep elsewhere": '{"x": ' + "[" * 100_000 + "]" * 100_000 + "}",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_documents_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text(BROKEN[name])
+    with pytest.raises(InputError, match=r"labels\.json: ") as caught:
+        stream(path, "a")
+    assert "\n" not in str(caught.value)
+    assert gc.isenabled()
+
+
+def test_files_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_bytes(b'{"a": ["\xff"]}')
+    with pytest.raises(InputError, match=r"labels\.json: not UTF-8"):
+        stream(path, "a")
+    with pytest.raises(InputError, match=r"none\.json: "):
+        stream(tmp_path / "none.json", "a")
+
+
+def test_errors_of_what_is_called_are_not_errors_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text('{"a": [1]}')
+
+    def fail(value: Any) -> None:
+        raise ValueError("a mistake of ours")
+
+    with pytest.raises(ValueError, match="a mistake of ours"):
+        stream_members(path, {"a": fail})
+    assert gc.isenabled()

@@ -1,0 +1,343 @@
+"""What lies at a path is told from its files, and all its splits are opened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from damaged_data import clean_folder
+
+from dataset.checks.problems import Problem
+from dataset.formats.detect import coco_files, detect_format
+from dataset.formats.open_path import open_path, open_split
+from dataset.formats.splits import Reading, guess_image_folder
+from lib.errors import InputError
+
+LABELME = {
+    "version": "5.4.1",
+    "flags": {},
+    "shapes": [
+        {
+            "label": "thing",
+            "points": [[1, 1], [20, 1], [20, 20]],
+            "group_id": None,
+            "shape_type": "polygon",
+            "flags": {},
+        }
+    ],
+    "imagePath": "1.png",
+    "imageData": None,
+    "imageHeight": 64,
+    "imageWidth": 64,
+}
+
+
+def write(path: Path, text: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def picture(path: Path, side: int = 64, *, dtype: type = np.uint8) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (side, side, 3) if dtype is np.uint8 else (side, side)
+    assert cv2.imwrite(str(path), np.zeros(shape, dtype))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"gtFine/train/a/a_gtFine_polygons.json": ""}, "cityscapes"),
+        ({"inst/a.mat": "", "img/a.jpg": ""}, "sbd"),
+        ({"benchmark_RELEASE/dataset/inst/a.mat": ""}, "sbd"),
+        ({"training/image_2/000001.png": "", "a.json": "{}"}, "kins"),
+        ({"data.yaml": "names: [a]"}, "yolo"),
+        ({"images/train/a.png": "", "labels/train/a.txt": ""}, "yolo"),
+        ({"train/images/a.png": "", "train/labels/a.txt": ""}, "yolo"),
+        ({"annotations/instances_val2017.json": "{"}, "coco"),
+        ({"labels.json": '{"images": [], "annotations": []}'}, "coco"),
+        ({"train/_annotations.coco.json": '{"images": [], "annotations": []}'}, "coco"),
+        ({"a.json": json.dumps(LABELME), "b.json": "{"}, "labelme"),
+        ({"deep/er/a.json": json.dumps(LABELME)}, "labelme"),
+        ({"images/a.png": "", "masks/a.png": ""}, "masks"),
+        ({"images/a.png": "", "masks/a.png": "", "masks/classes.json": '{"1": "x"}'}, "masks"),
+        ({"train/images/a.png": "", "train/masks/a.png": "", "val/masks/b.png": ""}, "masks"),
+        # The folder `labels` of other formats, and files of other programs.
+        ({"labels/train/a.json": json.dumps(LABELME), "labels/train/classes.txt": "a"}, "labelme"),
+        ({"labels/train/a.json": json.dumps(LABELME), "labels/notes.txt": "a"}, "labelme"),
+        ({"labels/train/a.json": json.dumps(LABELME), "data.yml": "names: [a]"}, "yolo"),
+        ({"labels/train.json": '{"images": [], "annotations": []}'}, "coco"),
+        ({"labels/train/a.png": "", "labels/train/classes.json": '{"1": "shapes"}'}, "masks"),
+        ({"labels.json": '{"images": [], "annotations": []}', "dvc.yaml": "stages: {}"}, "coco"),
+        ({"mine.yaml": "path: x\nnames:\n  0: a\n", "dvc.yaml": "stages: {}"}, "yolo"),
+        ({"classes.txt": "a", "labels/train/a.txt": "", "labels/train/a.json": "{}"}, "yolo"),
+    ],
+)
+def test_folders(tmp_path: Path, files: dict[str, str], expected: str) -> None:
+    for name, text in files.items():
+        write(tmp_path / name, text)
+    assert detect_format(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.json", '{"images": [], "annotations": [], "categories": []}', "coco"),
+        ("a.json", '{"images": [], "categories": []}', "coco"),
+        ("a.json", "not JSON at all", "coco"),
+        ("a.json", "", "coco"),
+        ("a.json", '{"images": [], "annotations": [{"a_segm": []}]}', "kins"),
+        ("a.json", '{"images": [], "annotations": [{"inmodal_seg": 1}]}', "kins"),
+        ("a.json", json.dumps(LABELME), "labelme"),
+        ("data.yaml", "names: [a]", "yolo"),
+    ],
+)
+def test_files(tmp_path: Path, name: str, text: str, expected: str) -> None:
+    assert detect_format(write(tmp_path / name, text)) == expected
+
+
+@pytest.mark.parametrize("name", ["picture.png", "notes.txt", "empty", "missing.json"])
+def test_unknown(tmp_path: Path, name: str) -> None:
+    picture(tmp_path / "picture.png")
+    write(tmp_path / "notes.txt", "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=name):
+        detect_format(tmp_path / name)
+
+
+def test_captions_are_no_instances(tmp_path: Path) -> None:
+    text = '{"images": [], "annotations": []}'
+    for name in ("instances_val2017", "instances_train2017", "captions_val2017"):
+        write(tmp_path / "annotations" / f"{name}.json", text)
+    names = [path.stem for path in coco_files(tmp_path)]
+    assert names == ["instances_train2017", "instances_val2017"]
+
+
+def test_coco_folder_with_its_splits_and_one_of_its_files(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "data")
+    found = open_path(folder)
+    assert list(found) == ["instances_train", "instances_val"]
+    assert found["instances_train"].folder == folder / "images"
+    assert len(found["instances_val"]) == 2
+    assert list(open_path(folder / "instances_val.json")) == ["instances_val"]
+
+
+def test_images_of_a_coco_file_are_found_or_given(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "data")
+    labels = folder / "annotations" / "instances_val2017.json"
+    labels.parent.mkdir()
+    (folder / "instances_val.json").rename(labels)
+    index = open_path(labels, reading=Reading(folder / "images"))["instances_val2017"].index
+    # Nearest first; each is moved away for the next.
+    places = [
+        folder / "annotations" / "images",
+        folder / "val2017",
+        folder / "images" / "val2017",
+        folder / "images",
+    ]
+    for place in places[:-1]:
+        shutil.copytree(folder / "images", place)
+    for place in places:
+        assert guess_image_folder(labels, index) == place
+        shutil.rmtree(place)
+    with pytest.raises(InputError, match="--images"):
+        guess_image_folder(labels, index)
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "data")
+    for split in ("train", "valid"):
+        shutil.copytree(folder / "images", tmp_path / "export" / split)
+        shutil.copy(
+            folder / "instances_train.json", tmp_path / "export" / split / "_annotations.coco.json"
+        )
+    found = open_path(tmp_path / "export")
+    assert list(found) == ["train-_annotations.coco", "valid-_annotations.coco"]
+    assert found["valid-_annotations.coco"].folder == tmp_path / "export" / "valid"
+
+
+def test_yolo(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        picture(tmp_path / split / "images" / "1.png")
+        write(tmp_path / split / "labels" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    write(tmp_path / "data.yaml", "train: train/images\nval: valid/images\nnames: [thing]\n")
+    found = open_path(tmp_path)
+    assert {split: len(data[0].instances) for split, data in found.items()} == {
+        "train": 1,
+        "val": 1,
+    }
+
+
+def test_labelme_and_masks(tmp_path: Path) -> None:
+    picture(tmp_path / "a" / "1.png")
+    write(tmp_path / "a" / "1.json", json.dumps(LABELME))
+    assert len(open_path(tmp_path / "a")["a"][0].instances) == 1
+    assert len(open_path(tmp_path / "a" / "1.json")["a"]) == 1
+    picture(tmp_path / "b" / "images" / "1.png")
+    picture(tmp_path / "b" / "masks" / "1.png", dtype=np.uint16)
+    assert open_path(tmp_path / "b")["b"][0].instances == []
+
+
+def test_kins(tmp_path: Path) -> None:
+    picture(tmp_path / "training" / "image_2" / "000001.png")
+    square = [[1, 1, 20, 1, 20, 20]]
+    document = {
+        "images": [{"id": 1, "file_name": "000001.png", "width": 64, "height": 64}],
+        "categories": [{"id": 4, "name": "car"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 4, "a_segm": square, "i_segm": square,
+             "a_bbox": [1, 1, 19, 19], "i_bbox": [1, 1, 19, 19], "a_area": 180.5, "i_area": 180.5}
+        ],
+    }  # fmt: skip
+    write(tmp_path / "update_train_2020.json", json.dumps(document))
+    found = open_path(tmp_path)
+    assert len(found["update_train_2020"][0].instances) == 1
+
+
+def test_nothing_to_open(tmp_path: Path) -> None:
+    (tmp_path / "gtFine").mkdir()
+    with pytest.raises(InputError, match="no split"):
+        open_path(tmp_path)
+
+
+def labelme_splits(folder: Path, labels: str, path_to_images: str) -> Path:
+    """Two parts; the training image has one object, the validation image none."""
+    for split, shapes in (("train", LABELME["shapes"]), ("val", [])):
+        document = LABELME | {"shapes": shapes, "imagePath": path_to_images.format(split)}
+        write(folder / labels.format(split) / "1.json", json.dumps(document))
+        picture(folder / labels.format(split) / path_to_images.format(split))
+        write(folder / labels.format(split) / "classes.txt", "thing")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("labels", "images"), [("labels/{}", "../../images/{}/1.png"), ("{}", "1.png")]
+)
+def test_labelme_with_a_folder_for_each_split(tmp_path: Path, labels: str, images: str) -> None:
+    folder = labelme_splits(tmp_path, labels, images)
+    found = open_path(folder)
+    assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 1, "val": 0}
+    for split, number in (("train", 1), ("val", 0)):
+        index, place = open_split(folder, split, kind="labelme")  # type: ignore[arg-type]
+        assert index.annotation_count() == number
+        assert place is not None and (place / index.image(0).name).is_file()
+    with pytest.raises(InputError, match="has no test split"):
+        open_split(folder, "test", kind="labelme")
+
+
+def test_coco_files_in_the_folder_labels(tmp_path: Path) -> None:
+    clean = clean_folder(tmp_path / "clean")
+    for split in ("train", "val"):
+        (tmp_path / "data" / "labels").mkdir(parents=True, exist_ok=True)
+        shutil.copy(clean / f"instances_{split}.json", tmp_path / f"data/labels/{split}.json")
+        shutil.copytree(clean / "images", tmp_path / "data" / "images" / split)
+    write(tmp_path / "data" / "dvc.yaml", "stages: {}")
+    found = open_path(tmp_path / "data")
+    assert {name: data.folder.name for name, data in found.items()} == {
+        "train": "train",
+        "val": "val",
+    }
+
+
+@pytest.mark.parametrize("labels", ["labels", "masks"])
+def test_masks_with_a_folder_for_each_split(tmp_path: Path, labels: str) -> None:
+    for number, split in enumerate(("train", "val")):
+        picture(tmp_path / "images" / split / "1.png")
+        mask = np.zeros((64, 64), np.uint8)
+        mask[:20, :20] = number
+        (tmp_path / labels / split).mkdir(parents=True)
+        assert cv2.imwrite(str(tmp_path / labels / split / "1.png"), mask)
+    found = open_path(tmp_path)
+    assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 0, "val": 1}
+    assert open_split(tmp_path, "val", kind="masks")[1] == tmp_path / "images" / "val"
+    given = open_path(tmp_path, reading=Reading(tmp_path / "images"))
+    assert given["val"].folder == tmp_path / "images" / "val"
+    # One list of classes for all: one data set, with folders inside.
+    write(tmp_path / labels / "classes.json", '{"1": "thing"}')
+    assert {len(data) for data in open_path(tmp_path).values()} == {2}
+
+
+def test_masks_and_images_in_a_folder_of_each_split(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        picture(tmp_path / split / "images" / f"{split}.png")
+        picture(tmp_path / split / "masks" / f"{split}.png", dtype=np.uint16)
+    found = open_path(tmp_path)
+    assert {name: list(data.index.image_names) for name, data in found.items()} == {
+        "train": ["train.png"],
+        "val": ["valid.png"],
+    }
+
+
+def test_labelme_splits_share_their_classes(tmp_path: Path) -> None:
+    """Without lists the classes are those of all splits; a point is of none."""
+    for split, label, kind in (
+        ("train", "cat", "polygon"), ("val", "dog", "polygon"), ("val", "tip", "point"),
+    ):  # fmt: skip
+        shape = LABELME["shapes"][0] | {"label": label, "shape_type": kind}  # type: ignore[index]
+        name = f"{label}.png"
+        document = LABELME | {"shapes": [shape], "imagePath": name}
+        write(tmp_path / split / f"{label}.json", json.dumps(document))
+        picture(tmp_path / split / name)
+    for data in open_path(tmp_path).values():
+        assert data.class_names == ("cat", "dog")
+    write(tmp_path / "val" / "classes.txt", "dog\n")
+    assert open_path(tmp_path)["train"].class_names == ("cat",)
+
+
+def test_a_yolo_split_that_repeats_the_training_images_is_none(tmp_path: Path) -> None:
+    """But is there for those who ask for it by name."""
+    picture(tmp_path / "images" / "train" / "1.png")
+    write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    write(tmp_path / "data.yaml", "train: images/train\nval: images/train\nnames: [thing]\n")
+    assert list(open_path(tmp_path)) == ["train"]
+    assert len(open_split(tmp_path, "val", kind="yolo")[0]) == 1
+
+
+def test_a_split_that_is_named_but_unusable_is_a_problem(tmp_path: Path) -> None:
+    """One that is not named is none; what training does without does not stop it."""
+    picture(tmp_path / "images" / "train" / "1.png")
+    write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    yaml = write(tmp_path / "data.yaml", "train: images/train\nnames: [thing]\nval:\n")
+    problems: list[Problem] = []
+    assert list(open_path(tmp_path, report=problems.append)) == ["train"]
+    assert problems == []
+    yaml.write_text("train: images/train\nval: images/vall\ntest: images/test\nnames: [thing]\n")
+    assert list(open_path(tmp_path, report=problems.append)) == ["train"]
+    assert [(p.file, p.kind, p.action) for p in problems] == [
+        (str(yaml), "unusable split", "stops"),
+        (str(yaml), "unusable split", "left out"),
+    ]
+    assert "images/vall" in problems[0].line()
+    with pytest.raises(InputError, match="images/vall"):
+        open_path(tmp_path)
+    with pytest.raises(InputError, match="images/vall"):
+        open_split(tmp_path, "val", kind="yolo")
+
+
+def test_one_unreadable_file_does_not_hide_the_other(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "data")
+    (folder / "instances_val.json").write_text('{"images"')
+    problems: list[Problem] = []
+    assert list(open_path(folder, report=problems.append)) == ["instances_train"]
+    assert [(p.file, p.action) for p in problems] == [(str(folder / "instances_val.json"), "stops")]
+
+
+def test_yaml_files_of_other_programs_are_passed_over(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "train" / "1.png")
+    write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    write(tmp_path / "classes.txt", "thing\n")
+    write(tmp_path / "dvc.yaml", "stages: {}\n")
+    assert len(open_path(tmp_path)["train"][0].instances) == 1
+
+
+@pytest.mark.parametrize("kind", ["sbd", "cityscapes"])
+def test_images_are_not_given_where_the_format_says_where_they_are(
+    tmp_path: Path, kind: str
+) -> None:
+    with pytest.raises(InputError, match="omit --images"):
+        open_path(tmp_path, kind=kind, reading=Reading(tmp_path))  # type: ignore[arg-type]

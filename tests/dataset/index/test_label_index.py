@@ -1,0 +1,318 @@
+"""The index gives back what its builder was given, and shares it with other processes."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from dataset.checks.problems import Problem
+from dataset.index import cache as index_cache
+from dataset.index.builder import IndexBuilder
+from dataset.index.cache import open_index
+from dataset.index.columns import gather
+from dataset.index.label_index import LabelIndex
+from dataset.masks.run_lengths import decode_mask, runs_box
+from lib.errors import InputError
+
+SQUARE = np.array([[1.0, 1.0], [5.0, 1.0], [5.0, 4.0], [1.0, 4.0]])
+# 8 x 10 pixels: column 2, rows 1 to 3; column 4, rows 6 and 7.
+RUNS = np.array([17, 3, 18, 2, 40])
+
+
+def build(seed: int = 0) -> tuple[LabelIndex, list[dict]]:
+    """A random index of 6 images, and the annotations it was made from, in random order."""
+    rng = np.random.default_rng(seed)
+    builder = IndexBuilder("labels")
+    for key in rng.permutation(6).tolist():
+        builder.add_image(key + 10, f"ordner/bild-ü{key}.png", 10, 8)
+    for key in (7, 3):
+        builder.add_category(key, f"class {key}")
+    given = []
+    for number in range(int(rng.integers(0, 15))):
+        mask = rng.random() < 0.3
+        parts = [rng.uniform(0, 8, (int(rng.integers(3, 9)), 2)) for _ in range(rng.integers(1, 4))]
+        entry = {
+            "id": None if rng.random() < 0.2 else 100 - number,
+            "image_id": int(rng.integers(10, 16)),
+            "category_id": int(rng.choice([3, 7])),
+            "crowd": bool(rng.random() < 0.2),
+            "polygons": [] if mask else parts,
+            "runs": RUNS if mask else None,
+            "size": (8, 10) if mask else None,
+        }
+        builder.add(**entry)
+        given.append(entry)
+    return builder.finish(), given
+
+
+@given(seed=st.integers(0, 10_000))
+def test_everything_comes_back(seed: int) -> None:
+    """By image, in the order it was given; missing ids are new ones."""
+    index, given_entries = build(seed)
+    assert list(index.categories) == [3, 7]
+    assert index.annotation_count() == len(given_entries)
+    ids = []
+    for position in range(len(index)):
+        image = index.image(position)
+        assert (image.name, image.height, image.width) == (
+            f"ordner/bild-ü{image.id - 10}.png",
+            8,
+            10,
+        )
+        expected = [entry for entry in given_entries if entry["image_id"] == image.id]
+        found = index.annotations(position)
+        assert len(found) == len(expected)
+        for record, entry in zip(found, expected, strict=True):
+            ids.append(record.id)
+            assert entry["id"] in (None, record.id)
+            assert (record.category_id, record.crowd) == (entry["category_id"], entry["crowd"])
+            if entry["runs"] is None:
+                assert record.runs is None
+                for part, wanted in zip(record.polygons, entry["polygons"], strict=True):
+                    assert_array_equal(part, wanted)
+            else:
+                assert_array_equal(record.runs, RUNS)
+                assert len(record.polygons) == (0 if record.crowd else 2)
+                assert record.area == 5
+                assert record.bbox == (2, 1, 3, 7)
+    assert len(set(ids)) == len(ids)
+
+
+def test_areas_and_boxes_are_filled_in() -> None:
+    """The square of 4 x 3; with a second part of 2 x 1 beside it."""
+    builder = IndexBuilder("labels")
+    builder.add_image(1, "a.png", 20, 20)
+    builder.add_category(1, "thing")
+    builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE])
+    builder.add(id=2, image_id=1, category_id=1, polygons=[SQUARE, SQUARE / (2, 3) + 10], area=3.5)
+    builder.add(id=3, image_id=1, category_id=1, polygons=[SQUARE], bbox=[0, 0, 9, 9])
+    builder.add(id=4, image_id=1, category_id=1, polygons=[SQUARE], bbox=[])
+    one, two, three, four = builder.finish().annotations(0)
+    assert (four.area, four.bbox) == (one.area, one.bbox)
+    assert (one.area, one.bbox) == (12, (1, 1, 4, 3))
+    assert two.area == 3.5
+    assert two.bbox == pytest.approx((1, 1, 11.5, 10 + 4 / 3 - 1))
+    assert (three.area, three.bbox) == (12, (0, 0, 9, 9))
+
+
+def test_callers_cannot_change_the_index() -> None:
+    index, _ = build(1)
+    position = next(i for i in range(6) if index.annotations(i))
+    before = index.annotations(position)[0].polygons[0].copy()
+    index.annotations(position)[0].polygons[0][:] = 0
+    assert_array_equal(index.annotations(position)[0].polygons[0], before)
+
+
+def test_subset() -> None:
+    index, _ = build(2)
+    chosen = index.subset(image_ids=[13, 11])
+    assert chosen.image_ids == (13, 11)
+    assert {a["image_id"] for a in chosen.ground_truth()["annotations"]} <= {11, 13}
+    assert index.subset(limit=4).image_ids == index.image_ids[:4]
+    assert chosen.subset(limit=1).image_ids == (13,)
+    with pytest.raises(InputError, match="labels: image 99"):
+        index.subset(image_ids=[99])
+
+
+def test_a_collecting_report_gets_every_problem_and_the_rest_is_kept() -> None:
+    problems: list[Problem] = []
+    builder = IndexBuilder("labels.json", problems.append)
+    builder.add_image(1, "a.png", 10, 8)
+    builder.add_image(2, "../b.png", 10, 8)
+    builder.add_category(1, "thing")
+    builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE])
+    builder.add(id=2, image_id=2, category_id=1, polygons=[SQUARE])
+    builder.add(id=3, image_id=1, category_id=9, polygons=[SQUARE])
+    builder.add(id=4, image_id=1, category_id=1, polygons=[SQUARE * np.nan])
+    builder.add(id=5, image_id=1, category_id=1, polygons=[SQUARE[:2]])
+    builder.add(id=11, image_id=1, category_id=1, crowd=True)
+    builder.add(id=6, image_id=1, category_id=1, runs=RUNS, size=(10, 8))
+    builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE], item="line 7", file="b.txt")
+    builder.add(id=8, image_id=1, category_id=1, polygons=[SQUARE], bbox=[1])
+    builder.add(id=9, image_id=1, category_id=1, polygons=[10**400])  # type: ignore[list-item]
+    builder.add(id=10, image_id=1, category_id=1, polygons=[[10**400, 1, 2, 3, 4, 5]])
+    builder.add(id=11, image_id=1, category_id=1, polygons=[SQUARE[:2], SQUARE[:2]], area=1)
+    builder.add(id=12, image_id=1, category_id=1, crowd=True, runs=np.array([80]), size=(8, 10))
+    builder.add(id=13, image_id=1, category_id=1, runs=np.array([80]), size=(8, 10))
+    builder.add(id=14, image_id=1, category_id=1)
+    for key, name in enumerate(("a\ud800.png", "a\0.png"), start=3):
+        builder.add_image(key, name, 10, 8)
+    index = builder.finish()
+    assert [a.id for a in index.annotations(0)] == [1]
+    found = sorted((p.item, p.kind, p.action) for p in problems)
+    assert found == sorted(
+        [
+            ("image 2", "file name", "stops"),
+            ("annotation 2", "unknown image", "stops"),
+            ("annotation 3", "unknown category", "stops"),
+            ("annotation 4", "bad number", "stops"),
+            ("annotation 5", "few points", "left out"),
+            ("annotation 11", "no contour", "left out"),
+            ("annotation 6", "mask size", "stops"),
+            ("line 7", "repeated id", "stops"),
+            ("annotation 8", "bad number", "stops"),
+            ("annotation 9", "bad number", "stops"),
+            ("annotation 10", "bad number", "stops"),
+            ("annotation 11", "few points", "left out"),
+            ("annotation 12", "empty mask", "left out"),
+            ("annotation 13", "empty mask", "left out"),
+            ("annotation 14", "no contour", "left out"),
+            ("image 3", "file name", "stops"),
+            ("image 4", "file name", "stops"),
+        ]
+    )
+    assert {p.file for p in problems} == {"labels.json", "b.txt"}
+
+
+def test_places_of_annotations() -> None:
+    """What a reader says, in the order of the index; workers do without it."""
+    problems: list[Problem] = []
+    builder = IndexBuilder("labels", problems.append)
+    builder.add_category(1, "thing")
+    for image, file, item in ((2, "b.txt", "line 1"), (1, "a.txt", "line 1"), (1, None, "shape 2")):
+        builder.add(id=None, image_id=image, category_id=1, polygons=[SQUARE], item=item, file=file)
+    builder.add(id=9, image_id=2, category_id=1, polygons=[SQUARE])
+    for key in (1, 2):
+        builder.add_image(key, f"{key}.png", 10, 8)
+    index = builder.finish()
+    expected = [("a.txt", "line 1"), ("labels", "shape 2"), ("b.txt", "line 1")]
+    assert [index.subset(limit=1).place(k) for k in range(4)] == [
+        *expected,
+        ("labels", "annotation 9"),
+    ]
+    assert pickle.loads(pickle.dumps(index)).places == {}
+
+
+@given(seed=st.integers(0, 10_000))
+def test_gather(seed: int) -> None:
+    """Rows of varying length in any order, some of them left out or taken twice."""
+    rng = np.random.default_rng(seed)
+    rows = [rng.integers(0, 100, rng.integers(0, 4)) for _ in range(rng.integers(1, 8))]
+    ends = np.cumsum([0, *map(len, rows)])
+    order = rng.integers(0, len(rows), rng.integers(0, 10))
+    new_ends, index = gather(ends, order)
+    flat = np.concatenate(rows)[index] if len(index) else np.zeros(0)
+    assert len(new_ends) == len(order) + 1
+    for number, row in enumerate(order):
+        assert_array_equal(flat[new_ends[number] : new_ends[number + 1]], rows[row])
+
+
+@given(seed=st.integers(0, 10_000))
+def test_box_of_run_lengths(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(1, 7, 2).tolist()
+    mask = rng.random((height, width)) < rng.choice([0.05, 0.5])
+    flat = np.concatenate([[False], mask.T.ravel()])
+    runs = np.diff([0, *np.flatnonzero(np.diff(flat)), height * width])
+    assert_array_equal(decode_mask(runs, height, width), mask)
+    rows, columns = np.nonzero(mask)
+    expected = (0, 0, 0, 0)
+    if len(rows):
+        expected = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    assert runs_box(runs, height) == expected
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A label file, and a cache that keeps everything."""
+    monkeypatch.setenv("E2EC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(index_cache, "_WORTH", -1.0)
+    path = tmp_path / "labels.json"
+    path.write_text("one")
+    return path
+
+
+def refuse() -> LabelIndex:
+    raise AssertionError("read again")
+
+
+def assert_same(one: LabelIndex, other: LabelIndex) -> None:
+    assert one.ground_truth() == other.ground_truth()
+    assert (one.source, one.labelled) == (other.source, other.labelled)
+
+
+def test_an_index_is_kept(source: Path) -> None:
+    index, _ = build(3)
+    assert_same(open_index([source], "x", lambda: index), index)
+    kept = open_index([source], "x", refuse)
+    assert_same(kept, index)
+    assert isinstance(kept.columns.points, np.memmap)
+    with pytest.raises(AssertionError, match="read again"):
+        open_index([source], "y", refuse)
+
+
+@pytest.mark.parametrize("change", ["content", "time", "removed", "damaged", "other code"])
+def test_a_change_is_noticed(source: Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = build(4)
+    second, _ = build(5)
+    open_index([source], "x", lambda: first)
+    (entry,) = (source.parent / "cache").iterdir()
+    if change == "content":  # of the same length and with the old time
+        times = source.stat()
+        time.sleep(0.01)
+        source.write_text("two")
+        os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+    elif change == "time":
+        os.utime(source)
+    elif change == "removed":
+        source.unlink()
+    elif change == "damaged":
+        (entry / "points.npy").write_bytes((entry / "points.npy").read_bytes()[:100])
+    else:
+        monkeypatch.setattr(index_cache, "_code", lambda: "new")
+    assert_same(open_index([source], "x", lambda: second), second)
+    assert_same(open_index([source], "x", refuse), second)
+    assert [p for p in (source.parent / "cache").iterdir() if p.name.startswith(".")] == []
+
+
+def test_an_entry_in_use_is_not_touched_and_an_outdated_one_goes(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = build(4)
+    second, _ = build(5)
+    third, _ = build(6)
+    used = open_index([source], "x", lambda: first)
+    data = pickle.dumps(used)
+    source.write_text("two")
+    open_index([source], "x", lambda: second)
+    assert_same(pickle.loads(data), first)
+    assert len(list((source.parent / "cache").iterdir())) == 2
+    monkeypatch.setattr(index_cache, "_OUTDATED", -1.0)
+    source.write_text("three")
+    open_index([source], "x", lambda: third)
+    assert len(list((source.parent / "cache").iterdir())) == 1
+
+
+def test_nothing_is_kept_that_is_read_quickly(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_cache, "_WORTH", 60.0)
+    index, _ = build(6)
+    open_index([source], "x", lambda: index)
+    assert not (source.parent / "cache").exists()
+
+
+def test_a_folder_that_cannot_be_written_does_no_harm(source: Path) -> None:
+    (source.parent / "cache").write_text("a file")
+    index, _ = build(7)
+    assert_same(open_index([source], "x", lambda: index), index)
+
+
+def test_new_processes_open_the_files_instead_of_getting_a_copy(source: Path) -> None:
+    index, _ = build(8)
+    in_memory = pickle.loads(pickle.dumps(index))
+    assert_same(in_memory, index)
+    kept = open_index([source], "x", lambda: index).subset(limit=3)
+    data = pickle.dumps(kept)
+    assert len(data) < 1500
+    again = pickle.loads(data)
+    assert_same(again, kept)
+    assert isinstance(again.columns.points, np.memmap)

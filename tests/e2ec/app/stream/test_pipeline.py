@@ -1,0 +1,150 @@
+"""The threads around the network: order, errors on every side, bounded memory, and their end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+
+from e2ec.app.commands.demo import waiting
+from e2ec.app.stream.pipeline import read_ahead, write_behind
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+def until(condition: object) -> None:
+    """Wait, at most two seconds, until `condition()` is true."""
+    end = time.monotonic() + 2
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_items_come_in_order() -> None:
+    assert list(read_ahead(range(50), 3)) == list(range(50))
+    assert list(read_ahead([])) == []
+
+
+def test_only_so_many_items_are_made_in_advance() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            made.append(number)
+            yield number
+
+    with closing(read_ahead(items(), 3)) as ahead:
+        assert next(ahead) == 0
+        until(lambda: len(made) == 5)  # one given out, three wait, one looks for a place
+        time.sleep(0.02)
+        assert len(made) == 5
+    assert len(made) <= 6
+
+
+def test_an_error_of_the_reader_comes_after_what_was_read_before_it() -> None:
+    def items() -> Iterator[int]:
+        yield from range(3)
+        raise OSError("camera gone")
+
+    seen = []
+    with pytest.raises(OSError, match="camera gone"):
+        for item in read_ahead(items()):
+            seen.append(item)
+    assert seen == [0, 1, 2]
+
+
+def test_closing_closes_the_source() -> None:
+    closed = threading.Event()
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(100)
+        finally:
+            closed.set()
+
+    with pytest.raises(KeyboardInterrupt), closing(read_ahead(items(), 2)) as ahead:
+        for item in ahead:
+            if item == 5:
+                raise KeyboardInterrupt
+    assert closed.is_set()
+
+
+def test_everything_is_written_in_order() -> None:
+    written: list[int] = []
+    with write_behind(written.append, 2) as put:
+        for number in range(50):
+            put(number)
+    assert written == list(range(50))
+
+
+def test_an_error_of_the_writer_stops_the_work() -> None:
+    written: list[int] = []
+
+    def write(number: int) -> None:
+        if number == 3:
+            raise OSError("disk full")
+        written.append(number)
+
+    passed = 0
+    with pytest.raises(OSError, match="disk full"), write_behind(write, 2) as put:
+        for number in range(1000):
+            put(number)
+            passed += 1
+            time.sleep(0.001)
+    assert written == [0, 1, 2] and passed < 1000
+
+
+def test_an_error_at_the_last_item_is_raised_at_the_end() -> None:
+    def write(number: int) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"), write_behind(write) as put:
+        put(0)
+
+
+def test_after_an_interrupt_what_was_passed_on_is_written() -> None:
+    written: list[int] = []
+    with pytest.raises(KeyboardInterrupt), write_behind(written.append) as put:
+        put(0)
+        put(1)
+        raise KeyboardInterrupt
+    assert written == [0, 1]
+
+
+def test_only_so_many_results_wait() -> None:
+    gate = threading.Event()
+    passed: list[int] = []
+
+    def produce() -> None:
+        with write_behind(lambda _: gate.wait(), 2) as put:
+            for number in range(10):
+                put(number)
+                passed.append(number)
+
+    producer = threading.Thread(target=produce)
+    producer.start()
+    until(lambda: len(passed) == 3)  # one is being written, two wait
+    time.sleep(0.02)
+    assert len(passed) == 3
+    gate.set()
+    producer.join()
+    assert len(passed) == 10
+
+
+@pytest.mark.parametrize(
+    "is_stream, length, count", [(True, None, 1), (True, 90, 4), (False, 3, 4)]
+)
+def test_frames_of_a_camera_do_not_wait_long(
+    is_stream: bool, length: int | None, count: int
+) -> None:
+    """Of a video file and of images, whose length is known, more may."""
+    assert waiting(SimpleNamespace(is_stream=is_stream, length=length)) == count  # type: ignore[arg-type]

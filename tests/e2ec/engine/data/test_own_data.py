@@ -1,0 +1,324 @@
+"""`custom --data.root PATH` with nothing else said: format, parts and a share that validates."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from front_doors import assert_one_line_error, call, coco_folder
+from own_data import (
+    TINY_CUSTOM,
+    coco_export,
+    coco_file,
+    converted,
+    labelme_without_lists,
+    yolo_by_folders,
+)
+
+from e2ec.app.commands.command_line import parse_config
+from e2ec.app.commands.convert import ConvertOptions, convert
+from e2ec.config import Config
+from e2ec.engine.data.open_data import build_dataset, build_datasets, open_data
+from e2ec.engine.data.training_data import TrainingData
+from e2ec.engine.train.resume import check_settings, fixed_settings
+from e2ec.presets import load_preset
+from lib.errors import InputError
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+UNSPLIT: dict[str, Callable[[Path], Path]] = {
+    "coco file": coco_file,
+    "coco folder": lambda folder: coco_file(folder).parent,
+    "yolo of one part": lambda folder: converted(folder, "yolo"),
+    "yolo, images and labels": lambda folder: yolo_by_folders(folder, None),
+    "yolo, classes alone": lambda f: yolo_by_folders(f, "nc: 2\nnames: [class 1, class 2]\n"),
+    "data.yaml": lambda folder: converted(folder, "yolo") / "data.yaml",
+    "labelme": lambda folder: converted(folder, "labelme"),
+    "masks": lambda folder: converted(folder, "masks"),
+}
+SPLIT: dict[str, Callable[[Path], Path]] = {
+    "coco": lambda folder: converted(folder, "coco", fraction=0.2),
+    "coco export": coco_export,
+    "yolo": lambda folder: converted(folder, "yolo", fraction=0.2),
+    "labelme": lambda folder: converted(folder, "labelme", fraction=0.2),
+    "labelme without lists": labelme_without_lists,
+    "masks": lambda folder: converted(folder, "masks", fraction=0.2),
+    "masks without copies": lambda f: converted(f, "masks", fraction=0.2, copy_images=False),
+}
+
+
+def custom(root: object, *options: object) -> Config:
+    arguments = ["custom", "--data.root", str(root), *map(str, options)]
+    return parse_config(arguments, program="train.py", purpose="")
+
+
+def names(data: TrainingData) -> dict[str, set[str]]:
+    """The images of both parts, without their folders."""
+    record = data.record()
+    assert record is not None
+    return {split: {Path(name).name for name in record[split]} for split in ("train", "val")}
+
+
+def two_parts(data: TrainingData) -> dict[str, set[str]]:
+    found = names(data)
+    assert (len(found["train"]), len(found["val"])) == (8, 2)
+    assert found["train"] | found["val"] == {f"{n}.jpg" for n in range(1, 11)}
+    assert data.train.class_names == data.val.class_names == ("class 1", "class 2")
+    assert len(data.train[0].image) == len(data.val[0].image) == 64  # the images are found
+    return found
+
+
+@pytest.mark.parametrize("name", UNSPLIT)
+def test_a_fifth_validates_where_there_is_no_split(name: str, tmp_path: Path) -> None:
+    """The same images in every format: they are called the same."""
+    config = custom(UNSPLIT[name](tmp_path / "data"))
+    data = open_data(config)
+    expected = {"train": {1, 2, 3, 4, 5, 6, 7, 8, 9, 10} - EXPECTED, "val": EXPECTED}
+    found = two_parts(data)
+    assert found == {split: {f"{n}.jpg" for n in part} for split, part in expected.items()}
+    assert "8 images to train on, 2 (a fifth, --data.val-fraction) to validate" in data.line()
+    build_datasets(config)
+    for split in ("train", "val"):
+        alone = build_dataset(config, split)  # type: ignore[arg-type]
+        assert alone.image_ids == getattr(data, split).image_ids
+
+
+# The first two of numpy.random.default_rng(0).permutation(10), [4, 6, ...], among the names as they
+# are sorted: 1, 10, 2, 3, 4, 5, 6, 7, 8, 9.
+EXPECTED = {4, 6}
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_parts_that_the_data_has(name: str, tmp_path: Path) -> None:
+    """As `convert --val-fraction` wrote them: the images that training would have taken."""
+    root = SPLIT[name](tmp_path / "data")
+    data = open_data(custom(root))
+    assert two_parts(data)["val"] == {f"{n}.jpg" for n in EXPECTED}
+    assert data.fraction is None
+    assert "8 images to train on, 2 to validate" in data.line()
+    build_datasets(custom(root))
+
+
+@pytest.mark.parametrize("kind", ["coco", "yolo", "labelme", "masks"])
+def test_a_format_that_is_named(kind: str, tmp_path: Path) -> None:
+    for number, fraction in enumerate((None, 0.2)):
+        root = converted(tmp_path / str(number), kind, fraction=fraction)
+        two_parts(open_data(custom(root, "--data.format", kind)))
+
+
+def test_train_test_check_and_convert_take_the_same_images(tmp_path: Path) -> None:
+    """Through the commands, with a fraction and a seed of one's own."""
+    root = coco_file(tmp_path / "data")
+    options = ["--data.root", root, *TINY_CUSTOM, "--train.batch-size", "7"]
+    options += ["--data.val-fraction", "0.3", "--train.seed", "5"]
+    run = tmp_path / "runs/mine"
+    ending = call("train.py", "custom", *options, "--name", "mine")
+    assert ending.status == 0, ending
+    line = f"data: COCO, {root}: 7 images to train on, 3 (0.3, --data.val-fraction) to validate"
+    assert ending.out.splitlines()[0] == line
+    record = json.loads((run / "splits.json").read_text())
+    assert (record["val_fraction"], record["seed"], record["format"]) == (0.3, 5, "coco")
+    assert record["source"] == {"train": str(root), "val": str(root)}
+    assert len(record["train"]) == 7 and not set(record["train"]) & set(record["val"])
+
+    weights = ["--weights", run / "weights.safetensors"]
+    ending = call("test.py", "custom", *options, *weights, "--out", "tested")
+    assert ending.status == 0 and "note" not in ending.out, ending
+    assert json.loads(Path("tested/metrics.json").read_text())["images"] == 3
+    config = custom(root, "--data.val-fraction", "0.3", "--train.seed", "5")
+    assert names(open_data(config))["val"] == set(record["val"])
+
+    for target in (["custom", "--data.root", root], [root]):
+        fraction = ["--data.val-fraction", "0.3", "--train.seed", "5", "--examples", "0"]
+        ending = call("e2ec/__main__.py", "check", *target, *fraction, "--out", "checked")
+        assert line in ending.out, ending
+        numbers = json.loads(Path("checked/summary.json").read_text())
+        assert {name: numbers[name]["images"] for name in numbers} == {"train": 7, "val": 3}
+
+    convert(ConvertOptions(root, "yolo", tmp_path / "yolo", val_fraction=0.3, seed=5))
+    assert {p.name for p in (tmp_path / "yolo/images/val").iterdir()} == set(record["val"])
+
+    # Tested on other images than were kept apart: said, and how to have the same.
+    ending = call("test.py", "custom", "--data.root", root, *TINY_CUSTOM, *weights, "--out", "b")
+    assert ending.status == 0, ending
+    assert "--data.val-fraction 0.3 --train.seed 5" in ending.out
+
+
+def test_check_of_a_path_stays_one_part(tmp_path: Path) -> None:
+    root = coco_file(tmp_path / "data")
+    ending = call("e2ec/__main__.py", "check", root, "--examples", "0", "--out", "checked")
+    assert ending.status == 0 and "data:" not in ending.out, ending
+    assert list(json.loads(Path("checked/summary.json").read_text())) == ["mine"]
+    root = converted(tmp_path / "yolo", "yolo")
+    call("e2ec/__main__.py", "check", root, "--examples", "0", "--out", "checked")
+    assert list(json.loads(Path("checked/summary.json").read_text())) == ["train"]
+
+
+def test_a_fraction_that_is_given_goes_before_a_part_of_its_own(tmp_path: Path) -> None:
+    root = converted(tmp_path / "data", "yolo", fraction=0.2)
+    data = open_data(custom(root, "--data.val-fraction", "0.25"))
+    found = names(data)
+    assert (len(found["train"]), len(found["val"])) == (6, 2)
+    assert not found["val"] & {f"{n}.jpg" for n in EXPECTED}
+    assert "(a quarter, --data.val-fraction) to validate, in place of its own" in data.line()
+
+
+def test_validation_images_without_an_object_are_told(tmp_path: Path) -> None:
+    root = coco_file(tmp_path / "data")
+    document = json.loads(root.read_text())
+    document["annotations"] = [a for a in document["annotations"] if a["image_id"] not in EXPECTED]
+    root.write_text(json.dumps(document))
+    assert open_data(custom(root)).line().endswith("choose others with --train.seed")
+    assert "none of these" not in open_data(custom(root, "--train.seed", "1")).line()
+
+
+def test_other_presets_take_a_fraction_too(tmp_path: Path) -> None:
+    root = coco_folder(tmp_path / "data", images=5)
+    arguments = ["nuclei", "--data.root", str(root)]
+    whole = open_data(parse_config(arguments, program="", purpose=""))
+    assert (len(whole.train), len(whole.val)) == (5, 5)
+    arguments += ["--data.val-fraction", "0.4", "--data.train-limit", "2"]
+    data = open_data(parse_config(arguments, program="", purpose=""))
+    assert (len(data.train), len(data.val)) == (2, 2)
+    assert not set(data.train.image_ids) & set(data.val.image_ids)
+    arguments = ["synthetic", "--data.val-fraction", "0.4"]
+    with pytest.raises(InputError, match=r"--data\.synthetic-val"):
+        open_data(parse_config(arguments, program="", purpose=""))
+
+
+def test_chosen_images_are_divided(tmp_path: Path) -> None:
+    """The ids are those of the data: none is missing because it is in the other part."""
+    root = coco_file(tmp_path / "data")
+    data = open_data(custom(root, "--data.image-ids", "1", "2", "3", "4"))
+    assert sorted(data.train.image_ids + data.val.image_ids) == [1, 2, 3, 4]
+    assert len(data.val) == 1
+
+
+def test_labels_that_are_named(tmp_path: Path) -> None:
+    """They win over whatever else lies there; images are where they are said or found."""
+    root = converted(tmp_path / "data", "coco", fraction=0.2)
+    (root / "photos").mkdir()
+    for path in (root / "images").iterdir():
+        shutil.copy(path, root / "photos")
+    swapped = ["--data.train-annotations", "instances_val.json"]
+    swapped += ["--data.val-annotations", "instances_train.json"]
+    for images in ([], ["--data.train-images", "photos", "--data.val-images", "photos"]):
+        data = open_data(custom(root, *swapped, *images))
+        assert (len(data.train), len(data.val)) == (2, 8)
+        assert data.train.folder.name == "photos" if images else "images"  # type: ignore[attr-defined]
+    data = open_data(custom(root, "--data.train-annotations", "instances_train.json"))
+    assert (len(data.train), len(data.val), data.fraction) == (6, 2, 0.2)
+
+
+def test_images_elsewhere(tmp_path: Path) -> None:
+    root = coco_file(tmp_path / "data")
+    (root.parent / "images").rename(tmp_path / "photos")
+    with pytest.raises(InputError, match=r"--data\.train-images"):
+        open_data(custom(root))
+    two_parts(open_data(custom(root, "--data.train-images", "../photos")))
+    two_parts(open_data(custom(root, "--data.train-images", tmp_path / "photos")))
+
+
+@pytest.mark.parametrize("kind", ["labelme", "masks"])
+def test_the_places_that_custom_always_had(kind: str, tmp_path: Path) -> None:
+    """images/train with labels/train, and so on; with a list of classes beside them too."""
+    for part in ("train", "val"):
+        made = converted(tmp_path / part, kind)
+        labels = made / "masks" if kind == "masks" else made
+        photos = made / "images" if kind == "masks" else made
+        suffix = "png" if kind == "masks" else "json"
+        for room, files in (
+            ("images", photos.glob("*.jpg")),
+            ("labels", labels.glob(f"*.{suffix}")),
+        ):
+            (tmp_path / "data" / room / part).mkdir(parents=True)
+            for file in files:
+                shutil.copy(file, tmp_path / "data" / room / part)
+        shutil.copy(labels / "classes.json", tmp_path / "data/labels" / part)
+    for path in (tmp_path / "data/labels").glob("*/*.json"):
+        path.write_text(
+            path.read_text().replace(
+                '"imagePath": "', f'"imagePath": "../../images/{path.parent.name}/'
+            )
+        )
+    root = tmp_path / "data"
+    options = ["--data.format", kind]
+    for arguments in ([], options):
+        data = open_data(custom(root, *arguments))
+        assert (len(data.train), len(data.val), data.fraction) == (10, 10, None)
+    (root / "labels/classes.txt").write_text("class 1\nclass 2\n")
+    data = open_data(custom(root, *options))
+    assert (len(data.train), len(data.val), data.fraction) == (10, 10, None)
+    named = ["--data.train-annotations", "labels/val", "--data.val-annotations", "labels/train"]
+    named += ["--data.train-images", "images/val", "--data.val-images", "images/train"]
+    data = open_data(custom(root, *named))
+    assert data.kind == kind and data.train.source == str(root / "labels/val")
+
+
+def test_what_cannot_be_trained_on_is_one_line(tmp_path: Path) -> None:
+    def refused(root: object, *parts: object) -> None:
+        ending = call("train.py", "custom", "--data.root", root, *TINY_CUSTOM)
+        assert_one_line_error(ending, *parts)
+
+    refused(tmp_path / "none", tmp_path / "none", "--data.root")
+    (tmp_path / "empty").mkdir()
+    refused(tmp_path / "empty", tmp_path / "empty", "no labels of a known format")
+    root = coco_file(tmp_path / "one", images=1, classes=1)
+    refused(root, root, "has 1 image")
+    root = coco_file(tmp_path / "two")
+    shutil.copy(root, root.with_name("other.json"))
+    refused(root.parent, "mine, other", "--data.train-annotations")
+    document = json.loads(root.read_text())
+    root.write_text(json.dumps(document | {"annotations": []}))
+    refused(root, root, "no contour to learn from")
+    root = converted(tmp_path / "classes", "yolo")
+    (root / "data.yaml").write_text("train: images/train\nnc: 3\nnames: [thing]\n")
+    refused(root, "data.yaml", "'nc' is '3' but 'names' lists 1")
+    root = converted(tmp_path / "differ", "labelme", fraction=0.2)
+    (root / "val/classes.json").write_text('{"1": "class 1", "2": "class 2", "3": "more"}')
+    refused(root, root / "val", "categories differ")
+
+
+def test_a_test_part(tmp_path: Path) -> None:
+    root = converted(tmp_path / "data", "yolo", fraction=0.2)
+    (root / "data.yaml").write_text(
+        (root / "data.yaml").read_text().replace("val: images/val", "test: images/val")
+    )
+    config = custom(root)
+    assert len(build_dataset(config, "test")) == 2
+    assert len(open_data(config).val) == 2 and open_data(config).fraction == 0.2
+    with pytest.raises(InputError, match=r"--data\.test-images"):
+        build_dataset(custom(coco_file(tmp_path / "other")), "test")
+
+
+def test_large_labels_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What took long to read at a path comes from disk the second time."""
+    monkeypatch.setenv("E2EC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("dataset.index.cache._WORTH", 0.0)
+    root = coco_file(tmp_path / "data")
+    first = names(open_data(custom(root)))
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr("dataset.formats.splits.read_coco", refuse)
+    assert names(open_data(custom(root))) == first
+
+
+def test_states_from_before_the_setting(tmp_path: Path) -> None:
+    """A run that was started with the format named continues; another share does not."""
+    config = custom(tmp_path)
+    saved = fixed_settings(load_preset("custom"))
+    del saved["data.val_fraction"]
+    check_settings(saved | {"data.format": "yolo"}, config, name="state.pt")
+    with pytest.raises(InputError, match=r"data\.val_fraction"):
+        check_settings(saved, custom(tmp_path, "--data.val-fraction", "0.3"), name="state.pt")
+
+
+@pytest.mark.parametrize("value", ["0", "1", "-0.5", "nan"])
+def test_impossible_fractions(value: str, tmp_path: Path) -> None:
+    ending = call("train.py", "custom", "--data.root", tmp_path, "--data.val-fraction", value)
+    assert ending.status == 2 and "val_fraction" in ending.err, ending

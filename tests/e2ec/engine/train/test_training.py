@@ -1,0 +1,317 @@
+"""Training: resuming, stopping, sharing between processes, broken runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from tiny_run import tiny
+
+from dataset.contour.targets import collate
+from dataset.loading.loader import TrainingDataset
+from e2ec.config import OptimConfig
+from e2ec.engine.data.open_data import build_dataset
+from e2ec.engine.evaluate import validate as validate_module
+from e2ec.engine.train import build
+from e2ec.engine.train import trainer as trainer_module
+from e2ec.engine.train.run import make_accelerator, train
+from e2ec.engine.train.step import count_step, train_step
+from e2ec.engine.weights.checkpoint import load_state, load_weights
+from lib.errors import InputError
+
+ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator() -> None:
+    """accelerate allows one precision a process; every test starts anew."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send this process SIGTERM during its `steps`-th training step."""
+    original, done = trainer_module.train_step, []
+
+    def step(*args: object, **kwargs: object) -> object:
+        done.append(1)
+        if len(done) == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(trainer_module, "train_step", step)
+
+
+def same(first: object, second: object) -> bool:
+    """Bitwise equality of nested training states."""
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first)
+    if isinstance(first, (list, tuple)):
+        return len(first) == len(second) and all(map(same, first, second))
+    return first == second
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
+def test_a_resumed_run_gives_the_same_numbers_bit_for_bit(
+    stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM in the middle or at the end of an epoch, then --resume, against one run."""
+    assert train(tiny(tmp_path / "whole"))
+    with monkeypatch.context() as patch:
+        stop_after(stop_at, patch)
+        assert not train(tiny(tmp_path / "halves"))
+    assert train(replace(tiny(tmp_path / "halves"), resume=True))
+    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
+    halves = load_state(tmp_path / "halves/synthetic/last/state.pt")
+    assert whole["epoch"] == 2 and same(whole, halves)
+
+
+def test_a_state_of_the_other_memory_layout_is_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As runs before channels last have left them, and from a GPU; in float64."""
+    assert train(tiny(tmp_path / "whole", precision="fp64"))
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer_module.build, "lay_out", lambda *arguments: None)
+        stop_after(3, patch)
+        assert not train(tiny(tmp_path / "halves", precision="fp64"))
+    assert train(replace(tiny(tmp_path / "halves", precision="fp64"), resume=True))
+    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
+    halves = load_state(tmp_path / "halves/synthetic/last/state.pt")
+    assert (whole["epoch"], whole["step"]) == (halves["epoch"], halves["step"])
+    for part in ("network", "average"):
+        for key, value in whole[part].items():
+            assert torch.allclose(value.double(), halves[part][key].double(), atol=1e-7), key
+
+
+def test_a_run_leaves_its_settings_weights_curves_and_metrics(tmp_path: Path) -> None:
+    train(tiny(tmp_path))
+    folder = tmp_path / "synthetic"
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.json", "weights.safetensors", "last", "metrics.json"} <= names
+    assert any(name.startswith("events.") for name in names)
+    network, card = load_weights(folder / "weights.safetensors")
+    assert network.num_classes == len(card.class_names) == 3
+    assert card.settings["train"]["batch_size"] == 4
+
+
+def test_a_run_goes_on_from_the_last_weights_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training in two stages: the last weights, not the best, are where the second starts."""
+    monkeypatch.setattr(trainer_module.Report, "picture", lambda *arguments: None)
+    scores = iter([0.9, 0.1])
+    monkeypatch.setattr(
+        trainer_module, "validate", lambda *a, **k: {"segm/AP": next(scores), "stage": "coarse"}
+    )
+    first = tiny(tmp_path, eval_every=1, ema_decay=0.0)
+    assert train(first)
+    folder = tmp_path / "synthetic"
+    state = load_state(folder / "last/state.pt")["network"]
+    last = load_weights(folder / "last/weights.safetensors")[0].state_dict()
+    best = load_weights(folder / "weights.safetensors")[0].state_dict()
+    assert all(torch.equal(last[key], state[key]) for key in state)
+    assert not torch.equal(best["offsets.2.weight"], last["offsets.2.weight"])
+    second = replace(first.model, weights=folder / "last/weights.safetensors")
+    network = build.build_model(replace(first, name="second", model=second), 3)
+    assert all(torch.equal(last[key], value) for key, value in network.state_dict().items())
+
+
+def test_a_stopped_run_has_no_last_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are of a finished run; what is stopped goes on from its state."""
+    stop_after(1, monkeypatch)
+    assert not train(tiny(tmp_path))
+    assert [path.name for path in (tmp_path / "synthetic/last").iterdir()] == ["state.pt"]
+
+
+def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
+    """Losses are divided by counts of the whole step, so two unequal halves weigh as the whole.
+
+    In float64 and with frozen batch statistics, which alone would tell the halves apart.
+    """
+    config = tiny(Path("unused"), precision="fp64", batch_size=4)
+    config = replace(config, optim=OptimConfig(optimizer="sgd", lr=1e-3))
+    data = TrainingDataset(
+        build_dataset(config, "train"),
+        config.data.augmentation,
+        config.data.targets,
+        seed=0,
+    )
+    examples = [data[0, index] for index in range(4)]
+    accelerator = make_accelerator(config)
+    found = []
+    for split in ([examples], [examples[:1], examples[1:]]):
+        parts = [collate(part) for part in split]
+        network = build.build_model(config, 3).eval()
+        counts = count_step(parts, accelerator, stop=False)
+        optimizer = build.build_optimizer(config.optim, network)
+        values = train_step(
+            network,
+            optimizer,
+            build.build_loss(config.loss),
+            parts,
+            counts,
+            accelerator,
+            epoch=5,
+            clip_value=0.0,
+        )
+        found.append((values.losses, network.state_dict()))
+    (whole_losses, whole), (split_losses, halves) = found
+    assert whole_losses["total"].item() == pytest.approx(split_losses["total"].item(), rel=1e-9)
+    start = build.build_model(config, 3).state_dict()
+    assert not torch.equal(start["offsets.2.bias"], whole["offsets.2.bias"])
+    for key in whole:
+        assert torch.allclose(whole[key].double(), halves[key].double(), atol=1e-10), key
+
+
+def test_half_precision_trains_and_evaluates_in_full(tmp_path: Path) -> None:
+    """bf16 in the steps; the evaluated network computes float32, as test.py does."""
+    config = tiny(tmp_path, epochs=1, precision="bf16")
+    trainer = trainer_module.Trainer(config, make_accelerator(config))
+    assert trainer.run()
+    for network in (trainer.plain, trainer.evaluated):
+        network.eval()
+        output = network(torch.zeros(1, 3, 32, 32))
+        assert output.heatmap.dtype == torch.float32
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            other = network(torch.zeros(1, 3, 32, 32))
+        assert not torch.equal(other.heatmap, output.heatmap)
+
+
+def test_a_stop_while_evaluating_keeps_the_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM during the last evaluation: it stops, and resuming makes up for it."""
+    assert train(tiny(tmp_path / "whole"))
+    original = validate_module.predict_dataset
+
+    def interrupted(*args: object, **kwargs: object) -> object:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(validate_module, "predict_dataset", interrupted)
+        assert not train(tiny(tmp_path / "halves"))
+    state = load_state(tmp_path / "halves/synthetic/last/state.pt")
+    assert (state["epoch"], state["step"]) == (1, 2)
+    assert train(replace(tiny(tmp_path / "halves"), resume=True))
+    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
+    assert same(whole, load_state(tmp_path / "halves/synthetic/last/state.pt"))
+
+
+def test_an_evaluation_that_fails_loses_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise InputError("val.png: not an image")
+
+    monkeypatch.setattr(validate_module, "predict_dataset", broken)
+    with pytest.raises(InputError, match=r"val\.png"):
+        train(tiny(tmp_path, epochs=1))
+    state = load_state(tmp_path / "synthetic/last/state.pt")
+    assert (state["epoch"], state["step"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"train": {"batch_size": 2}}, "train.batch_size"),
+        ({"optim": {"optimizer": "sgd"}}, "optim.optimizer"),
+        ({"train": {"seed": 5}, "optim": {"lr": 1.0}}, "optim.lr, train.seed"),
+    ],
+)
+def test_resuming_with_other_settings_is_an_error(
+    changed: dict[str, dict[str, object]], named: str, tmp_path: Path
+) -> None:
+    config = tiny(tmp_path, epochs=1)
+    train(config)
+    sections = {name: replace(getattr(config, name), **v) for name, v in changed.items()}
+    with pytest.raises(InputError, match=named):
+        train(replace(config, resume=True, **sections))
+
+
+def test_a_finished_run_can_go_on_for_longer(tmp_path: Path) -> None:
+    train(tiny(tmp_path, epochs=1))
+    assert train(replace(tiny(tmp_path, epochs=2), resume=True))
+    assert load_state(tmp_path / "synthetic/last/state.pt")["epoch"] == 2
+
+
+def test_an_existing_run_is_not_overwritten(tmp_path: Path) -> None:
+    train(tiny(tmp_path, epochs=1))
+    with pytest.raises(InputError, match="--resume"):
+        train(tiny(tmp_path, epochs=1))
+
+
+def test_resuming_without_a_run_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no training state"):
+        train(replace(tiny(tmp_path), resume=True))
+
+
+def test_a_loss_that_is_not_finite_names_the_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = trainer_module.build.build_model
+
+    def broken(*args: object) -> torch.nn.Module:
+        network = original(*args)
+        with torch.no_grad():
+            network.heatmap[2].bias.fill_(float("nan"))
+        return network
+
+    monkeypatch.setattr(trainer_module.build, "build_model", broken)
+    with pytest.raises(InputError, match=r"not finite in epoch 1; images of the batch: .*\d"):
+        train(tiny(tmp_path))
+    assert not (tmp_path / "synthetic/last/state.pt").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_two_processes_give_the_weights_of_one(optimizer: str, tmp_path: Path) -> None:
+    """`torchrun` with two processes on CPUs (gloo), the same global batch.
+
+    In float64, where rounding is far below any real difference: in float32 rounding alone moves
+    the stem's weights by 1e-4 of their size within a step.
+    """
+    arguments = [
+        "train.py", "synthetic", "--device", "cpu", "--data.synthetic-train", "8",
+        "--data.synthetic-val", "2", "--data.workers", "0", "--train.epochs", "2",
+        "--train.batch-size", "4", "--data.augmentation.crop-size", "64", "64",
+        "--train.precision", "fp64", "--optim.warmup-steps", "0",
+        "--loss.matching-start-epoch", "1", "--eval.iou-types", "segm",
+        "--optim.optimizer", optimizer,
+    ]  # fmt: skip
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    states = []
+    for name, prefix in (("one", []), ("two", launcher)):
+        command = [sys.executable, *prefix, *arguments, "--out", str(tmp_path), "--name", name]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        states.append(load_state(tmp_path / name / "last" / "state.pt"))
+    one, two = states
+    assert one["history"][1]["losses"] == pytest.approx(two["history"][1]["losses"], rel=1e-6)
+    # The second half of the images comes from the other process, at every stage.
+    metrics = one["history"][1]["metrics"]
+    assert {"stages/init", "stages/coarse", "stages/refine1", "stages/refine2"} < set(metrics)
+    assert two["history"][1]["metrics"] == pytest.approx(metrics, abs=1e-6)
+    for key, value in one["network"].items():
+        assert torch.allclose(value.double(), two["network"][key].double(), atol=1e-7), key
+    start = trainer_module.build.build_model(tiny(tmp_path), 3).state_dict()
+    assert not torch.allclose(start["offsets.2.weight"], one["network"]["offsets.2.weight"].float())
+
+
+def test_the_optimiser_of_the_settings_is_used(tmp_path: Path) -> None:
+    config = replace(tiny(tmp_path, epochs=1), optim=OptimConfig(optimizer="adamw", lr=1e-3))
+    network = trainer_module.build.build_model(config, 3)
+    optimizer = trainer_module.build.build_optimizer(config.optim, network)
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert optimizer.param_groups[0]["weight_decay"] == config.optim.weight_decay

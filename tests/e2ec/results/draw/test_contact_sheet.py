@@ -1,0 +1,130 @@
+"""Pictures of labels: what is drawn, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from damaged_data import clean_folder, damaged_folder
+
+from dataset.checks.problems import Problem
+from dataset.contour.targets import TargetSettings, TrainingExample
+from dataset.formats.coco.read import read_coco
+from dataset.index.dataset import IndexedDataset
+from dataset.loading.loader import TrainingDataset
+from dataset.synthetic.dataset import SyntheticDataset
+from dataset.transforms.augmentation import AugmentationSettings
+from e2ec.results.draw.contact_sheet import contact_sheet, draw_example
+from e2ec.results.draw.visualize import palette
+
+CROP = AugmentationSettings(crop_size=(64, 96))
+
+
+def training_path(dataset: object, *, seed: int = 0) -> TrainingDataset:
+    return TrainingDataset(dataset, CROP, TargetSettings(vertices=16), seed=seed)  # type: ignore[arg-type]
+
+
+def example(*contours: np.ndarray, whole: tuple[float, float] | None = None) -> TrainingExample:
+    """A grey image of 64 x 64 pixels with contours (4, 2); their first vertices are key ones."""
+    points = np.array(contours, np.float32).reshape(len(contours), 4, 2)
+    middle = (points.min(axis=1) + points.max(axis=1)) / 2
+    keys = np.zeros(points.shape[:2], bool)
+    keys[:, 0] = True
+    wholes = np.array([whole] * len(points)) if whole else middle / 4
+    return TrainingExample(
+        image=torch.full((3, 64, 64), 100, dtype=torch.uint8),
+        heatmap_size=(1, 16, 16),
+        centers=torch.from_numpy(np.floor(middle / 4).astype(np.int64)),
+        radii=torch.ones(len(points), dtype=torch.int64),
+        classes=torch.zeros(len(points), dtype=torch.int64),
+        contours=torch.from_numpy(points),
+        keys=torch.from_numpy(keys),
+        object_centers=torch.from_numpy(np.asarray(wholes, np.float32).reshape(-1, 2)),
+        image_id=1,
+        name="a.png",
+    )
+
+
+DIAMOND = np.array([[32.5, 52.5], [52.5, 32.5], [32.5, 12.5], [12.5, 32.5]])
+
+
+def test_contour_vertices_and_centre_are_where_they_belong() -> None:
+    picture = draw_example(example(DIAMOND), ["thing"], stride=4, side=64)
+    assert picture.shape == (64, 64, 3) and picture.dtype == np.uint8
+    (color,) = palette(1)
+    for x, y in DIAMOND[1:]:
+        assert picture[int(y), int(x)].tolist() == list(color)  # a dot
+    assert picture[52, 32].tolist() == [255, 255, 255]  # the triangle of vertex 0
+    # The centre (32.5, 32.5) is in cell (8, 8), pixels 32 to 36.
+    assert (picture[32:36, 32:36] == color).all()
+    assert (picture[31, 31:37] == 255).all() and (picture[30, 30:38] == 0).all()
+    assert picture[20, 5].tolist() == [100, 100, 100]  # elsewhere the image is as it was
+
+
+def test_small_crops_are_enlarged_with_everything_on_them() -> None:
+    picture = draw_example(example(DIAMOND), ["thing"], stride=4, side=256)
+    assert picture.shape == (256, 256, 3)
+    assert (picture[128:144, 128:144] == palette(1)[0]).all()
+    assert draw_example(example(), [], stride=4, side=10).shape == (64, 64, 3)  # never shrunk
+
+
+def test_a_line_leads_to_the_centre_of_a_divided_object() -> None:
+    alone = draw_example(example(DIAMOND), ["thing"], stride=4, side=256)
+    part = draw_example(example(DIAMOND, whole=(1.0, 8.5)), ["thing"], stride=4, side=256)
+    changed = np.argwhere((alone != part).any(axis=2))
+    assert changed[:, 0].min() > 128 and changed[:, 0].max() < 144
+    assert 10 < changed[:, 1].min() < 22 and changed[:, 1].max() < 140
+
+
+def test_full_pictures_have_no_names() -> None:
+    few, many = [DIAMOND] * 2, [DIAMOND] * 60
+    named, other = (draw_example(example(*few), [n], stride=4, side=64) for n in ("abc", "xyz"))
+    assert (named != other).any()
+    named, other = (draw_example(example(*many), [n], stride=4, side=64) for n in ("abc", "xyz"))
+    assert (named == other).all()
+
+
+def test_a_sheet_shows_the_examples_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the first epoch, seeded, each once."""
+    seen: list[tuple[int, int]] = []
+    original = TrainingDataset.__getitem__
+
+    def spy(self: TrainingDataset, key: tuple[int, int]) -> object:
+        seen.append(key)
+        return original(self, key)
+
+    monkeypatch.setattr(TrainingDataset, "__getitem__", spy)
+    paths = [training_path(SyntheticDataset(20), seed=seed) for seed in (1, 1, 2)]
+    sheets = [contact_sheet(path, title="train", count=5, columns=2, side=96) for path in paths]
+    assert sheets[0] is not None and sheets[1] is not None and sheets[2] is not None
+    assert (sheets[0] == sheets[1]).all()
+    assert seen[:5] == seen[5:10] != seen[10:]
+    assert {epoch for epoch, _ in seen} == {0} and len({index for _, index in seen[:5]}) == 5
+    # Two columns of 96 pixels with a gap of 12; three rows of 64 and a caption of 24.
+    assert sheets[0].shape[1] == 2 * 96 + 12
+    assert sheets[0].shape[0] >= 3 * (64 + 24 + 12) + 48
+
+
+def test_images_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
+    folder = damaged_folder(tmp_path / "data")
+
+    def ignore(problem: Problem) -> None:
+        pass
+
+    index = read_coco(folder / "instances_train.json", ignore)
+    dataset = IndexedDataset(folder / "images", index)
+    sheet = contact_sheet(training_path(dataset), title="train", count=12, columns=3, side=96)
+    assert sheet is not None
+    assert sheet.shape[1] == 2 * 96 + 12  # images 1 and 5 of five
+    broken = IndexedDataset(folder / "images", index.subset(image_ids=[2, 3]))
+    assert contact_sheet(training_path(broken), title="train") is None
+
+
+def test_names_beyond_ascii_and_long_ones(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "data")
+    path = folder / "instances_train.json"
+    path.write_text(path.read_text().replace('"thing"', '"\\u53f0\\u706f ' + 500 * "long " + '"'))
+    dataset = IndexedDataset(folder / "images", read_coco(path))
+    assert contact_sheet(training_path(dataset), title="ä" * 500, side=64) is not None

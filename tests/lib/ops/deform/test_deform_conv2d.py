@@ -1,0 +1,297 @@
+"""Deformable convolution: the kernel in use against obvious loops, the reference and conv2d."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from torch import Tensor
+
+from lib.ops import deform_conv2d
+from lib.ops.deform import reference
+
+
+@dataclass(frozen=True)
+class Case:
+    """One deformable convolution with random tensors."""
+
+    batch: int = 2
+    channels: int = 6
+    out_channels: int = 4
+    size: tuple[int, int] = (9, 8)
+    kernel: tuple[int, int] = (3, 3)
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    offset_groups: int = 1
+    mask: bool = True
+    bias: bool = True
+    dtype: torch.dtype = torch.float64
+    sizes: list[list[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        sizes = [list(self.stride), list(self.padding), list(self.dilation)]
+        object.__setattr__(self, "sizes", sizes)
+
+    def tensors(self, seed: int = 0, requires_grad: bool = False) -> list[Tensor | None]:
+        """input, offset, weight, bias, mask; some positions fall on pixels and far outside."""
+        generator = torch.Generator().manual_seed(seed)
+
+        def random(*shape: int) -> Tensor:
+            values = torch.randn(*shape, generator=generator, dtype=torch.float64)
+            return values.to(self.dtype)
+
+        extent = [
+            (self.size[i] + 2 * self.padding[i] - self.dilation[i] * (self.kernel[i] - 1) - 1)
+            // self.stride[i]
+            + 1
+            for i in (0, 1)
+        ]
+        taps = math.prod(self.kernel) * self.offset_groups
+        tensors = [
+            random(self.batch, self.channels, *self.size),
+            random(self.batch, 2 * taps, *extent) * 3,
+            random(self.out_channels, self.channels // self.groups, *self.kernel),
+            random(self.out_channels) if self.bias else None,
+            random(self.batch, taps, *extent) if self.mask else None,
+        ]
+        return [
+            None if tensor is None else tensor.requires_grad_(requires_grad) for tensor in tensors
+        ]
+
+
+CASES = [
+    pytest.param(Case(), id="plain"),
+    pytest.param(Case(mask=False, bias=False), id="no mask, no bias"),
+    pytest.param(Case(batch=3, channels=12, groups=2, offset_groups=3), id="groups"),
+    pytest.param(
+        Case(channels=12, out_channels=6, groups=3, offset_groups=2, mask=False),
+        id="crossing groups",
+    ),
+    pytest.param(Case(kernel=(1, 2), stride=(2, 1), padding=(0, 2)), id="odd kernel"),
+    pytest.param(Case(kernel=(3, 2), padding=(2, 3), dilation=(2, 3), batch=1), id="dilation"),
+    pytest.param(Case(batch=5, size=(23, 31), channels=20), id="many blocks"),
+    pytest.param(Case(batch=0), id="empty batch"),
+    pytest.param(Case(size=(1, 1), batch=1, channels=1, out_channels=1), id="one pixel"),
+]
+
+
+def naive(case: Case, tensors: list[Tensor | None]) -> Tensor:
+    """The definition, number by number."""
+    image, offset, weight, bias, mask = tensors
+    assert image is not None and offset is not None and weight is not None
+    _, height, width = image.shape[1:]
+    output = torch.zeros(case.batch, case.out_channels, *offset.shape[2:], dtype=case.dtype)
+    per_offset_group = case.channels // case.offset_groups
+    taps = math.prod(case.kernel)
+
+    def pixel(b: int, c: int, y: int, x: int) -> float:
+        return float(image[b, c, y, x]) if 0 <= y < height and 0 <= x < width else 0.0
+
+    for b, o, oy, ox in torch.cartesian_prod(*map(torch.arange, output.shape)).tolist():
+        total = 0.0 if bias is None else float(bias[o])
+        first = o // (case.out_channels // case.groups) * weight.shape[1]
+        for c in range(weight.shape[1]):
+            for tap in range(taps):
+                ky, kx = divmod(tap, case.kernel[1])
+                k = (first + c) // per_offset_group * taps + tap
+                y = oy * case.stride[0] - case.padding[0] + ky * case.dilation[0]
+                x = ox * case.stride[1] - case.padding[1] + kx * case.dilation[1]
+                y += float(offset[b, 2 * k, oy, ox])
+                x += float(offset[b, 2 * k + 1, oy, ox])
+                top, left = math.floor(y), math.floor(x)
+                sample = sum(
+                    pixel(b, first + c, top + i, left + j)
+                    * (1 - abs(y - top - i))
+                    * (1 - abs(x - left - j))
+                    for i in (0, 1)
+                    for j in (0, 1)
+                )
+                factor = 1.0 if mask is None else float(mask[b, k, oy, ox])
+                total += factor * sample * float(weight[o, c, ky, kx])
+        output[b, o, oy, ox] = total
+    return output
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(batch=2, channels=2, out_channels=2, size=(4, 5)),
+        Case(batch=1, channels=4, groups=2, offset_groups=2, size=(5, 4), stride=(2, 1)),
+        Case(batch=1, channels=4, offset_groups=4, kernel=(2, 3), dilation=(1, 2), mask=False),
+    ],
+)
+def test_equals_the_definition(case: Case) -> None:
+    tensors = case.tensors()
+    torch.testing.assert_close(deform_conv2d(*tensors, *case.sizes), naive(case, tensors))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_kernel_equals_reference(case: Case) -> None:
+    tensors = case.tensors()
+    output = deform_conv2d(*tensors, *case.sizes)
+    torch.testing.assert_close(output, reference.deform_conv2d(*tensors, *case.sizes))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_gradients_equal_reference(case: Case) -> None:
+    image, offset, weight, bias, mask = case.tensors(requires_grad=True)
+    output = deform_conv2d(image, offset, weight, bias, mask, *case.sizes)
+    grad = torch.randn(output.shape, dtype=case.dtype, generator=torch.Generator().manual_seed(1))
+    output.backward(grad)
+    with torch.no_grad():
+        expected = reference.deform_conv2d_backward(grad, image, offset, weight, mask, *case.sizes)
+    for tensor, gradient in zip((image, offset, weight, mask), expected, strict=True):
+        if tensor is not None:
+            torch.testing.assert_close(tensor.grad, gradient)
+    if bias is not None:
+        torch.testing.assert_close(bias.grad, grad.sum((0, 2, 3)))
+
+
+@pytest.mark.parametrize("zero_offset", [False, True])
+def test_reference_gradients_are_those_of_autograd(zero_offset: bool) -> None:
+    """The reference backward, written by hand, is what autograd makes of the reference forward."""
+    case = Case(channels=12, groups=2, offset_groups=3, bias=False)
+    tensors = case.tensors(requires_grad=not zero_offset)
+    if zero_offset:
+        # Positions on pixels: the derivative towards growing coordinates counts.
+        tensors[1] = torch.zeros_like(tensors[1])
+        tensors = [None if t is None else t.requires_grad_() for t in tensors]
+    output = reference.deform_conv2d(*tensors, *case.sizes)
+    grad = torch.randn_like(output)
+    output.backward(grad)
+    image, offset, weight, _, mask = tensors
+    with torch.no_grad():
+        gradients = reference.deform_conv2d_backward(grad, image, offset, weight, mask, *case.sizes)
+    for tensor, gradient in zip((image, offset, weight, mask), gradients, strict=True):
+        torch.testing.assert_close(tensor.grad, gradient)
+
+
+def test_gradcheck() -> None:
+    case = Case(batch=1, channels=4, size=(4, 3), groups=2, offset_groups=2)
+    tensors = case.tensors(requires_grad=True)
+    assert torch.autograd.gradcheck(lambda *t: deform_conv2d(*t, *case.sizes), tensors)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("padding", [0, 2])
+def test_zero_offset_is_an_ordinary_convolution(groups: int, padding: int) -> None:
+    case = Case(groups=groups, padding=(padding, padding), stride=(2, 1), mask=False)
+    image, offset, weight, bias, _ = case.tensors()
+    output = deform_conv2d(image, offset * 0, weight, bias, None, (2, 1), padding)
+    expected = torch.conv2d(image, weight, bias, (2, 1), padding, groups=groups)
+    torch.testing.assert_close(output, expected)
+
+
+def test_whole_pixel_offsets_shift_the_image() -> None:
+    case = Case(kernel=(1, 1), padding=(0, 0), mask=False, bias=False)
+    image, offset, weight, _, _ = case.tensors()
+    offset[:, 0], offset[:, 1] = 2.0, -1.0  # two rows down, one column left
+    output = deform_conv2d(image, offset, weight)
+    expected = torch.conv2d(image, weight)
+    torch.testing.assert_close(output[:, :, :-2, 1:], expected[:, :, 2:, :-1])
+    assert (output[:, :, -2:] == 0).all() and (output[:, :, :, 0] == 0).all()
+
+
+def test_a_batch_equals_its_images_one_by_one() -> None:
+    case = Case(batch=3, size=(17, 19))
+    image, offset, weight, bias, mask = case.tensors()
+    together = deform_conv2d(image, offset, weight, bias, mask, *case.sizes)
+    for i in range(case.batch):
+        part = slice(i, i + 1)
+        alone = deform_conv2d(image[part], offset[part], weight, bias, mask[part], *case.sizes)
+        torch.testing.assert_close(together[part], alone)
+
+
+def test_non_contiguous_tensors() -> None:
+    case = Case()
+    tensors = case.tensors()
+    expected = deform_conv2d(*tensors, *case.sizes)
+    strided = [torch.stack([t, t], dim=-1)[..., 0] for t in tensors]
+    assert not strided[0].is_contiguous()
+    torch.testing.assert_close(deform_conv2d(*strided, *case.sizes), expected)
+
+
+def test_expanded_gradient() -> None:
+    case = Case()
+    tensors = case.tensors(requires_grad=True)
+    deform_conv2d(*tensors, *case.sizes).sum().backward()  # a gradient with stride 0
+    ones = [t.grad for t in tensors]
+    tensors = case.tensors(requires_grad=True)
+    output = deform_conv2d(*tensors, *case.sizes)
+    output.backward(torch.ones_like(output).contiguous())
+    for tensor, expected in zip(tensors, ones, strict=True):
+        torch.testing.assert_close(tensor.grad, expected)
+
+
+def test_channels_last_in_channels_last_out() -> None:
+    case = Case()
+    plain = case.tensors(requires_grad=True)
+    expected = deform_conv2d(*plain, *case.sizes)
+    expected.square().sum().backward()
+    tensors = [
+        t.detach().contiguous(memory_format=torch.channels_last) if t.dim() == 4 else t.detach()
+        for t in plain
+    ]
+    tensors = [t.requires_grad_() for t in tensors]
+    output = deform_conv2d(*tensors, *case.sizes)
+    assert output.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(output, expected)
+    output.square().sum().backward()
+    assert tensors[0].grad.is_contiguous(memory_format=torch.channels_last)
+    for tensor, other in zip(tensors, plain, strict=True):
+        torch.testing.assert_close(tensor.grad, other.grad)
+
+
+def test_positions_that_are_not_numbers_count_as_outside() -> None:
+    case = Case(mask=False, bias=False)
+    image, offset, weight, _, _ = case.tensors()
+    far = offset.clone()
+    offset[0, 0, 0, 0], offset[0, 3, 1, 1], offset[1, 4, 2, 2] = math.nan, math.inf, -1e300
+    far[0, 0, 0, 0], far[0, 3, 1, 1], far[1, 4, 2, 2] = -100, 100, -100
+    for kernel in (deform_conv2d, reference.deform_conv2d):
+        output = kernel(image, offset, weight, None, None, *case.sizes)
+        torch.testing.assert_close(output, kernel(image, far, weight, None, None, *case.sizes))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_positions_a_hair_above_the_end_stay_in_their_image(dtype: torch.dtype) -> None:
+    """The float before 4, plus 1, is rounded to 5; yet it lies in row 3, not in a row 4."""
+    before_4 = math.nextafter(4, 0) if dtype == torch.float64 else 4 - 2**-22
+    tensors = [torch.zeros(2, 1, 4, 4), torch.zeros(2, 2, 4, 4), torch.ones(1, 1, 1, 1)]
+    image, offset, weight = (tensor.to(dtype) for tensor in tensors)
+    image[0], image[1] = torch.arange(16).view(4, 4), 1e6
+    offset[:, 0, 3], offset[:, 1, :, 3] = before_4 - 3, before_4 - 3
+    assert (offset[0, 0, 3] + 3 == before_4).all() and before_4 < 4
+    found = []
+    for kernel in (torch.ops.e2ec.deform_conv2d, reference.deform_conv2d):
+        leaves = [t.clone().requires_grad_() for t in (image, offset, weight)]
+        output = kernel(*leaves, None, None, [1, 1], [0, 0], [1, 1])
+        output[:, :, 2:, 2:].sum().backward()
+        found.append([output.detach(), *(leaf.grad for leaf in leaves)])
+    for ours, expected in zip(*found, strict=True):
+        torch.testing.assert_close(ours, expected)
+    assert found[0][0][0, 0, 3].abs().max() < 1e-4
+
+
+def test_results_repeat_bit_for_bit() -> None:
+    case = Case(batch=3, channels=24, out_channels=16, size=(25, 29), dtype=torch.float32)
+
+    def run() -> list[Tensor]:
+        tensors = case.tensors(requires_grad=True)
+        output = deform_conv2d(*tensors, *case.sizes)
+        output.square().sum().backward()
+        return [output.detach(), *(t.grad for t in tensors)]
+
+    threads = torch.get_num_threads()
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            first = run()
+            for _ in range(2):
+                assert all(torch.equal(a, b) for a, b in zip(first, run(), strict=True))
+    finally:
+        torch.set_num_threads(threads)
