@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from dataset.contour.targets import TargetSettings
 from dataset.transforms.augmentation import AugmentationSettings
@@ -60,6 +60,9 @@ AutoSetting = Literal[
 @dataclass(frozen=True)
 class ModelConfig:
     """The network."""
+
+    FAMILY: ClassVar[str] = "e2ec.families.contour.family:CONTOUR"
+    """Where the family of such models is; settings of another family say theirs."""
 
     architecture: Literal["dla34", "nano"] = "dla34"
     """dla34 is the published network; nano is a thin one for CPUs."""

@@ -7,17 +7,17 @@ the number of workers or processes, the batch it falls into, or whether training
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from dataset.contour.targets import Batch, TargetSettings, TrainingExample, build_example, collate
-from dataset.loading.sample import InstanceDataset
-from dataset.transforms.augmentation import AugmentationSettings
+from dataset.loading.sample import InstanceDataset, Sample
 from lib.errors import InputError
 
 Key = tuple[int, int]  # epoch, index of the sample
@@ -117,34 +117,32 @@ class LoadingFailure:
     message: str
 
 
-class TrainingDataset(Dataset[TrainingExample | LoadingFailure]):
+class TrainingDataset(Dataset[Any]):
     """Augmented training examples of a data set, by (epoch, index).
 
     Args:
         dataset: images and labels.
-        augmentation: crop and colours.
-        targets: form of the targets.
+        make_example: makes a training example of a sample; all of its random choices come from the
+            generator.
         seed: with epoch and index it fixes every random choice.
     """
 
     def __init__(
         self,
         dataset: InstanceDataset,
-        augmentation: AugmentationSettings,
-        targets: TargetSettings,
+        make_example: Callable[[Sample, np.random.Generator], Any],
         *,
         seed: int,
     ) -> None:
         self.dataset = dataset
-        self.augmentation = augmentation
-        self.targets = targets
+        self.make_example = make_example
         self.seed = seed
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, key: Key) -> TrainingExample | LoadingFailure:
-        """The example of sample `index` in epoch `epoch`, or why there is none."""
+    def __getitem__(self, key: Key) -> Any:
+        """The example of sample `index` in epoch `epoch`, or a `LoadingFailure`."""
         epoch, index = key
         rng = np.random.default_rng([self.seed, epoch, index])
         try:
@@ -152,14 +150,13 @@ class TrainingDataset(Dataset[TrainingExample | LoadingFailure]):
         except InputError as error:
             # Raised here, a worker's exception would reach the user wrapped in a traceback.
             return LoadingFailure(str(error))
-        classes = len(self.dataset.class_names)
-        return build_example(sample, rng, self.augmentation, self.targets, classes)
+        return self.make_example(sample, rng)
 
 
-class TrainingLoader(DataLoader[Batch]):
-    """A DataLoader of `Batch` that raises bad input met by a worker as a clean InputError."""
+class TrainingLoader(DataLoader[Any]):
+    """A DataLoader of batches that raises bad input met by a worker as a clean InputError."""
 
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         iterator = super().__iter__()
         for batch in iterator:
             if isinstance(batch, LoadingFailure):
@@ -185,6 +182,7 @@ class TrainingLoader(DataLoader[Batch]):
 def make_loader(
     dataset: TrainingDataset,
     sampler: EpochSampler,
+    collate: Callable[[Sequence[Any]], Any],
     *,
     num_workers: int = 0,
     pin_memory: bool = False,
@@ -198,6 +196,7 @@ def make_loader(
     Args:
         dataset: the examples.
         sampler: the order, and the share of this process.
+        collate: makes a batch of examples.
         num_workers: processes that make examples; 0 makes them in this one.
         pin_memory: hand batches over in page-locked memory (for a GPU).
         persistent_workers: keep the workers from epoch to epoch.
@@ -205,10 +204,10 @@ def make_loader(
     """
     parallel = num_workers > 0
     return TrainingLoader(
-        dataset,  # type: ignore[arg-type]  # examples or failures in, batches out
+        dataset,
         batch_sampler=sampler,
         num_workers=num_workers,
-        collate_fn=_collate_or_fail,
+        collate_fn=partial(_collate_or_fail, collate),
         pin_memory=pin_memory,
         worker_init_fn=_start_worker if parallel else None,
         persistent_workers=persistent_workers and parallel,
@@ -216,15 +215,9 @@ def make_loader(
     )
 
 
-def _collate_or_fail(
-    examples: Sequence[TrainingExample | LoadingFailure],
-) -> Batch | LoadingFailure:
-    good = []
-    for example in examples:
-        if isinstance(example, LoadingFailure):
-            return example
-        good.append(example)
-    return collate(good)
+def _collate_or_fail(collate: Callable[[Sequence[Any]], Any], examples: Sequence[Any]) -> Any:
+    failed = (example for example in examples if isinstance(example, LoadingFailure))
+    return next(failed, None) or collate(examples)
 
 
 def _start_worker(worker: int) -> None:

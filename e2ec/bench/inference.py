@@ -19,7 +19,7 @@ from e2ec.bench.row import Row
 from e2ec.config import Precision
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.engine.predict.preprocess import normalize
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.contour.card import ContourCard
 from e2ec.results.contours import Contours
 from e2ec.results.draw.visualize import draw_contours
 from network.contour.architecture import ARCHITECTURES
@@ -139,7 +139,7 @@ def predictor(
     network: E2EC, name: str, *, instances: int = INSTANCES, precision: Precision = "fp32"
 ) -> Predictor:
     """Finds exactly so many instances in an image that is large enough."""
-    card = ModelCard(
+    card = ContourCard(
         architecture=name,
         class_names=tuple(str(number) for number in range(network.num_classes)),
         category_ids=tuple(range(network.num_classes)),

@@ -14,7 +14,7 @@ from torch import nn
 from e2ec.engine.predict.predictor import is_published
 from e2ec.engine.weights.card_edit import edit_card, flat_card
 from e2ec.engine.weights.checkpoint import load_weights, save_card
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.model_card import ModelCard
 from e2ec.results.one_line import one_line
 from lib.errors import InputError
 from network.published import load_published

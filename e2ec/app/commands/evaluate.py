@@ -9,7 +9,7 @@ from dataset.formats.cityscapes import label_path
 from dataset.index.fraction_split import DEFAULT_FRACTION
 from dataset.loading.sample import InstanceDataset
 from e2ec.app.commands.command_line import EvaluationOptions
-from e2ec.config import Config, Stage
+from e2ec.config import Config
 from e2ec.engine.data.open_data import build_dataset, validation_share
 from e2ec.engine.evaluate.evaluator import (
     Results,
@@ -19,10 +19,9 @@ from e2ec.engine.evaluate.evaluator import (
     main_metric,
     predict_dataset,
 )
-from e2ec.engine.evaluate.stages import select_stage
-from e2ec.engine.predict.predictor import Predictor, is_published, load_model
-from e2ec.engine.weights.model_card import prediction_settings
-from e2ec.engine.weights.published import with_published_warp
+from e2ec.engine.predict.predictor import Predictor, load_model
+from e2ec.families.model_card import prediction_settings
+from e2ec.families.published import is_published, with_published_warp
 from e2ec.metrics.coco import Metrics
 from e2ec.metrics.coco_inputs import prepare_inputs
 from e2ec.metrics.results_file import read_results, supported_iou_types
@@ -47,7 +46,8 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
     """
     dataset = build_dataset(config, options.split)
     lines = []
-    by_stage: dict[Stage, Results] = {}
+    by_stage: dict[str, Results] = {}
+    chosen = ""
     if options.results is not None:
         source = options.results
         results = read_results(options.results)
@@ -62,7 +62,7 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
             lines.append(note)
         card = predictor.card
         stage = card.stage
-        chosen = select_stage(predictor.stages, stage)
+        chosen = predictor.family.resolve_stage(stage, predictor.stages)
         config = replace(
             config,
             data=replace(config.data, view=card.view),
@@ -86,7 +86,7 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         lines.append(f"for the test server: {path}")
     if not dataset.labelled:
         return "\n".join([*lines, f"{len(dataset)} images without labels: nothing to score"])
-    metrics = _score(config, options, dataset, results, by_stage)
+    metrics = _score(config, options, dataset, results, by_stage, chosen)
     summary = {
         "preset": options.preset,
         "source": str(source),
@@ -117,7 +117,7 @@ def _load(config: Config, options: EvaluationOptions, dataset: InstanceDataset) 
     named = not is_published(options.weights)
     # Published files name no categories: theirs are the data's, in the same order.
     check_classes(predictor, dataset, weights=str(options.weights), named=named)
-    said = prediction_settings(config)
+    said = prediction_settings(config) | predictor.family.card_fields(config)
     for name, setting in _LEFT_TO_FILE.items():
         if setting in config.auto:
             del said[name]
@@ -163,13 +163,14 @@ def _score(
     options: EvaluationOptions,
     dataset: InstanceDataset,
     results: Results,
-    by_stage: dict[Stage, Results],
+    by_stage: dict[str, Results],
+    stage: str,
 ) -> Metrics:
     """Metrics of `results`, and the main one of every stage where a network made them."""
     truth = dataset.ground_truth()
     name = "results" if options.results is None else str(options.results)
     if by_stage:
-        _, metrics = evaluate_stages(by_stage, truth, config.eval)
+        _, metrics = evaluate_stages(by_stage, truth, config.eval, stage=stage)
     else:
         metrics = evaluate(results, truth, config.eval, results_name=name)
     if config.eval.protocol == "cityscapes" and "segm" in config.eval.iou_types:

@@ -8,8 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from dataset.loading.sample import InstanceDataset
-from e2ec.config import EvalConfig, Stage
-from e2ec.engine.evaluate.stages import select_stage
+from e2ec.config import EvalConfig
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.metrics.coco import Metrics, coco_metrics, evaluate_coco
 from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs, with_results
@@ -45,12 +44,12 @@ def predict_dataset(
     predictor: Predictor,
     dataset: InstanceDataset,
     *,
-    stages: Sequence[Stage] | None = None,
+    stages: Sequence[str] | None = None,
     batch_size: int = 1,
     indices: Sequence[int] | None = None,
     progress: bool = False,
     stopping: Callable[[], bool] = lambda: False,
-) -> dict[Stage, Results]:
+) -> dict[str, Results]:
     """COCO results (RLE) of a data set, or of the samples at `indices`, by stage.
 
     Of all stages of the network without `stages`; it runs once an image. Ends early, with what
@@ -58,7 +57,7 @@ def predict_dataset(
     """
     indices = range(len(dataset)) if indices is None else indices
     asked = predictor.stages if stages is None else stages
-    results: dict[Stage, Results] = {stage: [] for stage in asked}
+    results: dict[str, Results] = {stage: [] for stage in asked}
     starts = range(0, len(indices), batch_size)
     for start in tqdm(starts, desc="predict", unit="batch", disable=not progress, leave=False):
         if stopping():
@@ -94,39 +93,42 @@ def evaluate(
 
 
 def evaluate_stages(
-    results: Mapping[Stage, Results], ground_truth: dict[str, Any], config: EvalConfig
-) -> tuple[Stage, Metrics]:
+    results: Mapping[str, Results],
+    ground_truth: dict[str, Any],
+    config: EvalConfig,
+    *,
+    stage: str | None = None,
+) -> tuple[str, Metrics]:
     """Every stage by the main metric, and all metrics of one of them.
 
-    That is the settings' stage or, where they name none, the stage with the best main metric; of
-    equal ones the last.
+    That is `stage` or, without, the stage with the best main metric; of equal ones the last.
 
     Args:
         results: COCO results of all stages of a network in order, by name.
         ground_truth: COCO dictionary.
-        config: protocol, stage, and what `evaluate` reads.
+        config: protocol, and what `evaluate` reads.
+        stage: one of those stages.
 
     Returns:
-        The stage (by the settings' name for it, where they have one), and its metrics as
+        The stage, and its metrics as
         `evaluate` gives them with "stages/<stage>" for the main metric of every stage.
     """
     main, *others = config.iou_types
     masks = any(iou_type != "bbox" for iou_type in config.iou_types)
-    asked = None if config.stage is None else select_stage(list(results), config.stage)
     truth = prepare_inputs(ground_truth, [], masks=masks)
     stages: Metrics = {}
-    best: tuple[float, Stage, EvaluationInputs, Metrics] | None = None
-    for stage, found in results.items():
+    best: tuple[float, str, EvaluationInputs, Metrics] | None = None
+    for name, found in results.items():
         inputs = with_results(truth, ground_truth, found, masks=masks)
         metrics = _score(inputs, config, [main])
-        value = stages[f"stages/{stage}"] = metrics[main_metric(config)]
+        value = stages[f"stages/{name}"] = metrics[main_metric(config)]
         rank = -1.0 if value is None else value
-        if stage == asked or (asked is None and (best is None or rank >= best[0])):
-            best = (rank, stage, inputs, metrics)
+        if name == stage or (stage is None and (best is None or rank >= best[0])):
+            best = (rank, name, inputs, metrics)
     if best is None:
         raise ValueError("no stage to evaluate")
     _, chosen, inputs, metrics = best
-    return config.stage or chosen, metrics | _score(inputs, config, others) | stages
+    return chosen, metrics | _score(inputs, config, others) | stages
 
 
 def _score(inputs: EvaluationInputs, config: EvalConfig, iou_types: Sequence[IouType]) -> Metrics:

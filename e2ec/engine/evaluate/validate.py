@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 
 from dataset.loading.sample import InstanceDataset
-from e2ec.config import EvalConfig, Stage
+from e2ec.config import EvalConfig
 from e2ec.engine.evaluate.evaluator import Results, evaluate_stages, predict_dataset
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.engine.train.interrupt import StopRequest
@@ -42,11 +42,14 @@ def validate(
         results = _joined(gather_object([results]))
     if not accelerator.is_main_process:
         return {}
-    stage, metrics = evaluate_stages(results, dataset.ground_truth(), config)
-    return {**metrics, "stage": stage}
+    asked = None
+    if config.stage is not None:
+        asked = predictor.family.resolve_stage(config.stage, predictor.stages)
+    stage, metrics = evaluate_stages(results, dataset.ground_truth(), config, stage=asked)
+    return {**metrics, "stage": config.stage or stage}
 
 
-def _joined(shares: list[dict[Stage, Results]]) -> dict[Stage, Results]:
+def _joined(shares: list[dict[str, Results]]) -> dict[str, Results]:
     """The results of all processes, by stage."""
     return {stage: [result for share in shares for result in share[stage]] for stage in shares[0]}
 

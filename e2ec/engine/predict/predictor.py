@@ -9,34 +9,37 @@ from typing import overload
 
 import numpy as np
 import torch
+from torch import nn
 
 from dataset.transforms.test_transform import TestView
-from e2ec.config import Precision, Stage
-from e2ec.engine.evaluate.stages import stage_names
-from e2ec.engine.predict.assemble import ShownImage, assemble
+from e2ec.config import Precision
 from e2ec.engine.predict.device import select_device
 from e2ec.engine.predict.image_input import ImageLike, image_list, image_source, to_pixels
-from e2ec.engine.predict.input_limit import show
+from dataset.transforms.input_limit import show
 from e2ec.engine.predict.preprocess import normalize
-from e2ec.engine.weights.checkpoint import load_weights
+from e2ec.engine.weights.checkpoint import load_network
 from e2ec.engine.weights.describe import describe_card
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.bundled import BUNDLED_WEIGHTS
+from e2ec.families.family import ShownImage, find_family
+from e2ec.families.model_card import ModelCard
 from e2ec.results.contours import Contours
 from e2ec.results.default_score import DEFAULT_SCORE
 from lib.errors import InputError
-from network.contour.e2ec import E2EC
-from network.inference.cuda_graphs import graph_network
-from network.inference.prepare import PRECISIONS, compile_network, for_prediction
 
-BUNDLED_WEIGHTS = Path(__file__).parents[2] / "weights" / "nuclei_nano.safetensors"
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Predictor:
-    """A network with everything needed to use it on images."""
+    """A network with everything needed to use it on images.
+
+    Attributes:
+        card: what the network was trained for.
+        stages: names of its stages in order, each once: init, coarse, refine1, ...
+    """
 
     def __init__(
         self,
-        network: E2EC,
+        network: nn.Module,
         card: ModelCard,
         *,
         device: torch.device | str = "cpu",
@@ -47,8 +50,8 @@ class Predictor:
         """Take a copy of the network, made ready for prediction; the original stays trainable.
 
         Args:
-            network: any network of this family.
-            card: what it was trained for.
+            network: of any family.
+            card: what it was trained for; of the same family.
             device: where it runs.
             precision: of the convolutions; coordinates and scores are always fp32 (fp64 of a
                 network in fp64).
@@ -75,11 +78,15 @@ class Predictor:
             dtype=PRECISIONS[precision] if precision != "fp32" else torch.bfloat16,
             enabled=precision != "fp32",
         )
-        self.network = for_prediction(network, PRECISIONS[precision], self.device)
-        if compile:
-            compile_network(self.network)
-        if cuda_graphs:
-            graph_network(self.network)
+        self.family = find_family(type(card).FAMILY)
+        self.stages = self.family.stages(network)
+        self.network = self.family.prepare(
+            network,
+            device=self.device,
+            precision=precision,
+            compile=compile,
+            cuda_graphs=cuda_graphs,
+        )
         self.card = card
 
     @property
@@ -90,18 +97,13 @@ class Predictor:
     def __repr__(self) -> str:
         return f"Predictor({describe_card(self.card)}; on {self.device})"
 
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """The network's stages in order, each by one name: init, coarse, refine1, ..."""
-        return stage_names(2 + len(self.network.refinement.snakes))
-
     @overload
     def predict(
         self,
         images: ImageLike,
         *,
         score_threshold: float | None = None,
-        stage: Stage | None = None,
+        stage: str | None = None,
         source: str | None = None,
         batch_size: int = 8,
     ) -> Contours: ...
@@ -112,7 +114,7 @@ class Predictor:
         images: list[ImageLike] | tuple[ImageLike, ...],
         *,
         score_threshold: float | None = None,
-        stage: Stage | None = None,
+        stage: str | None = None,
         source: str | None = None,
         batch_size: int = 8,
     ) -> list[Contours]: ...
@@ -122,7 +124,7 @@ class Predictor:
         images: ImageLike | Sequence[ImageLike],
         *,
         score_threshold: float | None = None,
-        stage: Stage | None = None,
+        stage: str | None = None,
         source: str | None = None,
         batch_size: int = 8,
     ) -> Contours | list[Contours]:
@@ -151,7 +153,7 @@ class Predictor:
             TypeError: something else than an image.
         """
         batch, single = image_list(images)
-        chosen = stage or self.card.stage
+        chosen = self.card.stage if stage is None else stage
         found = self.predict_stages(
             batch,
             stages=[chosen],
@@ -166,11 +168,11 @@ class Predictor:
         self,
         images: list[ImageLike],
         *,
-        stages: Sequence[Stage] | None = None,
+        stages: Sequence[str] | None = None,
         score_threshold: float | None = None,
         source: str | None = None,
         batch_size: int = 8,
-    ) -> list[dict[Stage, Contours]]:
+    ) -> list[dict[str, Contours]]:
         """What `predict` says at several stages (all of `self.stages` without), by their names.
 
         The network runs once. Each result is the one that `predict` gives for that stage alone,
@@ -180,7 +182,7 @@ class Predictor:
             raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
         threshold = self.card.score_threshold if score_threshold is None else score_threshold
         asked = self.stages if stages is None else stages
-        results: list[dict[Stage, Contours]] = []
+        results: list[dict[str, Contours]] = []
         for start in range(0, len(images), batch_size):
             some = images[start : start + batch_size]
             results += self._predict_some(some, threshold, asked, source)
@@ -190,9 +192,9 @@ class Predictor:
         self,
         images: list[ImageLike],
         score_threshold: float,
-        stages: Sequence[Stage],
+        stages: Sequence[str],
         source: str | None,
-    ) -> list[dict[Stage, Contours]]:
+    ) -> list[dict[str, Contours]]:
         """Images that fit into memory at once; those shown at one size form a batch."""
         pixels = [to_pixels(image) for image in images]
         sources = [image_source(image, source) for image in images]
@@ -201,7 +203,7 @@ class Predictor:
             ShownImage((image.shape[0], image.shape[1]), matrix, name)
             for image, (_, matrix), name in zip(pixels, shown, sources, strict=True)
         ]
-        results: list[dict[Stage, Contours]] = []
+        results: list[dict[str, Contours]] = []
         start = 0
         while start < len(shown):
             stop = start + 1
@@ -218,18 +220,19 @@ class Predictor:
         batch: np.ndarray,
         images_shown: list[ShownImage],
         score_threshold: float,
-        stages: Sequence[Stage],
-    ) -> list[dict[Stage, Contours]]:
+        stages: Sequence[str],
+    ) -> list[dict[str, Contours]]:
         stacked = torch.from_numpy(batch)
         # Pixels lie channels last already.
         images = normalize(stacked.to(self.device).permute(0, 3, 1, 2))
         with self._autocast:
-            output = self.network(
+            output = self.family.predict(
+                self.network,
                 images.to(self._input_type),
+                self.card,
                 score_threshold=score_threshold,
-                max_detections=self.card.max_detections,
             )
-        return assemble(output, images_shown, self.card, stages)
+        return self.family.instances(output, images_shown, self.card, stages)
 
 
 def load_model(
@@ -260,13 +263,8 @@ def load_model(
             lacks what is asked of it.
         ValueError: the view asks for more than the limits of a weights file.
     """
-    path = Path(weights) if weights is not None else BUNDLED_WEIGHTS
-    if is_published(path):
-        from e2ec.engine.weights.published import load_published_model
-
-        network, card = load_published_model(path, preset)
-    else:
-        network, card = load_weights(path)
+    path = BUNDLED_WEIGHTS if weights is None else Path(weights)
+    _, network, card = load_network(path, preset=preset)
     return Predictor(
         network,
         card if view is None else replace(card, view=view),
@@ -276,7 +274,3 @@ def load_model(
         cuda_graphs=cuda_graphs,
     )
 
-
-def is_published(path: Path) -> bool:
-    """Whether a weights file is one of the authors', by its name: they are `.pth` files."""
-    return path.suffix in (".pth", ".pt")

@@ -1,26 +1,21 @@
-"""Settings -> objects. This and `data.py` are the only places that know both."""
+"""Settings -> the loader, the network, its card and its optimiser, through the family."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from dataset.loading.loader import EpochSampler, TrainingDataset, TrainingLoader, make_loader
 from dataset.loading.sample import InstanceDataset
-from e2ec.config import Config, LossConfig, OptimConfig
-from e2ec.engine.evaluate.stages import stage_index
-from e2ec.engine.predict.predictor import is_published
-from e2ec.engine.weights.checkpoint import load_weights
-from e2ec.engine.weights.model_card import ModelCard, prediction_settings
-from e2ec.losses.total import TotalLoss
+from e2ec.config import Config, OptimConfig
+from e2ec.engine.weights.checkpoint import load_network
+from e2ec.families.family import Family, family_of
+from e2ec.families.model_card import ModelCard, prediction_settings
 from lib.errors import InputError
-from network.contour.architecture import ARCHITECTURES, Architecture
-from network.contour.e2ec import E2EC, build_network
-from network.published import load_published
 
 
 def build_loader(
@@ -40,34 +35,26 @@ def build_loader(
         world_size=world_size,
         fill_to=config.train.accumulate if config.train.fill_last else 0,
     )
-    examples = TrainingDataset(
-        dataset, config.data.augmentation, config.data.targets, seed=config.train.seed
-    )
+    family = family_of(config)
+    make_example = family.example_maker(config, len(dataset.class_names))
     loader = make_loader(
-        examples, sampler, num_workers=config.data.workers, pin_memory=device.type == "cuda"
+        TrainingDataset(dataset, make_example, seed=config.train.seed),
+        sampler,
+        family.collate,
+        num_workers=config.data.workers,
+        pin_memory=device.type == "cuda",
     )
     return loader, sampler
 
 
-def build_model(config: Config, num_classes: int) -> E2EC:
+def build_model(config: Config, num_classes: int) -> nn.Module:
     """The network in training mode, with seeded random weights or those the settings name."""
     torch.manual_seed(config.train.seed)
-    network = build_network(
-        num_classes=num_classes,
-        architecture=_architecture(config),
-        vertices=config.data.targets.vertices,
-        part_votes=config.model.multi_component,
-    )
+    family = family_of(config)
+    network = family.build(config, num_classes)
     if config.model.weights is not None:
-        _start_from(network, config.model.weights)
+        _start_from(family, network, config.model.weights, config.preset)
     return network.double().train() if config.train.precision == "fp64" else network.train()
-
-
-def _architecture(config: Config) -> Architecture:
-    """The sizes that the settings name, with the number of refinement modules they want."""
-    named = ARCHITECTURES[config.model.architecture]
-    wanted = config.model.refinements
-    return named if wanted is None else replace(named, refinements=wanted)
 
 
 def lay_out(network: nn.Module, device: torch.device) -> None:
@@ -85,21 +72,18 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
     """What the weights of this run will say of themselves.
 
     Weights are passed on: the folders they were made in stay out of them.
-
-    Raises:
-        InputError: the settings name a stage that the network lacks.
     """
-    if config.eval.stage is not None:
-        stage_index(config.eval.stage, 2 + _architecture(config).refinements)
+    family = family_of(config)
     settings = config.to_dict()
     del settings["out"], settings["data"]["root"]
     if config.model.weights is not None:
         settings["model"]["weights"] = config.model.weights.name
-    return ModelCard(
+    return family.card_type(
         architecture=config.model.architecture,
         class_names=dataset.class_names,
         category_ids=dataset.category_ids,
         **prediction_settings(config),
+        **family.card_fields(config),
         settings=settings,
     )
 
@@ -119,32 +103,16 @@ def build_optimizer(config: OptimConfig, network: nn.Module) -> torch.optim.Opti
     return kind(parameters, config.lr, weight_decay=config.weight_decay)
 
 
-def build_loss(config: LossConfig) -> TotalLoss:
-    """The weighted sum of the losses."""
-    return TotalLoss(
-        center_weight=config.center_weight,
-        initial_weight=config.initial_weight,
-        coarse_weight=config.coarse_weight,
-        refinement_weight=config.refinement_weight,
-        parts_weight=config.parts_weight,
-        average_refinements=config.average_refinements,
-        matching_start_epoch=config.matching_start_epoch,
-        matching_distance=config.matching_distance,
-    )
-
-
-def _start_from(network: E2EC, path: Path) -> None:
-    """Copy weights; a classifier of another class count keeps its random start, and so do part
-    votes that the weights do not have."""
-    source = load_published(path) if is_published(path) else load_weights(path)[0]
-    state, own = source.state_dict(), network.state_dict()
-    if source.num_classes != network.num_classes:
-        state = {k: v for k, v in state.items() if not k.startswith("heatmap.2.")}
-    if network.part_votes is None:
-        state = {k: v for k, v in state.items() if not k.startswith("part_votes.")}
+def _start_from(
+    family: Family[Any, Any], network: nn.Module, path: Path, preset: str | None
+) -> None:
+    """Copy weights; what the family does not transfer keeps its random start."""
+    _, source, _ = load_network(path, preset=preset)
+    left = family.untransferred(source, network)
+    own = network.state_dict()
+    state = {key: v for key, v in source.state_dict().items() if not key.startswith(left)}
     for key in itertools.chain(state, own):
-        fresh = key.startswith(("heatmap.2.", "part_votes.")) and key not in state
         fits = key in state and key in own and state[key].shape == own[key].shape
-        if not fresh and not fits:
+        if not fits and not key.startswith(left):
             raise InputError(f"{path}: weights do not fit the network of this preset ({key})")
     network.load_state_dict(state, strict=False)

@@ -1,40 +1,41 @@
-"""One optimiser step: its parts, their losses over the whole step, gradients, the update."""
+"""One optimiser step: its micro-batches, their losses over the whole step, gradients, update."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from dataset.contour.targets import Batch
 from e2ec.engine.predict.preprocess import normalize
 from e2ec.engine.train.step_record import StepValues
-from e2ec.losses.total import LossCounts, TotalLoss
+from e2ec.families.family import Batch, Family, Loss
 
 
 def count_step(
-    parts: Sequence[Batch], accelerator: Accelerator, *, stop: bool
-) -> tuple[LossCounts, Tensor]:
+    micro_batches: Sequence[Batch], loss: Loss, accelerator: Accelerator, *, stop: bool
+) -> tuple[Tensor, Tensor]:
     """What the step's losses are divided by, and how many processes were asked to stop.
 
-    Counted over all accumulated parts and all processes, so that neither changes the result.
+    Counted over all micro-batches and all processes, so that neither changes the result.
     """
-    own = [LossCounts.of(part.heatmaps, part.keys).stack() for part in parts]
+    own = [loss.counts(batch) for batch in micro_batches]
     values = torch.cat([torch.stack(own).sum(0), own[0].new_full((1,), float(stop))])
     if accelerator.num_processes > 1:
         values = accelerator.reduce(values, reduction="sum")
-    return LossCounts.unstack(values[:3]), values[3]
+    return values[:-1], values[-1]
 
 
 def train_step(
+    family: Family[Any, Any],
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    loss: TotalLoss,
-    parts: Sequence[Batch],
-    counts: tuple[LossCounts, Tensor],
+    loss: Loss,
+    micro_batches: Sequence[Batch],
+    counts: tuple[Tensor, Tensor],
     accelerator: Accelerator,
     *,
     epoch: int,
@@ -51,23 +52,16 @@ def train_step(
     loss_counts, stop_votes = counts
     optimizer.zero_grad(set_to_none=True)
     totals: dict[str, Tensor] = {}
-    part_losses = []
+    batch_losses = []
     dtype = next(network.parameters()).dtype
-    for number, part in enumerate(parts):
-        last = number == len(parts) - 1
+    for number, batch in enumerate(micro_batches):
+        last = number == len(micro_batches) - 1
         with nullcontext() if last else accelerator.no_sync(network):
-            images = normalize(part.images).to(dtype)
+            images = normalize(batch.images).to(dtype)
             with accelerator.autocast():
-                output = network(images, part.centers, part.image_index, most=part.most)
-            losses = loss(
-                output.heatmap,
-                output.contours,
-                part,
-                loss_counts,
-                epoch=epoch,
-                object_centers=output.object_centers,
-            )
-            part_losses.append(losses["total"].detach())
+                output = family.forward(network, images, batch)
+            losses = loss(output, batch, loss_counts, epoch=epoch)
+            batch_losses.append(losses["total"].detach())
             # Processes average their gradients; the counts are sums over processes.
             accelerator.backward(losses["total"] * accelerator.num_processes)
         for name, value in losses.items():
@@ -81,4 +75,4 @@ def train_step(
     optimizer.step()
     if accelerator.num_processes > 1:
         totals = accelerator.reduce(totals, reduction="sum")
-    return StepValues(totals, part_losses, norm, stop_votes)
+    return StepValues(totals, batch_losses, norm, stop_votes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dataset.contour.targets import Batch
+from e2ec.families.family import Batch
 from lib.errors import InputError
 
 
@@ -18,9 +18,9 @@ class StepValues:
     """Results of one optimiser step, as scalars on the device."""
 
     losses: dict[str, Tensor]
-    """Over all processes and accumulated parts."""
-    part_losses: list[Tensor]
-    """The total loss of every part, of this process alone."""
+    """Over all processes and micro-batches."""
+    batch_losses: list[Tensor]
+    """The total loss of every micro-batch, of this process alone."""
     gradient_norm: Tensor | None
     """None where infinities are expected now and then, and such steps skipped (fp16)."""
     stop_votes: Tensor
@@ -36,15 +36,15 @@ class StepRecord:
     """
 
     def __init__(
-        self, values: StepValues, parts: Sequence[Batch], *, epoch: int, number: int, rate: float
+        self, values: StepValues, micro_batches: Sequence[Batch], *, epoch: int, number: int, rate: float
     ) -> None:
         self.number = number
         self.rate = rate
         self._epoch = epoch
-        self._images = [part.names for part in parts]
+        self._images = [batch.names for batch in micro_batches]
         self._names = list(values.losses)
         norm = [] if values.gradient_norm is None else [values.gradient_norm]
-        scalars = [values.stop_votes, *values.losses.values(), *values.part_losses, *norm]
+        scalars = [values.stop_votes, *values.losses.values(), *values.batch_losses, *norm]
         packed = torch.stack([scalar.detach() for scalar in scalars])
         self._arrived: torch.cuda.Event | None = None
         if packed.is_cuda:
@@ -64,8 +64,8 @@ class StepRecord:
         votes, *rest = self._packed.tolist()
         count = len(self._names)
         losses = dict(zip(self._names, rest[:count], strict=True))
-        parts = rest[count : count + len(self._images)]
-        pairs = zip(self._images, parts, strict=True)
+        totals = rest[count : count + len(self._images)]
+        pairs = zip(self._images, totals, strict=True)
         broken = [images for images, loss in pairs if not math.isfinite(loss)]
         if broken:
             raise self._error("loss", broken)
@@ -74,7 +74,7 @@ class StepRecord:
         return losses, votes > 0
 
     def _error(self, what: str, images: list[list[str]]) -> InputError:
-        names = ", ".join(name for part in images for name in part)
+        names = ", ".join(name for names in images for name in names)
         return InputError(
             f"the {what} is not finite in epoch {self._epoch + 1}; images of the batch: {names}; "
             "check their labels or lower optim.lr"

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from accelerate import Accelerator
+from torch import nn
 from tqdm import tqdm
 
-from dataset.contour.targets import Batch
 from e2ec.config import Config
-from e2ec.engine.auto.resolve import resolve
+from e2ec.families.family import Batch, family_of
 from e2ec.engine.data.open_data import open_data, require_trainable
 from e2ec.engine.evaluate.evaluator import main_metric
 from e2ec.engine.evaluate.validate import validate
@@ -35,7 +35,6 @@ from e2ec.engine.train.step import count_step, train_step
 from e2ec.engine.train.step_record import StepRecord
 from e2ec.engine.weights.checkpoint import load_state, save_state, save_weights
 from lib.errors import InputError
-from network.contour.e2ec import E2EC
 from network.layers.sync_batchnorm import convert_sync_batchnorm
 
 
@@ -59,7 +58,10 @@ class Trainer:
             self.data = open_data(config)
         self.train_data, self.val_data = self.data.train, self.data.val
         require_trainable(self.train_data, self.val_data)
-        config, lines = resolve(config, self.train_data, processes=accelerator.num_processes)
+        self.family = family_of(config)
+        config, lines = self.family.resolve(
+            config, self.train_data, processes=accelerator.num_processes
+        )
         self.config = config
         for line in (self.data.line(), *lines):
             accelerator.print(line)
@@ -81,7 +83,7 @@ class Trainer:
         if accelerator.num_processes > 1 and config.train.sync_batchnorm:
             convert_sync_batchnorm(network)
         build.lay_out(network, accelerator.device)
-        self.loss = build.build_loss(config.loss)
+        self.loss = self.family.loss(config)
         optimizer = build.build_optimizer(config.optim, network)
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
         # accelerate makes the forward itself mixed, evaluation included; `train_step` asks for
@@ -102,14 +104,14 @@ class Trainer:
             self.scored = replace(config.eval, iou_types=config.train.eval_iou_types)
 
     @property
-    def plain(self) -> E2EC:
+    def plain(self) -> nn.Module:
         """The network without its distributed wrapper."""
         return self.accelerator.unwrap_model(self.network)
 
     @property
-    def evaluated(self) -> E2EC:
+    def evaluated(self) -> nn.Module:
         """The network that is evaluated and saved: the moving average where there is one."""
-        return self.plain if self.average is None else cast(E2EC, self.average.module)
+        return self.plain if self.average is None else self.average.module
 
     @property
     def state_path(self) -> Path:
@@ -157,11 +159,11 @@ class Trainer:
         alone = self.accelerator.num_processes == 1
         finished = True
         before: StepRecord | None = None
-        for parts in self._steps():
+        for micro_batches in self._steps():
             if alone and stop.requested:
                 finished = False
                 break
-            record = self._step(parts, stop)
+            record = self._step(micro_batches, stop)
             # Processes stop together by the votes that all of them read of the same step.
             finished = before is None or not self._take(before, report, bar)
             before = record
@@ -172,15 +174,16 @@ class Trainer:
             finished = False
         return finished
 
-    def _step(self, parts: list[Batch], stop: StopRequest) -> StepRecord:
+    def _step(self, micro_batches: list[Batch], stop: StopRequest) -> StepRecord:
         """One optimiser step; the device may still be at it when this returns."""
-        counts = count_step(parts, self.accelerator, stop=stop.requested)
+        counts = count_step(micro_batches, self.loss, self.accelerator, stop=stop.requested)
         rate = self._set_learning_rate()
         values = train_step(
+            self.family,
             self.network,
             self.optimizer,
             self.loss,
-            parts,
+            micro_batches,
             counts,
             self.accelerator,
             epoch=self.epoch,
@@ -191,7 +194,7 @@ class Trainer:
         self.step += 1
         self.profile.step()
         number = self.step + self.epoch * self.steps_per_epoch
-        return StepRecord(values, parts, epoch=self.epoch, number=number, rate=rate)
+        return StepRecord(values, micro_batches, epoch=self.epoch, number=number, rate=rate)
 
     def _take(self, record: StepRecord, report: Report, bar: tqdm[Any]) -> bool:
         """Note a step's losses; True when a process was asked to stop before it."""

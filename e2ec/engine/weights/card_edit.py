@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.model_card import ModelCard
 from lib.errors import InputError
 
 
@@ -33,13 +33,13 @@ def edit_card(card: ModelCard, changes: Sequence[str]) -> ModelCard:
         if not equals or not name:
             raise InputError(f"--set {change}: write it as NAME=VALUE, e.g. view.zoom=2")
         try:
-            values = _with(values, ModelCard, name.split("."), text)
+            values = _with(values, type(card), name.split("."), text)
         except ValueError as error:
             raise InputError(f"--set {change}: {error}") from error
     try:
-        edited: ModelCard = _build(ModelCard, values)
+        edited: ModelCard = _build(type(card), values)
         # Checked as it will be when the file is read.
-        return ModelCard.from_metadata(edited.to_metadata(), name="the new description")
+        return type(card).from_json(asdict(edited), name="the new description")
     except (ValueError, TypeError, InputError) as error:
         raise InputError(f"--set {' '.join(changes)}: {error.__cause__ or error}") from error
 

@@ -9,20 +9,23 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
+from torch import nn
 
-from e2ec.engine.evaluate.stages import stage_index
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.config import Config
+from e2ec.families.published import is_published
+from e2ec.families.family import Family, family_of, find_family
+from e2ec.families.model_card import ModelCard
+from e2ec.families.read_card import read_card
+from e2ec.presets import load_preset
 from lib.errors import InputError
 from lib.files import atomic_write_bytes
-from network.contour.architecture import ARCHITECTURES
-from network.contour.e2ec import E2EC
-from network.contour.weights import network_from_state, read_without_code
+from network.contour.weights import read_without_code
 
 STATE_VERSION = 1
 
 
 def save_weights(
-    path: str | Path, network: E2EC, card: ModelCard, *, dtype: torch.dtype | None = None
+    path: str | Path, network: nn.Module, card: ModelCard, *, dtype: torch.dtype | None = None
 ) -> None:
     """Write the weights with their description as safetensors.
 
@@ -37,15 +40,25 @@ def save_weights(
         if dtype is not None and value.is_floating_point():
             value = value.to(dtype)
         tensors[key] = value.detach().cpu().contiguous()
-    atomic_write_bytes(path, safetensors.torch.save(tensors, card.to_metadata()))
+    atomic_write_bytes(path, safetensors.torch.save(tensors, card.to_metadata(_family_name(card))))
 
 
-def load_weights(path: str | Path) -> tuple[E2EC, ModelCard]:
-    """The network of a weights file, in evaluation mode, and its description.
+def load_network(
+    path: str | Path, *, preset: str | None = None
+) -> tuple[Family[Any, Any], nn.Module, ModelCard]:
+    """The family, the network in evaluation mode and the card of a weights file, or of a published
+    checkpoint.
+
+    Args:
+        path: the file.
+        preset: the preset that a published checkpoint, or weights of another's family, belong to.
 
     Raises:
         InputError: the file is missing, is not a safetensors file, or does not fit.
     """
+    if is_published(Path(path)):
+        family = family_of(Config(name="published") if preset is None else load_preset(preset))
+        return family, *family.load_published(Path(path), preset)
     name = str(path)
     try:
         if not Path(path).is_file():
@@ -57,18 +70,22 @@ def load_weights(path: str | Path) -> tuple[E2EC, ModelCard]:
         raise InputError(f"{name}: weights cannot be read ({error.strerror or error})") from error
     except safetensors.SafetensorError as error:
         raise InputError(f"{name}: not a safetensors weights file ({error})") from error
-    card = ModelCard.from_metadata(metadata, name=name)
-    network = network_from_state(
-        state, name=name, architecture=ARCHITECTURES[card.architecture], clip=card.clip
-    )
-    try:
-        stage_index(card.stage, 2 + len(network.refinement.snakes))
-    except InputError as error:
-        raise InputError(f"{name}: its description names {error}") from error
-    if network.num_classes != len(card.class_names):
+    family, card = read_card(metadata, name=name, preset=preset)
+    network = family.from_state(state, card, name=name)
+    if (classes := family.num_classes(network)) != len(card.class_names):
         raise InputError(
-            f"{name}: weights for {network.num_classes} classes, but {len(card.class_names)} names"
+            f"{name}: weights for {classes} classes, but {len(card.class_names)} names"
         )
+    return family, network, card
+
+
+def load_weights(path: str | Path) -> tuple[Any, ModelCard]:
+    """The network of a weights file, in evaluation mode, and its description.
+
+    Raises:
+        InputError: the file is missing, is not a safetensors file, or does not fit.
+    """
+    _, network, card = load_network(path)
     return network, card
 
 
@@ -86,8 +103,12 @@ def save_card(weights: str | Path, out: str | Path, card: ModelCard) -> None:
     with safetensors.safe_open(weights, framework="pt") as file:
         metadata = dict(file.metadata() or {})
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    data = safetensors.torch.save(tensors, metadata | card.to_metadata())
+    data = safetensors.torch.save(tensors, metadata | card.to_metadata(_family_name(card)))
     atomic_write_bytes(out, data)
+
+
+def _family_name(card: ModelCard) -> str:
+    return find_family(type(card).FAMILY).name
 
 
 def save_state(path: str | Path, state: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from dataset.transforms.test_transform import TestView
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.model_card import ModelCard
 from e2ec.results.one_line import one_line
 
 _CLASSES = 4

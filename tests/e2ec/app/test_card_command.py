@@ -15,14 +15,14 @@ from dataset.transforms.test_transform import TestView
 from e2ec.engine.predict.predictor import load_model
 from e2ec.engine.weights.card_edit import edit_card, flat_card
 from e2ec.engine.weights.checkpoint import load_weights, save_weights
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.contour.card import ContourCard
 from lib.errors import InputError
 from network import published
 from network.contour.architecture import NANO
 from network.contour.e2ec import build_network
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
-CARD = ModelCard(
+CARD = ContourCard(
     "nano", ("cell", "rod"), (3, 8), view=TestView("pad", zoom=2.0), settings={"name": "mine"}
 )
 

@@ -23,13 +23,13 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 def nuclei_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of one class, for `coco_folder`."""
     from e2ec.engine.weights.checkpoint import save_weights
-    from e2ec.engine.weights.model_card import ModelCard
+    from e2ec.families.contour.card import ContourCard
     from network.contour.architecture import NANO
     from network.contour.e2ec import build_network
 
     path = tmp_path_factory.mktemp("weights") / "one.safetensors"
     network = build_network(num_classes=1, architecture=NANO, vertices=16)
-    save_weights(path, network, ModelCard("nano", ("class 1",), (1,)))
+    save_weights(path, network, ContourCard("nano", ("class 1",), (1,)))
     return path
 
 

@@ -10,7 +10,7 @@ import torch
 
 from e2ec.app import shrink
 from e2ec.engine.weights.checkpoint import load_weights, save_weights
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.contour.card import ContourCard
 from network.contour.architecture import NANO
 from network.contour.e2ec import build_network
 
@@ -19,7 +19,7 @@ def test_half_the_size_and_nearly_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = build_network(num_classes=1, architecture=NANO, vertices=16)
-    card = ModelCard(architecture="nano", class_names=("cell",), category_ids=(7,))
+    card = ContourCard(architecture="nano", class_names=("cell",), category_ids=(7,))
     full, half = tmp_path / "full.safetensors", tmp_path / "half.safetensors"
     save_weights(full, network, card)
     monkeypatch.setattr(sys, "argv", ["shrink", str(full), str(half)])

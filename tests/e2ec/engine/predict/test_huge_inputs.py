@@ -17,9 +17,9 @@ import e2ec
 from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.app.stream.sources import VideoSource
-from e2ec.engine.predict.input_limit import show
+from dataset.transforms.input_limit import show
 from e2ec.engine.weights.checkpoint import load_weights, save_weights
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.contour.card import ContourCard
 from lib.errors import InputError
 
 LIMIT, INPUT_LIMIT = "E2EC_MAX_IMAGE_BYTES", "E2EC_MAX_INPUT_PIXELS"
@@ -120,7 +120,7 @@ def test_a_view_that_needs_gigabytes_is_refused(
 def test_views_of_all_presets_are_allowed() -> None:
     """The largest is that of Cityscapes, 1216 x 2432; also at half as much again."""
     for view in (TestView("fixed", size=(1216, 2432), zoom=1.5), TestView("pad", zoom=16.0)):
-        ModelCard("nano", ("a",), (1,), view=view)
+        ContourCard("nano", ("a",), (1,), view=view)
 
 
 @pytest.mark.parametrize("program", ["train.py", "test.py"])

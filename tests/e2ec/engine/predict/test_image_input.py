@@ -13,7 +13,7 @@ import torch
 
 from e2ec.engine.predict.image_input import image_list, image_source, to_pixels
 from e2ec.engine.predict.predictor import Predictor
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.contour.card import ContourCard
 from lib.errors import InputError
 from lib.images import read_image
 from network.contour.architecture import NANO
@@ -38,7 +38,7 @@ def repeated(values: np.ndarray) -> np.ndarray:
 def model() -> Predictor:
     torch.manual_seed(0)
     network = build_network(num_classes=1, architecture=NANO, vertices=16)
-    return Predictor(network, ModelCard("nano", ("cell",), (1,), max_detections=3))
+    return Predictor(network, ContourCard("nano", ("cell",), (1,), max_detections=3))
 
 
 # PIL

@@ -18,7 +18,7 @@ from e2ec.engine.data.open_data import build_dataset
 from e2ec.engine.evaluate.evaluator import predict_dataset
 from e2ec.engine.predict.predictor import Predictor, load_model
 from e2ec.engine.predict.preprocess import MEAN_BGR, STD_BGR, normalize
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.contour.card import ContourCard
 from e2ec.results.contours import Contours
 from lib.errors import InputError
 from network.contour.architecture import NANO
@@ -57,7 +57,7 @@ class FixedNetwork(nn.Module):
 
 def fixed(view: TestView, **card: object) -> Predictor:
     network = FixedNetwork([SQUARE], [0.75], [1])
-    return Predictor(network, ModelCard("nano", **CLASSES, stage="init", view=view, **card))
+    return Predictor(network, ContourCard("nano", **CLASSES, stage="init", view=view, **card))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def random() -> Predictor:
     with torch.no_grad():
         network.heatmap[2].weight.mul_(5)
         network.offsets[2].weight.mul_(5)
-    card = ModelCard("nano", **CLASSES, view=TestView("canvas"), max_detections=20)
+    card = ContourCard("nano", **CLASSES, view=TestView("canvas"), max_detections=20)
     return Predictor(network.double(), card)
 
 
@@ -163,7 +163,7 @@ def test_boxes_that_overlap_are_suppressed_class_by_class() -> None:
     squares = [SQUARE, SQUARE + torch.tensor([10.0, 0.0]), SQUARE]
     network = FixedNetwork(squares, [0.9, 0.8, 0.7], [0, 0, 1])
     for nms_iou, kept in ((0.3, [0.9, 0.7]), (0.4, [0.9, 0.8, 0.7]), (1.0, [0.9, 0.8, 0.7])):
-        card = ModelCard("nano", **CLASSES, view=TestView("canvas"), nms_iou=nms_iou)
+        card = ContourCard("nano", **CLASSES, view=TestView("canvas"), nms_iou=nms_iou)
         found = Predictor(network, card).predict(picture(64, 64))
         assert found.scores.tolist() == pytest.approx(kept)
 
@@ -175,7 +175,7 @@ def test_parts_that_vote_for_one_centre_become_one_instance(zoom: float) -> None
     squares = [SQUARE + torch.tensor([x, 0.0]) for x in (0.0, 24.0, 50.0)]
     network = FixedNetwork(squares, [0.6, 0.9, 0.7], [0, 0, 0])
     network.votes = [[8.1, 7.5], [7.9, 7.5], [17.5, 7.5]]
-    card = ModelCard("nano", **CLASSES, stage="init", view=TestView("pad", zoom=zoom))
+    card = ContourCard("nano", **CLASSES, stage="init", view=TestView("pad", zoom=zoom))
     side = round(96 / zoom)
     found = Predictor(network, card).predict(picture(side, side))
     assert found.scores.tolist() == pytest.approx([0.9, 0.7])
@@ -192,7 +192,7 @@ def test_doubles_go_before_parts_are_grouped() -> None:
     squares = [SQUARE, SQUARE + torch.tensor([24.0, 0.0]), SQUARE + torch.tensor([1.0, 0.0])]
     network = FixedNetwork(squares, [0.9, 0.8, 0.7], [0, 0, 0])
     network.votes = [[8.0, 7.5]] * 3
-    card = ModelCard("nano", **CLASSES, view=TestView("canvas"), nms_iou=0.7)
+    card = ContourCard("nano", **CLASSES, view=TestView("canvas"), nms_iou=0.7)
     found = Predictor(network, card).predict(picture(64, 64))
     assert [len(parts) for parts in found.parts] == [2]
 
@@ -205,7 +205,7 @@ def test_no_instances(nms_iou: float, votes: Tensor | None) -> None:
         torch.zeros(1, 2, 1, 1), *(torch.zeros(0, dtype=torch.int64),) * 2, torch.zeros(0),
         torch.zeros(0, 2, dtype=torch.int64), [torch.zeros(0, 4, 2)] * 5, votes,
     )  # fmt: skip
-    predictor = Predictor(network, ModelCard("nano", **CLASSES, nms_iou=nms_iou))
+    predictor = Predictor(network, ContourCard("nano", **CLASSES, nms_iou=nms_iou))
     found = predictor.predict(picture(32, 40))
     assert len(found) == 0 and (found.height, found.width) == (32, 40)
 
@@ -296,7 +296,7 @@ def test_prediction_works_on_a_copy() -> None:
     """In validation the network is in training: neither its weights nor its mode may change."""
     network = build_network(num_classes=2, architecture=NANO, vertices=16).train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    Predictor(network, ModelCard("nano", **CLASSES)).predict(picture(32, 32))
+    Predictor(network, ContourCard("nano", **CLASSES)).predict(picture(32, 32))
     assert network.training
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 

@@ -18,13 +18,13 @@ import torch
 
 from dataset.transforms.test_transform import TestView
 from e2ec.engine.weights.checkpoint import load_state, load_weights, save_state, save_weights
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.contour.card import ContourCard
 from lib.errors import InputError
 from network.contour.architecture import NANO
 from network.contour.contour_init import Clip
 from network.contour.e2ec import E2EC, build_network
 
-CARD = ModelCard(
+CARD = ContourCard(
     architecture="nano",
     class_names=("cell", "Größe"),
     category_ids=(3, 8),

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from dataset.formats.coco.categories import COCO_CATEGORIES
-from e2ec.config import Config
-from e2ec.engine.weights.model_card import ModelCard, prediction_settings
+from e2ec.families.contour.card import ContourCard
+from e2ec.families.model_card import prediction_settings
+from e2ec.families.published import with_published_warp
 from e2ec.presets import load_preset
 from lib.errors import InputError
 from network.contour.e2ec import E2EC
 from network.published import load_published
 
 
-def load_published_model(path: Path, preset: str | None) -> tuple[E2EC, ModelCard]:
+def load_published_model(path: Path, preset: str | None) -> tuple[E2EC, ContourCard]:
     """The network of a published `.pth` file, and a description made from a preset.
 
     Published files hold no class names: COCO's are known, others are called by their number.
@@ -34,17 +34,14 @@ def load_published_model(path: Path, preset: str | None) -> tuple[E2EC, ModelCar
     ids = tuple(range(1, count + 1))
     if count == len(COCO_CATEGORIES):
         ids, names = tuple(COCO_CATEGORIES), tuple(COCO_CATEGORIES.values())
-    card = ModelCard(
+    card = ContourCard(
         architecture="dla34",
         class_names=names,
         category_ids=ids,
         **prediction_settings(config),
+        nms_iou=config.eval.nms_iou,
+        group_parts=config.eval.group_parts,
         clip=network.clip,
     )
     return network, card
 
-
-def with_published_warp(config: Config) -> Config:
-    """The settings with the test geometry that published weights were trained for."""
-    view = replace(config.data.view, warp="published")
-    return replace(config, data=replace(config.data, view=view))

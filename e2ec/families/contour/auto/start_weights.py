@@ -9,8 +9,10 @@ from pathlib import Path
 import safetensors
 
 from e2ec.config import Config
-from e2ec.engine.predict.predictor import BUNDLED_WEIGHTS, is_published
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.bundled import BUNDLED_WEIGHTS
+from e2ec.families.contour.card import ContourCard
+from e2ec.families.published import is_published
+from e2ec.families.model_card import card_json
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES
 from network.contour.e2ec import STRIDE
@@ -59,7 +61,9 @@ def read_start_weights(path: Path) -> StartWeights:
         )
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            card = ModelCard.from_metadata(file.metadata(), name=str(path))
+            card = ContourCard.from_json(
+                card_json(file.metadata(), name=str(path)), name=str(path)
+            )
             vertices = file.get_slice("offsets.2.weight").get_shape()[0] // 2
             refinements = count_refinements(file.keys(), source=str(path))
     except (OSError, safetensors.SafetensorError) as error:

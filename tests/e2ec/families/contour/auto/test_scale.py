@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dataset.checks.seen_sizes import ObjectSizes, seen_sizes, view_zooms
 from dataset.transforms.augmentation import AugmentationSettings
 from dataset.transforms.test_transform import TestView
-from e2ec.engine.auto.scale import LONGEST_INPUT, choose_scale, match_test, match_training
+from e2ec.families.contour.auto.scale import LONGEST_INPUT, choose_scale, match_test, match_training
 from lib.errors import InputError
 
 CROP = AugmentationSettings(crop_size=(256, 256))

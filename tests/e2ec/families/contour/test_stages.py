@@ -19,18 +19,18 @@ from tiny_run import tiny
 from e2ec.config import EvalConfig, Stage
 from e2ec.engine.evaluate import validate as validate_module
 from e2ec.engine.evaluate.evaluator import Results, evaluate, evaluate_stages, main_metric
-from e2ec.engine.evaluate.stages import select_stage, stage_names
+from e2ec.families.contour.stages import select_stage, stage_names
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.engine.train import trainer as trainer_module
 from e2ec.engine.train.run import train
 from e2ec.engine.weights.checkpoint import load_state, load_weights, save_weights
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.contour.card import ContourCard
 from lib.errors import InputError
 from network.contour.architecture import NANO
 from network.contour.e2ec import build_network
 
 NANO_STAGES = ("init", "coarse", "refine1", "refine2")
-CARD = ModelCard("nano", class_names=("a", "b", "c"), category_ids=(1, 2, 3))
+CARD = ContourCard("nano", class_names=("a", "b", "c"), category_ids=(1, 2, 3))
 BOX = (20, 20, 100, 100)
 
 

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from dataset.transforms.test_transform import restore_points
-from e2ec.config import Stage
-from e2ec.engine.evaluate.stages import select_stage
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.contour.card import ContourCard
+from e2ec.families.contour.stages import resolve_stage
+from e2ec.families.family import ShownImage
 from e2ec.results.contours import Contours
 from e2ec.results.postprocess.grouping import group_parts
 from e2ec.results.postprocess.nms import contour_boxes, suppress
 from network.contour.e2ec import STRIDE, NetworkOutput
 
 
-@dataclass(frozen=True, eq=False)
-class ShownImage:
-    """Where an image of a batch came from.
-
-    Attributes:
-        size: (height, width) of the original in pixels.
-        matrix: the (2, 3) map from it to the network's input.
-        source: its name in the result.
-    """
-
-    size: tuple[int, int]
-    matrix: np.ndarray
-    source: str | None
-
-
 def assemble(
-    output: NetworkOutput, shown: Sequence[ShownImage], card: ModelCard, stages: Sequence[Stage]
-) -> list[dict[Stage, Contours]]:
+    output: NetworkOutput, shown: Sequence[ShownImage], card: ContourCard, stages: Sequence[str]
+) -> list[dict[str, Contours]]:
     """The result of every image at every one of `stages`, as if that stage were the only one."""
     image_index = output.image_index.cpu().numpy()
     # One transfer for all stages.
-    stacked = torch.stack([select_stage(output.contours, stage) for stage in stages])
+    names = tuple(output.stages)
+    stacked = torch.stack([output.stages[resolve_stage(stage, names)] for stage in stages])
     contours = stacked.cpu().double().numpy()
     scores = output.scores.cpu().double().numpy()
     labels = output.classes.cpu().numpy()
@@ -48,7 +33,7 @@ def assemble(
         votes = (output.object_centers.cpu().double() * STRIDE).numpy()
     # By image, as the rows stand: one slice each.
     bounds = np.searchsorted(image_index, np.arange(len(shown) + 1))
-    results: list[dict[Stage, Contours]] = []
+    results: list[dict[str, Contours]] = []
     for i, image in enumerate(shown):
         mine = slice(bounds[i], bounds[i + 1])
         own = None if votes is None else restore_points(votes[mine], image.matrix)
@@ -74,7 +59,7 @@ def _contours(
     labels: np.ndarray,
     scores: np.ndarray,
     image: ShownImage,
-    card: ModelCard,
+    card: ContourCard,
 ) -> Contours:
     """Doubles go first, then parts are grouped: a double of a part fits that part better than
     the box of the whole object."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from e2ec.engine.auto.schedule import (
+from e2ec.families.contour.auto.schedule import (
     choose_epochs,
     choose_schedule,
     fitting_batch,

@@ -13,13 +13,13 @@ from configs.custom import get_config
 from dataset.synthetic.dataset import SyntheticDataset
 from e2ec.app.commands.typed_options import keep_typed, typed_settings
 from e2ec.config import Config
-from e2ec.engine.auto.resolve import resolve
-from e2ec.engine.auto.resumed import keep_choices
+from e2ec.families.contour.auto.resolve import resolve
+from e2ec.engine.train.resumed import keep_choices
 from e2ec.engine.predict.predictor import BUNDLED_WEIGHTS
 from e2ec.engine.train.build import build_model
 from e2ec.engine.train.resume import fixed_settings
 from e2ec.engine.weights.checkpoint import save_weights
-from e2ec.engine.weights.model_card import ModelCard
+from e2ec.families.contour.card import ContourCard
 from lib.errors import InputError
 from network.contour.architecture import NANO
 from network.contour.e2ec import build_network
@@ -109,7 +109,7 @@ def weights(tmp_path: Path) -> Path:
     path = tmp_path / "start.safetensors"
     torch.manual_seed(0)
     network = build_network(num_classes=2, architecture=NANO, vertices=16)
-    save_weights(path, network, ModelCard("nano", ("a", "b"), (1, 2)))
+    save_weights(path, network, ContourCard("nano", ("a", "b"), (1, 2)))
     return path
 
 

@@ -9,14 +9,14 @@ from dataset.checks.check import label_index
 from dataset.checks.seen_sizes import ObjectSizes, object_sizes
 from dataset.loading.sample import InstanceDataset
 from e2ec.config import Config
-from e2ec.engine.auto.scale import choose_scale, match_test, match_training
-from e2ec.engine.auto.schedule import (
+from e2ec.families.contour.auto.scale import choose_scale, match_test, match_training
+from e2ec.families.contour.auto.schedule import (
     choose_epochs,
     choose_schedule,
     describe,
     fitting_batch,
 )
-from e2ec.engine.auto.start_weights import BUNDLED, adopt, read_start_weights, weights_path
+from e2ec.families.contour.auto.start_weights import BUNDLED, adopt, read_start_weights, weights_path
 
 _CROPS = {"nano": (256, 256), "dla34": (512, 512)}
 _VERTICES = {"nano": 64, "dla34": 128}

@@ -1,0 +1,1 @@
+"""Kinds of models: what makes each different, behind one interface."""

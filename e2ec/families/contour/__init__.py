@@ -1,0 +1,1 @@
+"""The contour family: E2EC."""

@@ -1,0 +1,151 @@
+"""The contour family: E2EC behind the interface of families."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dataset.contour.targets import Batch, TrainingExample, build_example, collate
+from dataset.loading.sample import InstanceDataset, Sample
+from e2ec.config import Config, Precision
+from e2ec.families.contour.assemble import assemble
+from e2ec.families.contour.card import ContourCard
+from e2ec.families.contour.loss import ContourLoss
+from e2ec.families.contour.published import load_published_model
+from e2ec.families.contour.auto.resolve import resolve
+from e2ec.families.contour.stages import resolve_stage, stage_names
+from e2ec.families.family import Family, ShownImage
+from e2ec.results.contours import Contours
+from lib.errors import InputError
+from network.contour.architecture import ARCHITECTURES, Architecture
+from network.contour.e2ec import E2EC, NetworkOutput, build_network
+from network.contour.weights import network_from_state
+from network.inference.cuda_graphs import graph_network
+from network.inference.prepare import PRECISIONS, compile_network, for_prediction
+
+
+class ContourFamily(Family[E2EC, TrainingExample]):
+    """E2EC: a centre, a contour, its refinements. See `Family` for what each method promises."""
+
+    name: ClassVar[str] = "contour"
+    card_type = ContourCard
+
+    def build(self, config: Config, num_classes: int) -> E2EC:
+        if config.eval.stage is not None:  # found out now, not at the first evaluation
+            self.resolve_stage(config.eval.stage, stage_names(_sizes(config).refinements))
+        return build_network(
+            num_classes=num_classes,
+            architecture=_sizes(config),
+            vertices=config.data.targets.vertices,
+            part_votes=config.model.multi_component,
+        )
+
+    def from_state(self, state: Mapping[str, Tensor], card: ContourCard, *, name: str) -> E2EC:
+        architecture = ARCHITECTURES[card.architecture]
+        network = network_from_state(state, name=name, architecture=architecture, clip=card.clip)
+        try:
+            self.resolve_stage(card.stage, self.stages(network))
+        except InputError as error:
+            raise InputError(f"{name}: its description names {error}") from error
+        return network
+
+    def num_classes(self, network: E2EC) -> int:
+        return network.num_classes
+
+    def stages(self, network: E2EC) -> tuple[str, ...]:
+        return network.stage_names
+
+    def resolve_stage(self, stage: str, stages: Sequence[str]) -> str:
+        return resolve_stage(stage, stages)
+
+    def example_maker(
+        self, config: Config, num_classes: int
+    ) -> Callable[[Sample, np.random.Generator], TrainingExample]:
+        return partial(
+            build_example,
+            augmentation=config.data.augmentation,
+            targets=config.data.targets,
+            num_classes=num_classes,
+        )
+
+    def collate(self, examples: Sequence[TrainingExample]) -> Batch:
+        return collate(examples)
+
+    def loss(self, config: Config) -> ContourLoss:
+        return ContourLoss(config.loss)
+
+    def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
+        output: NetworkOutput = network(
+            images, batch.centers, batch.image_index, max_per_image=batch.max_per_image
+        )
+        return output
+
+    def untransferred(self, source: E2EC, network: E2EC) -> tuple[str, ...]:
+        """The classifier where the class counts differ, and part votes that one of them lacks."""
+        classifier = source.num_classes != network.num_classes
+        votes = source.part_votes is None or network.part_votes is None
+        return ("heatmap.2.",) * classifier + ("part_votes.",) * votes
+
+    def resolve(
+        self, config: Config, train: InstanceDataset, *, processes: int
+    ) -> tuple[Config, list[str]]:
+        return resolve(config, train, processes=processes)
+
+    def prepare(
+        self,
+        network: E2EC,
+        *,
+        device: torch.device,
+        precision: Precision,
+        compile: bool,
+        cuda_graphs: bool,
+    ) -> E2EC:
+        prepared = for_prediction(network, PRECISIONS[precision], device)
+        if compile:
+            compile_network(prepared)
+        if cuda_graphs:
+            graph_network(prepared)
+        return prepared
+
+    def predict(
+        self, prepared: E2EC, images: Tensor, card: ContourCard, *, score_threshold: float
+    ) -> NetworkOutput:
+        output: NetworkOutput = prepared(
+            images, score_threshold=score_threshold, max_detections=card.max_detections
+        )
+        return output
+
+    def instances(
+        self,
+        output: NetworkOutput,
+        shown: Sequence[ShownImage],
+        card: ContourCard,
+        stages: Sequence[str],
+    ) -> list[dict[str, Contours]]:
+        return assemble(output, shown, card, stages)
+
+    def card_fields(self, config: Config) -> dict[str, Any]:
+        return {"nms_iou": config.eval.nms_iou, "group_parts": config.eval.group_parts}
+
+    def describe(self, network: E2EC) -> dict[str, str]:
+        return {"vertices": f"{network.vertices} a contour"}
+
+    def load_published(self, path: Path, preset: str | None) -> tuple[E2EC, ContourCard]:
+        return load_published_model(path, preset)
+
+
+def _sizes(config: Config) -> Architecture:
+    """The sizes that the settings name, with the number of refinement modules they want."""
+    named = ARCHITECTURES[config.model.architecture]
+    wanted = config.model.refinements
+    return named if wanted is None else replace(named, refinements=wanted)
+
+
+CONTOUR = ContourFamily()

@@ -1,0 +1,219 @@
+"""A family: one kind of model, and all that the engine, the commands and the files know of it."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dataset.loading.sample import InstanceDataset, Sample
+from e2ec.config import Config, Precision
+from e2ec.families.model_card import ModelCard
+from e2ec.results.contours import Contours
+from lib.errors import InputError
+
+Network = TypeVar("Network", bound=nn.Module)
+Example = TypeVar("Example")
+
+
+class Batch(Protocol):
+    """Examples stacked. All tensors move together, from the loader's workers to the device."""
+
+    @property
+    def images(self) -> Tensor:
+        """(B, 3, h, w) uint8, RGB."""
+
+    @property
+    def names(self) -> list[str]:
+        """File names of the images, for messages."""
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The batch with all tensors on a device."""
+
+    def pin_memory(self) -> Batch:
+        """The batch in page-locked memory, from where copies to a GPU need not wait."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShownImage:
+    """Where an image of a batch came from.
+
+    Attributes:
+        size: (height, width) of the original in pixels.
+        matrix: the (2, 3) map from it to the network's input.
+        source: its name in the result.
+    """
+
+    size: tuple[int, int]
+    matrix: np.ndarray
+    source: str | None
+
+
+class Loss(Protocol):
+    """The losses of a family, with the weights that the settings give them."""
+
+    def counts(self, batch: Any) -> Tensor:
+        """What the sums are divided by, as a vector: the engine adds it up over micro-batches and
+        processes, so that neither changes the result."""
+
+    def __call__(
+        self, output: Any, batch: Any, counts: Tensor, *, epoch: int
+    ) -> dict[str, Tensor]:
+        """Losses by name, the weighted sum `total` among them.
+
+        Args:
+            output: of `Family.forward`.
+            batch: the labels that belong to it.
+            counts: of the whole step; may hold zeros.
+            epoch: counted from 0.
+        """
+
+
+class Family(ABC, Generic[Network, Example]):
+    """What makes a kind of model different. Stateless: settings come with every call."""
+
+    name: ClassVar[str]
+    """In weights files."""
+    card_type: ClassVar[type[ModelCard]] = ModelCard
+    """What a weights file says of itself."""
+
+    # ---- the network
+
+    @abstractmethod
+    def build(self, config: Config, num_classes: int) -> Network:
+        """A network with random weights (torch's generator is seeded), in training mode."""
+
+    @abstractmethod
+    def from_state(self, state: Mapping[str, Tensor], card: Any, *, name: str) -> Network:
+        """The network of a weights file, in evaluation mode.
+
+        Raises:
+            InputError: weights and card do not fit; `name` is the file.
+        """
+
+    @abstractmethod
+    def stages(self, network: Network) -> tuple[str, ...]:
+        """Names of the network's results in order, the last one made last; at least one."""
+
+    @abstractmethod
+    def num_classes(self, network: Network) -> int:
+        """The number of classes that a network tells apart."""
+
+    def resolve_stage(self, stage: str, stages: Sequence[str]) -> str:
+        """Which of `stages` a name means; an empty one means the last.
+
+        Raises:
+            InputError: none of them; says which there are.
+        """
+        if not stage:
+            return stages[-1]
+        if stage not in stages:
+            raise InputError(f"stage {stage}: this network has {', '.join(stages)}")
+        return stage
+
+    # ---- training
+
+    @abstractmethod
+    def example_maker(
+        self, config: Config, num_classes: int
+    ) -> Callable[[Sample, np.random.Generator], Example]:
+        """What makes a training example of a sample. It is sent to loader workers."""
+
+    @abstractmethod
+    def collate(self, examples: Sequence[Example]) -> Batch:
+        """Examples of equal image size, stacked. Called in loader workers."""
+
+    @abstractmethod
+    def loss(self, config: Config) -> Loss:
+        """The losses."""
+
+    @abstractmethod
+    def forward(self, network: nn.Module, images: Tensor, batch: Any) -> Any:
+        """The network's output on normalised images (B, 3, h, w), told what labels it needs."""
+
+    def untransferred(self, source: Network, network: Network) -> tuple[str, ...]:
+        """Prefixes of parameters that `network` does not take over when it starts from `source`:
+        they keep their random start, and may be absent on either side."""
+        return ()
+
+    def resolve(
+        self, config: Config, train: InstanceDataset, *, processes: int
+    ) -> tuple[Config, list[str]]:
+        """Settings with nothing in `Config.auto` left open, agreeing with the weights to start
+        from, and what to tell the user of them.
+
+        Raises:
+            InputError: nothing can be chosen from this data, or the weights do not fit.
+        """
+        if config.auto:
+            raise InputError(
+                f"preset {config.preset}: models of the family {self.name} choose no settings by "
+                f"themselves; give --{config.auto[0]}"
+            )
+        return config, []
+
+    # ---- prediction
+
+    @abstractmethod
+    def prepare(
+        self,
+        network: Network,
+        *,
+        device: torch.device,
+        precision: Precision,
+        compile: bool,
+        cuda_graphs: bool,
+    ) -> Any:
+        """A copy made ready for `predict`; the original stays trainable.
+
+        Raises:
+            InputError: the family has no such precision or way of running.
+        """
+
+    @abstractmethod
+    def predict(self, prepared: Any, images: Tensor, card: Any, *, score_threshold: float) -> Any:
+        """What a prepared network says of normalised images (B, 3, h, w)."""
+
+    @abstractmethod
+    def instances(
+        self, output: Any, shown: Sequence[ShownImage], card: Any, stages: Sequence[str]
+    ) -> list[dict[str, Contours]]:
+        """The result of every image at every one of `stages`, in pixels of the original images."""
+
+    # ---- weights files
+
+    def card_fields(self, config: Config) -> dict[str, Any]:
+        """What a card takes from the settings besides what all families take."""
+        return {}
+
+    def describe(self, network: Network) -> dict[str, str]:
+        """What a weights file shows of the network, by name, besides its card."""
+        return {}
+
+    def load_published(self, path: Path, preset: str | None) -> tuple[Network, ModelCard]:
+        """The network of a checkpoint of the method's authors.
+
+        Raises:
+            InputError: there are none of this family, or the file is unusable.
+        """
+        raise InputError(f"{path}: there are no published checkpoints of the family {self.name}")
+
+
+def find_family(place: str) -> Family[Any, Any]:
+    """The family at "module:NAME", as a class of settings names its own (`ModelConfig.FAMILY`)."""
+    module, _, name = place.partition(":")
+    family = getattr(importlib.import_module(module), name)
+    assert isinstance(family, Family)
+    return family
+
+
+def family_of(config: Config) -> Family[Any, Any]:
+    """The family that settings belong to."""
+    return find_family(type(config.model).FAMILY)
