@@ -12,21 +12,21 @@ from torch import Tensor, nn
 from dataset.contour.targets import Batch
 from e2ec.engine.predict.preprocess import normalize
 from e2ec.engine.train.step_record import StepValues
-from e2ec.losses.total import LossCounts, TotalLoss
+from e2ec.losses.total import TotalLoss, count_batch
 
 
 def count_step(
     parts: Sequence[Batch], accelerator: Accelerator, *, stop: bool
-) -> tuple[LossCounts, Tensor]:
+) -> tuple[Tensor, Tensor]:
     """What the step's losses are divided by, and how many processes were asked to stop.
 
     Counted over all accumulated parts and all processes, so that neither changes the result.
     """
-    own = [LossCounts.of(part.heatmaps, part.keys).stack() for part in parts]
+    own = [count_batch(part.heatmaps, part.keys) for part in parts]
     values = torch.cat([torch.stack(own).sum(0), own[0].new_full((1,), float(stop))])
     if accelerator.num_processes > 1:
         values = accelerator.reduce(values, reduction="sum")
-    return LossCounts.unstack(values[:3]), values[3]
+    return values[:-1], values[-1]
 
 
 def train_step(
@@ -34,7 +34,7 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     loss: TotalLoss,
     parts: Sequence[Batch],
-    counts: tuple[LossCounts, Tensor],
+    counts: tuple[Tensor, Tensor],
     accelerator: Accelerator,
     *,
     epoch: int,
@@ -58,10 +58,12 @@ def train_step(
         with nullcontext() if last else accelerator.no_sync(network):
             images = normalize(part.images).to(dtype)
             with accelerator.autocast():
-                output = network(images, part.centers, part.image_index, most=part.most)
+                output = network(
+                    images, part.centers, part.image_index, max_per_image=part.max_per_image
+                )
             losses = loss(
                 output.heatmap,
-                output.contours,
+                output.stages,
                 part,
                 loss_counts,
                 epoch=epoch,
