@@ -114,7 +114,7 @@ class Batch:
         centers, radii, classes, contours, keys, object_centers: as in `TrainingExample`, n parts
             of all images.
         image_ids, names: of the B images.
-        most: parts of the image that has most of them, known without waiting for a device.
+        max_per_image: parts of the image that has most of them, known without waiting for a device.
         heatmap_only: (m, 5) int64, as in `TrainingExample` behind the position of the image.
     """
 
@@ -129,7 +129,7 @@ class Batch:
     object_centers: torch.Tensor
     image_ids: list[int]
     names: list[str]
-    most: int | None = None
+    max_per_image: int | None = None
     heatmap_only: torch.Tensor = field(default_factory=lambda: torch.zeros(0, 5, dtype=torch.int64))
 
     @cached_property
@@ -169,7 +169,7 @@ class Batch:
             object_centers=change(self.object_centers),
             image_ids=self.image_ids,
             names=self.names,
-            most=self.most,
+            max_per_image=self.max_per_image,
             heatmap_only=change(self.heatmap_only),
         )
 
@@ -190,7 +190,7 @@ def collate(examples: Sequence[TrainingExample]) -> Batch:
         object_centers=torch.cat([example.object_centers for example in examples]),
         image_ids=[example.image_id for example in examples],
         names=[example.name for example in examples],
-        most=int(counts.max()),
+        max_per_image=int(counts.max()),
         heatmap_only=torch.cat(
             [F.pad(one.heatmap_only, (1, 0), value=i) for i, one in enumerate(examples)]
         ),

@@ -100,7 +100,7 @@ def synthetic_batch(images: int, instances: int, side: int, *, classes: int) -> 
         object_centers=centers.float(),
         image_ids=list(range(images)),
         names=[str(number) for number in range(images)],
-        most=instances,
+        max_per_image=instances,
     )
     assert batch.heatmaps.shape[0] == images
     return batch

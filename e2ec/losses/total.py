@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,32 +14,20 @@ from e2ec.losses.dynamic_matching import Distance, dynamic_matching_loss
 from e2ec.losses.focal import count_positives, focal_loss
 from e2ec.losses.part_votes import part_votes_loss
 
+_REFINEMENT = re.compile(r"refine\d+")
 
-@dataclass(frozen=True)
-class LossCounts:
-    """What the sums are divided by, over the whole step: all processes, all accumulated parts."""
 
-    positives: Tensor
-    """Positive cells of the heat maps."""
-    contours: Tensor
-    """Labelled contours."""
-    keys: Tensor
-    """Key vertices."""
+def count_batch(heatmaps: Tensor, keys: Tensor) -> Tensor:
+    """What the losses are divided by: positive cells, labelled contours and key vertices, (3,).
 
-    @classmethod
-    def of(cls, heatmaps: Tensor, keys: Tensor) -> LossCounts:
-        """Counts of one batch: heat maps (B, C, h, w) and key vertices (n, N)."""
-        contours = torch.full((), float(len(keys)), device=keys.device)
-        return cls(count_positives(heatmaps), contours, keys.sum().float())
+    To be summed over all micro-batches and processes of a step.
 
-    def stack(self) -> Tensor:
-        """The three counts as one (3,) tensor, for sums over processes."""
-        return torch.stack([self.positives, self.contours, self.keys])
-
-    @classmethod
-    def unstack(cls, counts: Tensor) -> LossCounts:
-        """The inverse of `stack`; no count falls below 1, so that empty batches give 0."""
-        return cls(*counts.clamp(min=1).unbind())
+    Args:
+        heatmaps: (B, C, h, w) labels.
+        keys: (n, N) bool, the key vertices of all contours.
+    """
+    contours = torch.full((), float(len(keys)), device=keys.device)
+    return torch.stack([count_positives(heatmaps), contours, keys.sum().float()])
 
 
 class TotalLoss:
@@ -70,54 +59,62 @@ class TotalLoss:
     def __call__(
         self,
         heatmap: Tensor,
-        contours: list[Tensor],
+        stages: Mapping[str, Tensor],
         batch: Any,
-        counts: LossCounts,
+        counts: Tensor,
         *,
         epoch: int,
         object_centers: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Losses of one batch.
 
+        Every loss names the stages that it supervises; stages of other names are left alone.
+
         Args:
             heatmap: (B, C, h, w) logits.
-            contours: one (n, N, 2) tensor a stage: initial, coarse, after each refinement.
+            stages: (n, N, 2) contours by stage: init, coarse, refine1, refine2, ...
             batch: labels with `heatmaps`, `contours`, `keys` and, for part votes, `object_centers`
                 (dataset.contour.targets.Batch).
-            counts: of the whole step.
+            counts: the sum of `count_batch` over the whole step; a count of 0 is taken as 1.
             epoch: counted from 0; the dynamic matching loss sets in at `matching_start_epoch`.
             object_centers: (n, 2) votes of the parts, feature cells; None of a network without.
 
         Returns:
             center, initial, coarse, refinement, with votes parts (each unweighted), and total.
         """
-        initial, coarse, *refined = contours
-        label = batch.contours.to(initial.dtype)
-        refinement = torch.stack(
-            [contour_loss(c, label) for c in refined[:-1]] or [label.sum() * 0]
-        )
-        refinement = refinement.sum() / counts.contours
-        refinement = refinement + self._last(contours, label, batch.keys, counts, epoch)
-        if self.average_refinements:
-            refinement = refinement / len(refined)
+        positives, contours, keys = counts.clamp(min=1).unbind()
+        label = batch.contours.to(stages["init"].dtype)
         losses = {
-            "center": focal_loss(heatmap, batch.heatmaps) / counts.positives,
-            "initial": contour_loss(initial, label) / counts.contours,
-            "coarse": contour_loss(coarse, label) / counts.contours,
-            "refinement": refinement,
+            "center": focal_loss(heatmap, batch.heatmaps) / positives,
+            "initial": contour_loss(stages["init"], label) / contours,
+            "coarse": contour_loss(stages["coarse"], label) / contours,
+            "refinement": self._refinement(stages, label, batch.keys, contours, keys, epoch),
         }
         if object_centers is not None:
             target = batch.object_centers.to(object_centers.dtype)
-            losses["parts"] = part_votes_loss(object_centers, target) / counts.contours
+            losses["parts"] = part_votes_loss(object_centers, target) / contours
         weighted = [self.weights[name] * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
 
-    def _last(
-        self, contours: list[Tensor], label: Tensor, keys: Tensor, counts: LossCounts, epoch: int
+    def _refinement(
+        self,
+        stages: Mapping[str, Tensor],
+        label: Tensor,
+        key_vertices: Tensor,
+        contours: Tensor,
+        keys: Tensor,
+        epoch: int,
     ) -> Tensor:
-        """The loss of the last refinement module."""
-        before, after = contours[-2:]
+        """The loss of all refinements: dynamic matching for the last one, from its epoch on."""
+        *earlier, last = (name for name in stages if _REFINEMENT.fullmatch(name))
+        losses = [contour_loss(stages[name], label) for name in earlier] or [label.sum() * 0]
+        loss = torch.stack(losses).sum() / contours
         if epoch < self.matching_start_epoch:
-            return contour_loss(after, label) / counts.contours
-        sums = dynamic_matching_loss(before, after, label, keys, distance=self.matching_distance)
-        return (sums.to_boundary / counts.contours + sums.from_keys / counts.keys) / 2
+            loss = loss + contour_loss(stages[last], label) / contours
+        else:
+            before = stages[("coarse", *earlier)[-1]]
+            sums = dynamic_matching_loss(
+                before, stages[last], label, key_vertices, distance=self.matching_distance
+            )
+            loss = loss + (sums.to_boundary / contours + sums.from_keys / keys) / 2
+        return loss / (len(earlier) + 1) if self.average_refinements else loss

@@ -38,12 +38,17 @@ class NetworkOutput:
     """(n,) float in [0, 1]; empty in training."""
     centers: Tensor
     """(n, 2) int64, x then y, feature cells."""
-    contours: list[Tensor]
-    """One (n, N, 2) tensor a stage in order (initial, coarse, after each refinement), x then y,
-    input pixels."""
+    stages: dict[str, Tensor]
+    """Contours by the name of their stage, in the order in which they are made: init, coarse,
+    refine1, refine2, ...; each (n, N, 2), x then y, input pixels."""
     object_centers: Tensor | None = None
     """(n, 2), x then y, feature cells: where every part sees the centre of its whole object; None
     of a network without part votes."""
+
+    @property
+    def contours(self) -> list[Tensor]:
+        """The contours of all stages, in order."""
+        return list(self.stages.values())
 
 
 class E2EC(nn.Module):
@@ -76,13 +81,18 @@ class E2EC(nn.Module):
         self.vertices = vertices
         self.clip: Clip = clip
 
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """The names of the stages, in order."""
+        return ("init", "coarse", *self.refinement.stage_names)
+
     def forward(
         self,
         images: Tensor,
         centers: Tensor | None = None,
         image_index: Tensor | None = None,
         *,
-        most: int | None = None,
+        max_per_image: int | None = None,
         score_threshold: float = 0.05,
         max_detections: int = 100,
     ) -> NetworkOutput:
@@ -92,8 +102,8 @@ class E2EC(nn.Module):
             images: (B, 3, H, W) float, normalised BGR; any size, padded with zeros inside.
             centers: (n, 2) int64 label centres, x then y, feature cells; in training only.
             image_index: (n,) int64, not falling; goes with `centers`.
-            most: with them, the centres of the image that has most, or more; without it the host
-                waits for a GPU to count them.
+            max_per_image: with them, the centres of the image that has most, or more; without it
+                the host waits for a GPU to count them.
             score_threshold: detections below it are left out (published: 0.05).
             max_detections: at most so many an image (published: 100).
 
@@ -117,10 +127,10 @@ class E2EC(nn.Module):
                 valid_size=(-(-images.shape[2] // STRIDE), -(-images.shape[3] // STRIDE)),
             )
             # Known here, so that no graph behind asks for it.
-            most = int(found.image_index.bincount(minlength=1).amax())
-        contours, votes = self.outline(features, found.centers, found.image_index, most)
+            max_per_image = int(found.image_index.bincount(minlength=1).amax())
+        stages, votes = self.outline(features, found.centers, found.image_index, max_per_image)
         return NetworkOutput(
-            heatmap, found.image_index, found.classes, found.scores, found.centers, contours, votes
+            heatmap, found.image_index, found.classes, found.scores, found.centers, stages, votes
         )
 
     def dense(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,23 +141,31 @@ class E2EC(nn.Module):
         return features, at_least_float32(head(features))
 
     def outline(
-        self, features: Tensor, centers: Tensor, image_index: Tensor, most: int | None = None
-    ) -> tuple[list[Tensor], Tensor | None]:
-        """What belongs to instances: all stages at the given centres, and the part votes.
+        self,
+        features: Tensor,
+        centers: Tensor,
+        image_index: Tensor,
+        max_per_image: int | None = None,
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
+        """What belongs to instances: all stages by name at the given centres, and the part votes.
 
         Initial and coarse contours are clipped to the map in evaluation, as far as `self.clip`
-        says. `most` is that of `forward`.
+        says. `max_per_image` is that of `forward`.
         """
         height, width = features.shape[2:]
         offsets = head_at_cells(self.offsets, features, centers, image_index)
         initial = initial_contours(offsets, centers)
         if not self.training:
             initial = clip_to_map(initial, height, width, self.clip)
-        coarse = self.global_deformation(features, initial, centers, image_index, most=most)
+        coarse = self.global_deformation(
+            features, initial, centers, image_index, max_per_image=max_per_image
+        )
         if not self.training:
             coarse = clip_to_map(coarse, height, width, self.clip)
-        stages = [initial * STRIDE, coarse * STRIDE]
-        stages += self.refinement(features, stages[-1], image_index, most=most)
+        stages = {"init": initial * STRIDE, "coarse": coarse * STRIDE}
+        stages |= self.refinement(
+            features, stages["coarse"], image_index, max_per_image=max_per_image
+        )
         votes = None
         if self.part_votes is not None:
             at_centers = head_at_cells(self.part_votes, features, centers, image_index)

@@ -41,7 +41,7 @@ class GlobalDeformation(nn.Module):
         centers: Tensor,
         image_index: Tensor,
         *,
-        most: int | None = None,
+        max_per_image: int | None = None,
     ) -> Tensor:
         """Coarse contours.
 
@@ -50,7 +50,7 @@ class GlobalDeformation(nn.Module):
             contours: (n, N, 2) initial contours, x then y, feature cells.
             centers: (n, 2) int64, feature cells.
             image_index: (n,) int64, not falling.
-            most: as in `sample_features`.
+            max_per_image: as in `sample_features`.
 
         Returns:
             (n, N, 2), feature cells. The initial contour is detached in the sum; through the
@@ -58,7 +58,7 @@ class GlobalDeformation(nn.Module):
         """
         points = torch.cat([centers[:, None].to(contours.dtype), contours], dim=1)
         own_map = self._map_at(features, points, image_index)
-        sampled = sample_features(own_map, points, image_index, most=most)
+        sampled = sample_features(own_map, points, image_index, max_per_image=max_per_image)
         with full_precision(features.device):
             offsets = self.trans_fuse(self.trans_poly(sampled.flatten(1)))
         return contours.detach() + OFFSET_SCALE * offsets.view_as(contours)

@@ -37,28 +37,40 @@ class Refinement(nn.Module):
             for _ in range(modules)
         )
 
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """The names of the modules' contours, in order: refine1, refine2, ..."""
+        return tuple(f"refine{number}" for number in range(1, len(self.snakes) + 1))
+
     def forward(
-        self, features: Tensor, contours: Tensor, image_index: Tensor, *, most: int | None = None
-    ) -> list[Tensor]:
-        """The contour after each module.
+        self,
+        features: Tensor,
+        contours: Tensor,
+        image_index: Tensor,
+        *,
+        max_per_image: int | None = None,
+    ) -> dict[str, Tensor]:
+        """The contour after each module, by the name of its stage.
 
         Args:
             features: (B, C, h, w), the neck's map.
             contours: (n, N, 2) coarse contours, x then y, input pixels; detached here.
             image_index: (n,) int64, not falling.
-            most: as in `sample_features`.
+            max_per_image: as in `sample_features`.
 
         Returns:
-            One (n, N, 2) tensor a module, input pixels, not clipped. Gradients flow from one
-            module's output through the next module's input.
+            One (n, N, 2) tensor a module, in order, input pixels, not clipped. Gradients flow from
+            one module's output through the next module's input.
         """
-        stages = []
+        stages = {}
         contours = contours.detach()
         features = at_least_float32(features)  # once, not in every module's sampling
-        for snake in self.snakes:
-            sampled = sample_features(features, contours / self.stride, image_index, most=most)
+        for name, snake in zip(self.stage_names, self.snakes, strict=True):
+            sampled = sample_features(
+                features, contours / self.stride, image_index, max_per_image=max_per_image
+            )
             relative = contours - contours.amin(dim=1, keepdim=True)
             x = torch.cat([sampled, relative.transpose(1, 2).to(sampled.dtype)], dim=1)
             contours = contours + snake(x).transpose(1, 2).to(contours.dtype)
-            stages.append(contours)
+            stages[name] = contours
         return stages

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def sample_features(
-    features: Tensor, points: Tensor, image_index: Tensor, *, most: int | None = None
+    features: Tensor, points: Tensor, image_index: Tensor, *, max_per_image: int | None = None
 ) -> Tensor:
     """Bilinear samples with zeros outside the map.
 
@@ -20,8 +20,8 @@ def sample_features(
         features: (B, C, h, w).
         points: (n, P, 2), x then y, feature cells.
         image_index: (n,) int64, not falling: instances of one image stand together.
-        most: instances of the image that has most of them, or more, where the host knows: a GPU
-            need not be waited for then.
+        max_per_image: instances of the image that has most of them, or more, where the host knows:
+            a GPU need not be waited for then.
 
     Returns:
         (n, C, P) float32 (float64 for float64 features).
@@ -35,13 +35,13 @@ def sample_features(
     if batch == 1:
         sampled = F.grid_sample(features, grid_points[None], align_corners=False)
         return sampled[0].transpose(0, 1)
-    # grid_sample wants as many points for every image: instances go to a (B, most) table.
+    # grid_sample wants as many points for every image: instances go to a (B, max_per_image) table.
     images = torch.arange(batch, device=image_index.device)
     counts = (image_index[:, None] == images).sum(0)
     first = counts.cumsum(0) - counts
     slot = torch.arange(len(points), device=points.device) - first[image_index]
-    most = max(int(counts.max()) if most is None else most, 1)
-    grid = grid_points.new_zeros(batch, most, points.shape[1], 2)
+    max_per_image = max(int(counts.max()) if max_per_image is None else max_per_image, 1)
+    grid = grid_points.new_zeros(batch, max_per_image, points.shape[1], 2)
     grid = grid.index_put((image_index, slot), grid_points)
     sampled = F.grid_sample(features, grid, align_corners=False)
     return sampled.permute(0, 2, 1, 3)[image_index, slot].reshape(-1, channels, points.shape[1])

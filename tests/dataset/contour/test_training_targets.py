@@ -189,7 +189,7 @@ def test_parts_beyond_the_cap_stay_on_the_heat_map() -> None:
     )
     assert len(whole.contours) == 17 and len(whole.heatmap_only) == 0
     assert len(capped.contours) == len(capped.centers) == len(capped.keys) == 6
-    assert capped.image_index.tolist() == [0] * 5 + [1] and capped.most == 5
+    assert capped.image_index.tolist() == [0] * 5 + [1] and capped.max_per_image == 5
     assert len(capped.heatmap_only) == 11
     assert (whole.heatmaps == 1).sum() == 17
     assert torch.equal(capped.heatmaps, whole.heatmaps)

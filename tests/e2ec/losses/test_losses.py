@@ -18,8 +18,9 @@ from e2ec.losses.dynamic_matching import (
 )
 from e2ec.losses.focal import count_positives, focal_loss
 from e2ec.losses.part_votes import part_votes_loss
-from e2ec.losses.total import LossCounts, TotalLoss
+from e2ec.losses.total import TotalLoss, count_batch
 
+STAGES = ("init", "coarse", "refine1", "refine2", "refine3")
 SQUARE = torch.tensor([[[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]]])
 
 
@@ -181,15 +182,15 @@ def test_total_weighs_and_divides_as_published() -> None:
     batch = _batch(2)
     label = batch.contours
     # Off by 2 in every coordinate: smooth L1 is 1.5. Five stages: initial, coarse, three modules.
-    contours = [label + 2] * 5
-    counts = LossCounts.unstack(LossCounts.of(batch.heatmaps, batch.keys).stack())
+    stages = dict.fromkeys(STAGES, label + 2)
+    counts = count_batch(batch.heatmaps, batch.keys)
     logits = torch.full((1, 1, 2, 2), -100.0)
-    losses = TotalLoss()(logits, contours, batch, counts, epoch=0)
+    losses = TotalLoss()(logits, stages, batch, counts, epoch=0)
     assert losses["initial"].item() == pytest.approx(1.5)
     assert losses["coarse"].item() == pytest.approx(1.5)
     assert losses["refinement"].item() == pytest.approx(1.5)  # (1.5 + 1.5 + 1.5) / 3
     assert losses["total"].item() == pytest.approx(0.1 * 1.5 + 0.1 * 1.5 + 1.5, abs=1e-5)
-    paper = TotalLoss(average_refinements=False)(logits, contours, batch, counts, epoch=0)
+    paper = TotalLoss(average_refinements=False)(logits, stages, batch, counts, epoch=0)
     assert paper["refinement"].item() == pytest.approx(4.5)
 
 
@@ -197,9 +198,9 @@ def test_part_votes_are_weighed_and_divided_by_the_parts_of_the_step() -> None:
     """Off by 3 cells in x and y: 2.5 a part; two parts here, four in the whole step."""
     batch = _batch(2)
     batch.object_centers = torch.zeros(2, 2)
-    counts = LossCounts(torch.tensor(1.0), torch.tensor(4.0), torch.tensor(1.0))
+    counts = torch.tensor([1.0, 4.0, 1.0])
     logits = torch.full((1, 1, 2, 2), -100.0)
-    arguments = (logits, [batch.contours] * 5, batch, counts)
+    arguments = (logits, dict.fromkeys(STAGES, batch.contours), batch, counts)
     votes = torch.full((2, 2), 3.0)
     losses = TotalLoss(parts_weight=0.2)(*arguments, epoch=0, object_centers=votes)
     assert losses["parts"].item() == pytest.approx(2.5 * 2 / 4)
@@ -211,12 +212,12 @@ def test_dynamic_matching_sets_in_at_its_epoch() -> None:
     batch = _batch(1)
     along = batch.contours.clone()
     along[0, 0, 0] += 1  # a vertex that slid along the boundary costs only in the plain loss
-    contours = [batch.contours] * 4 + [along]
-    counts = LossCounts.unstack(LossCounts.of(batch.heatmaps, batch.keys).stack())
+    stages = {**dict.fromkeys(STAGES, batch.contours), "refine3": along}
+    counts = count_batch(batch.heatmaps, batch.keys)
     loss = TotalLoss(matching_start_epoch=10)
     logits = torch.full((1, 1, 2, 2), -100.0)
-    before = loss(logits, contours, batch, counts, epoch=9)["refinement"].item()
-    after = loss(logits, contours, batch, counts, epoch=10)["refinement"].item()
+    before = loss(logits, stages, batch, counts, epoch=9)["refinement"].item()
+    after = loss(logits, stages, batch, counts, epoch=10)["refinement"].item()
     assert before == pytest.approx(0.5 / 8 / 3)
     # (a) the label point nearest before the last module is the corner: 0.5 / 8; (b) corner key,
     # off by 1 in x: 0.5 / 2 over 4 keys. Averaged, and divided by the number of modules.
@@ -225,13 +226,43 @@ def test_dynamic_matching_sets_in_at_its_epoch() -> None:
 
 def test_no_instances_give_zero_and_train() -> None:
     batch = _batch(0)
-    contours = [torch.zeros(0, 4, 2, requires_grad=True) for _ in range(5)]
-    counts = LossCounts.unstack(LossCounts.of(batch.heatmaps, batch.keys).stack())
+    stages = {name: torch.zeros(0, 4, 2, requires_grad=True) for name in STAGES}
+    counts = count_batch(batch.heatmaps, batch.keys)
     logits = torch.zeros(1, 1, 2, 2, requires_grad=True)
     batch.object_centers = torch.zeros(0, 2)
     votes = torch.zeros(0, 2, requires_grad=True)
     for epoch in (0, 20):
-        losses = TotalLoss()(logits, contours, batch, counts, epoch=epoch, object_centers=votes)
+        losses = TotalLoss()(logits, stages, batch, counts, epoch=epoch, object_centers=votes)
         losses["total"].backward()
         assert losses["refinement"].item() == losses["parts"].item() == 0
         assert torch.isfinite(losses["total"])
+
+
+def test_counts_are_those_of_the_labels_and_never_divide_by_nothing() -> None:
+    batch = _batch(3)
+    batch.heatmaps[0, 0, 0] = 1
+    assert count_batch(batch.heatmaps, batch.keys).tolist() == [2, 3, 12]
+    stages = dict.fromkeys(STAGES, batch.contours + 2)
+    losses = TotalLoss()(batch.heatmaps, stages, batch, torch.zeros(3), epoch=0)
+    assert losses["initial"].item() == pytest.approx(3 * 1.5)
+
+
+@pytest.mark.parametrize("epoch", [0, 10])
+@pytest.mark.parametrize("modules", [1, 3])
+def test_another_stage_moves_no_loss(modules: int, epoch: int) -> None:
+    """Wherever it stands: losses are taken by the names of stages, not by their places."""
+    batch = _batch(2)
+    batch.object_centers = torch.zeros(2, 2)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand(6, 2, 4, 2, generator=generator) * 8
+    stages = {name: batch.contours + noise[k] for k, name in enumerate(STAGES[: 2 + modules])}
+    expected = None
+    for named in (stages, {**stages, "sharp": noise[5]}, {"sharp": noise[5], **stages}):
+        losses = TotalLoss()(
+            torch.zeros(1, 1, 2, 2), named, batch, count_batch(batch.heatmaps, batch.keys),
+            epoch=epoch, object_centers=noise[0, :, 0],
+        )  # fmt: skip
+        expected = expected or losses
+        assert list(losses) == ["center", "initial", "coarse", "refinement", "parts", "total"]
+        assert all(torch.equal(loss, expected[name]) for name, loss in losses.items())
+        assert losses["refinement"] > 0

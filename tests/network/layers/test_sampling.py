@@ -96,7 +96,9 @@ def test_a_known_size_of_the_table_changes_nothing() -> None:
     points = torch.rand(6, 4, 2, generator=generator) * 8 - 1
     index = torch.tensor([1, 1, 1, 3, 3, 3])
     expected = sample_features(features, points, index)
-    for most in (3, 5):
-        assert torch.equal(sample_features(features, points, index, most=most), expected)
-    nothing = sample_features(features, points[:0], index[:0], most=0)
+    for max_per_image in (3, 5):
+        assert torch.equal(
+            sample_features(features, points, index, max_per_image=max_per_image), expected
+        )
+    nothing = sample_features(features, points[:0], index[:0], max_per_image=0)
     assert nothing.shape == (0, 3, 4)

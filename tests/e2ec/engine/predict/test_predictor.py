@@ -25,6 +25,7 @@ from network.contour.architecture import NANO
 from network.contour.e2ec import NetworkOutput, build_network
 
 CLASSES = {"class_names": ("cell", "rod"), "category_ids": (3, 8)}
+STAGES = ("init", "coarse", "refine1", "refine2", "refine3")
 SQUARE = torch.tensor([[10.0, 20.0], [30.0, 20.0], [30.0, 40.0], [10.0, 40.0]])
 
 
@@ -50,7 +51,7 @@ class FixedNetwork(nn.Module):
             classes=torch.tensor(self.classes).repeat(count),
             scores=torch.tensor(self.scores).repeat(count),
             centers=torch.zeros(len(squares), 2, dtype=torch.int64),
-            contours=[squares + torch.tensor([float(k), 0.0]) for k in range(5)],
+            stages={name: squares + torch.tensor([float(k), 0.0]) for k, name in enumerate(STAGES)},
             object_centers=None if self.votes is None else torch.tensor(self.votes * count),
         )
 
@@ -203,7 +204,7 @@ def test_no_instances(nms_iou: float, votes: Tensor | None) -> None:
     network = FixedNetwork([SQUARE], [0.5], [0])
     network.forward = lambda images, **_: NetworkOutput(
         torch.zeros(1, 2, 1, 1), *(torch.zeros(0, dtype=torch.int64),) * 2, torch.zeros(0),
-        torch.zeros(0, 2, dtype=torch.int64), [torch.zeros(0, 4, 2)] * 5, votes,
+        torch.zeros(0, 2, dtype=torch.int64), dict.fromkeys(STAGES, torch.zeros(0, 4, 2)), votes,
     )  # fmt: skip
     predictor = Predictor(network, ContourCard("nano", **CLASSES, nms_iou=nms_iou))
     found = predictor.predict(picture(32, 40))

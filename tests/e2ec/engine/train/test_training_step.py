@@ -64,8 +64,9 @@ def test_a_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
             self.contours = torch.nn.Parameter(torch.rand(5, count, vertices, 2) * 64)
 
         def forward(self, *args: object, **kwargs: object) -> SimpleNamespace:
-            contours = list(self.contours)
-            return SimpleNamespace(heatmap=self.heatmap, contours=contours, object_centers=None)
+            names = ("init", "coarse", "refine1", "refine2", "refine3")
+            stages = dict(zip(names, self.contours, strict=True))
+            return SimpleNamespace(heatmap=self.heatmap, stages=stages, object_centers=None)
 
     trainer.network = Stub()
     # Adam and the moving average count their steps in tensors of the host.
@@ -88,7 +89,9 @@ def test_the_network_waits_for_nothing_in_training(tmp_path: Path) -> None:
     normalize(batch.images)  # its constants are copied once a process
     with Waits() as waits:
         images = normalize(batch.images)
-        output = trainer.plain(images, batch.centers, batch.image_index, most=batch.most)
+        output = trainer.plain(
+            images, batch.centers, batch.image_index, max_per_image=batch.max_per_image
+        )
         sum(stage.sum() for stage in output.contours).backward()
     assert waits.found == []
     with Waits() as waits:

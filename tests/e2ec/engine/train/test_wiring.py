@@ -29,7 +29,6 @@ from e2ec.engine.train import build
 from e2ec.engine.train import trainer as trainer_module
 from e2ec.engine.train.run import make_accelerator, train
 from e2ec.engine.weights.checkpoint import load_state, load_weights
-from e2ec.losses.total import LossCounts
 from network.contour.architecture import NANO
 
 SQUARE = torch.tensor([[[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]]])
@@ -82,20 +81,23 @@ def test_losses_are_weighed_as_set() -> None:
         keys=torch.ones(1, 4, dtype=torch.bool),
         object_centers=torch.zeros(1, 2),
     )
-    counts = LossCounts(torch.tensor(1.0), torch.tensor(1.0), torch.tensor(4.0))
-    contours = [SQUARE + off for off in (2.0, 3.0, 4.0, 5.0)]
+    counts = torch.tensor([1.0, 1.0, 4.0])
+    stages = {
+        name: SQUARE + off
+        for name, off in (("init", 2.0), ("coarse", 3.0), ("refine1", 4.0), ("refine2", 5.0))
+    }
     logits = torch.zeros(1, 1, 2, 2)
     center = 4 * 0.25 * torch.tensor(2.0).log()  # four negatives: p^2 ln(1 - p) at p = 1/2
     votes = torch.full((1, 2), 6.0)
     plain = 2.0 * center + 3.0 * 1.5 + 5.0 * 2.5 + 7.0 * (3.5 + 4.5) + 11.0 * 5.5
-    found = loss(logits, contours, batch, counts, epoch=3, object_centers=votes)
+    found = loss(logits, stages, batch, counts, epoch=3, object_centers=votes)
     assert found["total"].item() == pytest.approx(plain.item(), rel=1e-5)
     # From epoch 4 on the last module's loss is (a) (4, 0), (10, 4), (10, 10) and (4, 10) against
     # the contour moved by 5: 28 / 8 in L1; (b) every corner against its own: 5; the mean is 4.25.
-    found = loss(logits, contours, batch, counts, epoch=4, object_centers=votes)
+    found = loss(logits, stages, batch, counts, epoch=4, object_centers=votes)
     assert found["refinement"].item() == pytest.approx(3.5 + 4.25)
     averaged = build.build_loss(replace(settings, average_refinements=True))
-    half = averaged(logits, contours, batch, counts, epoch=3)["refinement"]
+    half = averaged(logits, stages, batch, counts, epoch=3)["refinement"]
     assert half.item() == pytest.approx((3.5 + 4.5) / 2)
 
 
