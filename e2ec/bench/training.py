@@ -11,11 +11,12 @@ from torch import Tensor
 from dataset.contour.targets import Batch
 from e2ec.bench.plain_training import CLIP_VALUE, PlainTraining
 from e2ec.bench.row import Row
-from e2ec.config import OptimConfig
+from e2ec.config import LossConfig, OptimConfig
 from e2ec.engine.train.build import build_optimizer, lay_out
 from e2ec.engine.train.step import count_step, train_step
 from e2ec.engine.train.step_record import StepRecord
-from e2ec.losses.total import TotalLoss
+from e2ec.families.contour.family import CONTOUR
+from e2ec.families.contour.loss import ContourLoss
 from network.contour.e2ec import E2EC, STRIDE, build_network
 
 CLASSES = 80
@@ -61,17 +62,18 @@ class Training:
         self.network = network.train()
         lay_out(network, torch.device("cpu"))
         self.optimizer = build_optimizer(OptimConfig(lr=lr), network)
-        self.loss = TotalLoss()
+        self.loss = ContourLoss(LossConfig())
         self.accelerator = Accelerator(cpu=True)
 
     def step(self, batch: Batch) -> float:
         """Update the weights once; the loss before it."""
         values = train_step(
+            CONTOUR,
             self.network,
             self.optimizer,
             self.loss,
             [batch],
-            count_step([batch], self.accelerator, stop=False),
+            count_step([batch], self.loss, self.accelerator, stop=False),
             self.accelerator,
             epoch=EPOCH,
             clip_value=CLIP_VALUE,

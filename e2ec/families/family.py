@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dataset.loading.loader import TrainingDataset
 from dataset.loading.sample import InstanceDataset, Sample
 from e2ec.config import Config, Precision
 from e2ec.families.model_card import ModelCard
@@ -63,9 +64,7 @@ class Loss(Protocol):
         """What the sums are divided by, as a vector: the engine adds it up over micro-batches and
         processes, so that neither changes the result."""
 
-    def __call__(
-        self, output: Any, batch: Any, counts: Tensor, *, epoch: int
-    ) -> dict[str, Tensor]:
+    def __call__(self, output: Any, batch: Any, counts: Tensor, *, epoch: int) -> dict[str, Tensor]:
         """Losses by name, the weighted sum `total` among them.
 
         Args:
@@ -137,6 +136,13 @@ class Family(ABC, Generic[Network, Example]):
     @abstractmethod
     def forward(self, network: nn.Module, images: Tensor, batch: Any) -> Any:
         """The network's output on normalised images (B, 3, h, w), told what labels it needs."""
+
+    def label_sheet(
+        self, config: Config, examples: TrainingDataset, *, title: str, count: int
+    ) -> np.ndarray | None:
+        """A picture of training examples as the network sees them, (H, W, 3) uint8 RGB; None where
+        there is no example, or the family draws none."""
+        return None
 
     def untransferred(self, source: Network, network: Network) -> tuple[str, ...]:
         """Prefixes of parameters that `network` does not take over when it starts from `source`:

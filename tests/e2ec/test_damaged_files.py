@@ -27,10 +27,11 @@ from kins_tree import write_kins
 from label_scenes import write_scene
 from sbd_tree import NAMES as SBD_NAMES
 from sbd_tree import write_sbd
+from training_path import training_path
 
 from dataset.checks.problems import Problem
 from dataset.index.label_index import LabelIndex
-from dataset.loading.loader import LoadingFailure, TrainingDataset
+from dataset.loading.loader import LoadingFailure
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.config import AugmentationSettings, Config, DataConfig, Format
 from e2ec.engine.data.open_data import build_dataset
@@ -218,7 +219,7 @@ def _use(config: Config) -> str:
         lenient = build_dataset(config, "train", problems.append)
         _look_at(lenient.index)  # type: ignore[attr-defined]
         dataset = build_dataset(config, "train")
-        examples = TrainingDataset(dataset, config.data.augmentation, config.data.targets, seed=0)
+        examples = training_path(dataset, config.data.augmentation, config.data.targets, seed=0)
         for number in range(len(examples)):
             example = examples[0, number]
             if isinstance(example, LoadingFailure):

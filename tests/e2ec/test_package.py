@@ -44,22 +44,20 @@ import multiprocessing
 import numpy as np
 from pathlib import Path
 from torch.utils.data import DataLoader
-from dataset.loading.loader import TrainingDataset, _collate_or_fail
+from e2ec.config import Config
+from e2ec.families.contour.family import CONTOUR
+from dataset.loading.loader import TrainingDataset
 from dataset.synthetic.dataset import SyntheticDataset
-from dataset.contour.targets import TargetSettings
-from dataset.transforms.augmentation import AugmentationSettings
 
 if __name__ == "__main__":
-    data = TrainingDataset(
-        SyntheticDataset(2, seed=0), AugmentationSettings(crop_size=(64, 64)), TargetSettings(),
-        seed=0,
-    )
+    make_example = CONTOUR.example_maker(Config(name="test"), 3)
+    data = TrainingDataset(SyntheticDataset(2, seed=0), make_example, seed=0)
     for method in ("fork", "spawn"):
         loader = DataLoader(
-            data, batch_sampler=[[(0, 0), (0, 1)]], num_workers=1, collate_fn=_collate_or_fail,
+            data, batch_sampler=[[(0, 0), (0, 1)]], num_workers=1, collate_fn=CONTOUR.collate,
             multiprocessing_context=method,
         )
-        assert [tuple(batch.images.shape) for batch in loader] == [(2, 3, 64, 64)]
+        assert [tuple(batch.images.shape) for batch in loader] == [(2, 3, 512, 512)]
     assert load_model(device="cpu").predict(np.zeros((32, 32, 3), np.uint8)).height == 32
     print("done")
 """

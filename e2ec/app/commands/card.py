@@ -11,10 +11,10 @@ from typing import Any
 
 from torch import nn
 
-from e2ec.engine.predict.predictor import is_published
 from e2ec.engine.weights.card_edit import edit_card, flat_card
-from e2ec.engine.weights.checkpoint import load_weights, save_card
+from e2ec.engine.weights.checkpoint import load_network, save_card
 from e2ec.families.model_card import ModelCard
+from e2ec.families.published import is_published
 from e2ec.results.one_line import one_line
 from lib.errors import InputError
 from network.published import load_published
@@ -76,9 +76,9 @@ def card(options: CardOptions) -> str:
     """
     if is_published(options.weights):
         return _published(options)
-    network, described = load_weights(options.weights)
+    family, network, described = load_network(options.weights)
     if options.out is not None:
-        described = _changed(options, network.num_classes, described)
+        described = _changed(options, family.num_classes(network), described)
         if is_published(options.out):
             raise InputError(f"{options.out}: give the file a name that ends in .safetensors")
         save_card(options.weights, options.out, described)
@@ -88,7 +88,7 @@ def card(options: CardOptions) -> str:
     facts = {
         "file": f"{options.out or options.weights}, {size:.1f} MB",
         "parameters": f"{_parameters(network):,}",
-        "vertices": f"{network.vertices} a contour",
+        **family.describe(network),
         "trained as": one_line(str(described.settings.get("name", "unknown"))),
     }
     fields = {name: _shown(value) for name, value in flat_card(described).items()}

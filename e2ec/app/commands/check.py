@@ -23,8 +23,8 @@ from e2ec.app.commands.check_sizes import check_sizes, settings_of_run, sizes_te
 from e2ec.app.commands.command_line import misspelt, parse_config
 from e2ec.app.commands.typed_options import keep_typed
 from e2ec.config import Config
+from e2ec.families.family import family_of
 from e2ec.presets import load_preset, preset_names
-from e2ec.results.draw.contact_sheet import contact_sheet
 from lib.errors import InputError
 from lib.files import atomic_write_json, atomic_write_text
 from lib.images import write_image
@@ -273,10 +273,10 @@ def _write_pictures(
     for name, dataset in splits.items():
         if options.examples == 0 or not dataset.labelled:
             continue
-        examples = TrainingDataset(
-            dataset, config.data.augmentation, config.data.targets, seed=config.train.seed
-        )
-        sheet = contact_sheet(examples, title=name, count=options.examples)
+        family = family_of(config)
+        make_example = family.example_maker(config, len(dataset.class_names))
+        examples = TrainingDataset(dataset, make_example, seed=config.train.seed)
+        sheet = family.label_sheet(config, examples, title=name, count=options.examples)
         if sheet is not None:
             written.append(options.out / f"labels-{name}.png")
             write_image(written[-1], sheet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 from dataset.formats.cityscapes import label_path
 from dataset.index.fraction_split import DEFAULT_FRACTION
@@ -66,7 +67,7 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         config = replace(
             config,
             data=replace(config.data, view=card.view),
-            eval=replace(config.eval, stage=stage, max_detections=card.max_detections),
+            eval=replace(config.eval, stage=cast(Any, stage), max_detections=card.max_detections),
             auto=(),
         )
         if options.stage_in_out:

@@ -20,6 +20,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from dataset.contour.alignment import align_contour
 from dataset.contour.heatmap import draw_gaussian, gaussian_radius
-from dataset.contour.targets import Batch, TargetSettings
+from dataset.contour.targets import Batch, TargetSettings, build_example, collate
 from dataset.formats.coco.dataset import CocoDataset
 from dataset.loading.loader import EpochSampler, Key, TrainingDataset, make_loader
 from dataset.transforms.augmentation import (
@@ -185,7 +186,13 @@ def compare(
         InputError: the data cannot be read, or is too small for two batches.
     """
     coco = CocoDataset(images, annotations, limit=limit)
-    data = TrainingDataset(coco, AugmentationSettings(), TargetSettings(), seed=0)
+    make_example = partial(
+        build_example,
+        augmentation=AugmentationSettings(),
+        targets=TargetSettings(),
+        num_classes=len(coco.class_names),
+    )
+    data = TrainingDataset(coco, make_example, seed=0)
     sampler = EpochSampler(len(data), batch_size=batch, seed=0)
     if sampler.batches_per_epoch < 2:
         raise InputError(f"{annotations}: too few images for two batches; lower --batch")
@@ -197,7 +204,7 @@ def compare(
         persistent_workers=workers > 0,
         worker_init_fn=(lambda _: cv2.setNumThreads(0)) if workers else None,
     )
-    ours = make_loader(data, sampler, num_workers=workers)
+    ours = make_loader(data, sampler, collate, num_workers=workers)
     loaders: dict[str, tuple[DataLoader[Any], Callable[[Any], object]]] = {
         "ours": (ours, lambda batch: batch.images),
         "ours, finished": (ours, finish),

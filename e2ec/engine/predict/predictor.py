@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from dataset.transforms.input_limit import show
 from dataset.transforms.test_transform import TestView
 from e2ec.config import Precision
 from e2ec.engine.predict.device import select_device
 from e2ec.engine.predict.image_input import ImageLike, image_list, image_source, to_pixels
-from dataset.transforms.input_limit import show
 from e2ec.engine.predict.preprocess import normalize
 from e2ec.engine.weights.checkpoint import load_network
 from e2ec.engine.weights.describe import describe_card
@@ -273,4 +273,3 @@ def load_model(
         compile=compile,
         cuda_graphs=cuda_graphs,
     )
-

@@ -36,7 +36,13 @@ class StepRecord:
     """
 
     def __init__(
-        self, values: StepValues, micro_batches: Sequence[Batch], *, epoch: int, number: int, rate: float
+        self,
+        values: StepValues,
+        micro_batches: Sequence[Batch],
+        *,
+        epoch: int,
+        number: int,
+        rate: float,
     ) -> None:
         self.number = number
         self.rate = rate

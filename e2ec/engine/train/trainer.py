@@ -15,7 +15,6 @@ from torch import nn
 from tqdm import tqdm
 
 from e2ec.config import Config
-from e2ec.families.family import Batch, family_of
 from e2ec.engine.data.open_data import open_data, require_trainable
 from e2ec.engine.evaluate.evaluator import main_metric
 from e2ec.engine.evaluate.validate import validate
@@ -34,6 +33,7 @@ from e2ec.engine.train.state_check import check_state
 from e2ec.engine.train.step import count_step, train_step
 from e2ec.engine.train.step_record import StepRecord
 from e2ec.engine.weights.checkpoint import load_state, save_state, save_weights
+from e2ec.families.family import Batch, family_of
 from lib.errors import InputError
 from network.layers.sync_batchnorm import convert_sync_batchnorm
 

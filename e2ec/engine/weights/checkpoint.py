@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from e2ec.config import Config
-from e2ec.families.published import is_published
 from e2ec.families.family import Family, family_of, find_family
 from e2ec.families.model_card import ModelCard
+from e2ec.families.published import is_published
 from e2ec.families.read_card import read_card
 from e2ec.presets import load_preset
 from lib.errors import InputError

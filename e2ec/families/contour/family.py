@@ -13,13 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from dataset.contour.targets import Batch, TrainingExample, build_example, collate
+from dataset.loading.loader import TrainingDataset
 from dataset.loading.sample import InstanceDataset, Sample
 from e2ec.config import Config, Precision
 from e2ec.families.contour.assemble import assemble
+from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
+from e2ec.families.contour.draw_example import label_sheet
 from e2ec.families.contour.loss import ContourLoss
 from e2ec.families.contour.published import load_published_model
-from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.stages import resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
 from e2ec.results.contours import Contours
@@ -86,6 +88,12 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             images, batch.centers, batch.image_index, max_per_image=batch.max_per_image
         )
         return output
+
+    def label_sheet(
+        self, config: Config, examples: TrainingDataset, *, title: str, count: int
+    ) -> np.ndarray | None:
+        data = config.data
+        return label_sheet(examples, data.augmentation, data.targets, title=title, count=count)
 
     def untransferred(self, source: E2EC, network: E2EC) -> tuple[str, ...]:
         """The classifier where the class counts differ, and part votes that one of them lacks."""

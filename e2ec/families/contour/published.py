@@ -44,4 +44,3 @@ def load_published_model(path: Path, preset: str | None) -> tuple[E2EC, ContourC
         clip=network.clip,
     )
     return network, card
-

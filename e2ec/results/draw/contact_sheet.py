@@ -1,34 +1,30 @@
-"""Pictures of labels as the network sees them: augmented, aligned, with key vertices."""
+"""Pictures of several examples on one sheet."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 
-from dataset.contour.targets import TrainingExample
 from dataset.loading.loader import LoadingFailure, TrainingDataset
-from e2ec.results.draw.visualize import Color, palette
 
-# OpenCV draws at integer positions; this many binary digits after the point keep sub-pixels.
-_SHIFT = 4
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-_TEXT_SCALE = 0.5
-_LINE_HEIGHT = 24
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+TEXT_SCALE = 0.5
+LINE_HEIGHT = 24
 _GAP = 12
-_BLACK, _WHITE, _GREY = (0, 0, 0), (255, 255, 255), (90, 90, 90)
-# In fuller pictures names would hide the objects.
-_MOST_NAMES = 40
-_LEGEND_COLOR = (255, 140, 0)
-# Closer than this, in pixels of the sheet, dots of vertices would melt into a thick line.
-_CLOSEST_DOTS = 3.0
 
 
 def contact_sheet(
-    examples: TrainingDataset, *, title: str, count: int = 12, columns: int = 3, side: int = 768
+    examples: TrainingDataset,
+    draw: Callable[[Any], tuple[np.ndarray, str]],
+    *,
+    title: str,
+    legend: Callable[[int], np.ndarray],
+    count: int = 12,
+    columns: int = 3,
 ) -> np.ndarray | None:
     """A grid of training examples with their targets drawn, and a legend.
 
@@ -37,15 +33,16 @@ def contact_sheet(
 
     Args:
         examples: the training path of the data.
-        title: written on top.
+        draw: makes a picture (H, W, 3) uint8 RGB and a caption of an example.
+        title: written on top, after how many examples there are.
+        legend: makes a legend (H, width, 3) of a width.
         count: number of examples, if there are so many.
         columns: of the grid.
-        side: crops with a shorter long side are enlarged to it, pixels.
 
     Returns:
         (H, W, 3) uint8 RGB, or None where there is no example.
     """
-    chosen: list[TrainingExample] = []
+    chosen: list[Any] = []
     # No sample has index `length`: no example draws the same random numbers.
     rng = np.random.default_rng([examples.seed, 0, len(examples)])
     for index in rng.permutation(len(examples)).tolist():
@@ -56,142 +53,26 @@ def contact_sheet(
             break
     if not chosen:
         return None
-    names, stride = examples.dataset.class_names, examples.targets.stride
     tiles = []
-    for example in chosen:
-        picture = draw_example(example, names, stride=stride, side=side)
-        caption = _text_line(_caption(example, names), picture.shape[1])
-        tiles.append(np.concatenate([picture, caption]))
+    for picture, caption in map(draw, chosen):
+        tiles.append(np.concatenate([picture, text_line(caption, picture.shape[1])]))
     grid = _grid(tiles, columns)
     width = grid.shape[1]
-    height, crop_width = examples.augmentation.crop_size
-    facts = (
-        f"{title}: {len(chosen)} of {len(examples)} images, input {crop_width} x {height}, "
-        f"{examples.targets.vertices} vertices, {examples.targets.directions} directions, "
-        f"seed {examples.seed}"
-    )
-    return np.concatenate([_text_line(facts, width), _legend(width), grid])
+    facts = title.format(shown=len(chosen), all=len(examples))
+    return np.concatenate([text_line(facts, width), legend(width), grid])
 
 
-def draw_example(
-    example: TrainingExample, class_names: Sequence[str], *, stride: int, side: int = 768
-) -> np.ndarray:
-    """A training example with its targets drawn over the image.
-
-    Every contour has a colour of its own, a dot for every vertex where they are not too close, a
-    white square for every key vertex, a white triangle for vertex 0, a frame around the cell of its
-    centre and, where there is room, the name of its class. A line joins the centre of a part of a
-    divided object with that of the whole object.
-
-    Args:
-        example: image and targets.
-        class_names: by class index.
-        stride: input pixels a cell of the feature map.
-        side: images with a shorter long side are enlarged to it, pixels.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-    """
-    image = np.ascontiguousarray(example.image.numpy().transpose(1, 2, 0))
-    scale = max(1.0, side / max(image.shape[:2]))
-    canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    contours = scale * example.contours.numpy().astype(np.float64)
-    centers = scale * stride * example.centers.numpy().astype(np.float64)
-    wholes = scale * stride * example.object_centers.numpy().astype(np.float64)
-    colors = palette(len(contours))
-    for points, color in zip(contours, colors, strict=True):
-        cv2.polylines(canvas, [_fixed(points)], True, color, 1, cv2.LINE_AA, _SHIFT)
-    for k, (points, color) in enumerate(zip(contours, colors, strict=True)):
-        _draw_vertices(canvas, points, example.keys[k].numpy(), color)
-        cell = centers[k] + scale * stride * np.array([[0, 0], [1, 1]])
-        if np.abs(wholes[k] - cell.mean(axis=0)).max() > 2 * scale * stride:
-            ends = _fixed(np.array([cell.mean(axis=0), wholes[k]]))
-            cv2.polylines(canvas, [ends], False, color, 1, cv2.LINE_AA, _SHIFT)
-        _draw_cell(canvas, cell, color)
-    if len(contours) <= _MOST_NAMES:
-        labels = [_printable(class_names[k]) for k in example.classes.tolist()]
-        _draw_names(canvas, contours, labels, colors)
-    return canvas
-
-
-def _fixed(points: np.ndarray) -> np.ndarray:
-    """Points (n, 2) in OpenCV's fixed-point positions; its top-left pixel is centred at (0, 0)."""
-    return np.rint((points - 0.5) * (1 << _SHIFT)).astype(np.int32).reshape(-1, 1, 2)
-
-
-def _draw_vertices(canvas: np.ndarray, points: np.ndarray, keys: np.ndarray, color: Color) -> None:
-    """Dots, squares and a triangle, small on a small contour."""
-    spacing = np.hypot(*(points - np.roll(points, 1, axis=0)).T).sum() / len(points)
-    extent = float(np.ptp(points, axis=0).max())
-    if spacing >= _CLOSEST_DOTS:
-        for point in points[~keys]:
-            _dot(canvas, point, min(0.3 * spacing, 2.5), color)
-    size = min(max(extent / 30, 2.0), 4.0)
-    for point in points[1:][keys[1:]]:
-        _shape(canvas, point + size * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]))
-    _triangle(canvas, points[0], 1.6 * size)
-
-
-def _dot(canvas: np.ndarray, point: np.ndarray, radius: float, color: Color) -> None:
-    x, y = _fixed(point).ravel().tolist()
-    cv2.circle(canvas, (x, y), round(radius * (1 << _SHIFT)), color, -1, cv2.LINE_AA, _SHIFT)
-
-
-def _triangle(canvas: np.ndarray, point: np.ndarray, size: float) -> None:
-    _shape(canvas, point + size * np.array([[0, -1.2], [1.1, 0.8], [-1.1, 0.8]]))
-
-
-def _shape(canvas: np.ndarray, corners: np.ndarray) -> None:
-    """White with a black edge, to be seen on anything."""
-    fixed = _fixed(corners)
-    cv2.fillPoly(canvas, [fixed], _WHITE, cv2.LINE_AA, _SHIFT)
-    cv2.polylines(canvas, [fixed], True, _BLACK, 1, cv2.LINE_AA, _SHIFT)
-
-
-def _draw_cell(canvas: np.ndarray, cell: np.ndarray, color: Color) -> None:
-    (x0, y0), (x1, y1) = np.floor(cell).astype(int).tolist()
-    cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), color, cv2.FILLED)
-    cv2.rectangle(canvas, (x0 - 1, y0 - 1), (x1, y1), _WHITE, 1)
-    cv2.rectangle(canvas, (x0 - 2, y0 - 2), (x1 + 1, y1 + 1), _BLACK, 1)
-
-
-def _draw_names(
-    canvas: np.ndarray, contours: np.ndarray, names: Sequence[str], colors: Sequence[Color]
-) -> None:
-    """Class names above the contours, the large ones first, none over another."""
-    taken = np.zeros(canvas.shape[:2], bool)
-    low, high = contours.min(axis=1), contours.max(axis=1)
-    for k in np.argsort(-(high - low).prod(axis=1), kind="stable").tolist():
-        (width, height), below = cv2.getTextSize(names[k], _FONT, 0.45, 1)
-        x = int(np.clip(low[k, 0], 0, max(canvas.shape[1] - width - 4, 0)))
-        y = int(np.clip(low[k, 1] - height - below - 8, 0, canvas.shape[0] - height - below - 4))
-        box = taken[y : y + height + below + 4, x : x + width + 4]
-        if box.any():
-            continue
-        box[:] = True
-        cv2.rectangle(canvas, (x, y), (x + width + 3, y + height + below + 3), colors[k], -1)
-        ink = _BLACK if np.dot(colors[k], (0.299, 0.587, 0.114)) > 128 else _WHITE
-        place = (x + 2, y + height + 2)
-        cv2.putText(canvas, names[k], place, _FONT, 0.45, ink, 1, cv2.LINE_AA)
-
-
-def _caption(example: TrainingExample, class_names: Sequence[str]) -> str:
-    counts = Counter(class_names[k] for k in example.classes.tolist())
-    listed = ", ".join(f"{name} {number}" for name, number in counts.most_common())
-    return f"{example.name}: {listed or 'no object'}"
-
-
-def _text_line(text: str, width: int) -> np.ndarray:
+def text_line(text: str, width: int) -> np.ndarray:
     """A white line of text, (h, width, 3), cut off with dots where it is too long."""
-    text = _printable(text)
-    while cv2.getTextSize(text, _FONT, _TEXT_SCALE, 1)[0][0] > width - 8 and len(text) > 4:
+    text = printable(text)
+    while cv2.getTextSize(text, FONT, TEXT_SCALE, 1)[0][0] > width - 8 and len(text) > 4:
         text = text[:-4] + "..."
-    line = np.full((_LINE_HEIGHT, width, 3), 255, np.uint8)
-    cv2.putText(line, text, (4, 17), _FONT, _TEXT_SCALE, _BLACK, 1, cv2.LINE_AA)
+    line = np.full((LINE_HEIGHT, width, 3), 255, np.uint8)
+    cv2.putText(line, text, (4, 17), FONT, TEXT_SCALE, (0, 0, 0), 1, cv2.LINE_AA)
     return line
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """OpenCV's letters are those of ASCII."""
     return "".join(c if " " <= c <= "~" else "?" for c in text)
 
@@ -206,32 +87,3 @@ def _grid(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
         top, left = number // columns * height, number % columns * width
         grid[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
     return grid
-
-
-def _legend(width: int) -> np.ndarray:
-    """What the signs mean, in as many lines as it takes."""
-    entries = ("vertex", "key vertex", "vertex 0", "centre cell", "centre of the whole object")
-    lines = [np.full((_LINE_HEIGHT, width, 3), 255, np.uint8)]
-    x = 8
-    for entry in entries:
-        needed = 36 + cv2.getTextSize(entry, _FONT, _TEXT_SCALE, 1)[0][0]
-        if x + needed > width and x > 8:
-            lines.append(np.full((_LINE_HEIGHT, width, 3), 255, np.uint8))
-            x = 8
-        line, spot = lines[-1], np.array([x + 8.0, 12.0])
-        stroke = _fixed(spot + np.array([[-8.0, 0.0], [8.0, 0.0]]))
-        if entry != "centre cell":
-            cv2.polylines(line, [stroke], False, _LEGEND_COLOR, 1, cv2.LINE_AA, _SHIFT)
-        if entry == "vertex":
-            _dot(line, spot, 2.5, _LEGEND_COLOR)
-        elif entry == "key vertex":
-            _shape(line, spot + 4 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]))
-        elif entry == "vertex 0":
-            _triangle(line, spot, 6.4)
-        else:
-            left = spot[0] - (0 if entry == "centre cell" else 8)
-            cell = np.array([left, spot[1]]) + np.array([[-3, -3], [3, 3]])
-            _draw_cell(line, cell, _LEGEND_COLOR)
-        cv2.putText(line, entry, (x + 22, 17), _FONT, _TEXT_SCALE, _GREY, 1, cv2.LINE_AA)
-        x += needed
-    return np.concatenate(lines)

@@ -10,8 +10,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training_path import training_path
 
-from dataset.contour.targets import Batch, TargetSettings
+from dataset.contour.targets import Batch, TargetSettings, collate
 from dataset.loading.loader import EpochSampler, TrainingDataset, make_loader
 from dataset.loading.sample import Sample
 from dataset.synthetic.dataset import SyntheticDataset
@@ -31,14 +32,14 @@ class OneBadImage(SyntheticDataset):
 def training_set(data: SyntheticDataset | None = None, seed: int = 3) -> TrainingDataset:
     augmentation = AugmentationSettings(crop_size=(64, 64))
     data = data if data is not None else SyntheticDataset(8, size=(48, 64))
-    return TrainingDataset(data, augmentation, TargetSettings(vertices=16), seed=seed)
+    return training_path(data, augmentation, TargetSettings(vertices=16), seed=seed)
 
 
 def batches(epoch: int, workers: int, skip: int = 0, **sharing: Any) -> list[Batch]:
     sampler = EpochSampler(8, batch_size=4, seed=3, **sharing)
     sampler.set_epoch(epoch)
     sampler.skip(skip)
-    loader = make_loader(training_set(), sampler, num_workers=workers)
+    loader = make_loader(training_set(), sampler, collate, num_workers=workers)
     result = list(loader)
     loader.close()
     return result
@@ -94,7 +95,7 @@ def test_resuming_within_an_epoch_continues_it() -> None:
 
 def test_persistent_workers_see_the_new_epoch() -> None:
     sampler = EpochSampler(8, batch_size=4, seed=3)
-    loader = make_loader(training_set(), sampler, num_workers=1)
+    loader = make_loader(training_set(), sampler, collate, num_workers=1)
     for epoch in (0, 1):
         sampler.set_epoch(epoch)
         assert all(map(same, loader, batches(epoch, workers=0)))
@@ -153,7 +154,7 @@ def test_bad_input_in_a_worker_arrives_as_one_line(workers: int, persistent: boo
     """And the workers are gone at once, although the caught traceback keeps the loader alive."""
     sampler = EpochSampler(8, batch_size=4, seed=0)
     data = training_set(OneBadImage(8, size=(48, 64)))
-    loader = make_loader(data, sampler, num_workers=workers, persistent_workers=persistent)
+    loader = make_loader(data, sampler, collate, num_workers=workers, persistent_workers=persistent)
     with pytest.raises(InputError) as caught:
         list(loader)
     assert str(caught.value) == "folder/bad.jpg: JPEG is cut short"
@@ -162,7 +163,7 @@ def test_bad_input_in_a_worker_arrives_as_one_line(workers: int, persistent: boo
 
 def test_closed_loader_starts_again() -> None:
     sampler = EpochSampler(8, batch_size=4, seed=0)
-    loader = make_loader(training_set(), sampler, num_workers=1)
+    loader = make_loader(training_set(), sampler, collate, num_workers=1)
     first = list(loader)
     loader.close()
     assert not multiprocessing.active_children()

@@ -16,7 +16,12 @@ from e2ec.families.contour.auto.schedule import (
     describe,
     fitting_batch,
 )
-from e2ec.families.contour.auto.start_weights import BUNDLED, adopt, read_start_weights, weights_path
+from e2ec.families.contour.auto.start_weights import (
+    BUNDLED,
+    adopt,
+    read_start_weights,
+    weights_path,
+)
 
 _CROPS = {"nano": (256, 256), "dla34": (512, 512)}
 _VERTICES = {"nano": 64, "dla34": 128}

@@ -11,8 +11,8 @@ import safetensors
 from e2ec.config import Config
 from e2ec.families.bundled import BUNDLED_WEIGHTS
 from e2ec.families.contour.card import ContourCard
-from e2ec.families.published import is_published
 from e2ec.families.model_card import card_json
+from e2ec.families.published import is_published
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES
 from network.contour.e2ec import STRIDE
@@ -61,9 +61,7 @@ def read_start_weights(path: Path) -> StartWeights:
         )
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            card = ContourCard.from_json(
-                card_json(file.metadata(), name=str(path)), name=str(path)
-            )
+            card = ContourCard.from_json(card_json(file.metadata(), name=str(path)), name=str(path))
             vertices = file.get_slice("offsets.2.weight").get_shape()[0] // 2
             refinements = count_refinements(file.keys(), source=str(path))
     except (OSError, safetensors.SafetensorError) as error:

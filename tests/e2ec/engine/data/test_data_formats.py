@@ -13,8 +13,8 @@ from front_doors import assert_one_line_error, assert_usage_error, call, coco_fo
 from kins_tree import write_kins
 from sbd_tree import NAMES as SBD_NAMES
 from sbd_tree import write_sbd
+from training_path import training_path
 
-from dataset.loading.loader import TrainingDataset
 from e2ec.app.commands.command_line import parse_config
 from e2ec.engine.data.open_data import build_dataset, build_datasets
 from e2ec.engine.evaluate.evaluator import main_metric
@@ -75,7 +75,7 @@ def test_the_ground_truth_as_results_is_perfect(
     config = parse_config(options, program="test.py", purpose="")
     for split in ("train", "val"):
         dataset = build_dataset(config, split)  # type: ignore[arg-type]
-        examples = TrainingDataset(dataset, config.data.augmentation, config.data.targets, seed=0)
+        examples = training_path(dataset, config.data.augmentation, config.data.targets, seed=0)
         assert sum(len(examples[0, i].classes) for i in range(len(examples))) > 0  # type: ignore
     truth = build_dataset(config, "val").ground_truth()
     path = tmp_path / "results.json"

@@ -14,10 +14,10 @@ from front_doors import TINY, assert_one_line_error, call, coco_folder, write_pi
 from huge_images import write_huge_png
 
 import e2ec
+from dataset.transforms.input_limit import show
 from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.app.stream.sources import VideoSource
-from dataset.transforms.input_limit import show
 from e2ec.engine.weights.checkpoint import load_weights, save_weights
 from e2ec.families.contour.card import ContourCard
 from lib.errors import InputError

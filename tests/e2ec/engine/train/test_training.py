@@ -13,9 +13,9 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 from tiny_run import tiny
+from training_path import training_path
 
 from dataset.contour.targets import collate
-from dataset.loading.loader import TrainingDataset
 from e2ec.config import OptimConfig
 from e2ec.engine.data.open_data import build_dataset
 from e2ec.engine.evaluate import validate as validate_module
@@ -24,6 +24,7 @@ from e2ec.engine.train import trainer as trainer_module
 from e2ec.engine.train.run import make_accelerator, train
 from e2ec.engine.train.step import count_step, train_step
 from e2ec.engine.weights.checkpoint import load_state, load_weights
+from e2ec.families.contour.family import CONTOUR
 from lib.errors import InputError
 
 ROOT = Path(__file__).parents[4]
@@ -139,7 +140,7 @@ def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
     """
     config = tiny(Path("unused"), precision="fp64", batch_size=4)
     config = replace(config, optim=OptimConfig(optimizer="sgd", lr=1e-3))
-    data = TrainingDataset(
+    data = training_path(
         build_dataset(config, "train"),
         config.data.augmentation,
         config.data.targets,
@@ -147,16 +148,18 @@ def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
     )
     examples = [data[0, index] for index in range(4)]
     accelerator = make_accelerator(config)
+    loss = CONTOUR.loss(config)
     found = []
     for split in ([examples], [examples[:1], examples[1:]]):
         parts = [collate(part) for part in split]
         network = build.build_model(config, 3).eval()
-        counts = count_step(parts, accelerator, stop=False)
+        counts = count_step(parts, loss, accelerator, stop=False)
         optimizer = build.build_optimizer(config.optim, network)
         values = train_step(
+            CONTOUR,
             network,
             optimizer,
-            build.build_loss(config.loss),
+            loss,
             parts,
             counts,
             accelerator,

@@ -4,6 +4,7 @@ other, so that none can stand in for another."""
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,6 +30,7 @@ from e2ec.engine.train import build
 from e2ec.engine.train import trainer as trainer_module
 from e2ec.engine.train.run import make_accelerator, train
 from e2ec.engine.weights.checkpoint import load_state, load_weights
+from e2ec.families.contour.family import CONTOUR
 from network.contour.architecture import NANO
 
 SQUARE = torch.tensor([[[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]]])
@@ -73,8 +75,8 @@ def distinct(out: Path) -> Config:
 def test_losses_are_weighed_as_set() -> None:
     """Contours off by 2, 3, 4 and 5 in every coordinate: smooth L1 is that less a half; votes are
     off by 6. The refinement's two losses are summed, or averaged where that is asked for."""
-    settings = distinct(Path("unused")).loss
-    loss = build.build_loss(settings)
+    config = distinct(Path("unused"))
+    loss = CONTOUR.loss(config).total
     batch = SimpleNamespace(
         heatmaps=torch.zeros(1, 1, 2, 2),
         contours=SQUARE,
@@ -96,7 +98,8 @@ def test_losses_are_weighed_as_set() -> None:
     # the contour moved by 5: 28 / 8 in L1; (b) every corner against its own: 5; the mean is 4.25.
     found = loss(logits, stages, batch, counts, epoch=4, object_centers=votes)
     assert found["refinement"].item() == pytest.approx(3.5 + 4.25)
-    averaged = build.build_loss(replace(settings, average_refinements=True))
+    averaging = replace(config.loss, average_refinements=True)
+    averaged = CONTOUR.loss(replace(config, loss=averaging)).total
     half = averaged(logits, stages, batch, counts, epoch=3)["refinement"]
     assert half.item() == pytest.approx((3.5 + 4.5) / 2)
 
@@ -126,8 +129,10 @@ def test_loader_settings_arrive() -> None:
     examples = loader.dataset
     assert isinstance(examples, TrainingDataset)
     assert (examples.dataset, examples.seed) == (dataset, 17)
-    assert examples.augmentation == config.data.augmentation
-    assert examples.targets == config.data.targets
+    assert isinstance(examples.make_example, partial)
+    settings = examples.make_example.keywords
+    assert settings["augmentation"] == config.data.augmentation
+    assert settings["targets"] == config.data.targets
 
 
 def test_model_settings_arrive() -> None:

@@ -19,12 +19,12 @@ from tiny_run import tiny
 from e2ec.config import EvalConfig, Stage
 from e2ec.engine.evaluate import validate as validate_module
 from e2ec.engine.evaluate.evaluator import Results, evaluate, evaluate_stages, main_metric
-from e2ec.families.contour.stages import select_stage, stage_names
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.engine.train import trainer as trainer_module
 from e2ec.engine.train.run import train
 from e2ec.engine.weights.checkpoint import load_state, load_weights, save_weights
 from e2ec.families.contour.card import ContourCard
+from e2ec.families.contour.stages import resolve_stage, stage_names
 from lib.errors import InputError
 from network.contour.architecture import NANO
 from network.contour.e2ec import build_network
@@ -38,27 +38,29 @@ BOX = (20, 20, 100, 100)
 
 
 def test_a_network_names_its_stages_in_order() -> None:
-    assert stage_names(4) == NANO_STAGES
-    assert stage_names(5) == (*NANO_STAGES, "refine3")
+    assert stage_names(2) == NANO_STAGES
+    assert stage_names(3) == (*NANO_STAGES, "refine3")
 
 
 @pytest.mark.parametrize(
-    ("contours", "final", "last"),
-    [("ABC", "C", "C"), ("ABCD", "D", "D"), ("ABCDE", "D", "E")],
+    ("refinements", "final", "last"),
+    [(1, "refine1", "refine1"), (2, "refine2", "refine2"), (3, "refine2", "refine3")],
 )
-def test_every_stage_is_selected_by_its_name(contours: str, final: str, last: str) -> None:
-    """`final` is the contour after the second module, `final-dml` the last."""
-    for name, contour in zip(stage_names(len(contours)), contours, strict=True):
-        assert select_stage(contours, name) == contour
-    assert select_stage(contours, "final") == final
-    assert select_stage(contours, "final-dml") == last
+def test_every_stage_is_selected_by_its_name(refinements: int, final: str, last: str) -> None:
+    """`final` is the contour after the second module, `final-dml` the last; a stage behind the
+    refinements changes neither."""
+    for names in (stage_names(refinements), (*stage_names(refinements), "sharp")):
+        for name in stage_names(refinements):
+            assert resolve_stage(name, names) == name
+        assert resolve_stage("final", names) == final
+        assert resolve_stage("final-dml", names) == last
 
 
 def test_a_stage_that_the_network_lacks_is_refused_with_those_it_has() -> None:
     with pytest.raises(InputError, match=r"refine3: .*init, coarse, refine1, refine2 .*final"):
-        select_stage("ABCD", "refine3")
+        resolve_stage("refine3", NANO_STAGES)
     with pytest.raises(ValueError, match=r"one of init, .*not 'last'"):
-        select_stage("ABCD", "last")  # type: ignore[arg-type]
+        resolve_stage("last", NANO_STAGES)
 
 
 # One run of the network

@@ -8,22 +8,30 @@ import numpy as np
 import pytest
 import torch
 from damaged_data import clean_folder, damaged_folder
+from training_path import training_path
 
 from dataset.checks.problems import Problem
 from dataset.contour.targets import TargetSettings, TrainingExample
 from dataset.formats.coco.read import read_coco
 from dataset.index.dataset import IndexedDataset
 from dataset.loading.loader import TrainingDataset
+from dataset.loading.sample import InstanceDataset
 from dataset.synthetic.dataset import SyntheticDataset
 from dataset.transforms.augmentation import AugmentationSettings
-from e2ec.results.draw.contact_sheet import contact_sheet, draw_example
+from e2ec.families.contour.draw_example import draw_example, label_sheet
 from e2ec.results.draw.visualize import palette
 
 CROP = AugmentationSettings(crop_size=(64, 96))
 
 
-def training_path(dataset: object, *, seed: int = 0) -> TrainingDataset:
-    return TrainingDataset(dataset, CROP, TargetSettings(vertices=16), seed=seed)  # type: ignore[arg-type]
+TARGETS = TargetSettings(vertices=16)
+
+
+def sheet_of(
+    dataset: InstanceDataset, *, seed: int = 0, title: str = "train", **options: int
+) -> np.ndarray | None:
+    examples = training_path(dataset, CROP, TARGETS, seed=seed)
+    return label_sheet(examples, CROP, TARGETS, title=title, **options)
 
 
 def example(*contours: np.ndarray, whole: tuple[float, float] | None = None) -> TrainingExample:
@@ -96,8 +104,8 @@ def test_a_sheet_shows_the_examples_of_training(monkeypatch: pytest.MonkeyPatch)
         return original(self, key)
 
     monkeypatch.setattr(TrainingDataset, "__getitem__", spy)
-    paths = [training_path(SyntheticDataset(20), seed=seed) for seed in (1, 1, 2)]
-    sheets = [contact_sheet(path, title="train", count=5, columns=2, side=96) for path in paths]
+    data = SyntheticDataset(20)
+    sheets = [sheet_of(data, seed=seed, count=5, columns=2, side=96) for seed in (1, 1, 2)]
     assert sheets[0] is not None and sheets[1] is not None and sheets[2] is not None
     assert (sheets[0] == sheets[1]).all()
     assert seen[:5] == seen[5:10] != seen[10:]
@@ -115,11 +123,11 @@ def test_images_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
 
     index = read_coco(folder / "instances_train.json", ignore)
     dataset = IndexedDataset(folder / "images", index)
-    sheet = contact_sheet(training_path(dataset), title="train", count=12, columns=3, side=96)
+    sheet = sheet_of(dataset, count=12, columns=3, side=96)
     assert sheet is not None
     assert sheet.shape[1] == 2 * 96 + 12  # images 1 and 5 of five
     broken = IndexedDataset(folder / "images", index.subset(image_ids=[2, 3]))
-    assert contact_sheet(training_path(broken), title="train") is None
+    assert sheet_of(broken) is None
 
 
 def test_names_beyond_ascii_and_long_ones(tmp_path: Path) -> None:
@@ -127,4 +135,4 @@ def test_names_beyond_ascii_and_long_ones(tmp_path: Path) -> None:
     path = folder / "instances_train.json"
     path.write_text(path.read_text().replace('"thing"', '"\\u53f0\\u706f ' + 500 * "long " + '"'))
     dataset = IndexedDataset(folder / "images", read_coco(path))
-    assert contact_sheet(training_path(dataset), title="ä" * 500, side=64) is not None
+    assert sheet_of(dataset, title="ä" * 500, side=64) is not None
