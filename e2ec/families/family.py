@@ -199,17 +199,21 @@ class Family(ABC, Generic[Network, Example]):
         """What a card takes from the settings besides what all families take."""
         return {}
 
-    def describe(self, network: Network) -> dict[str, str]:
-        """What a weights file shows of the network, by name, besides its card."""
+    def describe(self, network: Network) -> dict[str, int]:
+        """What to show of the network of a weights file, by name, besides its card."""
         return {}
 
-    def load_published(self, path: Path, preset: str | None) -> tuple[Network, ModelCard]:
-        """The network of a checkpoint of the method's authors.
+    def published_network(self, path: Path) -> Network:
+        """The network of a checkpoint of the method's authors, in evaluation mode.
 
         Raises:
             InputError: there are none of this family, or the file is unusable.
         """
         raise InputError(f"{path}: there are no published checkpoints of the family {self.name}")
+
+    def published_card(self, network: Network, config: Config) -> ModelCard:
+        """A card for a published network, which has none, from the settings of its preset."""
+        raise NotImplementedError
 
 
 def find_family(place: str) -> Family[Any, Any]:

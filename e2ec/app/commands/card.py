@@ -11,13 +11,14 @@ from typing import Any
 
 from torch import nn
 
+from e2ec.config import Config
 from e2ec.engine.weights.card_edit import edit_card, flat_card
 from e2ec.engine.weights.checkpoint import load_network, save_card
+from e2ec.families.family import family_of
 from e2ec.families.model_card import ModelCard
 from e2ec.families.published import is_published
 from e2ec.results.one_line import one_line
 from lib.errors import InputError
-from network.published import load_published
 
 _SHOWN = 8
 
@@ -88,7 +89,7 @@ def card(options: CardOptions) -> str:
     facts = {
         "file": f"{options.out or options.weights}, {size:.1f} MB",
         "parameters": f"{_parameters(network):,}",
-        **family.describe(network),
+        **{name: str(value) for name, value in family.describe(network).items()},
         "trained as": one_line(str(described.settings.get("name", "unknown"))),
     }
     fields = {name: _shown(value) for name, value in flat_card(described).items()}
@@ -116,14 +117,15 @@ def _published(options: CardOptions) -> str:
             f"{options.weights}: a published checkpoint has no description to change; what is "
             "missing comes from a preset (--preset coco)"
         )
-    network = load_published(options.weights)
+    family = family_of(Config(name="published"))
+    network = family.published_network(options.weights)
     facts: dict[str, Any] = {
         "file": str(options.weights),
         "kind": "published checkpoint, without a description; to use it name its preset "
         "(--preset coco)",
         "architecture": "dla34",
-        "classes": network.num_classes,
-        "vertices": network.vertices,
+        "classes": family.num_classes(network),
+        **family.describe(network),
         "parameters": _parameters(network),
     }
     return json.dumps(facts, indent=1) if options.json else _table(facts)

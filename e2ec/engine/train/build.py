@@ -15,6 +15,7 @@ from e2ec.config import Config, OptimConfig
 from e2ec.engine.weights.checkpoint import load_network
 from e2ec.families.family import Family, family_of
 from e2ec.families.model_card import ModelCard, prediction_settings
+from e2ec.families.published import is_published
 from lib.errors import InputError
 
 
@@ -107,7 +108,10 @@ def _start_from(
     family: Family[Any, Any], network: nn.Module, path: Path, preset: str | None
 ) -> None:
     """Copy weights; what the family does not transfer keeps its random start."""
-    _, source, _ = load_network(path, preset=preset)
+    if is_published(path):
+        source = family.published_network(path)
+    else:
+        _, source, _ = load_network(path, preset=preset)
     left = family.untransferred(source, network)
     own = network.state_dict()
     state = {key: v for key, v in source.state_dict().items() if not key.startswith(left)}

@@ -11,10 +11,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from e2ec.config import Config
 from e2ec.families.family import Family, family_of, find_family
 from e2ec.families.model_card import ModelCard
-from e2ec.families.published import is_published
+from e2ec.families.published import is_published, with_published_warp
 from e2ec.families.read_card import read_card
 from e2ec.presets import load_preset
 from lib.errors import InputError
@@ -57,8 +56,7 @@ def load_network(
         InputError: the file is missing, is not a safetensors file, or does not fit.
     """
     if is_published(Path(path)):
-        family = family_of(Config(name="published") if preset is None else load_preset(preset))
-        return family, *family.load_published(Path(path), preset)
+        return _published(Path(path), preset)
     name = str(path)
     try:
         if not Path(path).is_file():
@@ -77,6 +75,18 @@ def load_network(
             f"{name}: weights for {classes} classes, but {len(card.class_names)} names"
         )
     return family, network, card
+
+
+def _published(path: Path, preset: str | None) -> tuple[Family[Any, Any], nn.Module, ModelCard]:
+    if preset is None:
+        raise InputError(
+            f"{path}: a published checkpoint needs the preset it belongs to: --preset coco, or in "
+            "Python load_model(..., preset='coco')"
+        )
+    config = with_published_warp(load_preset(preset))
+    family = family_of(config)
+    network = family.published_network(path)
+    return family, network, family.published_card(network, config)
 
 
 def load_weights(path: str | Path) -> tuple[Any, ModelCard]:

@@ -21,7 +21,7 @@ from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
 from e2ec.families.contour.loss import ContourLoss
-from e2ec.families.contour.published import load_published_model
+from e2ec.families.contour.published import published_card
 from e2ec.families.contour.stages import resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
 from e2ec.results.contours import Contours
@@ -31,6 +31,7 @@ from network.contour.e2ec import E2EC, NetworkOutput, build_network
 from network.contour.weights import network_from_state
 from network.inference.cuda_graphs import graph_network
 from network.inference.prepare import PRECISIONS, compile_network, for_prediction
+from network.published import load_published
 
 
 class ContourFamily(Family[E2EC, TrainingExample]):
@@ -142,11 +143,14 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     def card_fields(self, config: Config) -> dict[str, Any]:
         return {"nms_iou": config.eval.nms_iou, "group_parts": config.eval.group_parts}
 
-    def describe(self, network: E2EC) -> dict[str, str]:
-        return {"vertices": f"{network.vertices} a contour"}
+    def describe(self, network: E2EC) -> dict[str, int]:
+        return {"vertices": network.vertices}
 
-    def load_published(self, path: Path, preset: str | None) -> tuple[E2EC, ContourCard]:
-        return load_published_model(path, preset)
+    def published_network(self, path: Path) -> E2EC:
+        return load_published(path)
+
+    def published_card(self, network: E2EC, config: Config) -> ContourCard:
+        return published_card(network, config)
 
 
 def _sizes(config: Config) -> Architecture:

@@ -39,6 +39,7 @@ class FixedNetwork(nn.Module):
         self.votes: list[list[float]] | None = None
         self.seen: list[Tensor] = []
         self.arguments: dict[str, float] = {}
+        self.stage_names = STAGES
 
     def forward(self, images: Tensor, **arguments: float) -> NetworkOutput:
         self.seen.append(images)

@@ -165,11 +165,11 @@ def test_training_settings_arrive_in_the_steps(
     an evaluation."""
     steps, evaluations = [], []
 
-    def step(network, optimizer, loss, parts, counts, accelerator, *, epoch, clip_value):  # type: ignore[no-untyped-def]
+    def step(family, network, optimizer, loss, parts, counts, accelerator, *, epoch, clip_value):  # type: ignore[no-untyped-def]
         rate = optimizer.param_groups[0]["lr"]
         steps.append((round(rate, 9), clip_value, epoch, len(parts), len(parts[0].images)))
         return original(
-            network, optimizer, loss, parts, counts, accelerator,
+            family, network, optimizer, loss, parts, counts, accelerator,
             epoch=epoch, clip_value=clip_value,
         )  # fmt: skip
 
@@ -183,7 +183,7 @@ def test_training_settings_arrive_in_the_steps(
     monkeypatch.setattr(
         validate_module,
         "evaluate_stages",
-        lambda results, truth, settings: seen.append(settings) or (settings.stage, {}),
+        lambda results, truth, settings, stage: seen.append(settings) or (stage, {}),
     )
     seen: list[EvalConfig] = []
     config = distinct(tmp_path)

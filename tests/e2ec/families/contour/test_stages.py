@@ -135,10 +135,11 @@ def test_of_equal_stages_the_last_one_wins() -> None:
 
 @pytest.mark.parametrize(("stage", "same_as"), [("init", "init"), ("final-dml", "refine2")])
 def test_the_stage_of_the_settings_is_kept(stage: Stage, same_as: Stage) -> None:
-    config, scene = EvalConfig(iou_types=("segm",), stage=stage), truth([(1, 1, BOX)])
+    config, scene = EvalConfig(iou_types=("segm",)), truth([(1, 1, BOX)])
     by_stage = results(init=40, coarse=5, refine1=20, refine2=30)
-    chosen, metrics = evaluate_stages(by_stage, scene, config)
-    assert chosen == stage
+    asked = resolve_stage(stage, tuple(by_stage))
+    chosen, metrics = evaluate_stages(by_stage, scene, config, stage=asked)
+    assert chosen == same_as
     assert metrics["segm/AP"] == metrics[f"stages/{same_as}"]
     assert metrics["segm/AP"] == evaluate(by_stage[same_as], scene, config)["segm/AP"]
 
