@@ -25,8 +25,9 @@ from e2ec.results.contours import Contours
 from e2ec.results.default_score import DEFAULT_SCORE
 from lib.errors import InputError
 from network.contour.e2ec import E2EC
+from network.inference.compile import compile_network
 from network.inference.cuda_graphs import graph_network
-from network.inference.prepare import PRECISIONS, compile_network, for_prediction
+from network.inference.prepare import PRECISIONS, for_prediction
 
 BUNDLED_WEIGHTS = Path(__file__).parents[2] / "weights" / "nuclei_nano.safetensors"
 
@@ -77,9 +78,9 @@ class Predictor:
         )
         self.network = for_prediction(network, PRECISIONS[precision], self.device)
         if compile:
-            compile_network(self.network)
+            self.network = compile_network(self.network)
         if cuda_graphs:
-            graph_network(self.network)
+            self.network = graph_network(self.network)
         self.card = card
 
     @property
@@ -93,7 +94,7 @@ class Predictor:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The network's stages in order, each by one name: init, coarse, refine1, ..."""
-        return stage_names(2 + len(self.network.refinement.snakes))
+        return stage_names(len(self.network.stage_names))
 
     @overload
     def predict(
