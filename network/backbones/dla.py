@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-# Of the six levels (strides 1, 2, 4, 8, 16, 32) the neck takes the last four.
+# Of the six levels (strides 1, 2, 4, 8, 16, 32) the last four are given.
 DLA34_CHANNELS = (16, 32, 64, 128, 256, 512)
 
 
@@ -119,6 +119,7 @@ class DLA(nn.Module):
             raise ValueError("DLA needs six channel counts and a stem stride of 1 or 2")
         c = list(channels)
         self.channels = tuple(c[2:])
+        self.strides = (4, 8, 16, 32)
         self.base_layer = _conv_bn_relu(3, c[0], kernel=7, stride=stem_stride)
         self.level0 = _conv_bn_relu(c[0], c[0], kernel=3, stride=1)
         self.level1 = _conv_bn_relu(c[0], c[1], kernel=3, stride=2 // stem_stride)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from network.backbones.backbone import Backbone
 from network.backbones.dla import DLA
 from network.contour.architecture import DLA34, Architecture
 from network.contour.contour_init import Clip, clip_to_map, initial_contours
@@ -19,9 +21,7 @@ from network.layers.heads import HEATMAP_PRIOR_LOGIT, DenseHead, head_at_cells
 from network.layers.precision import at_least_float32
 
 STRIDE = 4
-"""Input pixels a feature cell."""
-SIDE_MULTIPLE = 32
-"""Image sides are padded to multiples of the coarsest stride."""
+"""Input pixels a feature cell, in all networks so far; a network's own is `E2EC.stride`."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class NetworkOutput:
     """What the network says of a batch: n instances, by image, then by falling score."""
 
     heatmap: Tensor
-    """(B, C, h, w) logits, h and w of the padded images over 4."""
+    """(B, C, h, w) logits, h and w of the padded images over `stride`."""
     image_index: Tensor
     """(n,) int64, the image in the batch."""
     classes: Tensor
@@ -44,6 +44,8 @@ class NetworkOutput:
     object_centers: Tensor | None = None
     """(n, 2), x then y, feature cells: where every part sees the centre of its whole object; None
     of a network without part votes."""
+    stride: int = STRIDE
+    """Input pixels a feature cell."""
 
     @property
     def contours(self) -> list[Tensor]:
@@ -57,7 +59,7 @@ class E2EC(nn.Module):
     def __init__(
         self,
         *,
-        backbone: DLA,
+        backbone: Backbone,
         neck: Neck,
         heatmap: DenseHead,
         offsets: DenseHead,
@@ -69,6 +71,10 @@ class E2EC(nn.Module):
         clip: Clip = "edge",
     ) -> None:
         super().__init__()
+        assert isinstance(backbone, nn.Module)
+        # Images are padded to multiples of the coarsest stride.
+        self.side_multiple = backbone.strides[-1]
+        self.stride = neck.stride
         self.backbone = backbone
         self.neck = neck
         self.heatmap = heatmap
@@ -110,35 +116,24 @@ class E2EC(nn.Module):
         Raises:
             ValueError: training mode without labelled centres, or images of a wrong shape.
         """
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f"images must be (B, 3, H, W), not {tuple(images.shape)}")
-        labelled = centers is not None and image_index is not None
-        if self.training and not labelled:
+        if self.training and (centers is None or image_index is None):
             raise ValueError("training needs the labelled centers and their image_index")
-        features, heatmap = self.dense(images)
-        if centers is not None and image_index is not None:
-            unknown = features.new_zeros(0)
-            found = Centers(image_index, unknown.long(), unknown, centers)
-        else:
-            found = decode_centers(
-                heatmap,
-                score_threshold=score_threshold,
-                max_detections=max_detections,
-                valid_size=(-(-images.shape[2] // STRIDE), -(-images.shape[3] // STRIDE)),
-            )
-            # Known here, so that no graph behind asks for it.
-            max_per_image = int(found.image_index.bincount(minlength=1).amax())
-        stages, votes = self.outline(features, found.centers, found.image_index, max_per_image)
-        return NetworkOutput(
-            heatmap, found.image_index, found.classes, found.scores, found.centers, stages, votes
+        return find_instances(
+            self.dense,
+            self.outline,
+            images,
+            centers,
+            image_index,
+            stride=self.stride,
+            max_per_image=max_per_image,
+            score_threshold=score_threshold,
+            max_detections=max_detections,
         )
 
     def dense(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What covers the image: the shared map (B, C, h, w), and the heat map's logits."""
-        features = self.neck(self.backbone(pad_to_multiple(images)))
-        # Training compares logits with soft labels; detection compares them with each other.
-        head = self.heatmap if self.training else self.heatmap.full_logits
-        return features, at_least_float32(head(features))
+        features = self.neck(self.backbone(pad_to_multiple(images, self.side_multiple)))
+        return features, at_least_float32(self.heatmap(features))
 
     def outline(
         self,
@@ -162,7 +157,7 @@ class E2EC(nn.Module):
         )
         if not self.training:
             coarse = clip_to_map(coarse, height, width, self.clip)
-        stages = {"init": initial * STRIDE, "coarse": coarse * STRIDE}
+        stages = {"init": initial * self.stride, "coarse": coarse * self.stride}
         stages |= self.refinement(
             features, stages["coarse"], image_index, max_per_image=max_per_image
         )
@@ -171,6 +166,53 @@ class E2EC(nn.Module):
             at_centers = head_at_cells(self.part_votes, features, centers, image_index)
             votes = object_centers(at_centers, centers)
         return stages, votes
+
+
+Dense = Callable[[Tensor], tuple[Tensor, ...]]
+"""`E2EC.dense`, or what takes its place: images -> the shared map, the heat map's logits."""
+Outline = Callable[[Tensor, Tensor, Tensor, int | None], tuple[dict[str, Tensor], Tensor | None]]
+"""`E2EC.outline`, or what takes its place: the map, centres and their images -> stages, votes."""
+
+
+def find_instances(
+    dense: Dense,
+    outline: Outline,
+    images: Tensor,
+    centers: Tensor | None = None,
+    image_index: Tensor | None = None,
+    *,
+    stride: int,
+    max_per_image: int | None = None,
+    score_threshold: float = 0.05,
+    max_detections: int = 100,
+) -> NetworkOutput:
+    """The way from images to contours around a network's two functions; see `E2EC.forward`."""
+    if images.ndim != 4 or images.shape[1] != 3:
+        raise ValueError(f"images must be (B, 3, H, W), not {tuple(images.shape)}")
+    features, heatmap = dense(images)
+    if centers is not None and image_index is not None:
+        unknown = features.new_zeros(0)
+        found = Centers(image_index, unknown.long(), unknown, centers)
+    else:
+        found = decode_centers(
+            heatmap,
+            score_threshold=score_threshold,
+            max_detections=max_detections,
+            valid_size=(-(-images.shape[2] // stride), -(-images.shape[3] // stride)),
+        )
+        # Known here, so that no graph behind asks for it.
+        max_per_image = int(found.image_index.bincount(minlength=1).amax())
+    stages, votes = outline(features, found.centers, found.image_index, max_per_image)
+    return NetworkOutput(
+        heatmap=heatmap,
+        image_index=found.image_index,
+        classes=found.classes,
+        scores=found.scores,
+        centers=found.centers,
+        stages=stages,
+        object_centers=votes,
+        stride=stride,
+    )
 
 
 def build_network(
@@ -184,7 +226,7 @@ def build_network(
     """A network with random weights, in training mode; with a head for part votes if asked."""
     a = architecture
     backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
-    neck = Neck(backbone.channels, deformable=a.deformable)
+    neck = Neck(backbone, deformable=a.deformable)
     channels = neck.channels
     return E2EC(
         backbone=backbone,
@@ -201,7 +243,7 @@ def build_network(
         refinement=Refinement(
             channels,
             modules=a.refinements,
-            stride=STRIDE,
+            stride=neck.stride,
             channels=a.snake_channels,
             fusion_channels=a.snake_fusion_channels,
             dilations=a.snake_dilations,
@@ -213,7 +255,7 @@ def build_network(
     )
 
 
-def pad_to_multiple(images: Tensor, multiple: int = SIDE_MULTIPLE) -> Tensor:
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """(B, C, H, W) padded with zeros at the bottom and right to sides that `multiple` divides."""
     height, width = images.shape[2:]
     return F.pad(images, (0, -width % multiple, 0, -height % multiple))

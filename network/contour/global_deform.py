@@ -5,14 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from network.layers.heads import DenseHead, head_where
+from network.layers.heads import DenseHead
 from network.layers.precision import full_precision
-from network.layers.sampling import cells_read, sample_features
+from network.layers.sampling import sample_features
 
 OFFSET_SCALE = 4.0
 """The module predicts offsets in units of four feature cells."""
-SPARSE_SHARE = 0.25
-"""Up to this share of a map's cells, computing them one by one is faster than a convolution."""
 
 
 class GlobalDeformation(nn.Module):
@@ -57,22 +55,19 @@ class GlobalDeformation(nn.Module):
             sampling positions gradients still reach it.
         """
         points = torch.cat([centers[:, None].to(contours.dtype), contours], dim=1)
-        own_map = self._map_at(features, points, image_index)
-        sampled = sample_features(own_map, points, image_index, max_per_image=max_per_image)
+        sampled = self.vertex_features(features, points, image_index, max_per_image=max_per_image)
         with full_precision(features.device):
             offsets = self.trans_fuse(self.trans_poly(sampled.flatten(1)))
         return contours.detach() + OFFSET_SCALE * offsets.view_as(contours)
 
-    def _map_at(self, features: Tensor, points: Tensor, image_index: Tensor) -> Tensor:
-        """The module's own map (B, channels, h, w), right at least where the points read it.
-
-        Few contours read few cells, so in prediction on a CPU only those are computed. A GPU would
-        have to be waited for, and a graph of `torch.compile` cannot depend on their number.
-        """
-        on_cpu = features.device.type == "cpu" and not torch.compiler.is_compiling()
-        if on_cpu and not torch.is_grad_enabled():
-            batch, _, height, width = features.shape
-            read = cells_read(points, image_index, (batch, height, width))
-            if int(read.sum()) <= SPARSE_SHARE * read.numel():
-                return head_where(self.trans_feature, features, read)
-        return self.trans_feature(features)
+    def vertex_features(
+        self,
+        features: Tensor,
+        points: Tensor,
+        image_index: Tensor,
+        *,
+        max_per_image: int | None = None,
+    ) -> Tensor:
+        """(n, channels, P): the module's own map of the features, sampled at (n, P, 2) points."""
+        own_map = self.trans_feature(features)
+        return sample_features(own_map, points, image_index, max_per_image=max_per_image)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lib.ops import deform_conv2d
+from network.backbones.backbone import MapSizes
 from network.layers.precision import full_precision
 
 
@@ -105,12 +106,21 @@ class IterativeAggregation(nn.Module):
 
 
 class Neck(nn.Module):
-    """Aggregates maps of strides 4, 8, 16, 32 into the shared map of stride 4."""
+    """Aggregates four maps (of strides 4, 8, 16, 32) into the shared map of the finest stride."""
 
-    def __init__(self, channels: Sequence[int], *, deformable: bool = True) -> None:
+    def __init__(self, backbone: MapSizes, *, deformable: bool = True) -> None:
+        """For the maps of `backbone`: four of them, each half as fine as the one before.
+
+        Raises:
+            ValueError: its maps are others.
+        """
         super().__init__()
-        c4, c8, c16, c32 = channels
+        stride = backbone.strides[0]
+        if backbone.strides != (stride, 2 * stride, 4 * stride, 8 * stride):
+            raise ValueError(f"the neck takes four maps, each half as fine: {backbone.strides}")
+        c4, c8, c16, c32 = backbone.channels
         self.channels = c4
+        self.stride = stride
         self.ida_0 = IterativeAggregation([c16, c32], [1, 2], deformable=deformable)
         self.ida_1 = IterativeAggregation([c8, c16, c16], [1, 2, 2], deformable=deformable)
         self.ida_2 = IterativeAggregation([c4, c8, c8, c8], [1, 2, 2, 2], deformable=deformable)

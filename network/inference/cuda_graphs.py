@@ -15,13 +15,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from network.contour.e2ec import E2EC
+from network.contour.e2ec import Dense
+from network.inference.prepared import PreparedNetwork
 
 WARM_UP = 3
 """Calls before a recording: kernels are compiled and chosen, workspaces made."""
-
-
-Function = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -35,10 +33,10 @@ class Recording:
     replay: Callable[[], None]
 
 
-Record = Callable[[Function, Tensor], Recording]
+Record = Callable[[Dense, Tensor], Recording]
 
 
-def record_cuda_graph(function: Function, images: Tensor) -> Recording:
+def record_cuda_graph(function: Dense, images: Tensor) -> Recording:
     """Run a function on a copy of `images`, (B, 3, H, W) on a CUDA device, and record its kernels.
 
     The function may not read back from the device. Its weights stay where they are and are read
@@ -82,7 +80,7 @@ class GraphCache:
 
     def __init__(
         self,
-        function: Function,
+        function: Dense,
         *,
         shapes: int = 4,
         record: Record = record_cuda_graph,
@@ -124,10 +122,13 @@ def _key(images: Tensor) -> Hashable:
     return (images.shape, images.dtype, images.device, lowered, stream)
 
 
-def graph_network(network: E2EC, *, shapes: int = 4, record: Record = record_cuda_graph) -> None:
-    """Let a network on a CUDA device, in evaluation mode, replay what covers the image; in place.
+def graph_network(
+    prepared: PreparedNetwork, *, shapes: int = 4, record: Record = record_cuda_graph
+) -> PreparedNetwork:
+    """The network, on a CUDA device, with what covers the image replayed.
 
     Goes with `compile_network` if that comes first. Weights may be changed in place afterwards, but
     neither replaced nor moved.
     """
-    network.__dict__.update(dense=GraphCache(network.dense, shapes=shapes, record=record))
+    dense = GraphCache(prepared.dense, shapes=shapes, record=record)
+    return PreparedNetwork(prepared.network, dense=dense, outline=prepared.outline)

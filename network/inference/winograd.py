@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
@@ -16,18 +18,20 @@ from lib.ops.winograd.minimal_filtering import LANES
 from network.backbones.dla import BasicBlock
 from network.contour.snake import Snake, SnakeBlock
 
+Network = TypeVar("Network", bound=nn.Module)
+
 FEWEST_PRODUCTS = 32 * 27
 """Of the channels: thinner convolutions are bound by memory, not by products."""
 
 
-def use_winograd_convolutions(network: nn.Module) -> None:
+def use_winograd_convolutions(network: Network) -> Network:
     """Exchange, in place, the convolutions of a network for which it pays.
 
     The network is for evaluation in float32 on a CPU then. Nothing happens where the operators are
     not compiled: their plain versions are slower.
     """
     if not LIBRARY_PATH.exists():
-        return
+        return network
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             if type(child) is BasicBlock and _can_join(child):
@@ -36,16 +40,18 @@ def use_winograd_convolutions(network: nn.Module) -> None:
         for name, child in parent.named_children():
             if type(child) is nn.Conv2d and pays(child):
                 setattr(parent, name, WinogradConv2d(child, relu=_takes_relu(parent, child)))
+    return network
 
 
-def use_winograd_snakes(network: nn.Module) -> None:
+def use_winograd_snakes(network: Network) -> Network:
     """The same with snakes; all but the convolutions over vertices may still be lowered."""
     if not LIBRARY_PATH.exists():
-        return
+        return network
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             if type(child) is Snake and child.head.norm.num_features % LANES == 0:
                 setattr(parent, name, WinogradSnake(child))
+    return network
 
 
 def _can_join(block: BasicBlock) -> bool:

@@ -8,9 +8,6 @@ from torch import Tensor, nn
 
 from network.layers.precision import full_precision
 
-CELLS_AT_ONCE = 2048
-"""Patches of so many cells stay in a cache, and a big batch takes little memory."""
-
 # sigmoid(-2.19) = 0.1: the prior of the focal loss (CornerNet).
 HEATMAP_PRIOR_LOGIT = -2.19
 
@@ -28,20 +25,6 @@ class DenseHead(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels_in, H, W) -> (B, channels_out, H, W), no activation at the end."""
         return super().forward(x)
-
-    def full_logits(self, x: Tensor) -> Tensor:
-        """The same with the last layer in full precision under autocast.
-
-        Neighbours around a peak differ by less than bfloat16 tells apart; they would all be peaks.
-        """
-        *first, last = self
-        for layer in first:
-            x = layer(x)
-        assert isinstance(last, nn.Conv2d)
-        with full_precision(x.device):
-            # A 1x1 convolution of a map that lies channels last is one matrix product.
-            x = x.permute(0, 2, 3, 1).to(last.weight.dtype)
-            return F.linear(x, last.weight.flatten(1), last.bias).permute(0, 3, 1, 2)
 
 
 def head_at_cells(head: DenseHead, features: Tensor, cells: Tensor, image_index: Tensor) -> Tensor:
@@ -74,27 +57,3 @@ def head_at_cells(head: DenseHead, features: Tensor, cells: Tensor, image_index:
         weight = first.weight.permute(0, 2, 3, 1).flatten(1)
         hidden = F.linear(patches.flatten(1), weight, first.bias).relu()
         return F.linear(hidden, last.weight.flatten(1), last.bias)
-
-
-def head_where(head: DenseHead, features: Tensor, wanted: Tensor) -> Tensor:
-    """`head(features)` where it is wanted, 0 elsewhere; the host waits for how many cells that is.
-
-    Args:
-        head: the dense head.
-        features: (B, channels_in, h, w).
-        wanted: (B, h, w) bool.
-
-    Returns:
-        (B, channels_out, h, w), channels last, of the type of the head.
-    """
-    last = head[-1]
-    assert isinstance(last, nn.Conv2d)
-    image_index, y, x = wanted.nonzero().unbind(1)
-    cells = torch.stack([x, y], dim=1)
-    result = last.weight.new_zeros(*wanted.shape, last.out_channels)
-    for some, images in zip(
-        cells.split(CELLS_AT_ONCE), image_index.split(CELLS_AT_ONCE), strict=True
-    ):
-        values = head_at_cells(head, features, some, images)
-        result.index_put_((images, some[:, 1], some[:, 0]), values)
-    return result.permute(0, 3, 1, 2)

@@ -45,25 +45,3 @@ def sample_features(
     grid = grid.index_put((image_index, slot), grid_points)
     sampled = F.grid_sample(features, grid, align_corners=False)
     return sampled.permute(0, 2, 1, 3)[image_index, slot].reshape(-1, channels, points.shape[1])
-
-
-def cells_read(points: Tensor, image_index: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Which cells `sample_features` reads; some that it does not where points lie off the map.
-
-    Args:
-        points: (n, P, 2), x then y, feature cells.
-        image_index: (n,) int64.
-        shape: (B, h, w) of the map.
-
-    Returns:
-        (B, h, w) bool.
-    """
-    _, height, width = shape
-    step = torch.arange(2, device=points.device)
-    # A point that rounding puts on the other side of a cell reads that one with a weight of 0.
-    first = (points - 0.5).floor().long()
-    x = (first[..., 0, None, None] + step).clamp(0, width - 1)
-    y = (first[..., 1, None, None] + step[:, None]).clamp(0, height - 1)
-    read = torch.zeros(shape, dtype=torch.bool, device=points.device)
-    read.view(-1)[((image_index[:, None, None, None] * height + y) * width + x).flatten()] = True
-    return read

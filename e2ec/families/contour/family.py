@@ -29,8 +29,9 @@ from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES, Architecture
 from network.contour.e2ec import E2EC, NetworkOutput, build_network
 from network.contour.weights import network_from_state
+from network.inference.compile import compile_network
 from network.inference.cuda_graphs import graph_network
-from network.inference.prepare import PRECISIONS, compile_network, for_prediction
+from network.inference.prepare import PRECISIONS, for_prediction
 from network.published import load_published
 
 
@@ -118,9 +119,9 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     ) -> E2EC:
         prepared = for_prediction(network, PRECISIONS[precision], device)
         if compile:
-            compile_network(prepared)
+            prepared = compile_network(prepared)
         if cuda_graphs:
-            graph_network(prepared)
+            prepared = graph_network(prepared)
         return prepared
 
     def predict(

@@ -13,9 +13,12 @@ CHANNELS = (4, 6, 8, 12, 16, 20)
 @pytest.mark.parametrize("stem_stride", [1, 2])
 @torch.no_grad()
 def test_maps_of_strides_4_to_32(stem_stride: int) -> None:
-    maps = DLA(CHANNELS, stem_stride=stem_stride).eval()(torch.zeros(2, 3, 64, 96))
+    backbone = DLA(CHANNELS, stem_stride=stem_stride).eval()
+    maps = backbone(torch.zeros(2, 3, 64, 96))
     expected = [(2, 8, 16, 24), (2, 12, 8, 12), (2, 16, 4, 6), (2, 20, 2, 3)]
     assert [tuple(m.shape) for m in maps] == expected
+    sizes = zip(backbone.channels, backbone.strides, strict=True)
+    assert [(2, channels, 64 // s, 96 // s) for channels, s in sizes] == expected
 
 
 def test_only_the_projections_that_nothing_uses_are_frozen() -> None:

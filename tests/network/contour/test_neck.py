@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -100,7 +102,16 @@ def test_aggregation_follows_its_formula() -> None:
 @pytest.mark.parametrize("deformable", [True, False])
 @torch.no_grad()
 def test_the_shared_map_has_the_finest_size_and_channels(deformable: bool) -> None:
-    neck = Neck((4, 6, 8, 10), deformable=deformable).eval()
+    backbone = SimpleNamespace(channels=(4, 6, 8, 10), strides=(4, 8, 16, 32))
+    neck = Neck(backbone, deformable=deformable).eval()
+    assert (neck.channels, neck.stride) == (4, 4)
     maps = [torch.rand(2, c, 32 // s, 64 // s) for c, s in ((4, 4), (6, 8), (8, 16), (10, 32))]
     assert neck(maps).shape == (2, 4, 8, 16)
     assert sum(isinstance(m, ModulatedDeformConv) for m in neck.modules()) == 16 * deformable
+
+
+@pytest.mark.parametrize("strides", [(4, 8, 16), (4, 8, 16, 64), (8, 4, 16, 32)])
+def test_maps_of_other_strides_are_refused(strides: tuple[int, ...]) -> None:
+    backbone = SimpleNamespace(channels=(4, 6, 8, 10)[: len(strides)], strides=strides)
+    with pytest.raises(ValueError, match="four maps"):
+        Neck(backbone)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from network.contour.architecture import DLA34, NANO
-from network.contour.e2ec import E2EC, STRIDE, build_network, pad_to_multiple
+from network.contour.e2ec import E2EC, build_network, pad_to_multiple
 
 VERTICES = 32
 
@@ -46,6 +46,7 @@ def test_any_batch_size_trains(network: E2EC, counts: tuple[int, ...]) -> None:
     centers, image_index = labels(*counts)
     output = network(images(len(counts), 64, 64), centers, image_index)
     assert output.heatmap.shape == (len(counts), 3, 16, 16)
+    assert tuple(output.stages) == network.stage_names == ("init", "coarse", "refine1", "refine2")
     assert [tuple(c.shape) for c in output.contours] == [(sum(counts), VERTICES, 2)] * 4
     assert torch.equal(output.centers, centers) and torch.equal(output.image_index, image_index)
     (output.heatmap.square().mean() + sum(c.square().mean() for c in output.contours)).backward()
@@ -108,10 +109,10 @@ def test_images_of_any_size_are_padded_inside(network: E2EC, size: tuple[int, in
     image = images(1, *size)
     output = network(image)
     height, width = -(-size[0] // 32) * 32, -(-size[1] // 32) * 32
-    assert output.heatmap.shape == (1, 3, height // STRIDE, width // STRIDE)
+    assert output.heatmap.shape == (1, 3, height // network.stride, width // network.stride)
     padded = torch.zeros(1, 3, height, width)
     padded[:, :, : size[0], : size[1]] = image
-    assert torch.equal(pad_to_multiple(image), padded)
+    assert torch.equal(pad_to_multiple(image, 32), padded)
     assert torch.allclose(output.heatmap, network(padded).heatmap, atol=1e-5)
 
 

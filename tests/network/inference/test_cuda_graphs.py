@@ -12,16 +12,16 @@ import torch
 from torch import Tensor
 
 from network.contour.architecture import NANO
-from network.contour.e2ec import E2EC, build_network
+from network.contour.e2ec import Dense, build_network
 from network.inference.cuda_graphs import (
     WARM_UP,
-    Function,
     GraphCache,
     Recording,
     graph_network,
     record_cuda_graph,
 )
 from network.inference.prepare import for_prediction
+from network.inference.prepared import PreparedNetwork
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
@@ -32,7 +32,7 @@ class Recorder:
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
 
-    def __call__(self, function: Function, images: Tensor) -> Recording:
+    def __call__(self, function: Dense, images: Tensor) -> Recording:
         self.shapes.append(tuple(images.shape))
         static = images.clone()
         outputs = function(static)
@@ -127,7 +127,7 @@ def test_threads_get_their_own_results() -> None:
 
 
 def test_a_failed_recording_leaves_nothing_behind() -> None:
-    def fail(function: Function, given: Tensor) -> Recording:
+    def fail(function: Dense, given: Tensor) -> Recording:
         raise RuntimeError("out of memory")
 
     cache = GraphCache(twice_and_sum, record=fail)
@@ -143,7 +143,7 @@ def test_at_least_one_recording_is_kept() -> None:
 
 
 @pytest.fixture
-def network() -> E2EC:
+def network() -> PreparedNetwork:
     torch.manual_seed(0)
     network = build_network(num_classes=3, architecture=NANO, vertices=16).eval()
     with torch.no_grad():
@@ -152,11 +152,11 @@ def network() -> E2EC:
 
 
 @torch.inference_mode()
-def test_a_network_finds_the_same(network: E2EC) -> None:
+def test_a_network_finds_the_same(network: PreparedNetwork) -> None:
     record = Recorder()
     expected = [network(images(2, size, size), max_detections=4) for size in (32, 64, 32)]
-    graph_network(network, record=record)
-    found = [network(images(2, size, size), max_detections=4) for size in (32, 64, 32)]
+    graphed = graph_network(network, record=record)
+    found = [graphed(images(2, size, size), max_detections=4) for size in (32, 64, 32)]
     for ours, theirs in zip(found, expected, strict=True):
         assert len(ours.scores) == 8 and torch.equal(ours.centers, theirs.centers)
         assert torch.equal(ours.heatmap, theirs.heatmap)
@@ -227,8 +227,8 @@ def test_replays_equal_the_network_on_a_gpu(dtype: torch.dtype) -> None:
     batches = [images(2, size, seed).cuda() for seed, size in enumerate((64, 96, 64, 128, 96))]
     with torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
         expected = [lowered.dense(batch) for batch in batches]
-        graph_network(lowered, shapes=2)
-        found = [lowered.dense(batch) for batch in batches]
+        graphed = graph_network(lowered, shapes=2)
+        found = [graphed.dense(batch) for batch in batches]
     for ours, theirs in zip(found, expected, strict=True):
         for one, other in zip(ours, theirs, strict=True):
             torch.testing.assert_close(one, other)

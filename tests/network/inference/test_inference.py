@@ -10,8 +10,9 @@ import torch
 from network.contour.architecture import NANO
 from network.contour.contour_init import Clip
 from network.contour.e2ec import E2EC, build_network
+from network.inference.compile import compile_network
 from network.inference.cuda_graphs import Recording, graph_network
-from network.inference.prepare import compile_network, for_prediction
+from network.inference.prepare import for_prediction
 
 
 @pytest.fixture
@@ -33,9 +34,10 @@ def test_bfloat16_changes_weights_once_and_keeps_coordinates(network: E2EC) -> N
     """What lowers nothing: the heads of coordinates, the last layer of the heat map."""
     exact = network(images(64), max_detections=5)
     lowered = for_prediction(network, torch.bfloat16)
-    assert lowered.backbone.base_layer[0].weight.dtype == torch.bfloat16
+    weights = lowered.network
+    assert weights.backbone.base_layer[0].weight.dtype == torch.bfloat16
     assert network.backbone.base_layer[0].weight.dtype == torch.float32
-    assert lowered.offsets[2].weight.dtype == lowered.heatmap[2].weight.dtype == torch.float32
+    assert weights.offsets[2].weight.dtype == weights.heatmap[2].weight.dtype == torch.float32
     with torch.autocast("cpu", torch.bfloat16):
         centers, image_index = exact.centers, exact.image_index
         output = lowered(images(64), centers, image_index)
@@ -53,10 +55,10 @@ def test_copies_and_graphs_clip_as_the_network_does(network: E2EC, clip: Clip) -
     """To 64 or 60 input pixels of 64, as a copy, compiled (without a compiler) and recorded."""
     network.clip = clip
     network.offsets[2].weight.mul_(100)
-    compiled, recorded = for_prediction(network), for_prediction(network)
-    compile_network(compiled, backend="eager")
-    graph_network(recorded, record=lambda f, x: Recording(x, f(x), lambda: None))
-    for copy in (for_prediction(network), compiled, recorded):
+    plain = for_prediction(network)
+    compiled = compile_network(plain, backend="eager")
+    recorded = graph_network(plain, record=lambda f, x: Recording(x, f(x), lambda: None))
+    for copy in (plain, compiled, recorded):
         contours = copy(images(64), max_detections=5).contours[0]
         assert contours.max() == (64 if clip == "edge" else 60)
 
@@ -65,8 +67,7 @@ def test_copies_and_graphs_clip_as_the_network_does(network: E2EC, clip: Clip) -
 @torch.inference_mode()
 def test_compiles_without_graph_breaks(network: E2EC) -> None:
     """`fullgraph` raises at a break; what the back end makes of the graphs is torch's matter."""
-    compiled = for_prediction(network)
-    compile_network(compiled, backend="aot_eager")
+    compiled = compile_network(for_prediction(network), backend="aot_eager")
     # Another number of instances is no new graph, another number of images is one.
     for count, limit in ((1, 5), (1, 3), (2, 3)):
         ours = compiled(images(32)[:count], max_detections=limit)

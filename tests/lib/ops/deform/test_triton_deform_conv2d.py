@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -87,7 +88,7 @@ def test_benchmark_rows_need_a_gpu() -> None:
 
 
 def test_benchmark_has_the_shapes_of_the_network() -> None:
-    neck = Neck([64, 128, 256, 512])
+    neck = Neck(SimpleNamespace(channels=(64, 128, 256, 512), strides=(4, 8, 16, 32)))
     layers = [m for m in neck.modules() if isinstance(m, ModulatedDeformConv)]
     shapes = sorted((m.weight.shape[1], m.weight.shape[0]) for m in layers)
     listed = [(x.channels, x.outputs) for x in gpu_operators.LAYERS for _ in range(x.count)]

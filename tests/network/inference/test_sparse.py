@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from network.contour import global_deform
 from network.contour.global_deform import GlobalDeformation
-from network.layers import heads
-from network.layers.heads import DenseHead, head_where
-from network.layers.sampling import cells_read, sample_features
+from network.inference import sparse
+from network.inference.sparse import SparseGlobalDeformation, cells_read, head_where
+from network.layers.heads import DenseHead
+from network.layers.sampling import sample_features
 
 BATCH, HEIGHT, WIDTH = 2, 11, 14
 
@@ -42,7 +42,7 @@ def counted(head: DenseHead, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     head.register_forward_hook(lambda *_: ways.append("dense"))
     plain = head_where
     monkeypatch.setattr(
-        global_deform, "head_where", lambda *args: (ways.append("sparse"), plain(*args))[1]
+        sparse, "head_where", lambda *args: (ways.append("sparse"), plain(*args))[1]
     )
     return ways
 
@@ -69,7 +69,7 @@ def test_cells_read_of_one_point() -> None:
 def test_a_head_where_it_is_wanted(
     layout: torch.memory_format, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heads, "CELLS_AT_ONCE", at_once)
+    monkeypatch.setattr(sparse, "CELLS_AT_ONCE", at_once)
     head = DenseHead(6, 8, 4).double()
     wanted = torch.rand(BATCH, HEIGHT, WIDTH) < 0.3
     expected = head(features()).where(wanted[:, None], 0)
@@ -81,38 +81,39 @@ def test_a_head_where_it_is_wanted(
 @torch.no_grad()
 def test_few_cells_equal_the_whole_map(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     contours, image_index = SCENES[name]
-    module = GlobalDeformation(6, vertices=contours.shape[1], head_hidden=8, channels=5, hidden=7)
-    module = module.double().eval()
+    plain = GlobalDeformation(6, vertices=contours.shape[1], head_hidden=8, channels=5, hidden=7)
+    plain = plain.double().eval()
     centers = contours.mean(dim=1).long().clamp(0, 9)
+    expected = plain(features(), contours, centers, image_index)
+    module = SparseGlobalDeformation(plain)
+    assert list(module.state_dict()) == list(plain.state_dict())
     ways = counted(module.trans_feature, monkeypatch)
-    found = []
     for share in (1.0, -1.0):
-        monkeypatch.setattr(global_deform, "SPARSE_SHARE", share)
-        found.append(module(features(), contours, centers, image_index))
+        monkeypatch.setattr(sparse, "SPARSE_SHARE", share)
+        found = module(features(), contours, centers, image_index)
+        assert torch.allclose(found, expected, rtol=0, atol=1e-10)
     assert ways == ["sparse", "dense"]
-    assert torch.allclose(found[0], found[1], rtol=0, atol=1e-10)
 
 
-def test_the_whole_map_for_many_cells_and_for_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = GlobalDeformation(6, vertices=4, head_hidden=8, channels=5, hidden=7).double()
+@torch.no_grad()
+def test_the_whole_map_for_many_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = GlobalDeformation(6, vertices=4, head_hidden=8, channels=5, hidden=7).double()
+    module = SparseGlobalDeformation(plain)
     ways = counted(module.trans_feature, monkeypatch)
     contours, image_index = SCENES["inside"]
-    centers = contours[:, 0].long()
-    module(features(), contours, centers, image_index)
+    module(features(), contours, contours[:, 0].long(), image_index)
     everywhere = torch.cartesian_prod(torch.arange(14.0), torch.arange(11.0)).double()
-    with torch.no_grad():
-        module(features(), contours, centers, image_index)
-        contours = everywhere[:152].view(-1, 4, 2)
-        index = torch.arange(38) // 19
-        module(features(), contours, torch.zeros(38, 2).long(), index)
-    assert ways == ["dense", "sparse", "dense"]
+    contours = everywhere[:152].view(-1, 4, 2)
+    module(features(), contours, torch.zeros(38, 2).long(), torch.arange(38) // 19)
+    assert ways == ["sparse", "dense"]
 
 
 @torch.no_grad()
 def test_bfloat16_weights_under_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = GlobalDeformation(6, vertices=4, head_hidden=8, channels=5, hidden=7)
+    plain = GlobalDeformation(6, vertices=4, head_hidden=8, channels=5, hidden=7)
     contours, image_index = SCENES["inside"][0].float(), SCENES["inside"][1]
-    exact = module(features().float(), contours, contours[:, 0].long(), image_index)
+    exact = plain(features().float(), contours, contours[:, 0].long(), image_index)
+    module = SparseGlobalDeformation(plain)
     ways = counted(module.trans_feature, monkeypatch)
     module.trans_feature.bfloat16()
     with torch.autocast("cpu", torch.bfloat16):
