@@ -73,8 +73,8 @@ def _visible_box_and_area(contours: Instances, index: int) -> tuple[np.ndarray, 
     height, width = contours.height, contours.width
     runs = contours.runs[index]
     if runs is not None:
-        x0, y0, x1, y1 = runs_box(runs, height)
-        return np.array([x0, y0, x1 - x0, y1 - y0], np.float64), float(runs[1::2].sum())
+        left, top, right, bottom = runs_box(runs, height)
+        return np.array([left, top, right - left, bottom - top]), float(runs[1::2].sum())
     parts = [_inside(part, width, height) for part in contours.parts[index]]
     sizes = [area(part) for part in parts]
     visible = [part for part, size in zip(parts, sizes, strict=True) if size > 0]
