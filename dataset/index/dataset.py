@@ -99,7 +99,7 @@ class IndexedDataset:
             parts = [part for part in inside if part is not None]
             if parts and not annotation.crowd:
                 class_index = self._class_index[annotation.category_id]
-                instances.append(Instance(class_index, parts, annotation.id))
+                instances.append(Instance(class_index, parts, annotation.id, annotation.runs))
         return Sample(record.id, record.name, image, instances)
 
     def ground_truth(self) -> dict[str, Any]:

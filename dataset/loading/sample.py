@@ -18,11 +18,14 @@ class Instance:
             the centre of the top-left pixel at (0.5, 0.5); the last point is not repeated. An
             object that something in front of it divides has several parts.
         annotation_id: id of the annotation in its file, for messages and for grouping parts.
+        runs: run lengths of the exact mask over the original image (`dataset.masks.run_lengths`),
+            holes included; None where polygons are the source.
     """
 
     class_index: int
     parts: list[np.ndarray]
     annotation_id: int
+    runs: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,8 @@ import numpy as np
 
 from dataset.formats.split_folders import Split
 from dataset.index.records import AnnotationRecord, ImageRecord
-from dataset.masks.rings import Component
-from dataset.masks.run_lengths import decode_mask
-from dataset.masks.tracing import mask_to_rings
 from e2ec.convert.source import Source
-from e2ec.results.contours import Contours
+from e2ec.results.instances import Instances
 from lib.errors import InputError
 
 
@@ -57,14 +54,11 @@ class Job:
         for position, name in enumerate(self.source.names):
             yield position, name, index.image(position), index.annotations(position)
 
-    def outlined(
-        self, annotations: list[AnnotationRecord], image: ImageRecord
-    ) -> list[tuple[AnnotationRecord, list[Component]]]:
-        """Annotations with their components; those that have none are left out."""
-        found = [(annotation, components(annotation, image)) for annotation in annotations]
-        kept = [(annotation, parts) for annotation, parts in found if parts]
-        if len(kept) < len(found):
-            self.left_out["objects without an outline"] += len(found) - len(kept)
+    def outlined(self, annotations: list[AnnotationRecord]) -> list[AnnotationRecord]:
+        """The annotations that cover anything; the others are left out."""
+        kept = [a for a in annotations if (a.polygons if a.runs is None else a.runs[1::2].any())]
+        if len(kept) < len(annotations):
+            self.left_out["objects without an outline"] += len(annotations) - len(kept)
         return kept
 
     def write(self, name: str, data: bytes) -> None:
@@ -108,28 +102,19 @@ def label_names(names: list[str], suffix: str) -> list[str]:
     return list(seen)
 
 
-def components(annotation: AnnotationRecord, image: ImageRecord) -> list[Component]:
-    """The outer rings of an annotation with their holes, from the exact mask if there is one."""
-    if annotation.runs is None:
-        return [(polygon, []) for polygon in annotation.polygons]
-    return mask_to_rings(decode_mask(annotation.runs, image.height, image.width))
-
-
-def as_contours(
-    objects: list[tuple[AnnotationRecord, list[Component]]],
-    image: ImageRecord,
-    name: str,
-    categories: dict[int, str],
-) -> Contours:
-    """The outer rings of labels as the result type, each with score 1."""
+def as_instances(
+    annotations: list[AnnotationRecord], image: ImageRecord, name: str, categories: dict[int, str]
+) -> Instances:
+    """Labels as the result type, exact masks where the source has them, each with score 1."""
     positions = {key: number for number, key in enumerate(categories)}
-    return Contours(
+    return Instances(
         height=image.height,
         width=image.width,
         class_names=tuple(categories.values()),
-        labels=np.array([positions[a.category_id] for a, _ in objects], np.int64),
-        scores=np.ones(len(objects)),
-        parts=[[outer for outer, _ in parts] for _, parts in objects],
+        labels=np.array([positions[a.category_id] for a in annotations], np.int64),
+        scores=np.ones(len(annotations)),
+        parts=[a.polygons if a.runs is None else [] for a in annotations],
         category_ids=tuple(categories),
         source=name,
+        runs=[a.runs for a in annotations],
     )

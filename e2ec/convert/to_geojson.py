@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from e2ec.convert.job import Job, as_contours, label_names
+from e2ec.convert.job import Job, as_instances, label_names
 from e2ec.results.formats.geojson import collection, feature
 
 
@@ -21,11 +21,11 @@ def write_geojson(job: Job) -> None:
     labels = label_names(job.source.names, ".geojson")
     for (position, name, image, found), label in zip(job.images(), labels, strict=True):
         job.place_image(position, name)
-        objects = job.outlined(found, image)
-        contours = as_contours(objects, image, name, categories)
+        objects = job.outlined(found)
+        instances = as_instances(objects, image, name, categories)
         features = []
-        for instance, (annotation, parts) in zip(contours, objects, strict=True):
-            made = feature(instance, holes=[holes for _, holes in parts], decimals=None)
+        for instance, annotation in zip(instances, objects, strict=True):
+            made = feature(instance, decimals=None)
             if made is None:
                 job.left_out["objects without any area"] += 1
                 continue
@@ -36,5 +36,5 @@ def write_geojson(job: Job) -> None:
             if annotation.crowd:
                 properties["crowd"] = True
             features.append(made)
-        document = collection(contours, features)
+        document = collection(instances, features)
         job.write(label, json.dumps(document, allow_nan=False).encode())

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import cv2
 import numpy as np
 
 from dataset.formats.class_list import CLASSES_JSON
 from dataset.index.records import AnnotationRecord, ImageRecord
-from dataset.masks.rasterize import annotation_mask
-from dataset.masks.rings import Component
-from e2ec.convert.job import Job, as_contours, label_names
+from e2ec.convert.job import Job, as_instances, label_names
 from e2ec.results.formats.labelme import labelme_document
 from lib.errors import InputError
 
@@ -47,7 +43,7 @@ def write_labelme(job: Job) -> None:
             path = _relative(
                 job.source.image_path(position), (job.final / job.folder / label).parent
             )
-        document = _document(job.outlined(found, image), image, path, name, categories)
+        document = _document(job.outlined(found), image, path, name, categories)
         job.write(f"{job.folder}{label}", json.dumps(document, allow_nan=False).encode())
 
 
@@ -66,41 +62,15 @@ def _relative(image: Path, folder: Path) -> str:
 
 
 def _document(
-    objects: list[tuple[AnnotationRecord, list[Component]]],
+    objects: list[AnnotationRecord],
     image: ImageRecord,
     path: str,
     name: str,
     categories: dict[int, str],
 ) -> dict[str, Any]:
-    plain = [(a, parts) for a, parts in objects if not any(holes for _, holes in parts)]
-    pierced = [a for a, parts in objects if any(holes for _, holes in parts)]
-    contours = as_contours(plain, image, name, categories)
-    document = labelme_document(contours, path, decimals=None)
-    crowds = [annotation.crowd for annotation, parts in plain for _ in parts]
-    for shape, crowd in zip(document["shapes"], crowds, strict=True):
-        del shape["score"]
-        shape["flags"] = _flags(crowd)
-    document["shapes"] += [_mask_shape(a, image, categories) for a in pierced]
-    return document
-
-
-def _mask_shape(
-    annotation: AnnotationRecord, image: ImageRecord, categories: dict[int, str]
-) -> dict[str, Any]:
-    """A shape whose two points are the first and the last pixel of the box of its mask."""
-    mask = annotation_mask(annotation, image.height, image.width).astype(np.uint8)
-    x, y, width, height = cv2.boundingRect(mask)
-    _, data = cv2.imencode(".png", mask[y : y + height, x : x + width])
-    return {
-        "label": categories[annotation.category_id],
-        "points": [[x, y], [x + width - 1, y + height - 1]],
-        "group_id": None,
-        "description": "",
-        "shape_type": "mask",
-        "flags": _flags(annotation.crowd),
-        "mask": base64.b64encode(data.tobytes()).decode("ascii"),
-    }
-
-
-def _flags(crowd: bool) -> dict[str, bool]:
-    return {"crowd": True} if crowd else {}
+    instances = as_instances(objects, image, name, categories)
+    pierced = np.array([any(instance.holes) for instance in instances], bool)
+    # Polygons stand first, masks behind them.
+    order = np.argsort(pierced, kind="stable")
+    flags = [{"crowd": True} if objects[i].crowd else {} for i in order]
+    return labelme_document(instances[order], path, decimals=None, flags=flags, scores=False)

@@ -8,7 +8,9 @@ import yaml
 from dataset.formats.yolo.layout import label_name
 from dataset.index.records import AnnotationRecord, ImageRecord
 from dataset.masks.rings import Component, join_rings
-from e2ec.convert.job import Job, components, label_names
+from dataset.masks.run_lengths import decode_mask
+from dataset.masks.tracing import mask_to_rings
+from e2ec.convert.job import Job, label_names
 from lib.errors import InputError
 from lib.files import read_text
 from lib.polygons.geometry import area, clip_to_box
@@ -73,7 +75,7 @@ def _coordinates(job: Job, annotation: AnnotationRecord, image: ImageRecord) -> 
         return ""
     visible: list[Component] = [
         (clip_to_box(outer, image.width, image.height), holes)
-        for outer, holes in components(annotation, image)
+        for outer, holes in _components(annotation, image)
     ]
     visible = [(outer, holes) for outer, holes in visible if area(outer) > 0]
     if not visible:
@@ -82,3 +84,10 @@ def _coordinates(job: Job, annotation: AnnotationRecord, image: ImageRecord) -> 
     size = np.array([image.width, image.height])
     divided = [(outer / size, [hole / size for hole in holes]) for outer, holes in visible]
     return " ".join(map(repr, join_rings(divided).ravel().tolist()))
+
+
+def _components(annotation: AnnotationRecord, image: ImageRecord) -> list[Component]:
+    """The outer rings of an annotation with their holes, from the exact mask if there is one."""
+    if annotation.runs is None:
+        return [(polygon, []) for polygon in annotation.polygons]
+    return mask_to_rings(decode_mask(annotation.runs, image.height, image.width))

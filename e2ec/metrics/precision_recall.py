@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,7 +31,11 @@ Library = Literal["faster-coco-eval", "pycocotools"]
 Area = Literal["all", "small", "medium", "large"]
 
 IOU_TYPES: tuple[IouType, ...] = ("segm", "bbox", "boundary")
-LIBRARIES: tuple[Library, ...] = ("faster-coco-eval", "pycocotools")
+_LIBRARIES: dict[Library, tuple[type, type]] = {
+    "faster-coco-eval": (FasterCOCO, COCOeval_faster),
+    "pycocotools": (COCO, COCOeval),
+}
+LIBRARIES: tuple[Library, ...] = tuple(_LIBRARIES)
 # The evaluators' area ranges, in their order: all, below 32^2, below 96^2, above.
 _AREAS: tuple[Area, ...] = ("all", "small", "medium", "large")
 
@@ -99,10 +104,10 @@ def precision_recall(
     thresholds = np.array(iou_thresholds, np.float64)
     if thresholds.size == 0 or not ((thresholds > 0) & (thresholds <= 1)).all():
         raise ValueError(f"IoU thresholds must lie above 0 and up to 1, not {thresholds.tolist()}")
-    evaluation = _evaluator(inputs, iou_type, library)
-    evaluation.params.iouThrs = thresholds
-    evaluation.params.maxDets = sorted({1, min(10, max_detections), max_detections})
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools tells what it does
+        evaluation = _evaluator(inputs, iou_type, library, max_detections)
+        evaluation.params.iouThrs = thresholds
+        evaluation.params.maxDets = sorted({1, min(10, max_detections), max_detections})
         evaluation.evaluate()
         evaluation.accumulate()
     # The evaluators' own summaries are not used: pycocotools' knows limits of 1, 10 and 100 alone.
@@ -115,38 +120,33 @@ def precision_recall(
     )
 
 
-def _evaluator(inputs: EvaluationInputs, iou_type: IouType, library: Library) -> Any:
+def _evaluator(
+    inputs: EvaluationInputs, iou_type: IouType, library: Library, max_detections: int
+) -> Any:
     by_box = iou_type == "bbox"
-    truth = evaluation_set(inputs, inputs.annotations, by_box=by_box)
-    found = evaluation_set(inputs, inputs.detections, by_box=by_box)
-    boundaries = iou_type == "boundary"
-    kind = "bbox" if by_box else "segm"
-    if library == "faster-coco-eval":
-        faster = _FasterBoundaries if boundaries else COCOeval_faster
-        return faster(FasterCOCO(truth), FasterCOCO(found), kind)
-    plain = _Boundaries if boundaries else COCOeval
-    return plain(_indexed(truth), _indexed(found), kind)
-
-
-class _FasterBoundaries(COCOeval_faster):
-    """faster-coco-eval's evaluator of masks, with the overlaps of boundary AP."""
-
-    def computeIoU(self, imgId: int, catId: int) -> Any:
-        overlaps = super().computeIoU(imgId, catId)
-        truth, found = (
-            data.get_instances([imgId], [catId], True)[0][0]
-            for data in (self.gt_dataset, self.dt_dataset)
+    index_type, evaluator_type = _LIBRARIES[library]
+    indices = []
+    for entries in (inputs.annotations, inputs.detections):
+        index = index_type()
+        index.dataset = evaluation_set(inputs, entries, by_box=by_box)
+        index.createIndex()
+        indices.append(index)
+    evaluation = evaluator_type(*indices, "bbox" if by_box else "segm")
+    if iou_type == "boundary":
+        truth, found = _by_class(inputs.annotations), _by_class(inputs.detections)
+        mask_overlaps = evaluation.computeIoU
+        evaluation.computeIoU = lambda *key: _with_boundaries(
+            mask_overlaps(*key), truth.get(key, []), found.get(key, []), max_detections
         )
-        return _with_boundaries(overlaps, truth, found, self.params.maxDets[-1])
+    return evaluation
 
 
-class _Boundaries(COCOeval):
-    """pycocotools' evaluator of masks, with the overlaps of boundary AP."""
-
-    def computeIoU(self, imgId: int, catId: int) -> Any:
-        overlaps = super().computeIoU(imgId, catId)
-        truth, found = self._gts[imgId, catId], self._dts[imgId, catId]
-        return _with_boundaries(overlaps, truth, found, self.params.maxDets[-1])
+def _by_class(entries: Iterable[dict[str, Any]]) -> dict[tuple[int, int], list[dict[str, Any]]]:
+    """Annotations by image and category id, in their order, which is that of both evaluators."""
+    groups: defaultdict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
+    for entry in entries:
+        groups[entry["image_id"], entry["category_id"]].append(entry)
+    return dict(groups)
 
 
 def _with_boundaries(
@@ -166,14 +166,6 @@ def _with_boundaries(
     )
     crowd = np.array([g["iscrowd"] for g in truth], bool)
     return np.where(crowd, overlaps, np.minimum(overlaps, boundaries))
-
-
-def _indexed(dataset: dict[str, Any]) -> COCO:
-    index = COCO()
-    index.dataset = dataset
-    with contextlib.redirect_stdout(io.StringIO()):
-        index.createIndex()
-    return index
 
 
 def _mean(values: np.ndarray) -> float | None:

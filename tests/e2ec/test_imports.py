@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,47 @@ def ours(path: Path) -> set[str]:
 
 def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
+
+
+def file_of(name: str, root: Path = ROOT) -> Path | None:
+    """The file that a dotted name of ours means: of a module, or of what is in it."""
+    base = root.joinpath(*name.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return file_of(name.rpartition(".")[0], root) if "." in name else None
+
+
+def circle(files: list[Path], root: Path = ROOT) -> list[str]:
+    """Files that import each other in a circle, by whatever import; empty if there are none."""
+    graph = {path: {file_of(name, root) for name in ours(path)} - {path, None} for path in files}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return [str(path.relative_to(root)) for path in error.args[1]]
+    return []
+
+
+def test_no_circle_of_files() -> None:
+    """Imports inside functions and those for type checks count too."""
+    doors = [ROOT / f"{door}.py" for door in FRONT_DOORS]
+    assert not circle([*doors, *(path for package in PACKAGES for path in sources(package))])
+
+
+def test_a_circle_through_a_function_is_found(tmp_path: Path) -> None:
+    texts = {
+        "a.py": "from lib.b import thing\n",
+        "b.py": "from lib import c\n",
+        "c.py": "def late():\n    import lib.a\n",
+        "d.py": "from lib.a import thing\n",
+    }
+    (tmp_path / "lib").mkdir()
+    for name, text in texts.items():
+        (tmp_path / "lib" / name).write_text(text)
+    files = sorted((tmp_path / "lib").iterdir())
+    assert {*circle(files, tmp_path)} == {"lib/a.py", "lib/b.py", "lib/c.py"}
+    (tmp_path / "lib" / "c.py").write_text("")
+    assert not circle(files, tmp_path)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

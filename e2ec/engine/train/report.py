@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
-from dataset.loading.sample import InstanceDataset, Sample
+from dataset.loading.sample import InstanceDataset
 from e2ec.engine.predict.predictor import Predictor
-from e2ec.results.contours import Contours
 from e2ec.results.draw.visualize import draw_comparison
+from e2ec.results.labelled import labelled_contours
 from lib.files import atomic_write_json
 from lib.images import write_image
 
@@ -101,7 +101,7 @@ class Report:
             sample = dataset[number * len(dataset) // count]
             picture = draw_comparison(
                 sample.image,
-                _labels(sample, dataset),
+                labelled_contours(sample, dataset),
                 predictor.predict(sample.image),
                 labels=True,
             )
@@ -128,16 +128,3 @@ def stack_pictures(pictures: Sequence[np.ndarray], *, width: int = 1600) -> np.n
         for row in rows
     ]
     return np.concatenate(padded)[:-gap]
-
-
-def _labels(sample: Sample, dataset: InstanceDataset) -> Contours:
-    return Contours(
-        height=sample.image.shape[0],
-        width=sample.image.shape[1],
-        class_names=dataset.class_names,
-        category_ids=dataset.category_ids,
-        labels=np.array([i.class_index for i in sample.instances], dtype=np.int64),
-        scores=np.ones(len(sample.instances)),
-        parts=[instance.parts for instance in sample.instances],
-        source=sample.name,
-    )

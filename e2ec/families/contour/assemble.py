@@ -61,7 +61,7 @@ def _contours(
     image: ShownImage,
     card: ContourCard,
 ) -> Contours:
-    """Doubles go first, then parts are grouped: a double of a part fits that part better than
+    """Duplicates go first, then parts are grouped: a duplicate of a part fits that part better than
     the box of the whole object."""
     keep = suppress(contour_boxes(points), scores, labels, card.nms_iou)
     groups = [keep[i : i + 1] for i in range(len(keep))]

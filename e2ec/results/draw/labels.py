@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from e2ec.results.contours import Contours
+from e2ec.results.instances import Instances
 from e2ec.results.one_line import one_line
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -21,7 +21,7 @@ _OF_OTHERS = 0.05
 
 
 def draw_labels(
-    canvas: np.ndarray, contours: Contours, colors: Sequence[tuple[int, int, int]]
+    canvas: np.ndarray, contours: Instances, colors: Sequence[tuple[int, int, int]]
 ) -> None:
     """Write class and score at the instances into `canvas`, (H, W, 3) uint8, in place.
 

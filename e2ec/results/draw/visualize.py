@@ -8,8 +8,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from e2ec.results.contours import Contours
 from e2ec.results.draw.labels import draw_labels
+from e2ec.results.instances import Instances
 
 Color = tuple[int, int, int]
 
@@ -37,7 +37,7 @@ def palette(count: int) -> list[Color]:
 
 def draw_contours(
     image: np.ndarray,
-    contours: Contours,
+    contours: Instances,
     *,
     color_by: Literal["instance", "class"] = "instance",
     fill: float = 0.35,
@@ -69,24 +69,29 @@ def draw_contours(
     colors = palette(count)
     chosen = [colors[i] for i in (contours.labels if color_by == "class" else range(count))]
     order = np.argsort(-contours.areas(), kind="stable")
-    polygons = [[_fixed_point(part, image.shape) for part in parts] for parts in contours.parts]
+    polygons = [
+        [[_fixed_point(ring, image.shape) for ring in (part, *holes)] for part, holes in rings]
+        for rings in (instance.components for instance in contours)
+    ]
     width = _line_width(image.shape) if line_width is None else line_width
     canvas = image.copy()
     if fill > 0 and len(contours):
         for i in order:
-            # One call a part: in a single call overlapping parts would cancel each other.
-            for polygon in polygons[i]:
-                cv2.fillPoly(canvas, [polygon], chosen[i], cv2.LINE_8, _SHIFT)
+            # One call a part: in a single call overlapping parts would cancel each other, as a
+            # part and its holes do.
+            for rings in polygons[i]:
+                cv2.fillPoly(canvas, rings, chosen[i], cv2.LINE_8, _SHIFT)
         canvas = cv2.addWeighted(canvas, fill, image, 1.0 - fill, 0.0)
     for i in order:
-        cv2.polylines(canvas, polygons[i], True, chosen[i], width, cv2.LINE_AA, _SHIFT)
+        outlines = [ring for rings in polygons[i] for ring in rings]
+        cv2.polylines(canvas, outlines, True, chosen[i], width, cv2.LINE_AA, _SHIFT)
     if labels or (labels is None and len(contours) <= _LABELLED_INSTANCES):
         draw_labels(canvas, contours, chosen)
     return canvas
 
 
 def draw_comparison(
-    image: np.ndarray, truth: Contours, prediction: Contours, *, labels: bool = False
+    image: np.ndarray, truth: Instances, prediction: Instances, *, labels: bool = False
 ) -> np.ndarray:
     """Two pictures of one image side by side: the truth on the left, the prediction on the right.
 
@@ -110,7 +115,7 @@ def draw_comparison(
     return np.concatenate([left, gap, right], axis=1)
 
 
-def _check_image(image: np.ndarray, contours: Contours) -> None:
+def _check_image(image: np.ndarray, contours: Instances) -> None:
     expected = (contours.height, contours.width, 3)
     if image.dtype != np.uint8 or image.shape != expected:
         raise ValueError(

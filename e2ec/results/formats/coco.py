@@ -6,14 +6,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from e2ec.results.contours import ContourInstance, Contours
+from dataset.masks.rings import join_rings
+from dataset.masks.run_lengths import runs_box
 from e2ec.results.formats.rounding import rounded_numbers
-from lib.ops import polygons_to_rle
+from e2ec.results.instances import Instances
+from e2ec.results.masks import compressed_masks
 from lib.polygons.geometry import area, bounding_box, clip_far, clip_to_box
 
 
 def coco_results(
-    contours: Contours,
+    contours: Instances,
     image_id: int,
     *,
     segmentation: Literal["polygon", "rle"] = "polygon",
@@ -24,55 +26,65 @@ def coco_results(
     Each dictionary has image_id, category_id, segmentation, score, bbox ([x, y, width, height])
     and area, in pixels. Box and area are those of the part inside the image, as masks and COCO's
     labels end there too; of an instance outside the image they are zeros. Polygons are flat lists
-    x0, y0, x1, y1, ..., one per part, and not cut off. "rle" gives compressed run lengths with the
-    counts as text, the union of the parts as COCO's tools rasterise it; evaluators other than ours
-    accept only that form. Scores are not rounded: equal scores would change the order in which an
-    evaluator takes detections.
+    x0, y0, x1, y1, ..., one per part, and not cut off; holes are joined to their part by bridges
+    (`dataset.masks.rings`), edges that are walked there and back and enclose nothing. "rle" gives
+    compressed run lengths with the counts as text: the exact mask, or the parts without their holes
+    as COCO's tools rasterise them (`results.masks`); evaluators other than ours accept only that
+    form. Scores are not rounded: equal scores would change the order in which an evaluator takes
+    detections.
 
     Raises:
         ValueError: `segmentation` is neither "polygon" nor "rle".
     """
     if segmentation not in ("polygon", "rle"):
         raise ValueError(f'segmentation must be "polygon" or "rle", not {segmentation!r}')
-    masks = _run_lengths(contours) if segmentation == "rle" else [{}] * len(contours)
+    if segmentation == "rle":
+        size = (contours.height, contours.width)
+        shapes: list[Any] = [
+            {"size": list(size), "counts": counts} for counts in compressed_masks(contours)
+        ]
+    else:
+        shapes = [_polygons(contours, i, decimals) for i in range(len(contours))]
     results = []
-    for instance, mask in zip(contours, masks, strict=True):
-        box, size = _visible_box_and_area(instance, contours.height, contours.width)
-        polygons = [rounded_numbers(part, decimals) for part in instance.parts]
+    for i, shape in enumerate(shapes):
+        box, visible = _visible_box_and_area(contours, i)
         results.append(
             {
                 "image_id": int(image_id),
-                "category_id": contours.category_ids[instance.label],
-                "segmentation": polygons if segmentation == "polygon" else mask,
-                "score": instance.score,
+                "category_id": contours.category_ids[contours.labels[i]],
+                "segmentation": shape,
+                "score": float(contours.scores[i]),
                 "bbox": rounded_numbers(box, decimals),
-                "area": round(size, decimals),
+                "area": round(visible, decimals),
             }
         )
     return results
 
 
-def _visible_box_and_area(
-    instance: ContourInstance, height: int, width: int
-) -> tuple[np.ndarray, float]:
-    """Box (x, y, width, height) and area of the parts inside the image."""
-    parts = [clip_far(part, width, height) for part in instance.parts]
-    parts = [clip_to_box(part, width, height) for part in parts]
+def _polygons(contours: Instances, index: int, decimals: int) -> list[list[float]]:
+    return [
+        rounded_numbers(join_rings([(part, holes)]) if holes else part, decimals)
+        for part, holes in zip(contours.parts[index], contours.holes[index], strict=True)
+    ]
+
+
+def _visible_box_and_area(contours: Instances, index: int) -> tuple[np.ndarray, float]:
+    """Box (x, y, width, height) and area of an instance inside the image."""
+    height, width = contours.height, contours.width
+    runs = contours.runs[index]
+    if runs is not None:
+        left, top, right, bottom = runs_box(runs, height)
+        return np.array([left, top, right - left, bottom - top]), float(runs[1::2].sum())
+    parts = [_inside(part, width, height) for part in contours.parts[index]]
     sizes = [area(part) for part in parts]
     visible = [part for part, size in zip(parts, sizes, strict=True) if size > 0]
     if not visible:
         return np.zeros(4), 0.0
     x0, y0, x1, y1 = bounding_box(np.concatenate(visible))
-    return np.array([x0, y0, x1 - x0, y1 - y0]), sum(sizes)
+    holes = [hole for inner in contours.holes[index] for hole in inner]
+    without = sum(area(_inside(hole, width, height)) for hole in holes)
+    return np.array([x0, y0, x1 - x0, y1 - y0]), float(sum(sizes) - without)
 
 
-def _run_lengths(contours: Contours) -> list[dict[str, Any]]:
-    # Polygons go to run lengths directly: 400 dense masks of a large image would fill gigabytes.
-    counts = polygons_to_rle(
-        [part for parts in contours.parts for part in parts],
-        contours.height,
-        contours.width,
-        parts=[len(parts) for parts in contours.parts],
-    )
-    size = [contours.height, contours.width]
-    return [{"size": size.copy(), "counts": text.decode("ascii")} for text in counts]
+def _inside(ring: np.ndarray, width: int, height: int) -> np.ndarray:
+    return clip_to_box(clip_far(ring, width, height), width, height)

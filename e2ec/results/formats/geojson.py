@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from e2ec.results.contours import ContourInstance, Contours
 from e2ec.results.formats.rounding import rounded_ring, rounded_score
+from e2ec.results.instances import ContourInstance, Instances
 from e2ec.results.postprocess.valid_polygons import Component, Mended, mend
 from lib.polygons.geometry import signed_area
 
 
-def feature_collection(contours: Contours, *, decimals: int | None = 2) -> dict[str, Any]:
+def feature_collection(contours: Instances, *, decimals: int | None = 2) -> dict[str, Any]:
     """One image's contours as a GeoJSON FeatureCollection in pixels.
 
     Positions are [x, y] in pixels of the image, not longitude and latitude; y grows downwards. A
@@ -22,18 +21,18 @@ def feature_collection(contours: Contours, *, decimals: int | None = 2) -> dict[
     follow RFC 7946 in the plane of the coordinates: counter-clockwise when y is drawn upwards, that
     is a positive shoelace sum, and therefore clockwise as seen on the image.
 
-    An instance of one part is a Polygon, of several parts a MultiPolygon. Geometries are valid:
-    contours that cross themselves are mended (`valid_polygons.mend`), and instances without any
-    area are left out. Properties are class, class_index and score, and of what was mended
-    `"mended": true` with area_change (square pixels) and area_change_percent. The member "image" (a
-    foreign member, which RFC 7946 allows) holds source, width and height. `decimals` are digits
-    after the point, None keeps them all.
+    An instance of one part is a Polygon, of several parts a MultiPolygon; holes are interior rings.
+    Geometries are valid: contours that cross themselves are mended (`valid_polygons.mend`), and
+    instances without any area are left out. Properties are class, class_index and score, and of
+    what was mended `"mended": true` with area_change (square pixels) and area_change_percent. The
+    member "image" (a foreign member, which RFC 7946 allows) holds source, width and height.
+    `decimals` are digits after the point, None keeps them all.
     """
     features = [feature(instance, decimals=decimals) for instance in contours]
     return collection(contours, [found for found in features if found is not None])
 
 
-def collection(contours: Contours, features: list[dict[str, Any]]) -> dict[str, Any]:
+def collection(contours: Instances, features: list[dict[str, Any]]) -> dict[str, Any]:
     """Features as the collection of the image that `contours` belong to."""
     return {
         "type": "FeatureCollection",
@@ -46,17 +45,9 @@ def collection(contours: Contours, features: list[dict[str, Any]]) -> dict[str, 
     }
 
 
-def feature(
-    instance: ContourInstance,
-    *,
-    holes: Sequence[Sequence[np.ndarray]] | None = None,
-    decimals: int | None = 2,
-) -> dict[str, Any] | None:
-    """One instance as a feature, see `feature_collection`; None where it has no area.
-
-    `holes` are the holes of every part, (M, 2) arrays; they become interior rings.
-    """
-    components = list(zip(instance.parts, holes or [[]] * len(instance.parts), strict=True))
+def feature(instance: ContourInstance, *, decimals: int | None = 2) -> dict[str, Any] | None:
+    """One instance as a feature, see `feature_collection`; None where it has no area."""
+    components: list[Component] = list(instance.components)
     mended = mend(components, decimals=decimals)
     if mended.geometry.is_empty:
         return None

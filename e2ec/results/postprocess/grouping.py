@@ -17,7 +17,7 @@ AGREEMENT = 0.25
 OVERLAP = 0.25
 """Parts of one object lie side by side: two that share more of the smaller one than this are two
 detections of one thing, or one object in front of another."""
-DOUBLE = 0.5
+DUPLICATE = 0.5
 """Two parts that agree on their object and have a higher IoU than this are one part detected
 twice."""
 SCORE_RATIO = 0.5
@@ -53,13 +53,13 @@ def group_parts(
 
     Returns:
         One array of indices a group, by falling score; the groups by their highest score. Every
-        part but the doubles is in exactly one of them.
+        part but the duplicates is in exactly one of them.
     """
     order = np.argsort(-np.asarray(scores), kind="stable")
     distance = _disagreement([parts[i] for i in order], votes[order], labels[order])
     distance[distance > agreement] = np.inf
     shared, iou = _overlaps([parts[i] for i in order], np.isfinite(distance))
-    single = _without_doubles(iou)
+    single = _without_duplicates(iou)
     order, distance = order[single], distance[np.ix_(single, single)]
     distance[shared[np.ix_(single, single)] > overlap] = np.inf
     sure = np.asarray(scores)[order]
@@ -109,10 +109,10 @@ def _overlaps(parts: Sequence[np.ndarray], near: np.ndarray) -> tuple[np.ndarray
     return shared + shared.T, iou + iou.T
 
 
-def _without_doubles(iou: np.ndarray) -> np.ndarray:
-    """Positions of the parts, by falling score, that are no double of a better one."""
+def _without_duplicates(iou: np.ndarray) -> np.ndarray:
+    """Positions of the parts, by falling score, that are no duplicate of a better one."""
     kept: list[int] = []
     for i in range(len(iou)):
-        if not (iou[i, kept] > DOUBLE).any():
+        if not (iou[i, kept] > DUPLICATE).any():
             kept.append(i)
     return np.array(kept, np.int64)

@@ -1,0 +1,109 @@
+"""The shapes of instances: polygons with holes and run lengths, checked; rings of masks, traced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from dataset.masks.rings import Component
+from dataset.masks.run_lengths import decode_mask
+from dataset.masks.tracing import mask_to_rings
+
+
+class TracedRings:
+    """The components of instances that are masks, each traced when it is first asked for.
+
+    Args:
+        runs: checked run lengths by instance, None for one that is no mask.
+        height, width: size of the image, pixels.
+    """
+
+    def __init__(self, runs: Sequence[np.ndarray | None], height: int, width: int) -> None:
+        self._runs = runs
+        self._size = height, width
+        self._traced: dict[int, list[Component]] = {}
+
+    def components(self, index: int) -> list[Component]:
+        """Outer rings with their holes of a mask."""
+        runs = self._runs[index]
+        if runs is None:
+            raise ValueError(f"instance {index} is no mask")
+        if index not in self._traced:
+            self._traced[index] = mask_to_rings(decode_mask(runs, *self._size))
+        return self._traced[index]
+
+
+class LazyRings(Sequence[list[Any]]):
+    """Parts, or holes of the parts, by instance: as given, or traced from its mask.
+
+    Args:
+        given: by instance what was given; empty for a mask.
+        traced: the rings of masks.
+        member: 0 for the parts, 1 for their holes.
+    """
+
+    def __init__(self, given: list[list[Any]], traced: TracedRings, member: Literal[0, 1]) -> None:
+        self.given = given
+        self._traced = traced
+        self._member = member
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        place = range(len(self))[index]
+        found = self.given[place]
+        return found or [rings[self._member] for rings in self._traced.components(place)]
+
+
+def as_given(rings: Sequence[list[Any]]) -> list[list[Any]]:
+    """Parts or holes by instance without what is traced."""
+    return rings.given if isinstance(rings, LazyRings) else list(rings)
+
+
+def checked_polygons(
+    parts: Sequence[Any], holes: Sequence[Any], index: int
+) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
+    """The parts (N, 2) of an instance and the holes (M, 2) of each, as float64.
+
+    Raises:
+        ValueError: there is no part, a ring is no finite polygon, or holes are not one list a part.
+    """
+    if not len(parts):
+        raise ValueError(f"instance {index} has no parts")
+    if len(holes) not in (0, len(parts)):
+        raise ValueError(f"instance {index}: {len(holes)} lists of holes for {len(parts)} parts")
+    outer = [_ring(part, f"instance {index}: a part") for part in parts]
+    if not len(holes):
+        return outer, [[] for _ in outer]
+    return outer, [[_ring(hole, f"instance {index}: a hole") for hole in part] for part in holes]
+
+
+def checked_runs(values: Any, size: tuple[int, int], index: int) -> np.ndarray:
+    """The run lengths of an instance, (r,) int64.
+
+    Raises:
+        ValueError: they are no whole numbers, do not fill the image, or show nothing.
+    """
+    runs = np.asarray(values)
+    if runs.ndim != 1 or runs.dtype.kind not in "iu":
+        raise ValueError(f"instance {index}: run lengths must be a list of whole numbers")
+    # A sum of whole numbers could wrap around to the right one.
+    if (runs < 0).any() or runs.sum(dtype=np.float64) != size[0] * size[1]:
+        raise ValueError(f"instance {index}: run lengths do not fill {size[1]} x {size[0]} pixels")
+    if not runs[1::2].any():
+        raise ValueError(f"instance {index}: the mask is empty")
+    return runs.astype(np.int64)
+
+
+def _ring(points: Any, what: str) -> np.ndarray:
+    array = np.asarray(points, np.float64)
+    if array.ndim != 2 or array.shape[1] != 2 or len(array) < 3:
+        raise ValueError(f"{what} must be (N, 2) with N >= 3, not {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{what.rpartition(':')[0]}: a coordinate is not finite")
+    return array
