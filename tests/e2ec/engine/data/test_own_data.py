@@ -18,6 +18,7 @@ from own_data import (
     yolo_by_folders,
 )
 
+from dataset.formats.detect import format_named
 from e2ec.app.commands.command_line import parse_config
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.config import Config
@@ -255,7 +256,7 @@ def test_the_places_that_custom_always_had(kind: str, tmp_path: Path) -> None:
     named = ["--data.train-annotations", "labels/val", "--data.val-annotations", "labels/train"]
     named += ["--data.train-images", "images/val", "--data.val-images", "images/train"]
     data = open_data(custom(root, *named))
-    assert data.kind == kind and data.train.source == str(root / "labels/val")
+    assert data.format is format_named(kind) and data.train.source == str(root / "labels/val")
 
 
 def test_what_cannot_be_trained_on_is_one_line(tmp_path: Path) -> None:
@@ -304,7 +305,7 @@ def test_large_labels_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def refuse(*_: object) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr("dataset.formats.splits.read_coco", refuse)
+    monkeypatch.setattr("dataset.formats.coco.format.read_coco", refuse)
     assert names(open_data(custom(root))) == first
 
 
