@@ -14,7 +14,6 @@ import tyro
 
 from dataset.checks.check import Findings, check_dataset, label_index
 from dataset.checks.problems import Action, Problem
-from dataset.formats.detect import format_titles
 from dataset.index.summary import format_summaries, summarise
 from dataset.loading.loader import EpochSampler, TrainingDataset
 from dataset.loading.sample import InstanceDataset
@@ -163,9 +162,9 @@ def _parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         usage=f"{PROGRAM} PRESET|PATH [options] [--section.field VALUE ...]",
         description="Find what is wrong with images and labels before training. PRESET: a name "
-        f"in configs/ ({', '.join(preset_names())}); PATH: labels, or the folder of a data "
-        f"set, in the format of {format_titles()} (./coco for a folder called like a "
-        "preset). Settings follow as for train.py, e.g. --data.root; "
+        f"in configs/ ({', '.join(preset_names())}); PATH: labels, or the folder of a data set, "
+        "in one of the formats of --format (./coco for a folder called like a preset). Settings "
+        "follow as for train.py, e.g. --data.root; "
         "`train.py PRESET --help` lists them. Exit status 1 where something would stop training.",
         allow_abbrev=False,
     )
