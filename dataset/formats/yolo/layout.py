@@ -217,7 +217,7 @@ def _split_folder(folder: Path, split: SplitName) -> Path:
     tries = [pattern for name in _ALSO[split] for pattern in (f"images/{name}", f"{name}/images")]
     split_up = any((folder / p).is_dir() for s in _ALSO for p in (f"images/{s}", f"{s}/images"))
     if split == "train" and not split_up:
-        tries.append("images")  # a data set of one part
+        tries.append("images")  # a data set of one split
     for name in tries:
         if (folder / name).is_dir():
             return folder / name

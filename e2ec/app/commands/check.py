@@ -30,7 +30,7 @@ from lib.images import write_image
 
 PROGRAM = "python -m e2ec check"
 _OPTIONS = ("--images", "--format", "--out", "--show", "--fast", "--examples", "--help")
-# Settings of a preset that name the data or a part of it, which a path does by itself.
+# Settings of a preset that name the data or some of it, which a path does by itself.
 _PRESET_ONLY = (
     *("--data.format", "--data.root", "--data.image-ids"),
     *(f"--data.{s}-{what}" for s in ("train", "val", "test") for what in ("images", "annotations")),

@@ -31,7 +31,8 @@ from torch.utils.data import DataLoader, Dataset
 from dataset.contour.alignment import align_contour
 from dataset.contour.heatmap import draw_gaussian, gaussian_radius
 from dataset.contour.targets import Batch, TargetSettings
-from dataset.formats.coco.dataset import CocoDataset
+from dataset.formats.coco.read import read_coco
+from dataset.index.dataset import IndexedDataset
 from dataset.loading.loader import EpochSampler, Key, TrainingDataset, make_loader
 from dataset.transforms.augmentation import (
     LIGHTING_VALUES,
@@ -184,7 +185,7 @@ def compare(
     Raises:
         InputError: the data cannot be read, or is too small for two batches.
     """
-    coco = CocoDataset(images, annotations, limit=limit)
+    coco = IndexedDataset(images, read_coco(annotations).subset(limit=limit))
     data = TrainingDataset(coco, AugmentationSettings(), TargetSettings(), seed=0)
     sampler = EpochSampler(len(data), batch_size=batch, seed=0)
     if sampler.batches_per_epoch < 2:

@@ -208,7 +208,7 @@ def test_nothing_to_open(tmp_path: Path) -> None:
 
 
 def labelme_splits(folder: Path, labels: str, path_to_images: str) -> Path:
-    """Two parts; the training image has one object, the validation image none."""
+    """Two splits; the training image has one object, the validation image none."""
     for split, shapes in (("train", LABELME["shapes"]), ("val", [])):
         document = LABELME | {"shapes": shapes, "imagePath": path_to_images.format(split)}
         write(folder / labels.format(split) / "1.json", json.dumps(document))
