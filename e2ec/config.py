@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from dataset.contour.targets import TargetSettings
 from dataset.transforms.augmentation import AugmentationSettings
 from dataset.transforms.test_transform import TestView
-from e2ec.data_config import DataConfig, Format, Split, require
+from e2ec.data_config import DataConfig, Format, LabelFormat, Split, require
 from network.contour.architecture import MAX_REFINEMENTS
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "DataConfig",
     "EvalConfig",
     "Format",
+    "LabelFormat",
     "LossConfig",
     "ModelConfig",
     "OptimConfig",

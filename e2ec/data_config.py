@@ -10,9 +10,8 @@ from dataset.contour.targets import TargetSettings
 from dataset.transforms.augmentation import AugmentationSettings
 from dataset.transforms.test_transform import TestView
 
-Format = Literal[
-    "auto", "coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks", "synthetic"
-]
+LabelFormat = Literal["coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks"]
+Format = Literal["auto", LabelFormat, "synthetic"]
 Split = Literal["train", "val", "test"]
 
 

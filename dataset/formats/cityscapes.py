@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from cityscapesscripts.helpers import labels as official
@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from dataset.checks.problems import Problem, Report, strict
+from dataset.formats.format import Format, Reading, Split, SplitName
 from dataset.formats.image_folder import add_images, unusable
 from dataset.index.builder import IndexBuilder
 from dataset.index.label_index import LabelIndex
@@ -27,7 +28,6 @@ from lib.errors import InputError
 from lib.files import read_json
 from lib.polygons.geometry import clip_far
 
-Split = Literal["train", "val", "test"]
 Source = Literal["instance_ids", "polygons"]
 
 # The classes that are detected and evaluated: person, rider, car ... by official id.
@@ -44,28 +44,28 @@ _LABEL_ENDINGS = {
 _GREY = ("L", "I;16", "I")
 
 
-def image_folder(root: str | Path, split: Split) -> Path:
+def image_folder(root: str | Path, split: SplitName) -> Path:
     """The folder that image names such as "aachen/aachen_000000_000019_leftImg8bit.png" lie in."""
     return Path(root) / "leftImg8bit" / split
 
 
-def label_path(root: str | Path, split: Split, name: str, source: Source) -> Path:
+def label_path(root: str | Path, split: SplitName, name: str, source: Source) -> Path:
     """The label file of the image `name`, which is relative to the image folder."""
     stem = name.removesuffix(_IMAGE_ENDING)
     return Path(root) / "gtFine" / split / f"{stem}{_LABEL_ENDINGS[source]}"
 
 
-def source_files(root: str | Path, split: Split, source: Source = "instance_ids") -> list[Path]:
+def source_files(root: str | Path, split: SplitName, labels: Source = "instance_ids") -> list[Path]:
     """Every file that `read_cityscapes` looks at, existing or not: what a cache depends on."""
     folder = image_folder(root, split)
     names = _image_names(folder)
-    found = [] if split == "test" else [label_path(root, split, name, source) for name in names]
+    found = [] if split == "test" else [label_path(root, split, name, labels) for name in names]
     return [folder / name for name in names] + found
 
 
 def read_cityscapes(
     root: str | Path,
-    split: Split,
+    split: SplitName,
     *,
     labels: Source = "instance_ids",
     report: Report = strict,
@@ -113,7 +113,7 @@ def _image_names(folder: Path) -> list[str]:
 
 
 def _report_missing_images(
-    root: Path, split: Split, names: list[str], source: Source, report: Report
+    root: Path, split: SplitName, names: list[str], source: Source, report: Report
 ) -> None:
     expected = {label_path(root, split, name, source) for name in names}
     for path in sorted((root / "gtFine" / split).glob(f"*/*{_LABEL_ENDINGS[source]}")):
@@ -282,3 +282,29 @@ def _points(polygon: Any) -> np.ndarray:
 
 def _is_point(point: Any) -> bool:
     return isinstance(point, list) and len(point) == 2 and {*map(type, point)} <= {int, float}
+
+
+def _split(name: SplitName, root: Path, reading: Reading) -> Split:
+    return Split(
+        name,
+        name,
+        lambda report: read_cityscapes(root, name, report=report, **reading.settings),
+        lambda _: image_folder(root, name),
+        lambda: source_files(root, name, **reading.settings),
+    )
+
+
+def _splits(root: Path, reading: Reading) -> Iterator[Split]:
+    reading.refuse_images(root, "Cityscapes")
+    there = (name for name in get_args(SplitName) if any(image_folder(root, name).glob("*/*")))
+    return (_split(name, root, reading) for name in there)
+
+
+CITYSCAPES = Format(
+    name="cityscapes",
+    title="Cityscapes",
+    recognise=lambda path: (path / "gtFine").is_dir(),
+    splits=_splits,
+    split=_split,
+    settings=("labels",),
+)

@@ -12,12 +12,16 @@ contour papers train on and test with. The visible mask is what can be seen.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from dataset.checks.problems import Action, Problem, Report, strict
 from dataset.formats.coco.json_stream import stream_members
 from dataset.formats.coco.read import CocoReader
+from dataset.formats.file_splits import Read, file_split, file_splits
+from dataset.formats.format import Format, Reading, Split, SplitName
+from dataset.formats.json_files import json_files, json_holds
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
 
@@ -155,3 +159,39 @@ class _KinsReader:
             "fields of neither generation, 'a_segm' and 'i_segm' of 2020 or 'segmentation' and "
             "'inmodal_seg' of 2019); give one of its JSON files, or read it as COCO"
         )
+
+
+def is_kins_file(path: Path) -> bool:
+    """Whether a JSON file has fields of KINS' annotations."""
+    return any(json_holds(path, key) for key in ("a_segm", "i_segm", "inmodal_seg"))
+
+
+def _recognise(path: Path) -> bool:
+    if not path.is_dir():
+        return is_kins_file(path)
+    return any((path / f"{name}/image_2").is_dir() for name in ("training", "testing"))
+
+
+def _reader(reading: Reading) -> Read:
+    return lambda file, report: read_kins(file, report=report, **reading.settings)
+
+
+def _splits(path: Path, reading: Reading) -> Iterator[Split]:
+    files = sorted(filter(is_kins_file, json_files(path))) if path.is_dir() else [path]
+    return file_splits(files, reading, _reader(reading))
+
+
+def _split(name: SplitName, labels: Path, reading: Reading) -> Split:
+    return file_split(name, name, labels, reading, _reader(reading))
+
+
+KINS = Format(
+    name="kins",
+    title="KINS",
+    recognise=_recognise,
+    splits=_splits,
+    split=_split,
+    labels="file",
+    settings=("masks",),
+    validates_on="test",
+)

@@ -1,16 +1,14 @@
-"""What is named after the parts of a data set, train, val and test: folders, and files."""
+"""What is named after the splits of a data set, train, val and test: folders, and files."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
 
-from dataset.formats.class_list import CLASSES_JSON, CLASSES_TXT
+from dataset.formats.class_list import has_class_list
+from dataset.formats.format import SplitName
 
-Split = Literal["train", "val", "test"]
-
-_NAMES: dict[str, Split] = {
+_NAMES: dict[str, SplitName] = {
     "train": "train",
     "val": "val",
     "valid": "val",
@@ -18,7 +16,7 @@ _NAMES: dict[str, Split] = {
     "test": "test",
 }
 # In names of files there are more ways to say it.
-_WORDS: dict[str, Split] = {
+_WORDS: dict[str, SplitName] = {
     **_NAMES,
     **dict.fromkeys(("training", "trainset", "minitrain"), "train"),
     **dict.fromkeys(("valset", "minival"), "val"),
@@ -26,7 +24,7 @@ _WORDS: dict[str, Split] = {
 }
 
 
-def split_in_name(name: str) -> Split | None:
+def split_in_name(name: str) -> SplitName | None:
     """The split that a word of a name stands for (`instances_val2017`, `valid-labels`: val).
 
     None where there is no such word, or words for several.
@@ -35,19 +33,17 @@ def split_in_name(name: str) -> Split | None:
     return found.pop() if len(found) == 1 else None
 
 
-def split_folders(folder: Path, suffix: str) -> dict[Split, Path]:
+def split_folders(folder: Path, suffix: str) -> dict[SplitName, Path]:
     """The folders that a folder of labels is divided into, by split; empty if it is not.
 
-    It is one part, whatever its folders are called, if labels or the list of classes lie directly
+    It is one split, whatever its folders are called, if labels or the list of classes lie directly
     in it, if there are labels in other folders of it, or if none of them is for training.
 
     Args:
         folder: where the labels are.
         suffix: of the label files.
     """
-    if any((folder / name).is_file() for name in (CLASSES_JSON, CLASSES_TXT)):
-        return {}
-    if any(folder.glob(f"*{suffix}")):
+    if has_class_list(folder) or any(folder.glob(f"*{suffix}")):
         return {}
     inside = sorted(p for p in folder.glob("*") if p.is_dir() and not p.name.startswith("."))
     found = {_NAMES[name]: path for path in inside if (name := path.name.lower()) in _NAMES}

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from dataset.formats.split_folders import Split
+from dataset.formats.format import SplitName
 from e2ec.convert.job import Job
-from e2ec.convert.replace import Target, put_in_place
+from e2ec.convert.replace import put_in_place
 from e2ec.convert.source import Source
-from e2ec.convert.to_coco import write_coco
-from e2ec.convert.to_geojson import write_geojson
-from e2ec.convert.to_labelme import write_labelme
-from e2ec.convert.to_masks import write_masks
-from e2ec.convert.to_yolo import write_yolo, yolo_places
+from e2ec.convert.writers import WRITERS
 from lib.errors import InputError
 
-_WRITERS: dict[Target, Callable[[Job], None]] = {
-    "coco": write_coco,
-    "yolo": write_yolo,
-    "labelme": write_labelme,
-    "masks": write_masks,
-    "geojson": write_geojson,
-}
+Target = Literal["coco", "yolo", "labelme", "masks", "geojson"]
 
 
 @dataclass(frozen=True)
@@ -38,15 +29,17 @@ class Written:
             changed, in percent.
         repeated: for splits that YOLO's data.yaml has to name and that are not there, the one whose
             images they have.
+        images_found: the images are found from what was written, without naming their folder.
     """
 
     left_out: Counter[str]
     mended: list[float]
     repeated: dict[str, str]
+    images_found: bool
 
 
 def convert_labels(
-    sources: Mapping[Split, Source],
+    sources: Mapping[SplitName, Source],
     target: Target,
     out: Path,
     *,
@@ -56,7 +49,7 @@ def convert_labels(
     """Write labels in another format.
 
     Args:
-        sources: the labels of one part of a data set (YOLO has a folder for each), or of several
+        sources: the labels of one split of a data set (YOLO has a folder for each), or of several
             that are written together.
         target: the format.
         out: folder to write; new or empty, unless `overwrite`.
@@ -69,7 +62,9 @@ def convert_labels(
     """
     for source in sources.values():
         _check_out(out, source, overwrite)
-    if len(sources) > 1 and target == "geojson":
+    writer = next(writer for writer in WRITERS if writer.name == target)
+    divided = len(sources) > 1
+    if divided and not writer.divides:
         raise InputError(f"{out}: GeoJSON has no parts; leave out --val-fraction")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -77,21 +72,24 @@ def convert_labels(
             made = Path(folder) / "out"
             made.mkdir()
             jobs = [
-                Job(source, made, out, split, copy_images, divided=len(sources) > 1)
+                Job(source, made, out, split, copy_images, divided)
                 for split, source in sources.items()
             ]
             for job in jobs:
-                _WRITERS[target](job)
-            places = yolo_places(jobs[-1]) if target == "yolo" else {}
-            put_in_place(jobs, target)
+                writer.write(job)
+            repeated = writer.repeated(jobs[-1])
+            put_in_place(jobs, writer)
     except OSError as error:
         raise InputError(
             f"{error.filename or out}: cannot be written ({error.strerror or error}); "
             "choose a writable folder with free space"
         ) from error
-    repeated = {split: place for split, place in places.items() if split != place}
-    left_out = sum((job.left_out for job in jobs), Counter[str]())
-    return Written(left_out, [change for job in jobs for change in job.mended], repeated)
+    return Written(
+        sum((job.left_out for job in jobs), Counter[str]()),
+        [change for job in jobs for change in job.mended],
+        repeated,
+        copy_images or writer.images == "found" or (divided and writer.images != "named"),
+    )
 
 
 def _check_out(out: Path, source: Source, overwrite: bool) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dataset.formats.split_folders import Split
+from dataset.formats.format import SplitName
 from dataset.index.records import AnnotationRecord, ImageRecord
 from e2ec.convert.source import Source
 from e2ec.results.instances import Instances
@@ -25,10 +25,10 @@ class Job:
         source: labels to write.
         out: folder to write into; it becomes `final` when all is written.
         final: the folder the user named.
-        split: which part of a data set it is.
+        split: which split of a data set it is.
         copy_images: copy the images too.
-        divided: the other part of the data set is written into the same folder; each format then
-            has a place for each part.
+        divided: the other split of the data set is written into the same folder; each format then
+            has a place for each split.
         left_out: counts, by reason, of what the format cannot hold; writers add to it.
         mended: of every object whose outline had to be changed to be valid, by how much its area
             changed, in percent; writers add to it.
@@ -37,7 +37,7 @@ class Job:
     source: Source
     out: Path
     final: Path
-    split: Split
+    split: SplitName
     copy_images: bool
     divided: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ class Job:
 
     @property
     def folder(self) -> str:
-        """The part's own folder with a "/" behind it; empty where the part is alone."""
+        """The split's own folder with a "/" behind it; empty where the split is alone."""
         return f"{self.split}/" if self.divided else ""
 
     def images(self) -> Iterator[tuple[int, str, ImageRecord, list[AnnotationRecord]]]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataset.checks.problems import Report, strict
-from dataset.formats.detect import Format
-from dataset.formats.open_path import Reading, open_split
-from dataset.formats.split_folders import Split
+from dataset.formats.format import Format, SplitName
+from dataset.formats.open_path import open_split
 from dataset.index.fraction_split import divide
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
@@ -46,14 +45,18 @@ class Source:
 
 
 def open_source(
-    path: Path, kind: Format, split: Split, images: Path | None = None, report: Report = strict
+    path: Path,
+    format: Format,
+    split: SplitName,
+    images: Path | None = None,
+    report: Report = strict,
 ) -> Source:
     """Read labels.
 
     Args:
         path: file or folder, as `dataset.formats.open_path.open_split` takes it.
-        kind: the format.
-        split: the part to read, where there are several.
+        format: the format.
+        split: which to read, where there are several.
         images: folder of the images, where the format does not say it; of YOLO the folder that
             holds images and labels.
         report: told every problem.
@@ -61,21 +64,19 @@ def open_source(
     Raises:
         InputError: something is missing or unusable.
     """
-    index, folder = open_split(
-        path, split, kind=kind, reading=Reading(images=images), report=report
-    )
+    index, folder = open_split(path, split, format=format, images=images, report=report)
     if not index.labelled or len(index) == 0:
         raise InputError(f"{path}: has no labelled images to convert")
     names = [index.image(i).name for i in range(len(index))]
-    if kind == "yolo" and folder is not None:
-        # Names like images/train/a.jpg would carry the folders of this format into the next.
+    if format.folders_in_names and folder is not None:
+        # They would be carried into the next format.
         common = posixpath.commonpath([posixpath.dirname(name) for name in names])
         folder = folder / common
         names = [posixpath.relpath(name, common or ".") for name in names]
     return Source(path, index, names, folder)
 
 
-def divide_source(source: Source, fraction: float, seed: int) -> dict[Split, Source]:
+def divide_source(source: Source, fraction: float, seed: int) -> dict[SplitName, Source]:
     """The images that training keeps to train on, and those it validates on.
 
     Raises:

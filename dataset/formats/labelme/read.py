@@ -47,8 +47,8 @@ def read_labelme(
     Args:
         folder: folder of the JSON files.
         images: folder that holds all the images; `folder` itself without.
-        together: the folders of all parts of the data set, where none has a list of classes: the
-            classes are then the labels found in any of them, so that all parts have the same.
+        together: the folders of all splits of the data set, where none has a list of classes: the
+            classes are then the labels found in any of them, so that all splits have the same.
         report: told every problem.
 
     Raises:
@@ -77,7 +77,7 @@ def _labels_in(folder: Path) -> set[str]:
         try:
             document = read_json(path)
         except InputError:
-            continue  # a problem of the part that it is in
+            continue  # a problem of the split that it is in
         shapes = document.get("shapes") if isinstance(document, dict) else None
         for entry in shapes if isinstance(shapes, list) else ():
             if isinstance(entry, dict) and isinstance(entry.get("label"), str) and encloses(entry):

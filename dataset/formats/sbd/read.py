@@ -63,6 +63,16 @@ def release_folder(root: str | Path) -> Path:
     raise InputError(f"{root}: is no SBD folder (no 'img' and 'inst' in it); give the released one")
 
 
+def source_files(root: Path, split: Split) -> list[Path]:
+    """The label file of every image of a split.
+
+    Raises:
+        InputError: SBD is not there.
+    """
+    folder = release_folder(root)
+    return [folder / "inst" / f"{name}.mat" for name in split_names(split)]
+
+
 def read_sbd(
     root: str | Path,
     split: Split,

@@ -9,19 +9,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 from dataset.formats.class_list import read_class_list
+from dataset.formats.format import SplitName
 from dataset.formats.image_folder import image_names
 from dataset.formats.yolo.data_yaml import category_ids, class_names, find_yaml, read_yaml
 from dataset.index.inputs import relative_name
 from lib.errors import InputError
 from lib.files import read_text
 
-Split = Literal["train", "val", "test"]
-
 # Other names of the splits, in data.yaml and as folders.
-_ALSO: dict[Split, tuple[str, ...]] = {
+_ALSO: dict[SplitName, tuple[str, ...]] = {
     "train": ("train",),
     "val": ("val", "valid", "validation"),
     "test": ("test",),
@@ -60,7 +59,7 @@ def yolo_image_folder(path: str | Path, root: str | Path | None = None) -> Path:
     return path if file is None else _data_folder(file, read_yaml(file))
 
 
-def yolo_layout(path: str | Path, split: Split, root: str | Path | None = None) -> YoloLayout:
+def yolo_layout(path: str | Path, split: SplitName, root: str | Path | None = None) -> YoloLayout:
     """Find the images of a split and the classes.
 
     Args:
@@ -90,7 +89,7 @@ def yolo_layout(path: str | Path, split: Split, root: str | Path | None = None) 
     return YoloLayout(file, folder, images, names, ids)
 
 
-def yolo_splits(path: str | Path, root: str | Path | None = None) -> list[Split]:
+def yolo_splits(path: str | Path, root: str | Path | None = None) -> list[SplitName]:
     """The splits that data.yaml names; those that have a folder where it names none.
 
     Whether what it names can be used is left to `yolo_layout`, which takes the same arguments.
@@ -105,7 +104,7 @@ def yolo_splits(path: str | Path, root: str | Path | None = None) -> list[Split]
         if _names_splits(document):
             return [split for split in _ALSO if _entries(document, split)]
     folder = yolo_image_folder(path, root)
-    found: list[Split] = []
+    found: list[SplitName] = []
     for split in _ALSO:
         try:
             _split_folder(folder, split)
@@ -115,7 +114,7 @@ def yolo_splits(path: str | Path, root: str | Path | None = None) -> list[Split]
     return found
 
 
-def repeats_training(path: str | Path, split: Split) -> bool:
+def repeats_training(path: str | Path, split: SplitName) -> bool:
     """Whether data.yaml names for this split the very images that it names for training.
 
     Raises:
@@ -127,6 +126,15 @@ def repeats_training(path: str | Path, split: Split) -> bool:
     document = read_yaml(file)
     entries = _entries(document, split)
     return bool(entries) and entries == _entries(document, "train")
+
+
+def yolo_source_files(
+    path: str | Path, split: SplitName, root: str | Path | None = None
+) -> list[Path]:
+    """data.yaml, or the folder, with the labels and the images of a split (`yolo_layout`)."""
+    layout = yolo_layout(path, split, root)
+    labels = [layout.folder / label_name(name) for name in layout.images]
+    return [layout.file, *labels, *(layout.folder / name for name in layout.images)]
 
 
 def label_name(image: str) -> str:
@@ -152,7 +160,7 @@ def _data_folder(file: Path, document: dict[str, Any]) -> Path:
     return file.parent
 
 
-def _entries(document: dict[str, Any], split: Split) -> Any:
+def _entries(document: dict[str, Any], split: SplitName) -> Any:
     """What data.yaml has for a split: a list where all is well, None for nothing."""
     entries = next((document[key] for key in _ALSO[split] if document.get(key)), None)
     return [entries] if isinstance(entries, str) else entries
@@ -162,7 +170,7 @@ def _names_splits(document: dict[str, Any]) -> bool:
     return any(_entries(document, split) for split in _ALSO)
 
 
-def _images(file: Path, document: dict[str, Any], folder: Path, split: Split) -> list[str]:
+def _images(file: Path, document: dict[str, Any], folder: Path, split: SplitName) -> list[str]:
     entries = _entries(document, split)
     if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
         raise InputError(f"{file}: has no '{split}'; name the folder of its images")
@@ -205,11 +213,11 @@ def _in_list(folder: Path, path: Path) -> list[str]:
     return names
 
 
-def _split_folder(folder: Path, split: Split) -> Path:
+def _split_folder(folder: Path, split: SplitName) -> Path:
     tries = [pattern for name in _ALSO[split] for pattern in (f"images/{name}", f"{name}/images")]
     split_up = any((folder / p).is_dir() for s in _ALSO for p in (f"images/{s}", f"{s}/images"))
     if split == "train" and not split_up:
-        tries.append("images")  # a data set of one part
+        tries.append("images")  # a data set of one split
     for name in tries:
         if (folder / name).is_dir():
             return folder / name

@@ -13,8 +13,9 @@ import numpy as np
 
 from dataset.checks.problems import Problem, Report, strict
 from dataset.formats.class_list import CLASSES_TXT
+from dataset.formats.format import SplitName
 from dataset.formats.image_folder import add_images, unusable
-from dataset.formats.yolo.layout import Split, YoloLayout, label_name, yolo_layout
+from dataset.formats.yolo.layout import YoloLayout, label_name, yolo_layout
 from dataset.index.builder import IndexBuilder
 from dataset.index.label_index import LabelIndex
 from dataset.masks.rasterize import components_to_mask
@@ -32,7 +33,7 @@ _DECIMALS = 9
 
 def read_yolo(
     path: str | Path,
-    split: Split = "train",
+    split: SplitName = "train",
     *,
     root: str | Path | None = None,
     report: Report = strict,

@@ -14,15 +14,14 @@ import tyro
 
 from dataset.checks.check import Findings, check_dataset, label_index
 from dataset.checks.problems import Action, Problem
-from dataset.formats.detect import Format
 from dataset.index.summary import format_summaries, summarise
 from dataset.loading.loader import EpochSampler, TrainingDataset
 from dataset.loading.sample import InstanceDataset
-from e2ec.app.commands.check_data import open_preset, open_target, taken_by_training
+from e2ec.app.commands.check_data import open_preset, open_target
 from e2ec.app.commands.check_sizes import check_sizes, settings_of_run, sizes_text
 from e2ec.app.commands.command_line import misspelt, parse_config
 from e2ec.app.commands.typed_options import keep_typed
-from e2ec.config import Config
+from e2ec.config import Config, LabelFormat
 from e2ec.families.family import family_of
 from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError
@@ -31,7 +30,7 @@ from lib.images import write_image
 
 PROGRAM = "python -m e2ec check"
 _OPTIONS = ("--images", "--format", "--out", "--show", "--fast", "--examples", "--help")
-# Settings of a preset that name the data or a part of it, which a path does by itself.
+# Settings of a preset that name the data or some of it, which a path does by itself.
 _PRESET_ONLY = (
     *("--data.format", "--data.root", "--data.image-ids"),
     *(f"--data.{s}-{what}" for s in ("train", "val", "test") for what in ("images", "annotations")),
@@ -64,7 +63,7 @@ class CheckOptions:
     target: str
     preset: bool
     images: Path | None
-    format: Format | None
+    format: LabelFormat | None
     out: Path
     show: int
     fast: bool
@@ -113,21 +112,20 @@ def check(config: Config, options: CheckOptions) -> tuple[str, int]:
     atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
     findings = Findings()
     if options.preset:
-        splits, line = open_preset(config, findings)
-        trained = splits
+        data = open_preset(config, findings)
     else:
-        splits, line = open_target(config, options.target, options.format, options.images, findings)
-        trained = taken_by_training(config, options.target, options.format, splits)
+        data = open_target(config, options.target, options.format, options.images, findings)
+    splits = data.splits
     done: list[object] = []
     for dataset in splits.values():
         place = _place(dataset)
         if place not in done:
             check_dataset(dataset, findings, decode=not options.fast, progress=True)
             done.append(place)
-    config, chosen = settings_of_run(config, trained)
+    config, chosen = settings_of_run(config, data.trained)
     if options.preset:
         _check_run(config, splits, findings)
-    sizes = check_sizes(config, trained, findings)
+    sizes = check_sizes(config, data.trained, findings)
     summaries = {name: summarise(label_index(dataset)) for name, dataset in splits.items()}
     numbers = {name: summary.to_dict() for name, summary in summaries.items()}
     atomic_write_json(options.out / "summary.json", numbers, indent=1)
@@ -136,7 +134,7 @@ def check(config: Config, options: CheckOptions) -> tuple[str, int]:
     _write_problems(findings, options)
     pictures = _write_pictures(config, options, splits)
     sections = [
-        line,
+        data.line,
         format_problems(findings, options.show, options.out),
         format_summaries(summaries),
         sizes_text(sizes, chosen),
@@ -164,15 +162,15 @@ def _parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         usage=f"{PROGRAM} PRESET|PATH [options] [--section.field VALUE ...]",
         description="Find what is wrong with images and labels before training. PRESET: a name "
-        f"in configs/ ({', '.join(preset_names())}); PATH: a COCO JSON file, or a folder in the "
-        "format of COCO, YOLO, LabelMe, instance masks, SBD, KINS or Cityscapes (./coco for a "
-        "folder called like a preset). Settings follow as for train.py, e.g. --data.root; "
+        f"in configs/ ({', '.join(preset_names())}); PATH: labels, or the folder of a data set, "
+        "in one of the formats of --format (./coco for a folder called like a preset). Settings "
+        "follow as for train.py, e.g. --data.root; "
         "`train.py PRESET --help` lists them. Exit status 1 where something would stop training.",
         allow_abbrev=False,
     )
     parser.add_argument("--images", type=Path, help="folder of the images, for a PATH")
     parser.add_argument(
-        "--format", choices=get_args(Format), help="format of a PATH; found out without"
+        "--format", choices=get_args(LabelFormat), help="format of a PATH; found out without"
     )
     parser.add_argument("--out", type=Path, help="folder of the results; runs/check/<name> without")
     parser.add_argument(

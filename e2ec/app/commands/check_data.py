@@ -3,64 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
 from dataset.checks.problems import Report
-from dataset.formats.choose_split import choose_part
-from dataset.formats.detect import Format, detect_format
-from dataset.formats.open_path import open_path
-from dataset.formats.split_folders import Split
-from dataset.formats.splits import AS_RELEASED, Reading
-from dataset.formats.splits import parts as list_parts
+from dataset.formats.choose_split import choose_split
+from dataset.formats.detect import detect_format, foreign_settings, format_named
+from dataset.formats.format import Format, SplitName
+from dataset.formats.open_path import open_splits
 from dataset.index.dataset import IndexedDataset
 from dataset.index.fraction_split import DEFAULT_FRACTION, divide
 from dataset.loading.sample import InstanceDataset
-from e2ec.config import Config, DataConfig
+from e2ec.config import Config, DataConfig, LabelFormat
 from e2ec.engine.data.open_data import open_data
 from lib.errors import InputError
 
-Parts = Mapping[str, InstanceDataset]
+Splits = Mapping[str, InstanceDataset]
 
 
-def open_preset(config: Config, report: Report) -> tuple[Parts, str]:
-    """Training and validation data, and the line that training says of them.
+@dataclass(frozen=True)
+class CheckedData:
+    """What is checked.
+
+    Attributes:
+        splits: all splits, by name.
+        trained: of them what training would take, "train" and, where there is one, "val".
+        line: what training says of the data; empty where it is looked at as it lies there.
+    """
+
+    splits: Splits
+    trained: Splits
+    line: str = ""
+
+
+def open_preset(config: Config, report: Report) -> CheckedData:
+    """Training and validation data of a preset.
 
     Raises:
         InputError: the data cannot be read.
     """
     data = open_data(config, report)
-    return {"train": data.train, "val": data.val}, data.line()
+    splits = {"train": data.train, "val": data.val}
+    return CheckedData(splits, splits, data.line())
 
 
 def open_target(
-    config: Config, target: str, kind: Format | None, images: Path | None, report: Report
-) -> tuple[Parts, str]:
-    """All parts of what lies at a path, by name, and no line.
-
-    With `data.val_fraction` it is what training would make of the path, and the line of that.
+    config: Config, target: str, name: LabelFormat | None, images: Path | None, report: Report
+) -> CheckedData:
+    """All splits of what lies at a path; with `data.val_fraction` what training would make of it.
 
     Args:
         config: the settings.
         target: the path.
-        kind: its format; found out without.
+        name: its format; found out without.
         images: folder of the images, where it is not found.
         report: told every problem.
 
     Raises:
         InputError: the data cannot be read, or a setting belongs to another format.
     """
-    kind = kind or detect_format(target)
-    _refuse_foreign(config, target, kind)
-    data = config.data
+    path, data = Path(target), config.data
+    format = format_named(name) if name else detect_format(target)
+    _refuse_foreign(data, target, format)
     if data.val_fraction is None:
-        reading = Reading(images, masks=data.masks, labels=data.labels)
-        return dict(open_path(target, kind=kind, reading=reading, report=report)), ""
+        found = list(format.splits(path, format.reading(images, data)))
+        splits = open_splits(path, found, report)
+        roles = {
+            role: splits[split.name]
+            for role in get_args(SplitName)
+            if (split := choose_split([s for s in found if s.name in splits], role, format=format))
+        }
+        return CheckedData(splits, _trained(splits, roles, config.train.seed))
     data = replace(
         data,
-        format=kind,
-        root=Path(target),
+        format=name or "auto",
+        root=path,
         train_images=None if images is None else images.absolute(),
         train_annotations=None,
         val_images=None,
@@ -69,37 +87,25 @@ def open_target(
     return open_preset(replace(config, data=data), report)
 
 
-def taken_by_training(config: Config, target: str, kind: Format | None, parts: Parts) -> Parts:
-    """Of all parts of a path what `custom` would train and validate on: "train", and "val".
-
-    Args:
-        config: the settings.
-        target: the path.
-        kind: its format; found out without.
-        parts: what `open_target` made of it.
-    """
-    if "train" in parts and "val" in parts:
-        return parts
-    kind = kind or detect_format(target)
-    found = [part for part in list_parts(Path(target), kind, AS_RELEASED) if part.name in parts]
-    chosen: dict[str, InstanceDataset] = {}
-    for split in get_args(Split):
-        part = choose_part(found, split, kind=kind)
-        if part is not None:
-            chosen[split] = parts[part.name]
-    train = chosen.setdefault("train", next(iter(parts.values())))
-    if "val" not in chosen and isinstance(train, IndexedDataset) and len(train) > 1:
-        halves = divide(train.index, DEFAULT_FRACTION, config.train.seed)
-        chosen["train"], chosen["val"] = (IndexedDataset(train.folder, half) for half in halves)
-    return chosen
+def _trained(
+    splits: Mapping[str, IndexedDataset], roles: dict[str, IndexedDataset], seed: int
+) -> Splits:
+    """Of all splits what `custom` would train and validate on."""
+    if "train" in splits and "val" in splits:
+        return splits
+    train = roles.setdefault("train", next(iter(splits.values())))
+    if "val" not in roles and len(train) > 1:
+        halves = divide(train.index, DEFAULT_FRACTION, seed)
+        roles["train"], roles["val"] = (IndexedDataset(train.folder, half) for half in halves)
+    return roles
 
 
-def _refuse_foreign(config: Config, target: str, kind: Format) -> None:
+def _refuse_foreign(data: DataConfig, target: str, format: Format) -> None:
     """Refuse settings that belong to another format than that of the path."""
-    for setting, of in (("masks", "kins"), ("labels", "cityscapes")):
-        value = getattr(config.data, setting)
-        if kind != of and value != getattr(DataConfig, setting):
+    for setting in sorted(foreign_settings(format)):
+        value = getattr(data, setting)
+        if value != getattr(DataConfig, setting):
             raise InputError(
-                f"{target}: is of the format {kind}, which has no {value} {setting}; "
+                f"{target}: is of the format {format.name}, which has no {value} {setting}; "
                 f"omit --data.{setting}"
             )

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataset.checks.problems import Problem, strict
-from dataset.formats.detect import Format, detect_format
-from dataset.formats.split_folders import Split
+from dataset.formats.detect import detect_format, format_named
+from dataset.formats.format import SplitName
+from e2ec.config import LabelFormat
 from e2ec.convert.convert import Target, convert_labels
 from e2ec.convert.source import Source, divide_source, open_source
-
-# What is written without images says where they are only in part, or not at all.
-_WITHOUT_IMAGES = ("coco", "labelme", "masks")
 
 
 @dataclass(frozen=True)
@@ -25,15 +23,15 @@ class ConvertOptions:
     """Format to write."""
     out: Path
     """Folder to write; new or empty."""
-    source_format: Format | None = None
+    source_format: LabelFormat | None = None
     """Format of the source; found out from what lies there without."""
     images: Path | None = None
     """Folder of the source's images, where the source does not say it."""
-    split: Split = "train"
-    """Part to read, where the source has several, and to write, where the target has."""
+    split: SplitName = "train"
+    """Split to read, where the source has several, and to write, where the target has."""
     val_fraction: float | None = None
-    """Write this share of the images as the validation part and the rest as the training part, the
-    same images as training takes (--data.val-fraction, --train.seed)."""
+    """Write this share of the images as the validation split and the rest as the training split:
+    the images that training takes for them (--data.val-fraction, --train.seed)."""
     seed: int = 0
     """Seed of the choice of that share."""
     copy_images: bool = False
@@ -45,7 +43,7 @@ class ConvertOptions:
         if self.val_fraction is not None and not 0 < self.val_fraction < 1:
             raise ValueError("val_fraction must lie in (0, 1)")
         if self.val_fraction is not None and self.split != "train":
-            raise ValueError("val_fraction divides the training part; leave out split")
+            raise ValueError("val_fraction divides the training split; leave out split")
         if self.seed < 0:
             raise ValueError("seed must not be negative")
 
@@ -63,9 +61,10 @@ def convert(options: ConvertOptions) -> str:
         if problem.action == "left out":
             skipped.append(problem)
 
-    kind = options.source_format or detect_format(options.source)
-    source = open_source(options.source, kind, options.split, options.images, report)
-    sources: dict[Split, Source] = {options.split: source}
+    named = options.source_format
+    format = format_named(named) if named else detect_format(options.source)
+    source = open_source(options.source, format, options.split, options.images, report)
+    sources: dict[SplitName, Source] = {options.split: source}
     if options.val_fraction is not None:
         sources = divide_source(source, options.val_fraction, options.seed)
     done = convert_labels(
@@ -77,10 +76,10 @@ def convert(options: ConvertOptions) -> str:
     )
     index = source.index
     written = index.annotation_count() - sum(done.left_out.values())
-    counts = ", ".join(f"{len(part.index)} {split}" for split, part in sources.items())
+    counts = ", ".join(f"{len(one.index)} {split}" for split, one in sources.items())
     line = (
         f"{options.out}: {len(index)} images{f' ({counts})' if len(sources) > 1 else ''}, "
-        f"{written} objects, {len(index.categories)} classes ({kind} to {options.to})"
+        f"{written} objects, {len(index.categories)} classes ({format.name} to {options.to})"
     )
     if done.left_out:
         line += "; left out: " + ", ".join(f"{n} {what}" for what, n in done.left_out.items())
@@ -94,8 +93,7 @@ def convert(options: ConvertOptions) -> str:
     if skipped:
         line += f"; {len(skipped)} unusable items in the source were left out (first: "
         line += f"{skipped[0].line()})"
-    linked = options.copy_images or (options.to == "masks" and len(sources) > 1)
-    if not linked and options.to in _WITHOUT_IMAGES and source.images is not None:
+    if not done.images_found and source.images is not None:
         line += (
             f"\nthe images stay in {source.images}: name it (--images, --data.train-images ...) "
         )

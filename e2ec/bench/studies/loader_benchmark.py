@@ -31,8 +31,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from dataset.contour.alignment import align_contour
 from dataset.contour.heatmap import draw_gaussian, gaussian_radius
+<<<<<<< HEAD
 from dataset.contour.targets import Batch, TargetSettings, build_example, collate
-from dataset.formats.coco.dataset import CocoDataset
+=======
+from dataset.formats.coco.read import read_coco
+from dataset.index.dataset import IndexedDataset
+>>>>>>> h_formats
 from dataset.loading.loader import EpochSampler, Key, TrainingDataset, make_loader
 from dataset.transforms.augmentation import (
     LIGHTING_VALUES,
@@ -185,7 +189,8 @@ def compare(
     Raises:
         InputError: the data cannot be read, or is too small for two batches.
     """
-    coco = CocoDataset(images, annotations, limit=limit)
+<<<<<<< HEAD
+    coco = IndexedDataset(images, read_coco(annotations).subset(limit=limit))
     make_example = partial(
         build_example,
         augmentation=AugmentationSettings(),
@@ -193,6 +198,10 @@ def compare(
         num_classes=len(coco.class_names),
     )
     data = TrainingDataset(coco, make_example, seed=0)
+=======
+    coco = IndexedDataset(images, read_coco(annotations).subset(limit=limit))
+    data = TrainingDataset(coco, AugmentationSettings(), TargetSettings(), seed=0)
+>>>>>>> h_formats
     sampler = EpochSampler(len(data), batch_size=batch, seed=0)
     if sampler.batches_per_epoch < 2:
         raise InputError(f"{annotations}: too few images for two batches; lower --batch")

@@ -1,30 +1,16 @@
-"""Settings -> which labels are the training part and which the validation part. Reads no labels."""
+"""Settings -> which labels train, which validate and which test. Reads no labels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from dataset.formats import cityscapes, detect, kins
-from dataset.formats.choose_split import choose_part
-from dataset.formats.coco.read import read_coco
-from dataset.formats.label_files import folder_files, sbd_files, yolo_files
-from dataset.formats.labelme.read import read_labelme
-from dataset.formats.mask_folder import read_mask_folder
-from dataset.formats.sbd import read as sbd
-from dataset.formats.splits import Part, Reading, guess_image_folder, parts
-from dataset.formats.yolo.layout import yolo_image_folder, yolo_layout
-from dataset.formats.yolo.read import read_yolo
+from dataset.formats.choose_split import choose_split
+from dataset.formats.detect import detect_format, detect_labels, format_named
+from dataset.formats.format import Format, Split, SplitName
 from dataset.index.fraction_split import DEFAULT_FRACTION
-from dataset.index.label_index import LabelIndex
-from e2ec.config import DataConfig, Split
+from e2ec.config import DataConfig
 from lib.errors import InputError
-
-# These know where their labels are; the settings for it are not theirs.
-_KNOW_THEIR_PLACES = ("sbd", "cityscapes", "yolo")
-_IMAGES = {"train": Path("images/train"), "val": Path("images/val")}
-_LABELS = {"train": Path("labels/train"), "val": Path("labels/val")}
 
 
 @dataclass(frozen=True)
@@ -32,250 +18,125 @@ class Plan:
     """What training and validation are to be read from.
 
     Attributes:
-        kind: the format.
-        train: the training part; of it comes the validation part too where `fraction` is set.
-        val: the validation part that the data has by itself, if any.
-        fraction: the share of the training part that validates; None where `val` does.
+        format: the format.
+        train: the training split; of it comes the validation data too where `fraction` is set.
+        val: the validation split that the data has by itself, if any.
+        fraction: the share of the training split that validates; None where `val` does.
     """
 
-    kind: detect.Format
-    train: Part
-    val: Part | None
+    format: Format
+    train: Split
+    val: Split | None
     fraction: float | None
 
 
 def plan_data(data: DataConfig) -> Plan:
-    """Find the parts of the data.
+    """Find the splits of the data.
 
-    Labels that the settings name are taken from there; else those that lie at the root, as
-    `dataset.formats` knows them. Where nothing is for validation, a share of the training images
-    is.
+    Labels that the settings name are taken from there; else those that lie at the root, as the
+    format says. Where nothing is for validation, a share of the training images is.
 
     Raises:
         InputError: nothing is there, or nothing that could be trained on.
     """
     if data.train_annotations is None and data.val_annotations is None:
-        kind, train, val = _at_root(data)
+        format, train, val = _at_root(data)
     else:
-        kind, train, val = _as_named(data)
+        format = _format_of_labels(data)
+        train = _named(data, format, "train")
+        there = data.val_annotations is not None or (data.root / "labels/val").exists()
+        val = _named(data, format, "val") if there else None
     fraction = data.val_fraction
     if fraction is None and val is None:
         fraction = DEFAULT_FRACTION
-    return Plan(kind, train, val, fraction)
+    return Plan(format, train, val, fraction)
 
 
-def plan_test(data: DataConfig) -> Part:
-    """The test part.
+def plan_test(data: DataConfig) -> Split:
+    """The test split.
 
     Raises:
         InputError: there is none.
     """
     if data.test_annotations is None and data.train_annotations is None:
-        kind = _kind_at_root(data)
-        found = list(parts(data.root, kind, _reading(data, kind, data.test_images)))
-        part = choose_part(found, "test", kind=kind)
-        if part is not None:
-            return part
-    return _PARTS[_kind_of_labels(data)](data, "test")
+        format = _format_at_root(data)
+        split = choose_split(_splits(data, format, data.test_images), "test", format=format)
+        if split is not None:
+            return split
+    return _named(data, _format_of_labels(data), "test")
 
 
-def _at_root(data: DataConfig) -> tuple[detect.Format, Part, Part | None]:
-    kind = _kind_at_root(data)
-    found = list(parts(data.root, kind, _reading(data, kind, data.train_images)))
-    train = choose_part(found, "train", kind=kind)
+def _at_root(data: DataConfig) -> tuple[Format, Split, Split | None]:
+    format = _format_at_root(data)
+    found = _splits(data, format, data.train_images)
+    train = choose_split(found, "train", format=format)
     if train is None:
-        names = ", ".join(part.name for part in found) or "none"
+        names = ", ".join(split.name for split in found) or "none"
         raise InputError(
             f"{data.root}: has no labels that are for training (found: {names:.200}); give one of "
             "them as --data.root, or --data.train-annotations and --data.val-annotations"
         )
     if data.val_images is not None:
-        found = list(parts(data.root, kind, _reading(data, kind, data.val_images)))
-    val = choose_part(found, "val", kind=kind)
-    if val is None and kind in ("labelme", "masks") and _has_custom_places(data):
+        found = _splits(data, format, data.val_images)
+    val = choose_split(found, "val", format=format)
+    places = [data.root / what / n for what in ("images", "labels") for n in ("train", "val")]
+    if val is None and format.labels == "folder" and all(place.is_dir() for place in places):
         # A list of classes beside these folders makes them one data set for other purposes.
-        data = _filled(data)
-        return kind, _PARTS[kind](data, "train"), _PARTS[kind](data, "val")
-    return kind, train, val
+        return format, _named(data, format, "train"), _named(data, format, "val")
+    return format, train, val
 
 
-def _as_named(data: DataConfig) -> tuple[detect.Format, Part, Part | None]:
-    kind = _kind_of_labels(data)
-    there = data.val_annotations is not None or (data.root / _LABELS["val"]).exists()
-    data = _filled(data)
-    return kind, _PARTS[kind](data, "train"), _PARTS[kind](data, "val") if there else None
+def _splits(data: DataConfig, format: Format, images: Path | None) -> list[Split]:
+    """All splits of what lies at the root."""
+    if images is not None:
+        folder = data.root if data.root.is_dir() else data.root.parent
+        images = folder / images if format.labels else None
+    return list(format.splits(data.root, format.reading(images, data)))
 
 
-def _kind_at_root(data: DataConfig) -> detect.Format:
+def _format_at_root(data: DataConfig) -> Format:
     if not data.root.exists():
         raise InputError(
             f"{data.root}: no such file or folder; give the data with --data.root PATH"
         )
-    return detect.detect_format(data.root) if data.format == "auto" else _format(data)
+    return detect_format(data.root) if data.format == "auto" else format_named(data.format)
 
 
-def _kind_of_labels(data: DataConfig) -> detect.Format:
+def _format_of_labels(data: DataConfig) -> Format:
     """The format, found out from the labels that the settings name."""
     if data.format != "auto":
-        return _format(data)
+        return format_named(data.format)
     named = data.train_annotations or data.val_annotations or data.test_annotations
     if named is None:
         raise _no_test_data()
     labels = data.root / named
-    if labels.is_dir() and any(labels.rglob("*.png")) and not detect.has_json(labels):
-        return "masks"
-    kind = detect.detect_format(labels)
-    if kind in _KNOW_THEIR_PLACES:
+    format = detect_labels(labels)
+    if format.labels is None:
         raise InputError(
-            f"{labels}: {kind} says itself where its labels are; give its folder as --data.root "
-            "without --data.train-annotations and --data.val-annotations"
+            f"{labels}: {format.name} says itself where its labels are; give its folder as "
+            "--data.root without --data.train-annotations and --data.val-annotations"
         )
-    return kind
+    return format
 
 
-def _format(data: DataConfig) -> detect.Format:
-    if data.format in ("auto", "synthetic"):
-        raise ValueError(f"{data.format} is no format of labels on disk")
-    return data.format  # type: ignore[return-value]  # the others are
-
-
-def _reading(data: DataConfig, kind: detect.Format, images: Path | None) -> Reading:
-    folder = data.root if data.root.is_dir() else data.root.parent
-    given = images is not None and kind not in _KNOW_THEIR_PLACES
-    return Reading(
-        folder / images if given and images is not None else None,
-        masks=data.masks,
-        labels=data.labels,
-    )
-
-
-def _has_custom_places(data: DataConfig) -> bool:
-    places = [*_IMAGES.values(), *_LABELS.values()]
-    return all((data.root / place).is_dir() for place in places)
-
-
-def _filled(data: DataConfig) -> DataConfig:
-    """The settings with labels/train and so on where nothing is said."""
-    return replace(
-        data,
-        train_annotations=data.train_annotations or _LABELS["train"],
-        val_annotations=data.val_annotations or _LABELS["val"],
-    )
-
-
-def _paths(data: DataConfig, split: Split) -> tuple[Path | None, Path]:
-    """Images and labels of the formats that leave their places to the settings.
-
-    The images are None where nothing says where they are.
-    """
-    images, labels = {
-        "train": (data.train_images, data.train_annotations),
-        "val": (data.val_images, data.val_annotations),
-        "test": (data.test_images, data.test_annotations),
-    }[split]
-    if labels is None or (images is None and split == "test"):
+def _named(data: DataConfig, format: Format, name: SplitName) -> Split:
+    """The split that the settings name, labels/NAME where they name none."""
+    if format.labels is None:
+        return format.split(name, data.root, format.reading(None, data))
+    labels, images = {
+        "train": (data.train_annotations or Path("labels/train"), data.train_images),
+        "val": (data.val_annotations or Path("labels/val"), data.val_images),
+        "test": (data.test_annotations, data.test_images),
+    }[name]
+    if labels is None or (images is None and name == "test"):
         raise _no_test_data()
-    if images is None and (data.root / _IMAGES[split]).is_dir():
-        images = _IMAGES[split]
-    return None if images is None else data.root / images, data.root / labels
+    if images is None and (data.root / "images" / name).is_dir():
+        images = Path("images", name)
+    elif images is None and format.images is not None:
+        images = Path(format.images)
+    reading = format.reading(None if images is None else data.root / images, data)
+    return format.split(name, data.root / labels, reading)
 
 
 def _no_test_data() -> InputError:
     return InputError("no test data is named; give --data.test-images and --data.test-annotations")
-
-
-def _coco(data: DataConfig, split: Split) -> Part:
-    images, labels = _paths(data, split)
-    return _of_file(split, labels, images, read_coco)
-
-
-def _kins(data: DataConfig, split: Split) -> Part:
-    images, labels = _paths(data, split)
-    return _of_file(
-        split,
-        labels,
-        images,
-        lambda file, report: kins.read_kins(file, masks=data.masks, report=report),
-    )
-
-
-def _of_file(
-    split: Split, labels: Path, images: Path | None, read: Callable[..., LabelIndex]
-) -> Part:
-    return Part(
-        split,
-        split,
-        lambda report: read(labels, report),
-        lambda index: images or guess_image_folder(labels, index),
-        lambda: [labels],
-    )
-
-
-def _sbd(data: DataConfig, split: Split) -> Part:
-    if split == "test":
-        raise InputError("SBD has no test split; papers report val")
-    folder = sbd.release_folder(data.root)
-    return Part(
-        split,
-        split,
-        lambda report: sbd.read_sbd(data.root, split, report=report),
-        lambda _: folder / "img",
-        lambda: sbd_files(data.root, split),
-    )
-
-
-def _cityscapes(data: DataConfig, split: Split) -> Part:
-    return Part(
-        split,
-        split,
-        lambda report: cityscapes.read_cityscapes(
-            data.root, split, labels=data.labels, report=report
-        ),
-        lambda _: cityscapes.image_folder(data.root, split),
-        lambda: cityscapes.source_files(data.root, split, data.labels),
-    )
-
-
-def _yolo(data: DataConfig, split: Split) -> Part:
-    return Part(
-        split,
-        split,
-        lambda report: read_yolo(data.root, split, report=report),
-        lambda _: yolo_image_folder(data.root),
-        lambda: yolo_files(yolo_layout(data.root, split)),
-    )
-
-
-def _labelme(data: DataConfig, split: Split) -> Part:
-    given, labels = _paths(data, split)
-    images = given or labels
-    return Part(
-        split,
-        split,
-        lambda report: read_labelme(labels, images, report=report),
-        lambda _: images,
-        lambda: folder_files(labels, images),
-    )
-
-
-def _masks(data: DataConfig, split: Split) -> Part:
-    given, labels = _paths(data, split)
-    images = given or data.root / "images"
-    return Part(
-        split,
-        split,
-        lambda report: read_mask_folder(images, labels, report=report),
-        lambda _: images,
-        lambda: folder_files(labels, images),
-    )
-
-
-_PARTS: dict[detect.Format, Callable[[DataConfig, Split], Part]] = {
-    "coco": _coco,
-    "sbd": _sbd,
-    "kins": _kins,
-    "cityscapes": _cityscapes,
-    "yolo": _yolo,
-    "labelme": _labelme,
-    "masks": _masks,
-}

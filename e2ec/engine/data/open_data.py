@@ -1,15 +1,17 @@
-"""Settings -> data sets. This and `build.py` are the only places that know both."""
+"""Settings -> data sets."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dataset.checks.problems import Report, strict
-from dataset.formats.splits import Part
+from dataset.formats.format import Split, SplitName
 from dataset.index.cache import open_index
 from dataset.index.dataset import IndexedDataset
 from dataset.index.fraction_split import divide
 from dataset.loading.sample import InstanceDataset
 from dataset.synthetic.dataset import SyntheticDataset
-from e2ec.config import Config, DataConfig, Split
+from e2ec.config import Config, DataConfig
 from e2ec.engine.data.data_plan import plan_data, plan_test
 from e2ec.engine.data.training_data import TrainingData
 from lib.errors import InputError
@@ -62,23 +64,23 @@ def open_data(config: Config, report: Report = strict) -> TrainingData:
     if config.data.format == "synthetic":
         return TrainingData(_synthetic(config, "train"), _synthetic(config, "val"))
     plan = plan_data(config.data)
-    train = _open(plan.train, config.data, plan.kind, "train", report)
+    train = _open(plan.train, config.data, plan.format.name, report)
     if plan.fraction is not None:
         train, val = _divide(train, plan.fraction, config.train.seed)
     else:
         assert plan.val is not None  # or there would be a fraction
-        val = _open(plan.val, config.data, plan.kind, "val", report)
+        val = _open(plan.val, config.data, plan.format.name, report)
     return TrainingData(
         _limited(train, config.data.train_limit),
         _limited(val, config.data.val_limit),
-        kind=plan.kind,
+        format=plan.format,
         fraction=plan.fraction,
         seed=config.train.seed,
         in_place_of_own=plan.val is not None and plan.fraction is not None,
     )
 
 
-def build_dataset(config: Config, split: Split, report: Report = strict) -> InstanceDataset:
+def build_dataset(config: Config, split: SplitName, report: Report = strict) -> InstanceDataset:
     """The data of a split.
 
     Args:
@@ -93,13 +95,13 @@ def build_dataset(config: Config, split: Split, report: Report = strict) -> Inst
     if data.format == "synthetic":
         return _synthetic(config, split)
     if split == "test":
-        return _open(plan_test(data), data, data.format, "test", report)
+        return _open(plan_test(data), replace(data, image_ids=None), data.format, report)
     plan = plan_data(data)
-    part = plan.train
     if plan.fraction is None and split == "val":
         assert plan.val is not None  # or there would be a fraction
-        part = plan.val
-    dataset = _open(part, data, plan.kind, split, report)
+        dataset = _open(plan.val, data, plan.format.name, report)
+    else:
+        dataset = _open(plan.train, data, plan.format.name, report)
     if plan.fraction is not None:
         train, val = _divide(dataset, plan.fraction, config.train.seed)
         dataset = train if split == "train" else val
@@ -115,16 +117,15 @@ def validation_share(config: Config) -> float | None:
     return None if config.data.format == "synthetic" else plan_data(config.data).fraction
 
 
-def _open(part: Part, data: DataConfig, kind: str, split: Split, report: Report) -> IndexedDataset:
-    """A part with those of its images that the settings name; from disk where it was kept."""
+def _open(split: Split, data: DataConfig, format: str, report: Report) -> IndexedDataset:
+    """A split with those of its images that the settings name; from disk where it was kept."""
     if report is strict:
         folders = (data.train_images, data.val_images, data.test_images)
-        options = f"{kind} {part.name} {data.masks} {data.labels} {data.root.absolute()} {folders}"
-        index = open_index(part.sources(), options, lambda: part.read(strict))
+        settings = f"{format} {data.masks} {data.labels} {data.root.absolute()} {folders}"
+        index = open_index(split.sources(), f"{split.name} {settings}", lambda: split.read(strict))
     else:
-        index = part.read(report)  # what was kept on disk no longer knows its problems
-    ids = data.image_ids if split != "test" else None
-    return IndexedDataset(part.images(index), index.subset(image_ids=ids))
+        index = split.read(report)  # what was kept on disk no longer knows its problems
+    return IndexedDataset(split.images(index), index.subset(image_ids=data.image_ids))
 
 
 def _divide(
@@ -138,7 +139,7 @@ def _limited(dataset: IndexedDataset, limit: int | None) -> IndexedDataset:
     return IndexedDataset(dataset.folder, dataset.index.subset(limit=limit))
 
 
-def _synthetic(config: Config, split: Split) -> SyntheticDataset:
+def _synthetic(config: Config, split: SplitName) -> SyntheticDataset:
     data = config.data
     if split == "test":
         raise InputError("generated data has no test split; use train or val")

@@ -5,19 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dataset.formats.detect import Format
+from dataset.formats.format import Format
 from dataset.index.dataset import IndexedDataset
 from dataset.loading.sample import InstanceDataset
 
-_NAMES: dict[Format, str] = {
-    "coco": "COCO",
-    "yolo": "YOLO",
-    "labelme": "LabelMe",
-    "masks": "masks",
-    "sbd": "SBD",
-    "kins": "KINS",
-    "cityscapes": "Cityscapes",
-}
 _SHARES = {0.5: "half", 0.25: "a quarter", 0.2: "a fifth", 0.1: "a tenth"}
 
 
@@ -27,15 +18,15 @@ class TrainingData:
 
     Attributes:
         train, val: the two.
-        kind: the format; None for generated data.
-        fraction: the share of the training part that `val` is; None where it is a part of its own.
+        format: the format; None for generated data.
+        fraction: the share of the training split that `val` is; None where it is one of its own.
         seed: of the choice of that share.
-        in_place_of_own: the data has a validation part of its own, which is not used.
+        in_place_of_own: the data has a validation split of its own, which is not used.
     """
 
     train: InstanceDataset
     val: InstanceDataset
-    kind: Format | None = None
+    format: Format | None = None
     fraction: float | None = None
     seed: int = 0
     in_place_of_own: bool = False
@@ -46,9 +37,9 @@ class TrainingData:
 
     def _line(self) -> str:
         train, val = _images(len(self.train)), f"{len(self.val):,}"
-        if self.kind is None:
+        if self.format is None:
             return f"data: generated: {train} to train on, {val} to validate"
-        text = f"data: {_NAMES[self.kind]}, {self.train.source}: {train} to train on, {val} "
+        text = f"data: {self.format.title}, {self.train.source}: {train} to train on, {val} "
         if self.fraction is None:
             other = "" if self.val.source == self.train.source else f" ({self.val.source})"
             return f"{text}to validate{other}"
@@ -69,7 +60,7 @@ class TrainingData:
             return None
         divided = self.fraction is not None
         return {
-            "format": self.kind,
+            "format": None if self.format is None else self.format.name,
             "source": {"train": _plain(self.train.source), "val": _plain(self.val.source)},
             "val_fraction": self.fraction,
             "seed": self.seed if divided else None,

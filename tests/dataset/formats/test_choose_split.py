@@ -6,16 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from dataset.formats.choose_split import choose_part
-from dataset.formats.split_folders import Split, split_folders, split_in_name
-from dataset.formats.splits import Part
+from dataset.formats.choose_split import choose_split
+from dataset.formats.coco.format import COCO
+from dataset.formats.format import Split, SplitName
+from dataset.formats.kins import KINS
+from dataset.formats.split_folders import split_folders, split_in_name
+from dataset.formats.yolo.format import YOLO
 
 
-def part(name: str, split: Split | None = None, *, repeats: bool = False) -> Part:
+def split(name: str, role: SplitName | None = None, *, repeats: bool = False) -> Split:
     def unused(*_: object) -> None:
         raise AssertionError("nothing is read to choose")
 
-    return Part(name, split, unused, unused, unused, repeats)  # type: ignore[arg-type]
+    return Split(name, role, unused, unused, unused, repeats)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -48,22 +51,22 @@ def test_splits_in_names(name: str, split: str | None) -> None:
     ],
 )
 def test_files(names: list[str], train: str | None, val: str | None) -> None:
-    found = [part(name) for name in names]
-    for split, expected in (("train", train), ("val", val)):
-        chosen = choose_part(found, split, kind="coco")  # type: ignore[arg-type]
+    found = [split(name) for name in names]
+    for role, expected in (("train", train), ("val", val)):
+        chosen = choose_split(found, role, format=COCO)  # type: ignore[arg-type]
         assert (chosen.name if chosen else None) == expected
 
 
 def test_what_the_format_says_goes_before_names() -> None:
-    found = [part("train", "train"), part("val", "val", repeats=True)]
-    assert choose_part(found, "train", kind="yolo") is found[0]
-    assert choose_part(found, "val", kind="yolo") is None
+    found = [split("train", "train"), split("val", "val", repeats=True)]
+    assert choose_split(found, "train", format=YOLO) is found[0]
+    assert choose_split(found, "val", format=YOLO) is None
 
 
 def test_kins_validates_on_what_it_calls_test() -> None:
-    found = [part("update_train_2020"), part("update_test_2020")]
-    assert choose_part(found, "val", kind="kins") is found[1]
-    assert choose_part(found, "val", kind="coco") is None
+    found = [split("update_train_2020"), split("update_test_2020")]
+    assert choose_split(found, "val", format=KINS) is found[1]
+    assert choose_split(found, "val", format=COCO) is None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from numpy.testing import assert_array_equal
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from dataset.formats.coco.dataset import CocoDataset
+from dataset.formats.coco.read import read_coco
+from dataset.index.dataset import IndexedDataset
 from dataset.loading.sample import InstanceDataset
 from lib.errors import InputError
 from lib.images import write_image
@@ -70,8 +71,8 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-def load(images: Path, content: Any, **options: Any) -> CocoDataset:
-    return CocoDataset(images, save(images.parent, content), **options)
+def load(images: Path, content: Any, **options: Any) -> IndexedDataset:
+    return IndexedDataset(images, read_coco(save(images.parent, content)).subset(**options))
 
 
 def test_class_index_is_the_order_of_category_ids(images: Path) -> None:
@@ -248,14 +249,14 @@ def test_files_that_are_not_coco(images: Path, text: str) -> None:
     path = images.parent / "other.json"
     path.write_text(text)
     with pytest.raises(InputError, match=r"other\.json"):
-        CocoDataset(images, path)
+        read_coco(path)
 
 
 def test_missing_folder_and_file(images: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
-        CocoDataset(images / "nowhere", save(images.parent, document()))
+        IndexedDataset(images / "nowhere", read_coco(save(images.parent, document())))
     with pytest.raises(InputError, match=r"none\.json"):
-        CocoDataset(images, images / "none.json")
+        read_coco(images / "none.json")
 
 
 def test_missing_bbox_area_crowd_and_empty_polygons_are_tolerated(images: Path) -> None:
@@ -304,7 +305,7 @@ def test_real_coco() -> None:
     """80 classes from the file, every image readable, no crowd region among the instances."""
     root = Path(os.environ["E2EC_DATA"]) / "coco_mini"
     path = root / "annotations/instances_val2017.json"
-    data = CocoDataset(root / "val2017", path, limit=20)
+    data = IndexedDataset(root / "val2017", read_coco(path).subset(limit=20))
     assert len(data.class_names) == 80
     raw = json.loads(path.read_text())["annotations"]
     crowd = {a["id"] for a in raw if a["iscrowd"]}

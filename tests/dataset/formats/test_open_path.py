@@ -12,9 +12,11 @@ import pytest
 from damaged_data import clean_folder
 
 from dataset.checks.problems import Problem
-from dataset.formats.detect import coco_files, detect_format
+from dataset.formats.coco.format import coco_files
+from dataset.formats.detect import detect_format, format_named
+from dataset.formats.file_splits import guess_image_folder
+from dataset.formats.format import Reading
 from dataset.formats.open_path import open_path, open_split
-from dataset.formats.splits import Reading, guess_image_folder
 from lib.errors import InputError
 
 LABELME = {
@@ -81,7 +83,7 @@ def picture(path: Path, side: int = 64, *, dtype: type = np.uint8) -> Path:
 def test_folders(tmp_path: Path, files: dict[str, str], expected: str) -> None:
     for name, text in files.items():
         write(tmp_path / name, text)
-    assert detect_format(tmp_path) == expected
+    assert detect_format(tmp_path).name == expected
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_folders(tmp_path: Path, files: dict[str, str], expected: str) -> None:
     ],
 )
 def test_files(tmp_path: Path, name: str, text: str, expected: str) -> None:
-    assert detect_format(write(tmp_path / name, text)) == expected
+    assert detect_format(write(tmp_path / name, text)).name == expected
 
 
 @pytest.mark.parametrize("name", ["picture.png", "notes.txt", "empty", "missing.json"])
@@ -206,7 +208,7 @@ def test_nothing_to_open(tmp_path: Path) -> None:
 
 
 def labelme_splits(folder: Path, labels: str, path_to_images: str) -> Path:
-    """Two parts; the training image has one object, the validation image none."""
+    """Two splits; the training image has one object, the validation image none."""
     for split, shapes in (("train", LABELME["shapes"]), ("val", [])):
         document = LABELME | {"shapes": shapes, "imagePath": path_to_images.format(split)}
         write(folder / labels.format(split) / "1.json", json.dumps(document))
@@ -223,11 +225,11 @@ def test_labelme_with_a_folder_for_each_split(tmp_path: Path, labels: str, image
     found = open_path(folder)
     assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 1, "val": 0}
     for split, number in (("train", 1), ("val", 0)):
-        index, place = open_split(folder, split, kind="labelme")  # type: ignore[arg-type]
+        index, place = open_split(folder, split, format=format_named("labelme"))  # type: ignore[arg-type]
         assert index.annotation_count() == number
         assert place is not None and (place / index.image(0).name).is_file()
     with pytest.raises(InputError, match="has no test split"):
-        open_split(folder, "test", kind="labelme")
+        open_split(folder, "test", format=format_named("labelme"))
 
 
 def test_coco_files_in_the_folder_labels(tmp_path: Path) -> None:
@@ -254,7 +256,9 @@ def test_masks_with_a_folder_for_each_split(tmp_path: Path, labels: str) -> None
         assert cv2.imwrite(str(tmp_path / labels / split / "1.png"), mask)
     found = open_path(tmp_path)
     assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 0, "val": 1}
-    assert open_split(tmp_path, "val", kind="masks")[1] == tmp_path / "images" / "val"
+    assert (
+        open_split(tmp_path, "val", format=format_named("masks"))[1] == tmp_path / "images" / "val"
+    )
     given = open_path(tmp_path, reading=Reading(tmp_path / "images"))
     assert given["val"].folder == tmp_path / "images" / "val"
     # One list of classes for all: one data set, with folders inside.
@@ -295,7 +299,7 @@ def test_a_yolo_split_that_repeats_the_training_images_is_none(tmp_path: Path) -
     write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
     write(tmp_path / "data.yaml", "train: images/train\nval: images/train\nnames: [thing]\n")
     assert list(open_path(tmp_path)) == ["train"]
-    assert len(open_split(tmp_path, "val", kind="yolo")[0]) == 1
+    assert len(open_split(tmp_path, "val", format=format_named("yolo"))[0]) == 1
 
 
 def test_a_split_that_is_named_but_unusable_is_a_problem(tmp_path: Path) -> None:
@@ -316,7 +320,7 @@ def test_a_split_that_is_named_but_unusable_is_a_problem(tmp_path: Path) -> None
     with pytest.raises(InputError, match="images/vall"):
         open_path(tmp_path)
     with pytest.raises(InputError, match="images/vall"):
-        open_split(tmp_path, "val", kind="yolo")
+        open_split(tmp_path, "val", format=format_named("yolo"))
 
 
 def test_one_unreadable_file_does_not_hide_the_other(tmp_path: Path) -> None:
@@ -340,4 +344,4 @@ def test_images_are_not_given_where_the_format_says_where_they_are(
     tmp_path: Path, kind: str
 ) -> None:
     with pytest.raises(InputError, match="omit --images"):
-        open_path(tmp_path, kind=kind, reading=Reading(tmp_path))  # type: ignore[arg-type]
+        open_path(tmp_path, format=format_named(kind), reading=Reading(tmp_path))

@@ -155,7 +155,7 @@ def test_bad_lines_are_named(tmp_path: Path, line: str, kind: str | None, action
 
 
 def test_label_files_without_an_image_are_named(tmp_path: Path) -> None:
-    """But not the list of classes, and not what belongs to an image of another part."""
+    """But not the list of classes, and not what belongs to an image of another split."""
     yaml = data_set(tmp_path, "", "names: [a]\ntrain: train.txt\n")
     put(tmp_path / "train.txt", "images/train/a.png\nimages/none/a.png\n")
     put_image(tmp_path / "images/train/other.png")

@@ -32,7 +32,7 @@ from label_scenes import (
 )
 from pycocotools.coco import COCO
 
-from dataset.formats.detect import detect_format
+from dataset.formats.detect import detect_format, format_named
 from dataset.index.dataset import IndexedDataset
 from dataset.index.label_index import LabelIndex
 from dataset.masks.rasterize import components_to_mask
@@ -53,12 +53,12 @@ def labels(folder: Path, kind: str) -> Path:
 
 def opened(folder: Path, kind: str, images: Path | None = None) -> Source:
     path = labels(folder, kind)
-    assert detect_format(path) == kind
-    return open_source(path, kind, "train", images)  # type: ignore[arg-type]
+    assert detect_format(path).name == kind
+    return open_source(path, format_named(kind), "train", images)
 
 
 def original(path: Path) -> LabelIndex:
-    return open_source(path, "coco", "train").index
+    return open_source(path, format_named("coco"), "train").index
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.permutations(FORMATS, 2)))
@@ -119,7 +119,7 @@ def test_names_have_forward_slashes_on_windows(
     convert(ConvertOptions(write_scene(tmp_path / "source"), "yolo", tmp_path / "out"))
     windows = SimpleNamespace(path=ntpath)
     monkeypatch.setattr("e2ec.convert.source.os", windows, raising=False)
-    source = open_source(tmp_path / "out", "yolo", "train")
+    source = open_source(tmp_path / "out", format_named("yolo"), "train")
     assert sorted(source.names) == sorted(IMAGES.values())
     assert source.images == tmp_path / "out" / "images" / "train"
 
@@ -204,7 +204,7 @@ def test_an_empty_mask_is_left_out(tmp_path: Path, kind: str) -> None:
 
 
 def test_an_object_without_an_outline_is_counted(tmp_path: Path) -> None:
-    source = open_source(write_scene(tmp_path / "source"), "coco", "train")
+    source = open_source(write_scene(tmp_path / "source"), format_named("coco"), "train")
     job = Job(source, tmp_path, tmp_path, "train", False)
     (full,) = job.outlined(source.index.annotations(1)[:1])
     nothing = replace(full, runs=np.array([HEIGHT * WIDTH]), polygons=[], crowd=True)
@@ -219,7 +219,7 @@ def test_splits_go_into_one_yolo_folder(tmp_path: Path) -> None:
     convert(ConvertOptions(source, "yolo", out))
     convert(ConvertOptions(source, "yolo", out, split="val", overwrite=True))
     for split in ("train", "val"):
-        assert len(open_source(out, "yolo", split).index) == 3  # type: ignore[arg-type]
+        assert len(open_source(out, format_named("yolo"), split).index) == 3  # type: ignore[arg-type]
     document = json.loads(source.read_text())
     document["categories"].append({"id": 91, "name": "new"})
     source.write_text(json.dumps(document))
@@ -259,7 +259,7 @@ def test_released_data_sets_are_converted(
         images, path = kins_tree.write_kins(tmp_path / "source", 2020)
     else:
         path = cityscapes_tree.write_tree(tmp_path / "source")
-    source = open_source(path, release, "val", images)  # type: ignore[arg-type]
+    source = open_source(path, format_named(release), "val", images)
     assert source.index.annotation_count() > 0
     options = ConvertOptions(
         path, "masks", tmp_path / "out", images=images, split="val", copy_images=True

@@ -175,13 +175,13 @@ def test_a_yolo_folder_of_the_validation_part_alone(tmp_path: Path) -> None:
 def test_parts_and_the_whole_are_not_mixed(tmp_path: Path, kind: str) -> None:
     """Where a folder would be read as something else than was converted last, nothing is done.
 
-    YOLO's parts may be written one by one, so the whole may be its training part.
+    YOLO's splits may be written one by one, so the whole may be its training split.
     """
     source = write_scene(tmp_path / "source")
     whole = ConvertOptions(source, kind, tmp_path / "out", copy_images=True, overwrite=True)  # type: ignore[arg-type]
-    parts = replace(whole, val_fraction=0.3)
-    convert(parts)
-    convert(parts)
+    divided = replace(whole, val_fraction=0.3)
+    convert(divided)
+    convert(divided)
     before = files(tmp_path / "out")
     with pytest.raises(InputError, match="write to another folder"):
         convert(whole)

@@ -1,4 +1,4 @@
-"""`custom --data.root PATH` with nothing else said: format, parts and a share that validates."""
+"""`custom --data.root PATH` with nothing else said: format, splits and a share that validates."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from own_data import (
     yolo_by_folders,
 )
 
+from dataset.formats.detect import format_named
 from e2ec.app.commands.command_line import parse_config
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.config import Config
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 UNSPLIT: dict[str, Callable[[Path], Path]] = {
     "coco file": coco_file,
     "coco folder": lambda folder: coco_file(folder).parent,
-    "yolo of one part": lambda folder: converted(folder, "yolo"),
+    "yolo of one split": lambda folder: converted(folder, "yolo"),
     "yolo, images and labels": lambda folder: yolo_by_folders(folder, None),
     "yolo, classes alone": lambda f: yolo_by_folders(f, "nc: 2\nnames: [class 1, class 2]\n"),
     "data.yaml": lambda folder: converted(folder, "yolo") / "data.yaml",
@@ -56,13 +57,13 @@ def custom(root: object, *options: object) -> Config:
 
 
 def names(data: TrainingData) -> dict[str, set[str]]:
-    """The images of both parts, without their folders."""
+    """The images of both splits, without their folders."""
     record = data.record()
     assert record is not None
     return {split: {Path(name).name for name in record[split]} for split in ("train", "val")}
 
 
-def two_parts(data: TrainingData) -> dict[str, set[str]]:
+def two_splits(data: TrainingData) -> dict[str, set[str]]:
     found = names(data)
     assert (len(found["train"]), len(found["val"])) == (8, 2)
     assert found["train"] | found["val"] == {f"{n}.jpg" for n in range(1, 11)}
@@ -77,8 +78,8 @@ def test_a_fifth_validates_where_there_is_no_split(name: str, tmp_path: Path) ->
     config = custom(UNSPLIT[name](tmp_path / "data"))
     data = open_data(config)
     expected = {"train": {1, 2, 3, 4, 5, 6, 7, 8, 9, 10} - EXPECTED, "val": EXPECTED}
-    found = two_parts(data)
-    assert found == {split: {f"{n}.jpg" for n in part} for split, part in expected.items()}
+    found = two_splits(data)
+    assert found == {split: {f"{n}.jpg" for n in numbers} for split, numbers in expected.items()}
     assert "8 images to train on, 2 (a fifth, --data.val-fraction) to validate" in data.line()
     build_datasets(config)
     for split in ("train", "val"):
@@ -92,11 +93,11 @@ EXPECTED = {4, 6}
 
 
 @pytest.mark.parametrize("name", SPLIT)
-def test_parts_that_the_data_has(name: str, tmp_path: Path) -> None:
+def test_splits_that_the_data_has(name: str, tmp_path: Path) -> None:
     """As `convert --val-fraction` wrote them: the images that training would have taken."""
     root = SPLIT[name](tmp_path / "data")
     data = open_data(custom(root))
-    assert two_parts(data)["val"] == {f"{n}.jpg" for n in EXPECTED}
+    assert two_splits(data)["val"] == {f"{n}.jpg" for n in EXPECTED}
     assert data.fraction is None
     assert "8 images to train on, 2 to validate" in data.line()
     build_datasets(custom(root))
@@ -106,7 +107,7 @@ def test_parts_that_the_data_has(name: str, tmp_path: Path) -> None:
 def test_a_format_that_is_named(kind: str, tmp_path: Path) -> None:
     for number, fraction in enumerate((None, 0.2)):
         root = converted(tmp_path / str(number), kind, fraction=fraction)
-        two_parts(open_data(custom(root, "--data.format", kind)))
+        two_splits(open_data(custom(root, "--data.format", kind)))
 
 
 def test_train_test_check_and_convert_take_the_same_images(tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_train_test_check_and_convert_take_the_same_images(tmp_path: Path) -> No
     assert "--data.val-fraction 0.3 --train.seed 5" in ending.out
 
 
-def test_check_of_a_path_stays_one_part(tmp_path: Path) -> None:
+def test_check_of_a_path_stays_one_split(tmp_path: Path) -> None:
     root = coco_file(tmp_path / "data")
     ending = call("e2ec/__main__.py", "check", root, "--examples", "0", "--out", "checked")
     assert ending.status == 0 and "data:" not in ending.out, ending
@@ -157,7 +158,7 @@ def test_check_of_a_path_stays_one_part(tmp_path: Path) -> None:
     assert list(json.loads(Path("checked/summary.json").read_text())) == ["train"]
 
 
-def test_a_fraction_that_is_given_goes_before_a_part_of_its_own(tmp_path: Path) -> None:
+def test_a_fraction_that_is_given_goes_before_a_split_of_its_own(tmp_path: Path) -> None:
     root = converted(tmp_path / "data", "yolo", fraction=0.2)
     data = open_data(custom(root, "--data.val-fraction", "0.25"))
     found = names(data)
@@ -190,7 +191,7 @@ def test_other_presets_take_a_fraction_too(tmp_path: Path) -> None:
 
 
 def test_chosen_images_are_divided(tmp_path: Path) -> None:
-    """The ids are those of the data: none is missing because it is in the other part."""
+    """The ids are those of the data: none is missing because it is in the other split."""
     root = coco_file(tmp_path / "data")
     data = open_data(custom(root, "--data.image-ids", "1", "2", "3", "4"))
     assert sorted(data.train.image_ids + data.val.image_ids) == [1, 2, 3, 4]
@@ -218,15 +219,15 @@ def test_images_elsewhere(tmp_path: Path) -> None:
     (root.parent / "images").rename(tmp_path / "photos")
     with pytest.raises(InputError, match=r"--data\.train-images"):
         open_data(custom(root))
-    two_parts(open_data(custom(root, "--data.train-images", "../photos")))
-    two_parts(open_data(custom(root, "--data.train-images", tmp_path / "photos")))
+    two_splits(open_data(custom(root, "--data.train-images", "../photos")))
+    two_splits(open_data(custom(root, "--data.train-images", tmp_path / "photos")))
 
 
 @pytest.mark.parametrize("kind", ["labelme", "masks"])
 def test_the_places_that_custom_always_had(kind: str, tmp_path: Path) -> None:
     """images/train with labels/train, and so on; with a list of classes beside them too."""
-    for part in ("train", "val"):
-        made = converted(tmp_path / part, kind)
+    for split in ("train", "val"):
+        made = converted(tmp_path / split, kind)
         labels = made / "masks" if kind == "masks" else made
         photos = made / "images" if kind == "masks" else made
         suffix = "png" if kind == "masks" else "json"
@@ -234,10 +235,10 @@ def test_the_places_that_custom_always_had(kind: str, tmp_path: Path) -> None:
             ("images", photos.glob("*.jpg")),
             ("labels", labels.glob(f"*.{suffix}")),
         ):
-            (tmp_path / "data" / room / part).mkdir(parents=True)
+            (tmp_path / "data" / room / split).mkdir(parents=True)
             for file in files:
-                shutil.copy(file, tmp_path / "data" / room / part)
-        shutil.copy(labels / "classes.json", tmp_path / "data/labels" / part)
+                shutil.copy(file, tmp_path / "data" / room / split)
+        shutil.copy(labels / "classes.json", tmp_path / "data/labels" / split)
     for path in (tmp_path / "data/labels").glob("*/*.json"):
         path.write_text(
             path.read_text().replace(
@@ -255,7 +256,7 @@ def test_the_places_that_custom_always_had(kind: str, tmp_path: Path) -> None:
     named = ["--data.train-annotations", "labels/val", "--data.val-annotations", "labels/train"]
     named += ["--data.train-images", "images/val", "--data.val-images", "images/train"]
     data = open_data(custom(root, *named))
-    assert data.kind == kind and data.train.source == str(root / "labels/val")
+    assert data.format is format_named(kind) and data.train.source == str(root / "labels/val")
 
 
 def test_what_cannot_be_trained_on_is_one_line(tmp_path: Path) -> None:
@@ -282,7 +283,7 @@ def test_what_cannot_be_trained_on_is_one_line(tmp_path: Path) -> None:
     refused(root, root / "val", "categories differ")
 
 
-def test_a_test_part(tmp_path: Path) -> None:
+def test_a_test_split(tmp_path: Path) -> None:
     root = converted(tmp_path / "data", "yolo", fraction=0.2)
     (root / "data.yaml").write_text(
         (root / "data.yaml").read_text().replace("val: images/val", "test: images/val")
@@ -304,7 +305,7 @@ def test_large_labels_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def refuse(*_: object) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr("dataset.formats.splits.read_coco", refuse)
+    monkeypatch.setattr("dataset.formats.coco.format.read_coco", refuse)
     assert names(open_data(custom(root))) == first
 
 

@@ -1,0 +1,62 @@
+"""YOLO's segmentation format as a label format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dataset.formats.class_list import CLASSES_TXT
+from dataset.formats.format import Format, Reading, Split, SplitName
+from dataset.formats.json_files import json_files
+from dataset.formats.yolo.data_yaml import YAML_NAMES, names_classes
+from dataset.formats.yolo.layout import (
+    repeats_training,
+    yolo_image_folder,
+    yolo_source_files,
+    yolo_splits,
+)
+from dataset.formats.yolo.read import read_yolo
+
+
+def _recognise(path: Path) -> bool:
+    """Whether there is a data.yaml, or text files where YOLO's labels lie.
+
+    Other formats have a folder `labels` too, and LabelMe may have a list of classes in it.
+    """
+    if any((path / name).is_file() for name in YAML_NAMES):
+        return True
+    if any(names_classes(file) for file in path.glob("*.yaml")):
+        return True
+    places = (path / "labels", path / "train" / "labels")
+    if not any(file.name != CLASSES_TXT for place in places for file in place.rglob("*.txt")):
+        return False
+    # Texts beside JSON files may be anything, unless the classes stand where YOLO has them.
+    return (path / CLASSES_TXT).is_file() or not any(map(any, map(json_files, places)))
+
+
+def _split(name: SplitName, path: Path, reading: Reading) -> Split:
+    return Split(
+        name,
+        name,
+        lambda report: read_yolo(path, name, root=reading.images, report=report),
+        lambda _: yolo_image_folder(path, reading.images),
+        lambda: yolo_source_files(path, name, reading.images),
+        repeats_training(path, name),
+    )
+
+
+def _splits(path: Path, reading: Reading) -> Iterator[Split]:
+    # Training data has to be there; without, the reader says what is missing.
+    names = dict.fromkeys(("train", *yolo_splits(path, reading.images)))
+    return (_split(name, path, reading) for name in names)
+
+
+YOLO = Format(
+    name="yolo",
+    title="YOLO",
+    recognise=_recognise,
+    splits=_splits,
+    split=_split,
+    suffixes=(".yaml", ".yml"),
+    folders_in_names=True,  # images/train/a.jpg
+)
