@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 import sys
 import time
@@ -28,8 +27,6 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from dataset.contour.alignment import align_contour
-from dataset.contour.heatmap import draw_gaussian, gaussian_radius
 from dataset.contour.targets import Batch, TargetSettings
 from dataset.formats.coco.dataset import CocoDataset
 from dataset.loading.loader import EpochSampler, Key, TrainingDataset, make_loader
@@ -39,7 +36,9 @@ from dataset.transforms.augmentation import (
     AugmentationSettings,
     sample_crop,
 )
+from e2ec.bench.plain_heatmap import draw_center
 from lib.errors import InputError
+from lib.ops.labels.reference import align_contour
 from lib.polygons import geometry
 
 MEAN_BGR = np.array([0.40789654, 0.44719302, 0.47026115], dtype=np.float32)
@@ -127,7 +126,7 @@ class PlainDataset(Dataset[dict[str, Any]]):
                 smallest = targets.min_area_cells * targets.stride**2
                 if len(points) < 3 or geometry.area(points) <= smallest:
                     continue
-                centers.append(self._draw(heatmap[class_index], points))
+                centers.append(draw_center(heatmap[class_index], points, targets))
                 classes.append(class_index)
                 contours.append(align_contour(points, targets.vertices, targets.directions))
                 keys.append(geometry.simplify_closed(contours[-1], targets.key_tolerance))
@@ -138,15 +137,6 @@ class PlainDataset(Dataset[dict[str, Any]]):
             "contours": np.array(contours, dtype=np.float32).reshape(-1, targets.vertices, 2),
             "keys": np.array(keys, dtype=bool).reshape(-1, targets.vertices),
         }
-
-    def _draw(self, heatmap: np.ndarray, points: np.ndarray) -> tuple[int, int]:
-        x0, y0, x1, y1 = (value / self.targets.stride for value in geometry.bounding_box(points))
-        center = (
-            min(math.floor((x0 + x1) / 2 + 0.5), heatmap.shape[1] - 1),
-            min(math.floor((y0 + y1) / 2 + 0.5), heatmap.shape[0] - 1),
-        )
-        draw_gaussian(heatmap, center, gaussian_radius(math.ceil(y1 - y0), math.ceil(x1 - x0)))
-        return center
 
 
 def collate_plain(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
