@@ -15,11 +15,11 @@ import torch
 from tqdm import tqdm
 
 from dataset.checks.problems import Problem, Report
-from dataset.index.columns import gather
 from dataset.index.label_index import LabelIndex
-from dataset.masks.self_intersection import find_crossing
+from dataset.masks.self_intersection import find_self_intersection
 from lib.ops import rasterize_polygons
 from lib.polygons.geometry import clip_far
+from lib.polygons.ragged import Ragged, gather
 
 # A contour of this area or less, in square pixels, is a line with rounded coordinates.
 _NO_AREA = 1e-3
@@ -41,7 +41,7 @@ class _Contours:
         parts: (P,) int64, number of the contour in its annotation, counted from 1.
         polygons: (P,) shapely polygons.
         bounds: (P, 4) float64, x0, y0, x1, y1.
-        points: list of P arrays (n, 2).
+        points: the P contours.
     """
 
     numbers: np.ndarray
@@ -50,7 +50,7 @@ class _Contours:
     parts: np.ndarray
     polygons: np.ndarray
     bounds: np.ndarray
-    points: list[np.ndarray]
+    points: Ragged
 
 
 def check_contours(index: LabelIndex, report: Report, *, progress: bool = False) -> None:
@@ -75,24 +75,23 @@ def check_contours(index: LabelIndex, report: Report, *, progress: bool = False)
 
 def _gather(index: LabelIndex, start: int, stop: int) -> _Contours:
     c = index.columns
-    ends, numbers = gather(c.annotation_ends, index.rows[start:stop])
+    ends, numbers = gather(c.annotation_offsets, index.rows[start:stop])
     positions = np.repeat(np.arange(start, stop), np.diff(ends))
     keep = ~c.crowd[numbers]
     numbers, positions = numbers[keep], positions[keep]
-    part_ends, parts = gather(c.part_ends, numbers)
-    owners = np.repeat(np.arange(len(numbers)), np.diff(part_ends))
-    point_ends, points = gather(c.point_ends, parts)
-    points = c.points[points]
-    ring = np.repeat(np.arange(len(parts)), np.diff(point_ends))
-    polygons = shapely.polygons(shapely.linearrings(points, indices=ring))
+    part_offsets, parts = gather(c.part_offsets, numbers)
+    owners = np.repeat(np.arange(len(numbers)), np.diff(part_offsets))
+    points = c.polygons.take(parts)
+    rings = np.repeat(np.arange(len(parts)), points.lengths)
+    polygons = shapely.polygons(shapely.linearrings(points.points, indices=rings))
     return _Contours(
         numbers=numbers,
         positions=positions,
         owners=owners,
-        parts=np.arange(len(parts)) - part_ends[owners] + 1,
+        parts=np.arange(len(parts)) - part_offsets[owners] + 1,
         polygons=polygons,
         bounds=shapely.bounds(polygons).reshape(-1, 4),
-        points=np.split(points, point_ends[1:-1]) if len(parts) else [],
+        points=points,
     )
 
 
@@ -105,8 +104,8 @@ def _place(index: LabelIndex, contours: _Contours, owner: int) -> tuple[str, str
 def _part(index: LabelIndex, contours: _Contours, contour: int) -> str:
     """What to call a contour: which of several, if there are several."""
     number = contours.numbers[contours.owners[contour]]
-    ends = index.columns.part_ends
-    several = ends[number + 1] - ends[number] > 1
+    offsets = index.columns.part_offsets
+    several = offsets[number + 1] - offsets[number] > 1
     return f"contour {contours.parts[contour]}" if several else "the contour"
 
 
@@ -115,7 +114,7 @@ def _shapes(index: LabelIndex, contours: _Contours) -> Iterator[Problem]:
     for k in np.flatnonzero(flat | ~shapely.is_valid(contours.polygons)).tolist():
         file, item = _place(index, contours, int(contours.owners[k]))
         part = _part(index, contours, k)
-        place = find_crossing(contours.points[k])
+        place = find_self_intersection(contours.points[k])
         if place is not None:
             yield Problem(
                 file,
@@ -184,7 +183,7 @@ def _duplicates(index: LabelIndex, contours: _Contours) -> Iterator[Problem]:
 def _same_mask(index: LabelIndex, contours: _Contours, one: int, other: int) -> bool:
     """Whether two annotations of an image cover the same pixels of it, and at least one."""
     spans = [np.searchsorted(contours.owners, [o, o + 1]).tolist() for o in (one, other)]
-    parts = [contours.points[first:last] for first, last in spans]
+    parts = [contours.points.slice(first, last) for first, last in spans]
     if len(parts[0]) == len(parts[1]) and all(map(np.array_equal, *parts)):
         return True
     record = index.image(int(contours.positions[one]))

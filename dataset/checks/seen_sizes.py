@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataset.index.columns import gather
 from dataset.index.label_index import LabelIndex
 from dataset.transforms.augmentation import AugmentationSettings, crop_zoom
 from dataset.transforms.test_transform import TestView
+from lib.polygons.ragged import gather
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _NAMES = ("5 %", "25 %", "median", "75 %", "95 %")
@@ -37,7 +37,7 @@ class ObjectSizes:
 def object_sizes(index: LabelIndex) -> ObjectSizes:
     """The sizes of all objects that training learns; those without area are left out."""
     c = index.columns
-    ends, numbers = gather(c.annotation_ends, index.rows)
+    ends, numbers = gather(c.annotation_offsets, index.rows)
     rows = np.repeat(index.rows, np.diff(ends))
     learned = ~c.crowd[numbers] & (c.areas[numbers] > 0)
     numbers, rows = numbers[learned], rows[learned]

@@ -2,14 +2,20 @@
 
 CornerNet (Law and Deng, 2018) asks how far both corners of a box may move so that the moved box
 still overlaps the true one by a minimum; CenterNet uses that radius for centres.
+
+With many classes a heat map is several megabytes of zeros with a few Gaussians in it: loader
+workers send their centres and radii, and a batch is drawn at once, where it lies.
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from lib.ops import draw_gaussians
 
 
 def gaussian_radius(height: float, width: float, min_overlap: float = 0.7) -> float:
@@ -33,33 +39,38 @@ def gaussian_radius(height: float, width: float, min_overlap: float = 0.7) -> fl
     return min((b + math.sqrt(b * b - 4 * a * c)) / 2 for a, b, c in quadratics)
 
 
-def draw_gaussian(heatmap: np.ndarray, center: tuple[int, int], radius: float) -> None:
-    """Raise a heat map, in place, to a Gaussian of height 1 around a cell.
-
-    The radius is rounded down to whole cells; the Gaussian is 2 radius + 1 cells wide and its
-    standard deviation a sixth of that. Gaussians are combined by their maximum.
+def draw_heatmaps(
+    centers: Tensor,
+    radii: Tensor,
+    classes: Tensor,
+    image_index: Tensor,
+    *,
+    images: int,
+    size: tuple[int, int, int],
+) -> Tensor:
+    """Heat maps with a Gaussian at every centre, combined by their maximum.
 
     Args:
-        heatmap: (h, w) float32.
-        center: x, y of the cell; it must lie in the map.
-        radius: in cells; below 1 only the cell itself is raised.
+        centers: (n, 2) int64, x then y, cells, inside the map.
+        radii: (n,) int64, cells: a Gaussian is 2 radius + 1 cells wide, its standard deviation
+            a sixth of that.
+        classes: (n,) int64, the channel of every Gaussian.
+        image_index: (n,) int64, the image of every Gaussian.
+        images: number B of images.
+        size: channels C, height h and width w of a map.
+
+    Returns:
+        (B, C, h, w) float32 in [0, 1], exactly 1 at the centres.
     """
-    x, y = center
-    height, width = heatmap.shape
-    if not (0 <= x < width and 0 <= y < height):
-        raise ValueError(f"center {center} lies outside a heat map of {width} x {height} cells")
-    reach = max(0, int(radius))
-    gaussian = _gaussian(reach)
-    left, right = min(x, reach), min(width - x, reach + 1)
-    top, bottom = min(y, reach), min(height - y, reach + 1)
-    region = heatmap[y - top : y + bottom, x - left : x + right]
-    patch = gaussian[reach - top : reach + bottom, reach - left : reach + right]
-    np.maximum(region, patch, out=region)
+    channels, height, width = size
+    heatmaps = _zeros((images * channels, height, width), centers.device)
+    maps = image_index * channels + classes
+    draw_gaussians(heatmaps, torch.cat([maps[:, None], centers, radii[:, None]], dim=1))
+    return heatmaps.view(images, channels, height, width)
 
 
-@lru_cache(maxsize=256)
-def _gaussian(radius: int) -> np.ndarray:
-    sigma = (2 * radius + 1) / 6
-    offset = np.arange(-radius, radius + 1, dtype=np.float64)
-    line = np.exp(-(offset**2) / (2 * sigma * sigma))
-    return np.outer(line, line).astype(np.float32)
+def _zeros(size: tuple[int, ...], device: torch.device) -> Tensor:
+    if device.type != "cpu":
+        return torch.zeros(size, device=device)
+    # numpy asks the system for pages that are zero already; torch writes all of them.
+    return torch.from_numpy(np.zeros(size, np.float32))

@@ -13,12 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import default_collate
 
-from dataset.contour.alignment import align_contours
-from dataset.contour.heatmap import gaussian_radius
-from dataset.contour.heatmap_rendering import draw_heatmaps
-from dataset.contour.key_vertices import key_vertices
+from dataset.contour.heatmap import draw_heatmaps, gaussian_radius
 from dataset.loading.sample import Sample
-from dataset.masks.visible_parts import Part, visible_parts
+from dataset.masks.visible_parts import VisibleParts, visible_parts
 from dataset.transforms.augmentation import (
     AugmentationSettings,
     jitter_colors,
@@ -26,7 +23,8 @@ from dataset.transforms.augmentation import (
     warp_image,
 )
 from dataset.transforms.test_transform import TestView
-from lib.polygons.ragged import bounding_boxes, pack
+from lib.ops import align_contours, key_vertices
+from lib.polygons.ragged import Ragged
 
 
 @dataclass(frozen=True)
@@ -220,25 +218,24 @@ def build_example(
     image, matrix = _crop(sample.image, augmentation, rng)
     smallest = targets.min_area_cells * targets.stride**2
     parts = visible_parts(sample.instances, matrix, augmentation.crop_size, smallest=smallest)
-    others: list[Part] = []
-    if targets.max_instances is not None and len(parts) > targets.max_instances:
-        chosen = set(rng.choice(len(parts), size=targets.max_instances, replace=False).tolist())
-        others = [part for index, part in enumerate(parts) if index not in chosen]
-        parts = [parts[index] for index in sorted(chosen)]
+    count = len(parts.classes)
+    chosen = np.ones(count, bool)
+    if targets.max_instances is not None and count > targets.max_instances:
+        chosen[:] = False
+        chosen[rng.choice(count, size=targets.max_instances, replace=False)] = True
+    parts, others = parts.select(chosen), parts.select(~chosen)
 
-    points = [part.points for part in parts]
-    centers, radii = part_centers(points, augmentation.crop_size, targets)
-    contours = align_contours(points, targets.vertices, targets.directions)
-    object_centers = np.array([part.object_center for part in parts]).reshape(-1, 2)
+    centers, radii = part_centers(parts.polygons, augmentation.crop_size, targets)
+    contours = align_contours(parts.polygons, targets.vertices, targets.directions)
     return TrainingExample(
         image=torch.from_numpy(np.stack(cv2.split(image))),
         heatmap_size=(num_classes, *_cells(augmentation.crop_size, targets)),
         centers=torch.from_numpy(centers),
         radii=torch.from_numpy(radii),
-        classes=torch.tensor([part.class_index for part in parts], dtype=torch.int64),
+        classes=torch.from_numpy(parts.classes),
         contours=torch.from_numpy(contours.astype(np.float32)),
         keys=torch.from_numpy(key_vertices(contours, targets.key_tolerance)),
-        object_centers=torch.from_numpy((object_centers / targets.stride).astype(np.float32)),
+        object_centers=torch.from_numpy((parts.object_centers / targets.stride).astype(np.float32)),
         image_id=sample.image_id,
         name=sample.name,
         heatmap_only=_gaussians(others, augmentation.crop_size, targets),
@@ -258,12 +255,11 @@ def _crop(
 
 
 def _gaussians(
-    parts: Sequence[Part], crop_size: tuple[int, int], targets: TargetSettings
+    parts: VisibleParts, crop_size: tuple[int, int], targets: TargetSettings
 ) -> torch.Tensor:
     """Class, x and y of the centre and radius of every part, (n, 4) int64."""
-    centers, radii = part_centers([part.points for part in parts], crop_size, targets)
-    classes = np.array([part.class_index for part in parts], np.int64)
-    return torch.from_numpy(np.column_stack([classes, centers, radii]))
+    centers, radii = part_centers(parts.polygons, crop_size, targets)
+    return torch.from_numpy(np.column_stack([parts.classes, centers, radii]))
 
 
 def _cells(crop_size: tuple[int, int], targets: TargetSettings) -> tuple[int, int]:
@@ -273,7 +269,7 @@ def _cells(crop_size: tuple[int, int], targets: TargetSettings) -> tuple[int, in
 
 
 def part_centers(
-    parts: Sequence[np.ndarray], crop_size: tuple[int, int], targets: TargetSettings
+    parts: Ragged, crop_size: tuple[int, int], targets: TargetSettings
 ) -> tuple[np.ndarray, np.ndarray]:
     """The cell x, y of every part's centre, (n, 2), and how far its gaussian reaches, (n,), cells.
 
@@ -281,7 +277,7 @@ def part_centers(
     rounded down itself.
     """
     height, width = _cells(crop_size, targets)
-    boxes = bounding_boxes(*pack(parts)) / targets.stride
+    boxes = parts.bounding_boxes() / targets.stride
     low, high = boxes[:, :2], boxes[:, 2:]
     middle = np.floor((low + high) / 2 + 0.5)
     centers = np.clip(middle, 0, [width - 1, height - 1]).astype(np.int64)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dataset.checks.problems import Problem, Report, Unusable, strict
-from dataset.index.columns import Columns, fill_in, gather, pack_names
+from dataset.index.columns import Columns, fill_in, pack_names
 from dataset.index.inputs import (
     MAX_COORDINATE,
     MAX_PIXELS,
@@ -20,6 +20,7 @@ from dataset.index.inputs import (
     trace,
 )
 from dataset.index.label_index import LabelIndex
+from lib.polygons.ragged import gather
 
 
 class IndexBuilder:
@@ -43,10 +44,10 @@ class IndexBuilder:
         self._keys = array("q")  # id, 0 or 1 for having one, image, category, crowd
         self._mask_sizes = array("q")  # height and width of the mask; 0 without
         self._given = array("d")  # area, box; NaN where not given
-        self._part_ends = array("q", [0])
-        self._point_ends = array("q", [0])
+        self._part_offsets = array("q", [0])
+        self._point_offsets = array("q", [0])
         self._coordinates = array("d")
-        self._run_ends = array("q", [0])
+        self._run_offsets = array("q", [0])
         self._runs = array("q")
 
     def problem(
@@ -133,19 +134,19 @@ class IndexBuilder:
         if not self._check_shape(name, file, len(parts), len(large), runs, crowd):
             return
         if item is not None or file is not None:
-            self._places[len(self._part_ends) - 1] = (file or self.file, name)
+            self._places[len(self._part_offsets) - 1] = (file or self.file, name)
         if id is not None:
             self._ids.add(id)
         self._keys.extend((id or 0, id is not None, image_id, category_id, crowd))
         self._given.extend(given)
         for part in large:
             self._coordinates.extend(part)
-            self._point_ends.append(len(self._coordinates) // 2)
-        self._part_ends.append(len(self._point_ends) - 1)
+            self._point_offsets.append(len(self._coordinates) // 2)
+        self._part_offsets.append(len(self._point_offsets) - 1)
         self._mask_sizes.extend((0, 0) if runs is None or size is None else size)
         if runs is not None:
             self._runs.frombytes(np.asarray(runs, np.int64).tobytes())
-        self._run_ends.append(len(self._runs))
+        self._run_offsets.append(len(self._runs))
 
     def _check_shape(
         self,
@@ -194,31 +195,31 @@ class IndexBuilder:
             places=places,
         )
 
-    def _columns(self, ids: np.ndarray, order: np.ndarray, ends: np.ndarray) -> Columns:
-        """The data of the annotations `order`, sorted by image; `ends`: of each image's in them."""
+    def _columns(self, ids: np.ndarray, order: np.ndarray, offsets: np.ndarray) -> Columns:
+        """The data of the annotations `order`, sorted by image; `offsets`: of each image's."""
         keys = _numbers(self._keys).reshape(-1, 5)
         given = np.frombuffer(self._given).reshape(-1, 5)[order]
-        part_ends, parts = gather(_numbers(self._part_ends), order)
-        point_ends, points = gather(_numbers(self._point_ends), parts)
-        run_ends, runs = gather(_numbers(self._run_ends), order)
-        name_ends, names = pack_names(name for name, _, _ in self._images.values())
+        part_offsets, parts = gather(_numbers(self._part_offsets), order)
+        point_offsets, points = gather(_numbers(self._point_offsets), parts)
+        run_offsets, runs = gather(_numbers(self._run_offsets), order)
+        name_offsets, names = pack_names(name for name, _, _ in self._images.values())
         # As complex numbers, so that x and y move in one step.
         pairs = np.frombuffer(self._coordinates, np.complex128)[points]
         return Columns(
             image_ids=ids,
             image_sizes=self._image_sizes(),
-            name_ends=name_ends,
+            name_offsets=name_offsets,
             names=names,
-            annotation_ends=ends,
+            annotation_offsets=offsets,
             ids=self._annotation_ids()[order],
             category_ids=keys[order, 3],
             crowd=keys[order, 4] == 1,
             areas=given[:, 0].copy(),
             boxes=given[:, 1:].copy(),
-            part_ends=part_ends,
-            point_ends=point_ends,
+            part_offsets=part_offsets,
+            point_offsets=point_offsets,
             points=pairs.view(float).reshape(-1, 2),
-            run_ends=run_ends,
+            run_offsets=run_offsets,
             runs=_numbers(self._runs)[runs],
         )
 
@@ -269,13 +270,13 @@ class IndexBuilder:
     def _check_points(self) -> np.ndarray:
         """(A,) bool: all coordinates are finite and not absurdly large."""
         flat = np.frombuffer(self._coordinates)
-        good = np.ones(len(self._part_ends) - 1, bool)
+        good = np.ones(len(self._part_offsets) - 1, bool)
         # The extremes are NaN where any value is, and then nothing is above or below.
         if len(flat) == 0 or -MAX_COORDINATE <= flat.min() <= flat.max() <= MAX_COORDINATE:
             return good
         wrong = np.flatnonzero(~(np.abs(flat) <= MAX_COORDINATE)) // 2
-        parts = np.searchsorted(_numbers(self._point_ends), wrong, side="right") - 1
-        numbers = np.searchsorted(_numbers(self._part_ends), parts, side="right") - 1
+        parts = np.searchsorted(_numbers(self._point_offsets), wrong, side="right") - 1
+        numbers = np.searchsorted(_numbers(self._part_offsets), parts, side="right") - 1
         good[numbers] = False
         for number in np.flatnonzero(~good).tolist():
             file, name = self._place(number)

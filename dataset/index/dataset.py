@@ -11,7 +11,6 @@ from dataset.index.label_index import LabelIndex
 from dataset.loading.sample import Instance, Sample
 from lib.errors import InputError
 from lib.images import read_image
-from lib.polygons.geometry import area, clip_to_box
 
 
 class IndexedDataset:
@@ -71,7 +70,7 @@ class IndexedDataset:
     def object_count(self) -> int:
         """Number of labelled objects; crowd regions are none."""
         columns = self.index.columns
-        before = np.concatenate([[0], np.cumsum(~columns.crowd)])[columns.annotation_ends]
+        before = np.concatenate([[0], np.cumsum(~columns.crowd)])[columns.annotation_offsets]
         return int((before[self.index.rows + 1] - before[self.index.rows]).sum())
 
     def __len__(self) -> int:
@@ -94,22 +93,14 @@ class IndexedDataset:
                 "use the image that was labelled"
             )
         instances = []
-        for annotation in self.index.annotations(position):
-            inside = (_within(polygon, height, width) for polygon in annotation.polygons)
-            parts = [part for part in inside if part is not None]
-            if parts and not annotation.crowd:
+        for annotation in self.index.annotations(position, clipped=True):
+            if annotation.polygons and not annotation.crowd:
                 class_index = self._class_index[annotation.category_id]
-                instances.append(Instance(class_index, parts, annotation.id, annotation.runs))
+                instances.append(
+                    Instance(class_index, annotation.polygons, annotation.id, annotation.runs)
+                )
         return Sample(record.id, record.name, image, instances)
 
     def ground_truth(self) -> dict[str, Any]:
         """COCO dictionary of exactly these images, crowd regions included, for evaluation."""
         return self.index.ground_truth()
-
-
-def _within(polygon: np.ndarray, height: int, width: int) -> np.ndarray | None:
-    """What of a polygon (n, 2) lies in the image, (k, 2), if anything: the rest cannot be seen."""
-    if polygon.min() >= 0 and (polygon.max(axis=0) <= (width, height)).all():
-        return polygon
-    clipped = clip_to_box(polygon, width, height)
-    return clipped if area(clipped) > 0 else None

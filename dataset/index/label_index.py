@@ -16,6 +16,7 @@ import numpy as np
 from dataset.index.columns import Columns
 from dataset.index.records import AnnotationRecord, ImageRecord, to_coco_dict
 from lib.errors import InputError
+from lib.polygons.ragged import Ragged
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,22 +55,38 @@ class LabelIndex:
     @property
     def image_names(self) -> tuple[str, ...]:
         """File name of every image, in order."""
-        names, ends = self.columns.names.tobytes(), self.columns.name_ends.tolist()
+        names, ends = self.columns.names.tobytes(), self.columns.name_offsets.tolist()
         return tuple(_decode(names[ends[row] : ends[row + 1]]) for row in self.rows.tolist())
 
     def image(self, position: int) -> ImageRecord:
         """The image at a position."""
         row = int(self.rows[position])
         c = self.columns
-        name = c.names[c.name_ends[row] : c.name_ends[row + 1]].tobytes()
+        name = c.names[slice(*c.name_offsets[row : row + 2])].tobytes()
         height, width = c.image_sizes[row].tolist()
         return ImageRecord(int(c.image_ids[row]), _decode(name), width, height)
 
-    def annotations(self, position: int) -> list[AnnotationRecord]:
-        """The annotations of the image at a position, crowd regions included."""
+    def annotations(self, position: int, *, clipped: bool = False) -> list[AnnotationRecord]:
+        """The annotations of the image at a position, crowd regions included.
+
+        Args:
+            position: of the image.
+            clipped: polygons end where the image ends; those that lie outside are left out.
+        """
         row = int(self.rows[position])
-        first, last = self.columns.annotation_ends[row : row + 2].tolist()
-        return [self._annotation(row, number) for number in range(first, last)]
+        c = self.columns
+        first, last = c.annotation_offsets[row : row + 2].tolist()
+        part_offsets = c.part_offsets[first : last + 1]
+        polygons = c.polygons.slice(int(part_offsets[0]), int(part_offsets[-1]))
+        # A copy: a caller's changes must not reach the shared arrays, nor the file behind them.
+        polygons = Ragged(np.array(polygons.points), polygons.offsets)
+        if clipped:
+            polygons = _within(polygons, *c.image_sizes[row].tolist())
+        parts = iter(polygons)
+        return [
+            self._annotation(row, number, [p for p in itertools.islice(parts, count) if len(p)])
+            for number, count in enumerate(np.diff(part_offsets).tolist(), start=first)
+        ]
 
     def place(self, number: int) -> tuple[str, str]:
         """File and item of the annotation at a position in the columns, for messages."""
@@ -77,16 +94,11 @@ class LabelIndex:
 
     def annotation_count(self) -> int:
         """Number of annotations, crowd regions included."""
-        ends = self.columns.annotation_ends
-        return int((ends[self.rows + 1] - ends[self.rows]).sum())
+        return int(np.diff(self.columns.annotation_offsets)[self.rows].sum())
 
-    def _annotation(self, row: int, number: int) -> AnnotationRecord:
+    def _annotation(self, row: int, number: int, polygons: list[np.ndarray]) -> AnnotationRecord:
         c = self.columns
-        first, last = c.part_ends[number : number + 2].tolist()
-        ends = c.point_ends[first : last + 1].tolist()
-        # Copies: a caller's changes must not reach the shared arrays, nor the file behind them.
-        polygons = [np.array(c.points[a:b]) for a, b in itertools.pairwise(ends)]
-        first, last = c.run_ends[number : number + 2].tolist()
+        runs = np.array(c.runs[slice(*c.run_offsets[number : number + 2].tolist())])
         x, y, width, height = c.boxes[number].tolist()
         return AnnotationRecord(
             id=int(c.ids[number]),
@@ -94,7 +106,7 @@ class LabelIndex:
             category_id=int(c.category_ids[number]),
             crowd=bool(c.crowd[number]),
             polygons=polygons,
-            runs=np.array(c.runs[first:last]) if last > first else None,
+            runs=runs if len(runs) else None,
             area=float(c.areas[number]),
             bbox=(x, y, width, height),
         )
@@ -131,3 +143,13 @@ class LabelIndex:
 def _decode(name: bytes) -> str:
     """A file's name need not be UTF-8; its other bytes are handed through."""
     return name.decode("utf-8", "surrogateescape")
+
+
+def _within(polygons: Ragged, height: int, width: int) -> Ragged:
+    """What of the polygons lies in the image: the rest cannot be seen. No points if nothing is."""
+    boxes = polygons.bounding_boxes()
+    inside = (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= (width, height)).all(axis=1)
+    if inside.all():
+        return polygons
+    clipped = polygons.clip_to_box(width, height)
+    return clipped.keep(np.repeat(inside | (clipped.areas() > 0), clipped.lengths))

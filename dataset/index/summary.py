@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dataset.index.columns import gather
 from dataset.index.label_index import LabelIndex
+from lib.polygons.ragged import gather
 
 # Bounds of COCO's small, medium and large objects, square pixels.
 _SIZES = (("small", 0.0, 32.0**2), ("medium", 32.0**2, 96.0**2), ("large", 96.0**2, np.inf))
@@ -61,12 +61,12 @@ class Summary:
 def summarise(index: LabelIndex) -> Summary:
     """Count what a data set holds."""
     c = index.columns
-    ends, numbers = gather(c.annotation_ends, index.rows)
+    ends, numbers = gather(c.annotation_offsets, index.rows)
     learned = ~c.crowd[numbers]
     objects = numbers[learned]
     per_image = np.diff(np.concatenate([[0], np.cumsum(learned)])[ends])
-    part_ends, parts = gather(c.part_ends, objects)
-    contours = np.diff(part_ends)
+    part_offsets, parts = gather(c.part_offsets, objects)
+    contours = np.diff(part_offsets)
     areas = c.areas[objects]
     classes = np.searchsorted(list(index.categories), c.category_ids[objects])
     names = {str(k): k for k in range(1, _MANY_PARTS)}
@@ -83,7 +83,7 @@ def summarise(index: LabelIndex) -> Summary:
         side=_quantiles(np.sqrt(np.maximum(areas, 0))),
         parts_per_object={name: int((contours == k).sum()) for name, k in names.items()}
         | {f"{_MANY_PARTS}+": int((contours >= _MANY_PARTS).sum())},
-        vertices_per_contour=_quantiles(np.diff(c.point_ends)[parts]),
+        vertices_per_contour=_quantiles(np.diff(c.point_offsets)[parts]),
         objects_per_image=_quantiles(per_image),
     )
 

@@ -22,7 +22,7 @@ _REGIONS_AT_A_TIME = 256
 _EDGES_AT_A_TIME = 8
 
 
-def find_crossing(points: np.ndarray) -> tuple[float, float] | None:
+def find_self_intersection(points: np.ndarray) -> tuple[float, float] | None:
     """A place (x, y) where a closed contour encloses points in more than one way, or None.
 
     Touching itself at points or along edges is no crossing, nor is a loop of less than a hundredth

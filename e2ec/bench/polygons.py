@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
@@ -11,14 +10,14 @@ import cv2
 import numpy as np
 import torch
 
-from dataset.contour.alignment import align_contour, align_contours
-from dataset.contour.heatmap import draw_gaussian, gaussian_radius
-from dataset.contour.heatmap_rendering import draw_heatmaps
-from dataset.contour.key_vertices import key_vertices
+from dataset.contour.heatmap import draw_heatmaps
 from dataset.contour.targets import TargetSettings, part_centers
+from e2ec.bench.plain_heatmap import draw_center
 from e2ec.bench.row import Row
-from lib.ops import polygons_to_rle, rasterize_polygons
-from lib.polygons.geometry import bounding_box, simplify_closed
+from lib.ops import align_contours, key_vertices, polygons_to_rle, rasterize_polygons
+from lib.ops.labels.reference import align_contour
+from lib.polygons.geometry import simplify_closed
+from lib.polygons.ragged import Ragged
 
 HEIGHT, WIDTH = 480, 640
 INSTANCES = 100
@@ -55,8 +54,9 @@ def rows() -> Iterator[Row]:
 def labels_at_once(parts: list[np.ndarray], classes: np.ndarray) -> tuple[np.ndarray, ...]:
     """Heat map (C, h, w), contours (n, N, 2) and keys (n, N), as the training loader has them."""
     settings = TargetSettings()
-    centers, radii = part_centers(parts, CROP, settings)
-    contours = align_contours(parts, settings.vertices, settings.directions)
+    polygons = Ragged.pack(parts)
+    centers, radii = part_centers(polygons, CROP, settings)
+    contours = align_contours(polygons, settings.vertices, settings.directions)
     keys = key_vertices(contours, settings.key_tolerance)
     heatmaps = draw_heatmaps(
         torch.from_numpy(centers),
@@ -76,13 +76,7 @@ def plain_labels(parts: list[np.ndarray], classes: np.ndarray) -> tuple[np.ndarr
     heatmap = np.zeros((CLASSES, height, width), np.float32)
     contours, keys = [], []
     for points, class_index in zip(parts, classes, strict=True):
-        x0, y0, x1, y1 = (value / settings.stride for value in bounding_box(points))
-        center = (
-            min(max(math.floor((x0 + x1) / 2 + 0.5), 0), width - 1),
-            min(max(math.floor((y0 + y1) / 2 + 0.5), 0), height - 1),
-        )
-        radius = gaussian_radius(math.ceil(y1 - y0), math.ceil(x1 - x0), settings.min_overlap)
-        draw_gaussian(heatmap[class_index], center, radius)
+        draw_center(heatmap[class_index], points, settings)
         contour = align_contour(points, settings.vertices, settings.directions)
         contours.append(contour)
         keys.append(simplify_closed(contour, settings.key_tolerance))

@@ -17,6 +17,9 @@ import torch
 
 LIBRARY_PATH = Path(__file__).with_name("_C.so")
 
+# Raised, here and in lib/csrc/library.cpp, where the arguments of a kernel change their meaning.
+INTERFACE = 2
+
 # The operators that have a compiled kernel.
 COMPILED = (
     "align_contours",
@@ -43,12 +46,14 @@ def load_compiled_kernels(path: Path = LIBRARY_PATH) -> bool:
         return False
     try:
         torch.ops.load_library(path)
-        built_for = torch.ops.e2ec.compiled_for()
+        built_for, interface = torch.ops.e2ec.compiled_for(), torch.ops.e2ec.interface()
     except (OSError, AttributeError, RuntimeError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise _broken(path, reason) from error
     if built_for != torch.__version__.split("+")[0]:
         raise _broken(path, f"it was built for torch {built_for}, this is {torch.__version__}")
+    if interface != INTERFACE:
+        raise _broken(path, f"it was built from other sources: {interface} is not {INTERFACE}")
     for name in COMPILED:
         if not torch._C._dispatch_has_kernel_for_dispatch_key(f"e2ec::{name}", "CPU"):
             raise _broken(path, f"it was built from other sources: it has no {name}")

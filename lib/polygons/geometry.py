@@ -140,12 +140,12 @@ def invert_affine(matrix: np.ndarray) -> np.ndarray:
 
 
 def _distances_to_segment(points: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-    along = stop - start
-    squared = float(along @ along)
+    (along_x, along_y), (away_x, away_y) = stop - start, (points - start).T
     # A segment without length is the point `start`.
-    position = (points - start) @ along / squared if squared > 0 else np.zeros(len(points))
-    nearest = start + np.clip(position, 0.0, 1.0)[:, None] * along
-    return np.hypot(*(points - nearest).T)
+    squared = along_x * along_x + along_y * along_y or np.inf
+    # In the order of the compiled kernel, to the last bit.
+    position = np.clip(away_x * (along_x / squared) + away_y * (along_y / squared), 0.0, 1.0)
+    return np.hypot(away_x - position * along_x, away_y - position * along_y)
 
 
 def _clip_half_plane(points: np.ndarray, axis: int, bound: float, side: float) -> np.ndarray:

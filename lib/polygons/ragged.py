@@ -1,101 +1,166 @@
-"""Geometry of many closed polygons at once: what `lib.polygons.geometry` does for one.
+"""Polygons of different lengths in two arrays, and geometry of all of them at once.
 
-The points of all polygons stand one after the other in an array (T, 2), x then y; `owner` (T,) int
-is the polygon of every point and never falls. A polygon without points simply does not occur.
+`lib.polygons.geometry` does the same for one polygon.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 
-def pack(polygons: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Points (T, 2) and owner (T,) of polygons (N, 2)."""
-    if not polygons:
-        return np.zeros((0, 2)), np.zeros(0, np.int64)
-    lengths = [len(polygon) for polygon in polygons]
-    return np.concatenate(polygons), np.repeat(np.arange(len(polygons)), lengths)
+@dataclass(frozen=True, slots=True, eq=False)
+class Ragged:
+    """n closed polygons; some may have no points.
+
+    Attributes:
+        points: (T, 2) all points, one polygon after the other, x then y.
+        offsets: (n + 1,) int64, from 0 to T: polygon k has the points offsets[k] to offsets[k + 1].
+    """
+
+    points: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def pack(cls, polygons: Sequence[np.ndarray]) -> Ragged:
+        """The polygons of a list, each (N, 2)."""
+        points = np.concatenate(polygons) if len(polygons) else np.zeros((0, 2))
+        return cls(points, offsets_of([len(polygon) for polygon in polygons]))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        """The points of a polygon, (N, 2), not copied."""
+        if not 0 <= number < len(self):
+            raise IndexError(f"there is no polygon {number} of {len(self)}")
+        return self.points[self.offsets[number] : self.offsets[number + 1]]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """The polygons (N, 2), not copied."""
+        for first, last in itertools.pairwise(self.offsets.tolist()):
+            yield self.points[first:last]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(n,) number of points of every polygon."""
+        return np.diff(self.offsets)
+
+    def slice(self, first: int, last: int) -> Ragged:
+        """Polygons `first` to `last`, that one left out; their points are not copied."""
+        offsets = self.offsets[first : last + 1]
+        return Ragged(self.points[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+    def take(self, order: np.ndarray) -> Ragged:
+        """The polygons at these positions, (m,) int64, in this order."""
+        offsets, positions = gather(self.offsets, order)
+        return Ragged(self.points[positions], offsets)
+
+    def select(self, chosen: np.ndarray) -> Ragged:
+        """The polygons of a mask (n,) bool."""
+        if chosen.all():
+            return self
+        lengths = self.lengths
+        return Ragged(self.points[np.repeat(chosen, lengths)], offsets_of(lengths[chosen]))
+
+    def keep(self, kept: np.ndarray) -> Ragged:
+        """As many polygons, of the points that a mask (T,) bool keeps."""
+        if kept.all():
+            return self
+        return Ragged(self.points[kept], offsets_of(kept)[self.offsets])
+
+    def bounding_boxes(self) -> np.ndarray:
+        """Smallest x, smallest y, largest x, largest y of every polygon, (n, 4).
+
+        One without points has the box from infinity to minus infinity, which adds nothing to a
+        union of boxes.
+        """
+        boxes = np.tile([np.inf, np.inf, -np.inf, -np.inf], (len(self), 1))
+        filled = self.lengths > 0
+        first, columns = self.offsets[:-1][filled], np.ascontiguousarray(self.points.T)
+        if len(first):
+            found = [
+                f.reduceat(column, first) for f in (np.minimum, np.maximum) for column in columns
+            ]
+            boxes[filled] = np.stack(found, axis=1)
+        return boxes
+
+    def areas(self) -> np.ndarray:
+        """Area of every polygon, (n,), whatever its direction; 0 without points."""
+        areas = np.zeros(len(self))
+        filled = self.lengths > 0
+        first = self.offsets[:-1][filled]
+        if len(first):
+            # From the first point: keeps digits far from the origin.
+            x, y = (self.points - np.repeat(self.points[first], self.lengths[filled], axis=0)).T
+            after = self._following()
+            areas[filled] = np.abs(np.add.reduceat(x * y[after] - x[after] * y, first)) / 2
+        return areas
+
+    def remove_repeated_points(self) -> Ragged:
+        """The polygons without points equal to the one before them; the first ones stay."""
+        moved = np.ones(len(self.points), bool)
+        moved[1:] = (self.points[1:] != self.points[:-1]).any(axis=1)
+        moved[self.offsets[:-1][self.lengths > 0]] = True
+        kept = self.keep(moved)
+        first, last = kept.offsets[:-1], kept.offsets[1:] - 1
+        longer = last > first
+        first, last = first[longer], last[longer]
+        closing = last[(kept.points[last] == kept.points[first]).all(axis=1)]
+        moved = np.ones(len(kept.points), bool)
+        moved[closing] = False
+        return kept.keep(moved)
+
+    def clip_to_box(self, width: float, height: float) -> Ragged:
+        """What of the polygons lies in [0, width] x [0, height] (Sutherland-Hodgman)."""
+        clipped = self._clip_half_planes(0, 0.0, 1.0)._clip_half_planes(0, width, -1.0)
+        return clipped._clip_half_planes(1, 0.0, 1.0)._clip_half_planes(1, height, -1.0)
+
+    def _clip_half_planes(self, axis: int, bound: float, side: float) -> Ragged:
+        """Keep where side * (coordinate - bound) >= 0."""
+        before = self.points[:, axis] - bound
+        inside = side * before >= 0
+        if inside.all():
+            return self
+        after = self._following()
+        crossing = inside != inside[after]
+        # An edge gives its start, if inside, and then where it crosses the border, if it does.
+        span = np.where(crossing, before - before[after], 1.0)
+        borders = self.points + (before / span)[:, None] * (self.points[after] - self.points)
+        borders[:, axis] = bound
+        kept = np.stack([inside, crossing], axis=1)
+        points = np.stack([self.points, borders], axis=1)[kept]
+        return Ragged(points, offsets_of(kept.sum(axis=1))[self.offsets])
+
+    def _following(self) -> np.ndarray:
+        """The index of the point after each, (T,): after the last of a polygon comes its first."""
+        following = np.arange(1, len(self.points) + 1)
+        filled = self.lengths > 0
+        following[self.offsets[1:][filled] - 1] = self.offsets[:-1][filled]
+        return following
 
 
-def first_points(owner: np.ndarray) -> np.ndarray:
-    """Where each polygon that has points begins, (P,), in the order of their points."""
-    begins = np.ones(len(owner), bool)
-    begins[1:] = owner[1:] != owner[:-1]
-    return np.flatnonzero(begins)
+def gather(offsets: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of varying length in a new order.
+
+    Args:
+        offsets: (n + 1,) int64: row i holds the elements offsets[i] to offsets[i + 1].
+        order: (m,) int64, the rows wanted.
+
+    Returns:
+        The (m + 1,) offsets of the new rows, and the old position of every element of theirs.
+    """
+    lengths = np.diff(offsets)[order]
+    new = offsets_of(lengths)
+    shift = np.repeat(offsets[order] - new[:-1], lengths)
+    return new, np.arange(len(shift)) + shift
 
 
-def unpack(points: np.ndarray, owner: np.ndarray) -> list[np.ndarray]:
-    """The polygons (N, 2) that have points."""
-    return np.split(points, first_points(owner)[1:]) if len(points) else []
-
-
-def bounding_boxes(points: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Smallest x, smallest y, largest x, largest y, (P, 4), of every polygon that has points."""
-    if len(points) == 0:
-        return np.zeros((0, 4))
-    first, columns = first_points(owner), np.ascontiguousarray(points.T)
-    boxes = [f.reduceat(column, first) for f in (np.minimum, np.maximum) for column in columns]
-    return np.stack(boxes, axis=1)
-
-
-def areas(points: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Area, (P,), of every polygon that has points, whatever its direction."""
-    if len(points) == 0:
-        return np.zeros(0)
-    first = first_points(owner)
-    x, y = (points - np.repeat(points[first], _lengths(first, len(points)), axis=0)).T
-    following = _following(first, len(points))
-    return np.abs(np.add.reduceat(x * y[following] - x[following] * y, first)) / 2
-
-
-def remove_repeated_points(points: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The polygons without points equal to the one before them; the first ones stay."""
-    if len(points) == 0:
-        return points, owner
-    kept = np.ones(len(points), bool)
-    kept[1:] = (points[1:] != points[:-1]).any(axis=1) | (owner[1:] != owner[:-1])
-    points, owner = points[kept], owner[kept]
-    first = first_points(owner)
-    last = np.append(first[1:], len(points)) - 1
-    closing = last[(last > first) & (points[last] == points[first]).all(axis=1)]
-    return np.delete(points, closing, axis=0), np.delete(owner, closing)
-
-
-def clip_to_box(
-    points: np.ndarray, owner: np.ndarray, width: float, height: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The parts of the polygons inside [0, width] x [0, height] (Sutherland-Hodgman)."""
-    for axis, bound, side in ((0, 0.0, 1.0), (0, width, -1.0), (1, 0.0, 1.0), (1, height, -1.0)):
-        points, owner = _clip_half_planes(points, owner, axis, bound, side)
-    return points, owner
-
-
-def _clip_half_planes(
-    points: np.ndarray, owner: np.ndarray, axis: int, bound: float, side: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Keep where side * (coordinate - bound) >= 0."""
-    before = points[:, axis] - bound
-    inside = side * before >= 0
-    if inside.all():
-        return points, owner
-    following = _following(first_points(owner), len(points))
-    crossing = inside != inside[following]
-    # An edge gives its start, if inside, and then where it crosses the border, if it does.
-    span = np.where(crossing, before - before[following], 1.0)
-    borders = points + (before / span)[:, None] * (points[following] - points)
-    borders[:, axis] = bound
-    kept = np.stack([inside, crossing], axis=1)
-    return np.stack([points, borders], axis=1)[kept], np.repeat(owner, kept.sum(axis=1))
-
-
-def _lengths(first: np.ndarray, total: int) -> np.ndarray:
-    return np.diff(first, append=total)
-
-
-def _following(first: np.ndarray, total: int) -> np.ndarray:
-    """The index of the point after each, (T,): after the last of a polygon comes its first."""
-    following = np.arange(1, total + 1)
-    following[np.append(first[1:], total) - 1] = first
-    return following
+def offsets_of(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+    """The (n + 1,) int64 offsets of rows that have these n lengths."""
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets

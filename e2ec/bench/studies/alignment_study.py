@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from dataset.contour.alignment import align_contour
 from dataset.formats.coco.read import read_coco
 from lib.errors import InputError
+from lib.ops.labels.reference import align_contour
 from lib.polygons.geometry import area, remove_repeated_points
 
 DIRECTIONS = (1, 2, 4, 8)

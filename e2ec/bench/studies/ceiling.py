@@ -19,12 +19,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dataset.contour.alignment import align_contour
 from dataset.formats.coco.read import read_coco
 from dataset.index.label_index import LabelIndex
 from e2ec.metrics.coco import Metrics, evaluate_coco
 from e2ec.metrics.table import percent
 from lib.errors import InputError
+from lib.ops.labels.reference import align_contour
 from lib.polygons.geometry import area, remove_repeated_points
 
 Parts = Literal["kept", "single", "largest"]

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 import sys
 import time
@@ -29,14 +28,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from dataset.contour.alignment import align_contour
-from dataset.contour.heatmap import draw_gaussian, gaussian_radius
-<<<<<<< HEAD
 from dataset.contour.targets import Batch, TargetSettings, build_example, collate
-=======
 from dataset.formats.coco.read import read_coco
 from dataset.index.dataset import IndexedDataset
->>>>>>> h_formats
 from dataset.loading.loader import EpochSampler, Key, TrainingDataset, make_loader
 from dataset.transforms.augmentation import (
     LIGHTING_VALUES,
@@ -44,7 +38,9 @@ from dataset.transforms.augmentation import (
     AugmentationSettings,
     sample_crop,
 )
+from e2ec.bench.plain_heatmap import draw_center
 from lib.errors import InputError
+from lib.ops.labels.reference import align_contour
 from lib.polygons import geometry
 
 MEAN_BGR = np.array([0.40789654, 0.44719302, 0.47026115], dtype=np.float32)
@@ -132,7 +128,7 @@ class PlainDataset(Dataset[dict[str, Any]]):
                 smallest = targets.min_area_cells * targets.stride**2
                 if len(points) < 3 or geometry.area(points) <= smallest:
                     continue
-                centers.append(self._draw(heatmap[class_index], points))
+                centers.append(draw_center(heatmap[class_index], points, targets))
                 classes.append(class_index)
                 contours.append(align_contour(points, targets.vertices, targets.directions))
                 keys.append(geometry.simplify_closed(contours[-1], targets.key_tolerance))
@@ -143,15 +139,6 @@ class PlainDataset(Dataset[dict[str, Any]]):
             "contours": np.array(contours, dtype=np.float32).reshape(-1, targets.vertices, 2),
             "keys": np.array(keys, dtype=bool).reshape(-1, targets.vertices),
         }
-
-    def _draw(self, heatmap: np.ndarray, points: np.ndarray) -> tuple[int, int]:
-        x0, y0, x1, y1 = (value / self.targets.stride for value in geometry.bounding_box(points))
-        center = (
-            min(math.floor((x0 + x1) / 2 + 0.5), heatmap.shape[1] - 1),
-            min(math.floor((y0 + y1) / 2 + 0.5), heatmap.shape[0] - 1),
-        )
-        draw_gaussian(heatmap, center, gaussian_radius(math.ceil(y1 - y0), math.ceil(x1 - x0)))
-        return center
 
 
 def collate_plain(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -189,7 +176,6 @@ def compare(
     Raises:
         InputError: the data cannot be read, or is too small for two batches.
     """
-<<<<<<< HEAD
     coco = IndexedDataset(images, read_coco(annotations).subset(limit=limit))
     make_example = partial(
         build_example,
@@ -198,10 +184,6 @@ def compare(
         num_classes=len(coco.class_names),
     )
     data = TrainingDataset(coco, make_example, seed=0)
-=======
-    coco = IndexedDataset(images, read_coco(annotations).subset(limit=limit))
-    data = TrainingDataset(coco, AugmentationSettings(), TargetSettings(), seed=0)
->>>>>>> h_formats
     sampler = EpochSampler(len(data), batch_size=batch, seed=0)
     if sampler.batches_per_epoch < 2:
         raise InputError(f"{annotations}: too few images for two batches; lower --batch")

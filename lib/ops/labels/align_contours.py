@@ -1,8 +1,26 @@
-"""Multi-direction alignment of many contours: definition, wrapper and fake registration."""
+"""Multi-direction alignment: labels whose vertices mean the same place on every object.
+
+Section 3.2 of the E2EC paper. A few vertices of the label are fixed at the points of the contour
+that lie in given directions from the centre of the bounding box; the others are spread at equal arc
+length between their two fixed neighbours. Vertex k then always lies roughly on the same side of
+the object, which makes the target of the initial contour nearly unambiguous.
+
+Choices that the paper leaves open:
+
+- The point "most nearly" in a direction is the point of the contour, not only of its vertices,
+  that makes the smallest angle with the direction. Where the ray from the centre crosses the
+  contour the angle is zero, and of several crossings the farthest is taken: it lies on the
+  outside of the object, where the order of the directions along the contour is least disturbed.
+  A ray that crosses nothing (the centre can lie outside a bent object) takes the vertex of
+  smallest angle.
+- On a winding contour the fixed points can come in another order than the directions. The largest
+  set of directions that stands in order is kept, always with the first one; the stretch that a
+  dropped direction would have ended is joined with its neighbour and the two share their points.
+  So the contour is walked exactly once and always has the full number of vertices.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -10,20 +28,20 @@ import torch
 from torch import Tensor
 
 from lib.ops.labels import reference
-from lib.ops.polygons.pack import pack_polygons
+from lib.ops.polygons.pack import Polygons, pack_polygons
 
 torch.library.define(
     "e2ec::align_contours",
-    "(Tensor points, Tensor lengths, Tensor rays, int vertices) -> Tensor",
+    "(Tensor points, Tensor offsets, Tensor rays, int vertices) -> Tensor",
 )
 torch.library.impl("e2ec::align_contours", "default", reference.align_contours)
 
 
-def align_contours(parts: Sequence[np.ndarray], vertices: int, directions: int) -> np.ndarray:
+def align_contours(parts: Polygons, vertices: int, directions: int) -> np.ndarray:
     """The labels of closed contours; see `lib.ops.labels.reference.align_contour`.
 
     Args:
-        parts: n closed polygons, each (k, 2), x then y.
+        parts: `Ragged` or a list of n closed polygons, each (k, 2), x then y.
         vertices: number N of vertices of a label.
         directions: number M of directions, 0 to N.
 
@@ -35,10 +53,10 @@ def align_contours(parts: Sequence[np.ndarray], vertices: int, directions: int) 
     """
     if vertices < 3 or not 0 <= directions <= vertices:
         raise ValueError(f"cannot place {directions} directions on {vertices} vertices")
-    points, lengths, _ = pack_polygons(parts)
-    counts = torch.from_numpy(np.array(lengths, np.int64))
+    packed, _ = pack_polygons(parts)
+    points, offsets = torch.from_numpy(packed.points), torch.from_numpy(packed.offsets)
     rays = _rays(max(directions, 1))
-    return torch.ops.e2ec.align_contours(torch.from_numpy(points), counts, rays, vertices).numpy()
+    return torch.ops.e2ec.align_contours(points, offsets, rays, vertices).numpy()
 
 
 @lru_cache
@@ -47,5 +65,5 @@ def _rays(directions: int) -> Tensor:
 
 
 @torch.library.register_fake("e2ec::align_contours")
-def _fake(points: Tensor, lengths: Tensor, rays: Tensor, vertices: int) -> Tensor:
-    return points.new_empty((lengths.shape[0], vertices, 2))
+def _fake(points: Tensor, offsets: Tensor, rays: Tensor, vertices: int) -> Tensor:
+    return points.new_empty((offsets.shape[0] - 1, vertices, 2))

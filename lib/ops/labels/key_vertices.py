@@ -1,4 +1,8 @@
-"""Key vertices of many contours: definition, wrapper and fake registration."""
+"""Key vertices of label contours: the ones that carry their shape.
+
+The dynamic matching loss (section 3.4 of the E2EC paper) pulls predicted vertices to the key
+vertices, which are the ones that the Douglas-Peucker simplification of the label keeps.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,12 @@ def key_vertices(contours: np.ndarray, tolerance: float) -> np.ndarray:
 
     Args:
         contours: (..., N, 2), x then y.
-        tolerance: largest distance that a dropped vertex may have from the simplified contour.
+        tolerance: largest distance that a dropped vertex may have from the simplified contour, in
+            the unit of the contours.
 
     Returns:
-        (..., N) bool, that of `lib.polygons.geometry.simplify_closed` for every contour.
+        (..., N) bool, that of `lib.polygons.geometry.simplify_closed` for every contour: vertex 0
+        is always kept.
     """
     points = np.ascontiguousarray(contours, np.float64).reshape(-1, *contours.shape[-2:])
     kept = torch.ops.e2ec.key_vertices(torch.from_numpy(points), float(tolerance))

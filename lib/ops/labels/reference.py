@@ -1,6 +1,6 @@
 """Labels of contours in plain numpy and PyTorch, which the compiled kernels must equal.
 
-Alignment goes contour by contour; why it is done like this is in `dataset.contour.alignment`.
+Alignment goes contour by contour; why it is done like this is in `lib.ops.labels.align_contours`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib.polygons.geometry import remove_repeated_points, signed_area
+from lib.polygons.geometry import remove_repeated_points, signed_area, simplify_closed
+from lib.polygons.ragged import Ragged
 
 # Rays whose angle to a point is below this, in radians, are taken to hit it.
 _ANGLE_TOLERANCE = 1e-9
@@ -19,9 +20,9 @@ CELLS_AT_ONCE = 2**24
 """Cells of heat maps that `draw_gaussians` holds at a time: 64 MiB."""
 
 
-def align_contours(points: Tensor, lengths: Tensor, rays: Tensor, vertices: int) -> Tensor:
-    """See `lib.ops.labels.align_contours`; `points` (total, 2) float64 packed, `lengths` (n,)."""
-    parts = np.split(points.numpy(), lengths.cumsum(0).tolist())[:-1]
+def align_contours(points: Tensor, offsets: Tensor, rays: Tensor, vertices: int) -> Tensor:
+    """See `lib.ops.labels.align_contours`; `points` and `offsets` as in `Ragged`, float64."""
+    parts = Ragged(points.numpy(), offsets.numpy())
     labels = [align_contour(part, vertices, len(rays)) for part in parts]
     return torch.from_numpy(np.array(labels, np.float64).reshape(-1, vertices, 2))
 
@@ -126,59 +127,9 @@ def _directions_in_order(relative: np.ndarray, length: float) -> list[int]:
 
 
 def key_vertices(contours: Tensor, tolerance: float) -> Tensor:
-    """See `lib.ops.labels.key_vertices`: the stretches of a depth are split all together."""
-    points = contours.numpy()
-    count = points.shape[1]
-    closed = np.concatenate([points, points[:, :1]], axis=1)
-    distances = np.hypot(*np.moveaxis(points - points[:, :1], 2, 0))
-    far = distances.argmax(axis=1)
-    rows = np.flatnonzero(far)  # a contour whose vertices all lie on one point keeps vertex 0
-
-    zero: np.ndarray = np.arange(len(points)) * (count + 1)  # in the list of all closed contours
-    kept = np.zeros(len(points) * (count + 1), bool)
-    kept[zero] = True
-    zero, far = zero[rows], (zero + far)[rows]
-    kept[far] = True
-    first, last = np.append(zero, far), np.append(far, zero + count)
-    x, y = np.ascontiguousarray(closed.reshape(-1, 2).T)
-    while (longer := last - first > 1).any():
-        first, last = first[longer], last[longer]
-        middle, distance = _farthest_between(x, y, first, last)
-        split = distance > tolerance
-        first, middle, last = first[split], middle[split], last[split]
-        kept[middle] = True
-        first, last = np.append(first, middle), np.append(middle, last)
-    return torch.from_numpy(kept.reshape(-1, count + 1)[:, :count].copy())
-
-
-def _farthest_between(
-    x: np.ndarray, y: np.ndarray, first: np.ndarray, last: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The point between two others that is farthest from the segment joining them.
-
-    Args:
-        x, y: (T,) coordinates.
-        first, last: (S,) indices of the ends of S stretches, at least one point in each.
-
-    Returns:
-        (S,) indices, the first one where several are equally far, and (S,) distances.
-    """
-    sizes = last - first - 1
-    begin = np.cumsum(sizes) - sizes
-    stretch = np.repeat(np.arange(len(sizes)), sizes)
-    index = np.arange(len(stretch)) + (first + 1 - begin)[stretch]
-
-    along_x, along_y = x[last] - x[first], y[last] - y[first]
-    squared = along_x * along_x + along_y * along_y
-    squared[squared == 0] = np.inf  # a segment without length is its first point
-    away_x, away_y = x[index] - x[first][stretch], y[index] - y[first][stretch]
-    position = away_x * (along_x / squared)[stretch] + away_y * (along_y / squared)[stretch]
-    position = np.minimum(np.maximum(position, 0.0), 1.0)
-    distances = np.hypot(away_x - position * along_x[stretch], away_y - position * along_y[stretch])
-
-    largest = np.maximum.reduceat(distances, begin)
-    candidates = np.flatnonzero(distances == largest[stretch])
-    return index[candidates[np.searchsorted(stretch[candidates], np.arange(len(sizes)))]], largest
+    """See `lib.ops.labels.key_vertices`."""
+    kept = [simplify_closed(contour, tolerance) for contour in contours.numpy()]
+    return torch.from_numpy(np.array(kept, bool).reshape(contours.shape[:2]))
 
 
 def draw_gaussians(heatmaps: Tensor, gaussians: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,21 +10,22 @@ import torch
 from torch import Tensor
 
 from lib.ops.polygons import reference
-from lib.ops.polygons.pack import pack_polygons
+from lib.ops.polygons.pack import Polygons, pack_polygons
 from lib.polygons.geometry import FAR, clip_far
+from lib.polygons.ragged import offsets_of
 
 # Coordinates are at most 1e6, also those of the margin that `clip_far` leaves around the image.
 LARGEST_SIDE = 10**6 - 100
 
 torch.library.define(
     "e2ec::polygons_to_rle",
-    "(Tensor points, Tensor lengths, Tensor parts, int height, int width) -> (Tensor, Tensor)",
+    "(Tensor points, Tensor offsets, Tensor objects, int height, int width) -> (Tensor, Tensor)",
 )
 torch.library.impl("e2ec::polygons_to_rle", "default", reference.polygons_to_rle)
 
 
 def polygons_to_rle(
-    polygons: Sequence[np.ndarray | Tensor] | np.ndarray | Tensor,
+    polygons: Polygons,
     height: int,
     width: int,
     *,
@@ -35,9 +37,10 @@ def polygons_to_rle(
     Images of more than 2^31 pixels, where pycocotools overflows, are no different.
 
     Args:
-        polygons: closed polygons (N, 2) with N >= 3, x then y in pixels, the centre of the top-left
-            pixel being (0.5, 0.5). They may cross themselves and leave the image; one that lies
-            absurdly far away is clipped first (`lib.polygons.geometry.clip_far`).
+        polygons: `Ragged` or a list of closed polygons (N, 2) with N >= 3, x then y in pixels, the
+            centre of the top-left pixel being (0.5, 0.5). They may cross themselves and leave the
+            image; one that lies absurdly far away is clipped first
+            (`lib.polygons.geometry.clip_far`).
         height, width: of the image, in pixels.
         parts: number of polygons, one after the other, of every object, which is their union; 0
             makes an empty mask. None: every polygon is an object.
@@ -56,30 +59,24 @@ def polygons_to_rle(
         raise ValueError(
             f"an image must have sides of at most {LARGEST_SIDE}, not {height} x {width}"
         )
-    points, lengths, largest = pack_polygons(polygons)
+    packed, largest = pack_polygons(polygons)
     if parts is None:
-        per_object = torch.ones(len(lengths), dtype=torch.int64)
-    elif min(parts, default=0) < 0 or sum(parts) != len(lengths):
-        raise ValueError(f"parts add up to {sum(parts)}, but there are {len(lengths)} polygons")
+        objects = np.arange(len(packed) + 1)
+    elif min(parts, default=0) < 0 or sum(parts) != len(packed):
+        raise ValueError(f"parts add up to {sum(parts)}, but there are {len(packed)} polygons")
     else:
-        per_object = _counts(parts)
+        objects = offsets_of(parts)
     if largest > FAR:
-        split = np.split(points, np.cumsum(lengths)[:-1])
-        points, lengths, _ = pack_polygons([clip_far(polygon, width, height) for polygon in split])
-    counts, sizes = torch.ops.e2ec.polygons_to_rle(
-        torch.from_numpy(points), _counts(lengths), per_object, height, width
-    )
-    text, ends = counts.numpy().tobytes(), sizes.cumsum(0).tolist()
-    return [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
-
-
-def _counts(values: Sequence[int]) -> Tensor:
-    return torch.from_numpy(np.array(values, np.int64))
+        packed, _ = pack_polygons([clip_far(polygon, width, height) for polygon in packed])
+    arguments = map(torch.from_numpy, (packed.points, packed.offsets, objects))
+    counts, offsets = torch.ops.e2ec.polygons_to_rle(*arguments, height, width)
+    text = counts.numpy().tobytes()
+    return [text[begin:end] for begin, end in itertools.pairwise(offsets.tolist())]
 
 
 @torch.library.register_fake("e2ec::polygons_to_rle")
 def _fake(
-    points: Tensor, lengths: Tensor, parts: Tensor, height: int, width: int
+    points: Tensor, offsets: Tensor, objects: Tensor, height: int, width: int
 ) -> tuple[Tensor, Tensor]:
     size = torch.library.get_ctx().new_dynamic_size()
-    return points.new_empty(size, dtype=torch.uint8), torch.empty_like(parts)
+    return points.new_empty(size, dtype=torch.uint8), torch.empty_like(objects)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from lib.polygons.ragged import Ragged, offsets_of
 
-def rasterize_polygons(points: Tensor, lengths: Tensor, height: int, width: int) -> Tensor:
-    """See `lib.ops.rasterize_polygons`; `points` (total, 2) float64 packed, `lengths` (n,)."""
-    masks = np.zeros((len(lengths), height, width), np.uint8)
-    for mask, polygon in zip(masks, _unpacked(points, lengths), strict=True):
+
+def rasterize_polygons(points: Tensor, offsets: Tensor, height: int, width: int) -> Tensor:
+    """See `lib.ops.rasterize_polygons`; `points` and `offsets` as in `Ragged`, float64."""
+    masks = np.zeros((len(offsets) - 1, height, width), np.uint8)
+    for mask, polygon in zip(masks, Ragged(points.numpy(), offsets.numpy()), strict=True):
         # Counted down the columns; the last entry takes toggles below the last row.
         inverted = np.zeros(width * height + 1, np.int64)
         np.add.at(inverted, _toggles(polygon, height, width), 1)
@@ -19,25 +23,21 @@ def rasterize_polygons(points: Tensor, lengths: Tensor, height: int, width: int)
 
 
 def polygons_to_rle(
-    points: Tensor, lengths: Tensor, parts: Tensor, height: int, width: int
+    points: Tensor, offsets: Tensor, objects: Tensor, height: int, width: int
 ) -> tuple[Tensor, Tensor]:
-    """See `lib.ops.polygons_to_rle`; `parts` (m,) is the number of polygons of every object.
+    """See `lib.ops.polygons_to_rle`; object i has the polygons objects[i] to objects[i + 1].
 
-    Returns the compressed run lengths of all objects, uint8, and how many bytes are of each.
+    Returns the compressed run lengths of all objects, uint8, and their offsets (m + 1,).
     """
-    borders = [_run_borders(polygon, height, width) for polygon in _unpacked(points, lengths)]
-    texts, first = [], 0
-    for count in parts.tolist():
-        union = _union(borders[first : first + count])
+    polygons = Ragged(points.numpy(), offsets.numpy())
+    borders = [_run_borders(polygon, height, width) for polygon in polygons]
+    texts = []
+    for first, last in itertools.pairwise(objects.tolist()):
+        union = _union(borders[first:last])
         runs = np.diff(union[union < height * width], prepend=0, append=height * width)
         texts.append(_compress(runs.tolist()))
-        first += count
-    sizes = torch.tensor([len(text) for text in texts], dtype=torch.int64)
-    return torch.from_numpy(np.frombuffer(b"".join(texts), np.uint8).copy()), sizes
-
-
-def _unpacked(points: Tensor, lengths: Tensor) -> list[np.ndarray]:
-    return np.split(points.numpy(), lengths.cumsum(0).tolist())[:-1]
+    ends = torch.from_numpy(offsets_of([len(text) for text in texts]))
+    return torch.from_numpy(np.frombuffer(b"".join(texts), np.uint8).copy()), ends
 
 
 def _run_borders(polygon: np.ndarray, height: int, width: int) -> np.ndarray:

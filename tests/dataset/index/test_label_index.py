@@ -12,15 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from odd_polygons import random_polygon
 
 from dataset.checks.problems import Problem
 from dataset.index import cache as index_cache
 from dataset.index.builder import IndexBuilder
 from dataset.index.cache import open_index
-from dataset.index.columns import gather
 from dataset.index.label_index import LabelIndex
 from dataset.masks.run_lengths import decode_mask, runs_box
 from lib.errors import InputError
+from lib.polygons.geometry import area, clip_to_box
 
 SQUARE = np.array([[1.0, 1.0], [5.0, 1.0], [5.0, 4.0], [1.0, 4.0]])
 # 8 x 10 pixels: column 2, rows 1 to 3; column 4, rows 6 and 7.
@@ -111,6 +112,30 @@ def test_callers_cannot_change_the_index() -> None:
     assert_array_equal(index.annotations(position)[0].polygons[0], before)
 
 
+@given(seed=st.integers(0, 10_000))
+def test_clipped_polygons_end_with_the_image(seed: int) -> None:
+    """Polygon by polygon: those inside stay as they are, the others keep what has an area."""
+    rng = np.random.default_rng(seed)
+    builder = IndexBuilder("labels")
+    builder.add_image(1, "a.png", 64, 48)
+    builder.add_category(1, "thing")
+    given = [[random_polygon(rng) for _ in range(rng.integers(1, 4))] for _ in range(4)]
+    given = [parts for parts in given if all(len(part) >= 3 for part in parts)]
+    for parts in given:
+        builder.add(id=None, image_id=1, category_id=1, polygons=parts)
+    index = builder.finish()
+    whole, clipped = index.annotations(0), index.annotations(0, clipped=True)
+    assert len(whole) == len(clipped) == len(given)
+    for one, other, parts in zip(whole, clipped, given, strict=True):
+        assert all(map(np.array_equal, one.polygons, parts))
+        assert (one.id, one.area, one.bbox) == (other.id, other.area, other.bbox)
+        inside = [(p >= 0).all() and (p <= (64, 48)).all() for p in parts]
+        seen = [clip_to_box(p, 64, 48) for p in parts]
+        expected = [p for p, yes in zip(seen, inside, strict=True) if yes or area(p) > 0]
+        assert len(other.polygons) == len(expected)
+        assert all(map(np.array_equal, other.polygons, expected))
+
+
 def test_subset() -> None:
     index, _ = build(2)
     chosen = index.subset(image_ids=[13, 11])
@@ -192,20 +217,6 @@ def test_places_of_annotations() -> None:
 
 
 @given(seed=st.integers(0, 10_000))
-def test_gather(seed: int) -> None:
-    """Rows of varying length in any order, some of them left out or taken twice."""
-    rng = np.random.default_rng(seed)
-    rows = [rng.integers(0, 100, rng.integers(0, 4)) for _ in range(rng.integers(1, 8))]
-    ends = np.cumsum([0, *map(len, rows)])
-    order = rng.integers(0, len(rows), rng.integers(0, 10))
-    new_ends, index = gather(ends, order)
-    flat = np.concatenate(rows)[index] if len(index) else np.zeros(0)
-    assert len(new_ends) == len(order) + 1
-    for number, row in enumerate(order):
-        assert_array_equal(flat[new_ends[number] : new_ends[number + 1]], rows[row])
-
-
-@given(seed=st.integers(0, 10_000))
 def test_box_of_run_lengths(seed: int) -> None:
     rng = np.random.default_rng(seed)
     height, width = rng.integers(1, 7, 2).tolist()
@@ -271,6 +282,36 @@ def test_a_change_is_noticed(source: Path, change: str, monkeypatch: pytest.Monk
     assert_same(open_index([source], "x", lambda: second), second)
     assert_same(open_index([source], "x", refuse), second)
     assert [p for p in (source.parent / "cache").iterdir() if p.name.startswith(".")] == []
+
+
+def test_entries_belong_to_the_source_of_their_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every file of both packages, however deep it lies."""
+    for package in ("dataset", "lib"):
+        path = tmp_path / package / "polygons" / "ragged.py"
+        path.parent.mkdir(parents=True)
+        path.write_text("one")
+        monkeypatch.setattr(getattr(index_cache, package), "__path__", [str(tmp_path / package)])
+    digest = index_cache._code.__wrapped__
+    before = digest()
+    assert digest() == before
+    for package in ("dataset", "lib"):
+        (tmp_path / package / "polygons" / "ragged.py").write_text("two")
+        assert digest() != before
+        before = digest()
+
+
+def test_an_entry_of_another_layout_is_read_again(source: Path) -> None:
+    """Before there were offsets, columns ended in `_ends`."""
+    first, _ = build(4)
+    second, _ = build(5)
+    open_index([source], "x", lambda: first)
+    (entry,) = (source.parent / "cache").iterdir()
+    for path in list(entry.glob("*_offsets.npy")):
+        path.rename(path.with_name(path.name.replace("_offsets", "_ends")))
+    assert_same(open_index([source], "x", lambda: second), second)
+    assert_same(open_index([source], "x", refuse), second)
 
 
 def test_an_entry_in_use_is_not_touched_and_an_outdated_one_goes(

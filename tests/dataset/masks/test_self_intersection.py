@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from dataset.masks.self_intersection import find_crossing, winding_numbers
+from dataset.masks.self_intersection import find_self_intersection, winding_numbers
 
 BOW_TIE = [(0, 0), (10, 10), (10, 0), (0, 10)]
 # Twice around: the loop inside is enclosed two times.
@@ -30,20 +30,20 @@ def test_crossings_are_found_whatever_the_start_and_direction(
 ) -> None:
     for start in range(len(points)):
         turned = contour(points[start:] + points[:start])
-        assert find_crossing(turned) is not None
-        assert find_crossing(turned[::-1]) is not None
+        assert find_self_intersection(turned) is not None
+        assert find_self_intersection(turned[::-1]) is not None
 
 
 @pytest.mark.parametrize("points", [TOUCHING_CORNERS, HOLE_ON_A_BRIDGE, SPIKE, BOW_TIE[:3]])
 def test_touching_is_no_crossing(points: list[tuple[float, float]]) -> None:
     for start in range(len(points)):
         turned = contour(points[start:] + points[:start])
-        assert find_crossing(turned) is None
-        assert find_crossing(turned[::-1]) is None
+        assert find_self_intersection(turned) is None
+        assert find_self_intersection(turned[::-1]) is None
 
 
 def test_the_place_lies_in_a_loop_of_the_bow_tie() -> None:
-    place = find_crossing(contour(BOW_TIE))
+    place = find_self_intersection(contour(BOW_TIE))
     assert place is not None
     x, y = place
     assert abs(y - 5) < abs(x - 5)  # in one of its triangles, left and right of (5, 5)
@@ -52,9 +52,9 @@ def test_the_place_lies_in_a_loop_of_the_bow_tie() -> None:
 def test_loops_by_rounding_and_repeated_points_are_no_crossings() -> None:
     # The loop at the corner (10, 10) is a triangle of 0.05 * 0.05 square pixels.
     points = [(0, 0), (10, 0), (10, 10.05), (10.05, 10), (0, 10)]
-    assert find_crossing(contour(points)) is None
-    assert find_crossing(contour([(1, 1)] * 5)) is None
-    assert find_crossing(np.repeat(contour(SPIKE), 3, axis=0)) is None
+    assert find_self_intersection(contour(points)) is None
+    assert find_self_intersection(contour([(1, 1)] * 5)) is None
+    assert find_self_intersection(np.repeat(contour(SPIKE), 3, axis=0)) is None
 
 
 def test_random_polygons_as_by_testing_all_pairs_of_edges() -> None:
@@ -63,7 +63,7 @@ def test_random_polygons_as_by_testing_all_pairs_of_edges() -> None:
     for _ in range(300):
         points = rng.uniform(0, 1000, (int(rng.integers(3, 8)), 2))
         crossing += _any_edges_cross(points)
-        assert (find_crossing(points) is not None) == _any_edges_cross(points)
+        assert (find_self_intersection(points) is not None) == _any_edges_cross(points)
     assert 50 < crossing < 250
 
 
@@ -83,10 +83,10 @@ def test_long_contours() -> None:
     """A circle and a comb of teeth on a bridge are fine, two vertices swapped cross."""
     angle = np.linspace(0, 2 * np.pi, 2000, endpoint=False)
     circle = 500 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    assert find_crossing(circle) is None
+    assert find_self_intersection(circle) is None
     swapped = circle.copy()
     swapped[[100, 101]] = swapped[[101, 100]]
-    place = find_crossing(swapped)
+    place = find_self_intersection(swapped)
     assert place is not None
     assert np.hypot(*(np.array(place) - circle[100])) < 3
 
@@ -94,7 +94,7 @@ def test_long_contours() -> None:
 def test_a_scribble_takes_no_time() -> None:
     points = np.random.default_rng(0).uniform(0, 1000, (20_000, 2))
     started = time.perf_counter()
-    assert find_crossing(points) is not None
+    assert find_self_intersection(points) is not None
     assert time.perf_counter() - started < 5
 
 

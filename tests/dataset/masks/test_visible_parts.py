@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from odd_polygons import random_polygon
 
 from dataset.loading.sample import Instance
-from dataset.masks.visible_parts import Part, visible_parts
-from lib.polygons import ragged as packed
+from dataset.masks.visible_parts import visible_parts
 from lib.polygons.geometry import (
     area,
     bounding_box,
@@ -17,6 +17,8 @@ from lib.polygons.geometry import (
     remove_repeated_points,
     transform_points,
 )
+
+Part = tuple[int, np.ndarray, np.ndarray]  # class, polygon, centre of the object
 
 
 def part_by_part(
@@ -34,23 +36,12 @@ def part_by_part(
         if seen:
             x0, y0, x1, y1 = bounding_box(np.concatenate(seen))
             center = np.array([x0 + x1, y0 + y1]) / 2
-            parts += [Part(instance.class_index, p, center) for p in seen if area(p) > smallest]
+            parts += [(instance.class_index, p, center) for p in seen if area(p) > smallest]
     return parts
 
 
 def _meets(box: tuple[float, ...], crop_size: tuple[int, int]) -> bool:
     return box[2] > 0 and box[3] > 0 and box[0] < crop_size[1] and box[1] < crop_size[0]
-
-
-def random_polygon(rng: np.random.Generator) -> np.ndarray:
-    """Inside, across the border, on it or outside of 64 x 48; with repeated points and lines."""
-    count = int(rng.integers(1, 12))
-    points = rng.uniform(-60, 120, 2) + rng.uniform(-1, 1, (count, 2)) * rng.choice([1, 20, 90])
-    if rng.random() < 0.5:
-        points = np.round(points / 8) * 8
-    if rng.random() < 0.3:
-        points = np.repeat(points, rng.integers(1, 3, count), axis=0)
-    return points if rng.random() < 0.8 else np.concatenate([points, points[:1]])
 
 
 def random_instances(rng: np.random.Generator) -> list[Instance]:
@@ -69,30 +60,16 @@ def test_all_parts_at_once_equal_part_by_part(seed: int, turned: bool) -> None:
     matrix = np.eye(2, 3) if not turned else rng.normal(size=(2, 3))
     got = visible_parts(instances, matrix, (48, 64), smallest=5.0)
     expected = part_by_part(instances, matrix, (48, 64), 5.0)
-    assert [part.class_index for part in got] == [part.class_index for part in expected]
-    for one, other in zip(got, expected, strict=True):
-        assert_allclose(one.points, other.points, atol=1e-9)
-        assert_allclose(one.object_center, other.object_center, atol=1e-9)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(0, 8))
-def test_packed_geometry_equals_that_of_single_polygons(seed: int, count: int) -> None:
-    rng = np.random.default_rng(seed)
-    polygons = [random_polygon(rng) for _ in range(count)]
-    points, owner = packed.pack(polygons)
-    assert_allclose(packed.areas(points, owner), [area(p) for p in polygons], atol=1e-9)
-    boxes = packed.bounding_boxes(points, owner)
-    assert_array_equal(boxes, np.array([bounding_box(p) for p in polygons]).reshape(-1, 4))
-    clipped = packed.clip_to_box(points, owner, 64, 48)
-    _assert_same(clipped, [clip_to_box(p, 64, 48) for p in polygons])
-    _assert_same(
-        packed.remove_repeated_points(points, owner), map(remove_repeated_points, polygons)
-    )
-
-
-def _assert_same(got: tuple[np.ndarray, np.ndarray], polygons: object) -> None:
-    expected = [(k, p) for k, p in enumerate(polygons) if len(p)]  # type: ignore[call-overload]
-    assert np.unique(got[1]).tolist() == [number for number, _ in expected]
-    for one, (_, other) in zip(packed.unpack(*got), expected, strict=True):
-        assert_array_equal(one, other)
+    assert got.classes.tolist() == [class_index for class_index, _, _ in expected]
+    assert len(got.polygons) == len(got.object_centers) == len(expected)
+    for points, center, (_, other, other_center) in zip(
+        got.polygons, got.object_centers, expected, strict=True
+    ):
+        assert_allclose(points, other, atol=1e-9)
+        assert_allclose(center, other_center, atol=1e-9)
+    chosen = rng.random(len(expected)) < 0.5
+    some = got.select(chosen)
+    assert_array_equal(some.classes, got.classes[chosen])
+    assert_array_equal(some.object_centers, got.object_centers[chosen])
+    kept = [points for points, yes in zip(got.polygons, chosen, strict=True) if yes]
+    assert all(map(np.array_equal, some.polygons, kept)) and len(some.polygons) == len(kept)

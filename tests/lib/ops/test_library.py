@@ -78,6 +78,16 @@ def test_a_library_from_older_sources_is_an_error(monkeypatch: pytest.MonkeyPatc
         library.load_compiled_kernels()
 
 
+def test_a_library_whose_kernels_take_other_arguments_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not library.LIBRARY_PATH.exists():
+        pytest.skip("no compiled library here; `make ext` builds it")
+    monkeypatch.setattr(library, "INTERFACE", library.INTERFACE + 1)
+    with pytest.raises(ImportError, match=r"other sources.*make ext"):
+        library.load_compiled_kernels()
+
+
 def test_every_compiled_kernel_is_looked_for() -> None:
     sources = Path(lib.__file__).parent / "csrc" / "cpu"
     text = "".join(path.read_text() for path in sources.rglob("*.cpp"))

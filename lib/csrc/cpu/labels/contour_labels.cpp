@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "../packed_lengths.h"
+#include "../offsets.h"
 
 namespace e2ec {
 namespace {
@@ -179,25 +179,27 @@ class Aligner {
   std::vector<int64_t> chain_, before_, kept_;
 };
 
-at::Tensor align_contours(const at::Tensor& points, const at::Tensor& lengths,
+at::Tensor align_contours(const at::Tensor& points, const at::Tensor& offsets,
                           const at::Tensor& rays, int64_t vertices) {
   for (const at::Tensor& pairs : {points, rays}) {
     TORCH_CHECK(pairs.dim() == 2 && pairs.size(1) == 2 && pairs.scalar_type() == at::kDouble,
                 "align_contours: points and rays must be float64 tensors of shape (total, 2)");
   }
-  const std::vector<int64_t> start =
-      starts_of("align_contours", "lengths", lengths, 0, points.size(0));
+  const at::Tensor starts =
+      checked_offsets("align_contours", "offsets", offsets, 0, points.size(0));
   TORCH_CHECK(rays.size(0) >= 1 && rays.size(0) <= vertices,
               "align_contours: there must be at least one ray and no more than vertices");
-  const at::Tensor packed = points.contiguous(), counts = lengths.contiguous();
-  const at::Tensor directions = rays.contiguous();
-  const at::Tensor labels = at::empty({counts.size(0), vertices, 2}, points.options());
+  const at::Tensor packed = points.contiguous(), directions = rays.contiguous();
+  const int64_t contours = starts.size(0) - 1;
+  const at::Tensor labels = at::empty({contours, vertices, 2}, points.options());
   const auto* point = reinterpret_cast<const Point*>(packed.const_data_ptr<double>());
   auto* label = reinterpret_cast<Point*>(labels.mutable_data_ptr<double>());
-  const int64_t* count = counts.const_data_ptr<int64_t>();
-  at::parallel_for(0, counts.size(0), kContoursPerThread, [&](int64_t begin, int64_t end) {
+  const int64_t* start = starts.const_data_ptr<int64_t>();
+  at::parallel_for(0, contours, kContoursPerThread, [&](int64_t begin, int64_t end) {
     Aligner align(directions.const_data_ptr<double>(), directions.size(0), vertices);
-    for (int64_t i = begin; i < end; ++i) align(point + start[i], count[i], label + i * vertices);
+    for (int64_t i = begin; i < end; ++i) {
+      align(point + start[i], start[i + 1] - start[i], label + i * vertices);
+    }
   });
   return labels;
 }

@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "../packed_lengths.h"
+#include "../offsets.h"
 
 namespace e2ec {
 namespace {
@@ -141,8 +141,8 @@ void PolygonToggles::sort() {
   if (!others_.empty()) std::sort(places_.begin(), places_.end());
 }
 
-std::vector<int64_t> check_polygons(const char* op, const at::Tensor& points,
-                                    const at::Tensor& lengths, int64_t height, int64_t width) {
+at::Tensor check_polygons(const char* op, const at::Tensor& points, const at::Tensor& offsets,
+                          int64_t height, int64_t width) {
   TORCH_CHECK(points.dim() == 2 && points.size(1) == 2 && points.scalar_type() == at::kDouble, op,
               ": points must be a float64 tensor of shape (total, 2)");
   TORCH_CHECK(height > 0 && width > 0, op, ": height and width must be positive");
@@ -151,7 +151,7 @@ std::vector<int64_t> check_polygons(const char* op, const at::Tensor& points,
   int bad = 0;  // no way out of the loop, so that it is vectorised; NaN is bad as well
   for (int64_t i = 0; i < packed.numel(); ++i) bad |= !(std::abs(value[i]) <= kLargestCoordinate);
   TORCH_CHECK(!bad, op, ": coordinates must be finite and at most 1e6");
-  return starts_of(op, "lengths", lengths, 1, packed.size(0));
+  return checked_offsets(op, "offsets", offsets, 1, packed.size(0));
 }
 
 }  // namespace e2ec

@@ -48,9 +48,9 @@ class PolygonToggles {
   std::vector<int64_t> places_;
 };
 
-// Checks points (total, 2) float64 and lengths (n,) int64 of packed polygons; `op` is for messages.
-// Returns where each polygon begins, and where the last one ends.
-std::vector<int64_t> check_polygons(const char* op, const at::Tensor& points,
-                                    const at::Tensor& lengths, int64_t height, int64_t width);
+// Checks points (total, 2) float64 and offsets (n + 1,) int64 of n polygons; `op` is for messages.
+// Returns the offsets, contiguous.
+at::Tensor check_polygons(const char* op, const at::Tensor& points, const at::Tensor& offsets,
+                          int64_t height, int64_t width);
 
 }  // namespace e2ec

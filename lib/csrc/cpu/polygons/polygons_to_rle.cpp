@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "../packed_lengths.h"
+#include "../offsets.h"
 #include "polygon_toggles.h"
 
 namespace e2ec {
@@ -24,14 +24,14 @@ class RunEncoder {
  public:
   RunEncoder(int64_t height, int64_t width) : pixels_(height * width), toggles_(height, width) {}
 
-  // Appends the compressed runs of the union of `parts` polygons, whose points follow each other.
-  void operator()(const double* points, const int64_t* counts, int64_t parts, std::string& text) {
+  // Appends the compressed runs of the union of the polygons between two of their offsets.
+  void operator()(const double* points, const int64_t* first, const int64_t* last,
+                  std::string& text) {
     runs_.clear();
-    for (int64_t part = 0; part < parts; ++part) {
-      add_runs(toggles_(points, counts[part]));
-      points += 2 * counts[part];
+    for (const int64_t* start = first; start < last; ++start) {
+      add_runs(toggles_(points + 2 * start[0], start[1] - start[0]));
     }
-    if (parts > 1) unite();
+    if (last - first > 1) unite();
     compress(text);
   }
 
@@ -111,41 +111,34 @@ int64_t objects_per_thread(const double* points, int64_t total, int64_t objects)
 }
 
 std::tuple<at::Tensor, at::Tensor> polygons_to_rle(const at::Tensor& points,
-                                                   const at::Tensor& lengths,
-                                                   const at::Tensor& parts, int64_t height,
+                                                   const at::Tensor& offsets,
+                                                   const at::Tensor& objects, int64_t height,
                                                    int64_t width) {
-  const std::vector<int64_t> start =
-      check_polygons("polygons_to_rle", points, lengths, height, width);
-  const std::vector<int64_t> part =
-      starts_of("polygons_to_rle", "parts", parts, 0, lengths.numel());
-  const at::Tensor packed = points.contiguous(), counts = lengths.contiguous();
-  const at::Tensor per_object = parts.contiguous();
+  const at::Tensor starts = check_polygons("polygons_to_rle", points, offsets, height, width);
+  const at::Tensor firsts =
+      checked_offsets("polygons_to_rle", "objects", objects, 0, starts.size(0) - 1);
+  const at::Tensor packed = points.contiguous();
   const double* point = packed.const_data_ptr<double>();
-  const int64_t *count = counts.const_data_ptr<int64_t>(),
-                *object = per_object.const_data_ptr<int64_t>();
+  const int64_t *start = starts.const_data_ptr<int64_t>(),
+                *first = firsts.const_data_ptr<int64_t>();
 
-  std::vector<std::string> texts(per_object.size(0));
-  const int64_t grain = objects_per_thread(point, packed.size(0), per_object.size(0));
-  at::parallel_for(0, per_object.size(0), grain, [&](int64_t begin, int64_t end) {
+  std::vector<std::string> texts(firsts.size(0) - 1);
+  const int64_t count = static_cast<int64_t>(texts.size());
+  const int64_t grain = objects_per_thread(point, packed.size(0), count);
+  at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
     RunEncoder encode(height, width);
     for (int64_t i = begin; i < end; ++i) {
-      encode(point + 2 * start[part[i]], count + part[i], object[i], texts[i]);
+      encode(point, start + first[i], start + first[i + 1], texts[i]);
     }
   });
 
-  const at::Tensor sizes = at::empty_like(per_object);
-  int64_t total = 0;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    sizes.mutable_data_ptr<int64_t>()[i] = static_cast<int64_t>(texts[i].size());
-    total += static_cast<int64_t>(texts[i].size());
-  }
-  const at::Tensor bytes = at::empty({total}, points.options().dtype(at::kByte));
-  uint8_t* out = bytes.mutable_data_ptr<uint8_t>();
-  for (const std::string& text : texts) {
-    std::memcpy(out, text.data(), text.size());
-    out += text.size();
-  }
-  return {bytes, sizes};
+  const at::Tensor ends = at::zeros_like(firsts);
+  int64_t* const end = ends.mutable_data_ptr<int64_t>();
+  for (int64_t i = 0; i < count; ++i) end[i + 1] = end[i] + static_cast<int64_t>(texts[i].size());
+  const at::Tensor bytes = at::empty({end[count]}, points.options().dtype(at::kByte));
+  uint8_t* const out = bytes.mutable_data_ptr<uint8_t>();
+  for (int64_t i = 0; i < count; ++i) std::memcpy(out + end[i], texts[i].data(), texts[i].size());
+  return {bytes, ends};
 }
 
 }  // namespace

@@ -46,23 +46,23 @@ void fill(const std::vector<int64_t>& toggles, int64_t height, int64_t width, ui
   }
 }
 
-at::Tensor rasterize_polygons(const at::Tensor& points, const at::Tensor& lengths, int64_t height,
+at::Tensor rasterize_polygons(const at::Tensor& points, const at::Tensor& offsets, int64_t height,
                               int64_t width) {
-  const std::vector<int64_t> start =
-      check_polygons("rasterize_polygons", points, lengths, height, width);
-  const at::Tensor packed = points.contiguous(), counts = lengths.contiguous();
+  const at::Tensor starts = check_polygons("rasterize_polygons", points, offsets, height, width);
+  const at::Tensor packed = points.contiguous();
+  const int64_t polygons = starts.size(0) - 1;
   const at::Tensor masks =
-      at::empty({counts.size(0), height, width}, points.options().dtype(at::kByte));
+      at::empty({polygons, height, width}, points.options().dtype(at::kByte));
   const double* point = packed.const_data_ptr<double>();
-  const int64_t* count = counts.const_data_ptr<int64_t>();
+  const int64_t* start = starts.const_data_ptr<int64_t>();
   uint8_t* const data = masks.mutable_data_ptr<uint8_t>();
   const int64_t grain = std::max<int64_t>(kPixelsPerThread / (height * width), 1);
-  at::parallel_for(0, counts.size(0), grain, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, polygons, grain, [&](int64_t begin, int64_t end) {
     PolygonToggles toggles(height, width);
     for (int64_t i = begin; i < end; ++i) {
       uint8_t* const mask = data + i * height * width;
       std::memset(mask, 0, height * width);
-      fill(toggles(point + 2 * start[i], count[i]), height, width, mask);
+      fill(toggles(point + 2 * start[i], start[i + 1] - start[i]), height, width, mask);
     }
   });
   return masks;

@@ -11,12 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from training_path import training_path
 
 from dataset.contour.targets import TargetSettings, TrainingExample, collate
-<<<<<<< HEAD
-from dataset.formats.coco.dataset import CocoDataset
-=======
 from dataset.formats.coco.read import read_coco
 from dataset.index.dataset import IndexedDataset
->>>>>>> h_formats
 from dataset.synthetic.dataset import SyntheticDataset
 from dataset.transforms.augmentation import AugmentationSettings
 from e2ec.bench.studies.loader_benchmark import (
@@ -56,12 +52,8 @@ def test_both_loaders_make_the_same_examples(paths: tuple[str, str]) -> None:
     """Targets equal; pixels within a level of 255: ours are whole numbers, and OpenCV's colour
     transform of whole numbers counts in steps of 1 / 1024."""
     plain_data = PlainDataset(*paths, seed=7)
-<<<<<<< HEAD
-    data = training_path(CocoDataset(*paths), AugmentationSettings(), TargetSettings(), seed=7)
-=======
     coco = IndexedDataset(paths[0], read_coco(paths[1]))
     data = training_path(coco, AugmentationSettings(), TargetSettings(), seed=7)
->>>>>>> h_formats
     examples = [data[3, index] for index in range(len(data))]
     assert all(isinstance(example, TrainingExample) for example in examples)
     ours = collate(examples)  # type: ignore[arg-type]

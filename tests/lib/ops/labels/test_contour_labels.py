@@ -8,11 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from odd_offsets import BAD_OFFSETS
 
 from lib.ops import align_contours, key_vertices
 from lib.ops.labels import reference as label_reference
 from lib.ops.library import LIBRARY_PATH
 from lib.polygons.geometry import area, remove_repeated_points, simplify_closed
+from lib.polygons.ragged import Ragged
 
 
 def random_contour(rng: np.random.Generator) -> np.ndarray:
@@ -47,6 +49,7 @@ def test_alignment_equals_one_by_one(seed: int, directions: int, vertices: int) 
     for label, points in zip(labels, contours, strict=True):
         expected = label_reference.align_contour(points, vertices, directions)
         assert_allclose(label, expected, rtol=0, atol=1e-9)
+    assert_array_equal(align_contours(Ragged.pack(contours), vertices, directions), labels)
 
 
 @settings(max_examples=60, deadline=None)
@@ -55,11 +58,41 @@ def test_keys_equal_one_by_one(seed: int, tolerance: float) -> None:
     contours = align_contours(random_contours(seed), 64, 4)
     contours[:1] = contours[:1, :1]  # all vertices on one point
     keys = key_vertices(contours, tolerance)
-    expected = label_reference.key_vertices(torch.from_numpy(contours), tolerance)
-    assert_array_equal(keys, expected.numpy())
     for kept, contour in zip(keys, contours, strict=True):
-        if tolerance:  # at 0 the last bit decides, and there are two ways to compute it
-            assert_array_equal(kept, simplify_closed(contour, tolerance))
+        assert_array_equal(kept, simplify_closed(contour, tolerance))
+    reference = label_reference.key_vertices(torch.from_numpy(contours), tolerance)
+    assert_array_equal(keys, reference.numpy())
+
+
+def test_key_vertices_by_hand() -> None:
+    """A square of side 20, two points a side: corners stay, middles of sides are straight and go.
+
+    Vertex 0 is the middle of the bottom side: it is key although it lies on a straight line.
+    """
+    square = [[10, 20], [20, 20], [20, 10], [20, 0], [10, 0], [0, 0], [0, 10], [0, 20]]
+    keys = key_vertices(np.array(square, dtype=np.float32), 3.0)
+    assert keys[0]
+    assert_array_equal(np.flatnonzero(keys)[1:], [1, 3, 5, 7])
+
+
+def test_key_vertices_tolerance() -> None:
+    """A spike of height 2 on a side is kept at tolerance 1 and dropped at tolerance 3."""
+    contour = np.array([[0, 0], [50, -2], [100, 0], [100, 100], [0, 100]], dtype=float)
+    assert key_vertices(contour, 1.0).tolist() == [True, True, True, True, True]
+    assert key_vertices(contour, 3.0).tolist() == [True, False, True, True, True]
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1.0, 12.0])
+@pytest.mark.parametrize("count", [3, 4, 40])
+def test_keys_of_contours_that_double_back_equal_one_by_one(count: int, tolerance: float) -> None:
+    """Random contours, many of which double back; some whose vertices all lie on one point."""
+    contours = np.random.default_rng(count).uniform(0, 50, (60, count, 2))
+    contours[5:8] = contours[5:8, :1]
+    contours[9, 1:] = contours[9, :1]
+    contours[9, 1] += 40  # the farthest vertex is the next one
+    expected = [simplify_closed(contour, tolerance) for contour in contours]
+    assert_array_equal(key_vertices(contours, tolerance), expected)
+    assert key_vertices(contours[:0], tolerance).shape == (0, count)
 
 
 def test_nothing_in_nothing_out() -> None:
@@ -80,19 +113,19 @@ def test_what_cannot_be_aligned_is_refused() -> None:
             align_contours([triangle], vertices, directions)
 
 
-def test_lengths_whose_sum_wraps_around_are_refused() -> None:
+@pytest.mark.parametrize("offsets", BAD_OFFSETS)
+def test_offsets_that_lead_astray_are_refused(offsets: list[int]) -> None:
     if not LIBRARY_PATH.exists():
         pytest.skip("no compiled library here; `make ext` builds it")
     points = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]], dtype=torch.float64)
     rays = torch.from_numpy(label_reference.direction_rays(4))
-    lengths = torch.tensor([2**62, 2**62, 2**62, 2**62 + 3])  # 3 in 64 bits
-    with pytest.raises(RuntimeError):
-        torch.ops.e2ec.align_contours(points, lengths, rays, 16)
+    with pytest.raises(RuntimeError, match="offsets must"):
+        torch.ops.e2ec.align_contours(points, torch.tensor(offsets, dtype=torch.int64), rays, 16)
 
 
 def test_opcheck() -> None:
     points = torch.from_numpy(random_contour(np.random.default_rng(0)))
     rays = torch.from_numpy(label_reference.direction_rays(4))
-    arguments = (points, torch.tensor([len(points)]), rays, 16)
+    arguments = (points, torch.tensor([0, len(points)]), rays, 16)
     torch.library.opcheck(torch.ops.e2ec.align_contours.default, arguments)
     torch.library.opcheck(torch.ops.e2ec.key_vertices.default, (points[None].clone(), 1.0))

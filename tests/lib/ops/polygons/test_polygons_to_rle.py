@@ -11,22 +11,24 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from odd_offsets import BAD_OFFSETS
 from pycocotools import mask as coco_mask
 
 from lib.ops import polygons_to_rle
 from lib.ops.library import LIBRARY_PATH
 from lib.ops.polygons import reference
 from lib.ops.polygons.polygons_to_rle import LARGEST_SIDE
+from lib.polygons.ragged import Ragged
 
 
 def by_reference(
     polygons: Sequence[np.ndarray], height: int, width: int, *, parts: Sequence[int] | None = None
 ) -> list[bytes]:
-    points = torch.from_numpy(np.concatenate(polygons).astype(np.float64))
-    lengths = torch.tensor([len(polygon) for polygon in polygons])
-    counts = torch.tensor([1] * len(polygons) if parts is None else parts)
-    text, sizes = reference.polygons_to_rle(points, lengths, counts, height, width)
-    return [bytes(one.numpy()) for one in text.split(sizes.tolist())]
+    packed = Ragged.pack(polygons)
+    objects = np.cumsum([0, *([1] * len(polygons) if parts is None else parts)])
+    arguments = map(torch.from_numpy, (packed.points, packed.offsets, objects))
+    text, offsets = reference.polygons_to_rle(*arguments, height, width)
+    return [bytes(text[a:b].numpy()) for a, b in itertools.pairwise(offsets.tolist())]
 
 
 KERNELS = [
@@ -72,6 +74,7 @@ def test_many_contours_at_coco_size_equal_pycocotools() -> None:
     expected = [one["counts"] for one in by_pycocotools(list(contours), 480, 640)]
     assert polygons_to_rle(contours, 480, 640) == expected
     assert polygons_to_rle(torch.from_numpy(contours), 480, 640) == expected
+    assert polygons_to_rle(Ragged.pack(list(contours)), 480, 640) == expected
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -153,17 +156,20 @@ def test_impossible_sizes_and_parts_are_refused() -> None:
             polygons_to_rle([TRIANGLE], 4, 5, parts=parts)
 
 
-def test_lengths_whose_sum_wraps_around_are_refused() -> None:
+@pytest.mark.parametrize("bad", BAD_OFFSETS)
+def test_offsets_that_lead_astray_are_refused(bad: list[int]) -> None:
+    """Of polygons; and of objects, here of three polygons."""
     if not LIBRARY_PATH.exists():
         pytest.skip("no compiled library here; `make ext` builds it")
-    points, wrapped = torch.from_numpy(TRIANGLE), torch.tensor([2**62, 2**62, 2**62, 2**62 + 3])
-    one = torch.tensor([1])
-    for lengths, parts in ((wrapped, one), (one * 3, wrapped - 1), (one * 3, -one)):
-        with pytest.raises(RuntimeError):
-            torch.ops.e2ec.polygons_to_rle(points, lengths, parts, 4, 5)
+    points, wrong = torch.from_numpy(TRIANGLE), torch.tensor(bad, dtype=torch.int64)
+    kernel = torch.ops.e2ec.polygons_to_rle
+    with pytest.raises(RuntimeError, match="offsets must"):
+        kernel(points, wrong, torch.arange(max(len(bad), 1)), 4, 5)
+    with pytest.raises(RuntimeError, match="objects must"):
+        kernel(points.repeat(3, 1), torch.tensor([0, 3, 6, 9]), wrong, 4, 5)
 
 
 def test_opcheck() -> None:
-    arguments = (torch.from_numpy(TRIANGLE), torch.tensor([3]), torch.tensor([1]), 4, 5)
+    arguments = (torch.from_numpy(TRIANGLE), torch.tensor([0, 3]), torch.tensor([0, 1]), 4, 5)
     tests = ("test_schema", "test_faketensor")
     torch.library.opcheck(torch.ops.e2ec.polygons_to_rle.default, arguments, test_utils=tests)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 import torch
+from odd_offsets import BAD_OFFSETS
 from pycocotools import mask as coco_mask
 
 from lib.ops import rasterize_polygons
 from lib.ops.library import LIBRARY_PATH
 from lib.ops.polygons import reference
+from lib.polygons.ragged import Ragged
 
 
 def by_reference(polygons: Sequence[np.ndarray], height: int, width: int) -> torch.Tensor:
-    lengths = torch.tensor([len(polygon) for polygon in polygons])
-    points = torch.from_numpy(np.concatenate(polygons).astype(np.float64))
-    return reference.rasterize_polygons(points, lengths, height, width)
+    packed = Ragged.pack(polygons)
+    points, offsets = torch.from_numpy(packed.points), torch.from_numpy(packed.offsets)
+    return reference.rasterize_polygons(points, offsets, height, width)
 
 
 KERNELS = [
@@ -151,14 +154,30 @@ def test_the_size_must_be_positive(size: tuple[int, int]) -> None:
         rasterize_polygons([TRIANGLE], *size)
 
 
-def test_lengths_whose_sum_wraps_around_are_refused() -> None:
+@pytest.mark.parametrize("bad", [*BAD_OFFSETS, [0, 0, 3]])
+def test_offsets_that_lead_astray_are_refused(bad: list[int]) -> None:
     if not LIBRARY_PATH.exists():
         pytest.skip("no compiled library here; `make ext` builds it")
-    lengths = torch.tensor([2**62, 2**62, 2**62, 2**62 + 3])  # 3 in 64 bits
-    with pytest.raises(RuntimeError):
-        torch.ops.e2ec.rasterize_polygons(torch.from_numpy(TRIANGLE), lengths, 4, 5)
+    offsets = torch.tensor(bad, dtype=torch.int64)
+    with pytest.raises(RuntimeError, match="offsets must"):
+        torch.ops.e2ec.rasterize_polygons(torch.from_numpy(TRIANGLE), offsets, 4, 5)
+
+
+def test_packed_polygons_that_may_not_be_written_to() -> None:
+    """As an index has them; of whole numbers, too; and a bad one among them is named."""
+    boxes = [TRIANGLE, TRIANGLE[::-1] + 1, TRIANGLE[:2]]
+    packed = Ragged.pack(boxes).slice(0, 2)
+    packed.points.flags.writeable = packed.offsets.flags.writeable = False
+    expected = rasterize_polygons(boxes[:2], 6, 7)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(rasterize_polygons(packed, 6, 7), expected)
+    whole = Ragged(packed.points.astype(np.int32), packed.offsets)
+    assert torch.equal(rasterize_polygons(whole, 6, 7), expected)
+    with pytest.raises(ValueError, match="polygon 2 must be"):
+        rasterize_polygons(Ragged.pack(boxes), 6, 7)
 
 
 def test_opcheck() -> None:
-    arguments = (torch.from_numpy(TRIANGLE), torch.tensor([3]), 4, 5)
+    arguments = (torch.from_numpy(TRIANGLE), torch.tensor([0, 3]), 4, 5)
     torch.library.opcheck(torch.ops.e2ec.rasterize_polygons.default, arguments)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from shapely.geometry import LineString
 
-from dataset.contour.alignment import align_contour
+from lib.ops.labels.reference import align_contour
 from lib.polygons.geometry import signed_area
 
 
