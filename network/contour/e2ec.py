@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from network.backbones.dla import DLA
-from network.contour.architecture import DLA34, Architecture
+from network.contour.architecture import DLA34, STRIDE, Architecture
 from network.contour.contour_init import Clip, clip_to_map, initial_contours
 from network.contour.decode import Centers, decode_centers
 from network.contour.global_deform import GlobalDeformation
@@ -18,8 +18,6 @@ from network.contour.refine import Refinement
 from network.layers.heads import HEATMAP_PRIOR_LOGIT, DenseHead, head_at_cells
 from network.layers.precision import at_least_float32
 
-STRIDE = 4
-"""Input pixels a feature cell."""
 SIDE_MULTIPLE = 32
 """Image sides are padded to multiples of the coarsest stride."""
 

@@ -1,4 +1,4 @@
-"""What weights that a run starts from bring with them: architecture, vertices, stride."""
+"""What weights that a run starts from bring with them: architecture and vertices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from e2ec.engine.predict.predictor import BUNDLED_WEIGHTS, is_published
 from e2ec.engine.weights.model_card import ModelCard
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES
-from network.contour.e2ec import STRIDE
 from network.contour.weights import count_refinements
 from network.published import load_published
 
@@ -81,7 +80,6 @@ def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Confi
     own = {
         "model.architecture": (config.model.architecture, weights.architecture),
         "data.targets.vertices": (config.data.targets.vertices, weights.vertices),
-        "data.targets.stride": (config.data.targets.stride, STRIDE),
         "model.refinements": (config.model.refinements or weights.refinements, weights.refinements),
     }
     for name, (value, brought) in own.items():
@@ -92,7 +90,7 @@ def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Confi
             )
     usual = ARCHITECTURES[weights.architecture].refinements
     unusual = weights.refinements if weights.refinements != usual else None
-    targets = replace(config.data.targets, vertices=weights.vertices, stride=STRIDE)
+    targets = replace(config.data.targets, vertices=weights.vertices)
     return replace(
         config,
         model=replace(
