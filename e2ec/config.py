@@ -16,15 +16,17 @@ from typing import Any, Literal
 from dataset.contour.target_settings import TargetSettings
 from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
-from e2ec.data_config import DataConfig, Format, Split, require
+from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
 from network.contour.architecture import MAX_REFINEMENTS, STRIDE
 
 __all__ = [
     "AugmentationSettings",
     "Config",
+    "ConversionTarget",
     "DataConfig",
     "EvalConfig",
     "Format",
+    "LabelFormat",
     "LossConfig",
     "ModelConfig",
     "OptimConfig",

@@ -12,7 +12,7 @@ from typing import Literal, NoReturn, get_args
 
 from dataset.transforms.test_transform import ViewMode
 from e2ec.app.commands.memory_line import LESS_MEMORY, memory_line
-from e2ec.app.commands.options import parse_options
+from e2ec.app.commands.options import parse_known_options, parse_options
 from e2ec.app.commands.typed_options import keep_typed
 from e2ec.config import Config, Precision, Split, Stage
 from e2ec.presets import load_preset, preset_description, preset_names
@@ -109,7 +109,7 @@ def parse_demo(arguments: Sequence[str]) -> DemoOptions:
         try:
             load_preset(options.preset)
         except InputError as error:
-            _usage_error(error)
+            usage_error(error)
     return options
 
 
@@ -137,16 +137,16 @@ def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Con
         )
         return keep_typed(config, arguments[1:])
     except (InputError, ValueError) as error:
-        _usage_error(error)
+        usage_error(error)
 
 
 def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOptions]:
     """`test.py`'s own options, and the preset's settings; ends like `parse_config`."""
-    options, rest = parse_options(_OwnOptions, arguments, "test.py", rest=True)
+    options, rest = parse_known_options(_OwnOptions, arguments, "test.py")
     if near := misspelt(rest, [f"--{field.name}" for field in fields(_OwnOptions)]):
-        _usage_error(near)
+        usage_error(near)
     if options.results is not None and (options.weights or options.stage):
-        _usage_error("--results are evaluated as they are; leave out --weights and --stage")
+        usage_error("--results are evaluated as they are; leave out --weights and --stage")
     if options.stage is not None:
         rest += ["--eval.stage", options.stage]
     config = parse_config(
@@ -194,7 +194,8 @@ def misspelt(arguments: Sequence[str], options: Iterable[str]) -> str | None:
     return None
 
 
-def _usage_error(message: object) -> NoReturn:
+def usage_error(message: object) -> NoReturn:
+    """End with one line and status 2."""
     print(f"error: {message}", file=sys.stderr)
     raise SystemExit(2)
 

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 from collections.abc import Sequence
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, overload
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from lib.nearest import nearest
 
 Options = TypeVar("Options")
 _CHOICES = ConstructorRegistry()
 
 
-@overload
 def parse_options(
-    kind: type[Options], arguments: Sequence[str], program: str, *, default: Options | None = ...,
-    description: str | None = ...,
-) -> Options: ...  # fmt: skip
-@overload
-def parse_options(
-    kind: type[Options], arguments: Sequence[str], program: str, *, rest: Literal[True]
-) -> tuple[Options, list[str]]: ...
-def parse_options(
-    kind: type[Any],
-    arguments: Sequence[str],
+    kind: type[Options],
+    arguments: Sequence[str] | None,
     program: str,
     *,
-    default: Any = None,
+    default: Options | None = None,
     description: str | None = None,
-    rest: bool = False,
-) -> Any:
+) -> Options:
     """The options of a program as an object of a dataclass.
 
     Exits with status 2 on a usage error, a ValueError of the dataclass among them, and 0 after
@@ -39,22 +30,32 @@ def parse_options(
 
     Args:
         kind: the dataclass.
-        arguments: words behind the program's name.
+        arguments: words behind the program's name; None takes those of this process.
         program: that name.
         default: what the options change; the defaults of the dataclass without.
         description: for the help; the docstring of the dataclass without.
-        rest: leave `--help` and what is unknown to somebody else, and return these words too.
     """
-    more = {} if default is None else {"default": default}
+    return tyro.cli(
+        kind,
+        args=None if arguments is None else list(arguments),
+        prog=program,
+        default=tyro.MISSING_NONPROP if default is None else default,
+        description=description,
+        registry=_CHOICES,
+    )
+
+
+def parse_known_options(
+    kind: type[Options], arguments: Sequence[str], program: str
+) -> tuple[Options, list[str]]:
+    """The same, and in their order all other words, `--help` among them, for somebody else."""
     return tyro.cli(
         kind,
         args=list(arguments),
         prog=program,
-        description=description,
         registry=_CHOICES,
-        return_unknown_args=rest,
-        add_help=not rest,
-        **more,
+        return_unknown_args=True,
+        add_help=False,
     )
 
 
@@ -85,7 +86,7 @@ def _closed_choices(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | 
             return None
         for word in words:
             if word not in choices:
-                raise ValueError(unknown(word, choices))
+                raise ValueError(f"{word!r} is unknown; {nearest(word, choices)}")
         return tuple(words) if several else words[0]
 
     def written(value: Any) -> list[str]:
@@ -98,10 +99,3 @@ def _closed_choices(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | 
         is_instance=lambda value: value is None or set(written(value)) <= set(choices),
         str_from_instance=written,
     )
-
-
-def unknown(word: str, choices: Sequence[str]) -> str:
-    """What to say of a word that is none of the choices."""
-    near = difflib.get_close_matches(word, choices, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(choices)}"
-    return f"{word!r} is unknown; {hint}"
