@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
@@ -19,9 +20,9 @@ from e2ec.app.commands.options import parse_options
 class ShrinkOptions:
     """Write weights at half the size, as float16."""
 
-    weights: Positional[Path]
+    weights: Annotated[Positional[Path], arg(metavar="WEIGHTS")]
     """Weights of a training run (.safetensors)."""
-    out: Positional[Path]
+    out: Annotated[Positional[Path], arg(metavar="OUT")]
     """File to write."""
 
 

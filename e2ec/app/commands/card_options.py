@@ -20,7 +20,7 @@ class CardOptions:
     --out mine.safetensors
     """
 
-    weights: Positional[Path]
+    weights: Annotated[Positional[Path], arg(metavar="WEIGHTS")]
     """Weights of a training run, or published ones."""
     json: FlagCreatePairsOff[bool] = False
     """Print all of it as JSON."""

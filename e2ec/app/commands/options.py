@@ -18,7 +18,7 @@ _CHOICES = ConstructorRegistry()
 def parse_options(
     kind: type[Options],
     arguments: Sequence[str] | None,
-    program: str,
+    program: str | None = None,
     *,
     default: Options | None = None,
     description: str | None = None,
@@ -31,7 +31,7 @@ def parse_options(
     Args:
         kind: the dataclass.
         arguments: words behind the program's name; None takes those of this process.
-        program: that name.
+        program: that name; the one this process was called by without.
         default: what the options change; the defaults of the dataclass without.
         description: for the help; the docstring of the dataclass without.
     """
