@@ -1,12 +1,15 @@
-"""The commands beside training, testing and demonstration: `python -m e2ec COMMAND ...`."""
+"""The commands beside training, testing and demonstration: `python -m e2ec COMMAND ...`.
+
+What does the work is imported once the options are read: help and usage errors do not wait for it.
+"""
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Callable
 
-from e2ec.app.commands.command_line import run
+from e2ec.app.commands.command_line import run, usage_error
+from lib.nearest import nearest
 
 _COMMANDS = {
     "card": "show and change what a weights file says of itself",
@@ -31,34 +34,38 @@ def main() -> int:
     }
     command = commands.get(arguments[0])
     if command is None:
-        near = difflib.get_close_matches(arguments[0], _COMMANDS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_COMMANDS)}"
-        print(f"error: no command {arguments[0]!r}; {hint}", file=sys.stderr)
-        return 2
+        usage_error(f"no command {arguments[0]!r}; {nearest(arguments[0], _COMMANDS)}")
     return command(arguments[1:])
 
 
 def _card(arguments: list[str]) -> int:
-    from e2ec.app.commands.card import card, parse_card
+    from e2ec.app.commands.card_options import parse_card
 
-    print(card(parse_card(arguments)))
+    options = parse_card(arguments)
+    from e2ec.app.commands.card import card
+
+    print(card(options))
     return 0
 
 
 def _check(arguments: list[str]) -> int:
-    from e2ec.app.commands.check import check, parse_check
+    from e2ec.app.commands.check_options import parse_check
 
-    text, stopping = check(*parse_check(arguments))
+    config, options = parse_check(arguments)
+    from e2ec.app.commands.check import check
+
+    text, stopping = check(config, options)
     print(text)
     return 1 if stopping else 0
 
 
 def _convert(arguments: list[str]) -> int:
-    import tyro
+    from e2ec.app.commands.convert_options import parse_convert
 
-    from e2ec.app.commands.convert import ConvertOptions, convert
+    options = parse_convert(arguments)
+    from e2ec.app.commands.convert import convert
 
-    print(convert(tyro.cli(ConvertOptions, args=arguments, prog="python -m e2ec convert")))
+    print(convert(options))
     return 0
 
 

@@ -2,7 +2,8 @@
 
 A preset in `configs/` returns a fresh `Config`; the command line changes single fields
 (`--optim.lr 2e-4`); a run writes the whole of it beside its results. The class count is not a
-setting: it comes from the data.
+setting: it comes from the data. Importing this loads neither torch nor OpenCV: help and usage
+errors need the settings alone.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from dataset.contour.targets import TargetSettings
-from dataset.transforms.augmentation import AugmentationSettings
+from dataset.contour.target_settings import TargetSettings
+from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
-from e2ec.data_config import DataConfig, Format, LabelFormat, Split, require
-from network.contour.architecture import MAX_REFINEMENTS
+from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
+from network.contour.architecture import MAX_REFINEMENTS, STRIDE
 
 __all__ = [
     "AugmentationSettings",
     "Config",
+    "ConversionTarget",
     "DataConfig",
     "EvalConfig",
     "Format",
@@ -55,7 +57,8 @@ AutoSetting = Literal[
     "train.save_every",
     "eval.max_detections",
 ]
-"""What `Config.auto` may name; "data.augmentation.scale" stands for the range and its reference."""
+"""What `Config.auto` may name; "data.augmentation.scale" stands for the range and its reference,
+"data.targets.stride" has nothing left to choose (deprecated)."""
 
 
 @dataclass(frozen=True)
@@ -260,6 +263,12 @@ class Config:
         require(
             bool(self.name) and not self.name.startswith(".") and Path(self.name).name == self.name,
             "name must be a plain folder name",
+        )
+        stride = self.data.targets.stride
+        require(
+            stride == STRIDE,
+            f"data.targets.stride comes from the network, which has {STRIDE}, not {stride}; leave "
+            "it out",
         )
         _require_finite(self.to_dict())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -10,6 +9,7 @@ from dataclasses import replace
 
 from e2ec.config import Config
 from lib.errors import InputError
+from lib.nearest import nearest
 
 
 def preset_names() -> list[str]:
@@ -26,9 +26,7 @@ def load_preset(name: str) -> Config:
     """
     names = preset_names()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-        raise InputError(f"no preset {name!r} in configs/; {hint}")
+        raise InputError(f"no preset {name!r} in configs/; {nearest(name, names)}")
     config = importlib.import_module(f"configs.{name}").get_config()
     if not isinstance(config, Config):
         raise InputError(f"configs/{name}.py: get_config() must return an e2ec.config.Config")

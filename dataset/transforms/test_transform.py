@@ -32,15 +32,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from dataset.transforms.augmentation import warp_image
 from lib.polygons.geometry import invert_affine, transform_points
 
-VIEW_MODES = ("canvas", "pad", "long_side", "letterbox", "fixed")
-WARPS = ("exact", "published")
+ViewMode = Literal["canvas", "pad", "long_side", "letterbox", "fixed"]
+Warp = Literal["exact", "published"]
 # Modes whose input is as large as the image wants; the others name a size.
 _SIZED_BY_IMAGE = ("canvas", "pad")
 
@@ -50,31 +49,32 @@ class TestView:
     """Presentation of a test image.
 
     Attributes:
-        mode: "canvas", "pad", "long_side", "letterbox" or "fixed"; see the module.
+        mode: how zoom and input size come from the image's size (docs/data.md, "Views").
         size: height, width of the input, for "letterbox" and "fixed"; for "long_side" the longer
             of the two counts.
         zoom: further enlargement, for testing at several scales.
         multiple: the sides of the input are multiples of this.
-        warp: "exact", or "published" for published weights; see the module.
+        warp: "exact", or "published" for published weights.
     """
 
     __test__ = False  # the name makes pytest look here for tests
 
-    mode: str = "canvas"
+    mode: ViewMode = "canvas"
     size: tuple[int, int] | None = None
     zoom: float = 1.0
     multiple: int = 32
-    warp: Literal["exact", "published"] = "exact"
+    warp: Warp = "exact"
 
     def __post_init__(self) -> None:
-        if self.mode not in VIEW_MODES:
-            raise ValueError(f"mode must be one of {', '.join(VIEW_MODES)}, not {self.mode!r}")
+        modes, warps = get_args(ViewMode), get_args(Warp)
+        if self.mode not in modes:
+            raise ValueError(f"mode must be one of {', '.join(modes)}, not {self.mode!r}")
         if self.mode not in _SIZED_BY_IMAGE and (self.size is None or min(self.size) < 1):
             raise ValueError(f"mode {self.mode!r} needs a size (height, width), not {self.size}")
         if not self.zoom > 0 or self.multiple < 1:
             raise ValueError("zoom must be positive and multiple at least 1")
-        if self.warp not in WARPS:
-            raise ValueError(f"warp must be one of {', '.join(WARPS)}, not {self.warp!r}")
+        if self.warp not in warps:
+            raise ValueError(f"warp must be one of {', '.join(warps)}, not {self.warp!r}")
 
     def geometry(self, height: int, width: int) -> tuple[tuple[int, int], np.ndarray]:
         """Input size and affine map for an image of the given size.
@@ -118,6 +118,9 @@ class TestView:
         Returns:
             The (h, w, 3) uint8 input and the (2, 3) map from image to input coordinates.
         """
+        # A view is a setting too: only showing an image loads OpenCV.
+        from dataset.transforms.augmentation import warp_image
+
         size, matrix = self.geometry(*image.shape[:2])
         if size == image.shape[:2] and np.array_equal(matrix, np.eye(2, 3)):
             return image, matrix

@@ -7,12 +7,15 @@ more than a third in two measurements.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
+from tyro.conf import FlagCreatePairsOff, UseAppendAction, arg
+
+from e2ec.app.commands.options import parse_options
 from e2ec.bench.check import compared, fallen, not_compared
 from e2ec.bench.records import Record, merge, read_records, write_records
 from e2ec.bench.report import replace_section, to_markdown
@@ -24,9 +27,36 @@ RATIOS = Path(__file__).with_name("ratios.json")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
+@dataclass(frozen=True)
+class BenchOptions:
+    """Speed side by side: ours against what one would use instead."""
+
+    only: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(metavar="NAME", help=f"A topic ({', '.join(TOPICS)}) or a part of a row's name."),
+    ] = ()
+    threads: int | None = None
+    """In place of the rows' own number, 2."""
+    repeats: int = 7
+    """Rounds at least."""
+    json: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Write what was measured."""
+    record: FlagCreatePairsOff[bool] = False
+    """Update ratios.json and the docs."""
+    check: FlagCreatePairsOff[bool] = False
+    """Compare with ratios.json."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("threads", self.threads), ("repeats", self.repeats)):
+            if value is not None and value < 1:
+                raise ValueError(f"--{name} must be at least 1, not {value}")
+        if self.record and self.check:
+            raise ValueError("--record is not allowed with --check")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 1 if a row failed or its ratio has fallen, or a file is unusable."""
-    options = parse(arguments)
+    options = parse_options(BenchOptions, arguments, "python -m e2ec.bench")
     run = Run(options.only, options.repeats, options.threads)
     try:
         recorded = read_records(RATIOS) if options.check else []
@@ -80,25 +110,3 @@ def check(run: Run, recorded: Sequence[Record], fresh: Sequence[Record]) -> list
     again = replace(run, only=[name for _, name in suspects])
     confirmed = fallen(recorded, list(again.records()))
     return [line for key in suspects for line in confirmed.get(key, [])]
-
-
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m e2ec.bench",
-        description="Speed side by side: ours against what one would use instead.",
-    )
-    only = f"a topic ({', '.join(TOPICS)}) or a part of a row's name; may be repeated"
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help=only)
-    parser.add_argument("--threads", type=_positive, help="in place of the rows' own number, 2")
-    parser.add_argument("--repeats", type=_positive, default=7, help="rounds at least")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
-    either = parser.add_mutually_exclusive_group()
-    either.add_argument("--record", action="store_true", help="update ratios.json and the docs")
-    either.add_argument("--check", action="store_true", help="compare with ratios.json")
-    return parser.parse_args(arguments)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
-    return int(text)

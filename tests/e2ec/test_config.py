@@ -6,12 +6,17 @@ import ast
 import dataclasses
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
+from e2ec.engine.auto.resumed import keep_choices
 
 import e2ec.config as config_module
+import e2ec.data_config as data_config_module
 from e2ec.config import (
     AugmentationSettings,
     Config,
@@ -20,11 +25,15 @@ from e2ec.config import (
     LossConfig,
     ModelConfig,
     OptimConfig,
+    TargetSettings,
     TestView,
     TrainConfig,
 )
+from e2ec.engine.train.resume import check_settings, fixed_settings
 from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError
+from network.contour.architecture import NANO
+from network.contour.e2ec import build_network
 
 
 @pytest.mark.parametrize(
@@ -110,15 +119,35 @@ def test_settings_as_plain_values() -> None:
     assert values["model"]["weights"] is None
 
 
-def test_every_field_is_described() -> None:
+@pytest.mark.parametrize("module", [config_module, data_config_module])
+def test_every_field_is_described(module: ModuleType) -> None:
     """The command line's help is made of these descriptions."""
-    tree = ast.parse(Path(config_module.__file__).read_text())
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text())
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             for field, text in zip(node.body, [*node.body[1:], None], strict=True):
                 # A section is described by its own class.
                 if isinstance(field, ast.AnnAssign) and "Config" not in ast.unparse(field):
                     assert isinstance(text, ast.Expr), ast.unparse(field)
+
+
+def test_the_stride_is_the_networks(tmp_path: Path) -> None:
+    """It stands in older settings and states, and may be named, but means nothing else."""
+    images = torch.zeros(1, 3, 64, 64)
+    network = build_network(num_classes=1, architecture=NANO, vertices=8)
+    stride = TargetSettings().stride
+    assert network.eval()(images).heatmap.shape[2] * stride == images.shape[2]
+    with pytest.raises(ValueError, match=r"stride comes from the network.* 4, not 8"):
+        Config(name="x", data=DataConfig(targets=TargetSettings(stride=8)))
+    config = replace(load_preset("synthetic"), auto=("data.targets.stride",))
+    assert fixed_settings(config)["data.targets.stride"] == 4
+    check_settings({"data.targets.stride": 4} | fixed_settings(config), config, name="state.pt")
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    assert keep_choices(config, tmp_path / "config.json") == replace(config, auto=())
+    (tmp_path / "config.json").write_text('{"data": {"targets": {"stride": 8}}}')
+    with pytest.raises(InputError, match=r"config\.json.*data\.targets\.stride"):
+        keep_choices(config, tmp_path / "config.json")
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from torch import nn
 
+from e2ec.app.commands.card_options import CardOptions
 from e2ec.config import Config
 from e2ec.engine.weights.card_edit import edit_card, flat_card
 from e2ec.engine.weights.checkpoint import load_network, save_card
@@ -23,52 +21,6 @@ from lib.errors import InputError
 _SHOWN = 8
 
 
-@dataclass(frozen=True)
-class CardOptions:
-    """What the command takes.
-
-    Attributes:
-        weights: the file.
-        json: print the whole description as JSON.
-        changes: fields to change, each NAME=VALUE.
-        out: file to write with the changes; None changes nothing or `weights` itself.
-    """
-
-    weights: Path
-    json: bool = False
-    changes: tuple[str, ...] = ()
-    out: Path | None = None
-
-
-def parse_card(arguments: Sequence[str]) -> CardOptions:
-    """The options of the command; exits with status 2 on a usage error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m e2ec card",
-        description="Show what a weights file says of itself, and change it. The weights inside "
-        "stay as they are.",
-        epilog="example: python -m e2ec card weights.safetensors --set view.zoom=2 "
-        "class_names.0=cell --out mine.safetensors",
-        allow_abbrev=False,
-    )
-    parser.add_argument("weights", type=Path, help="weights of a training run, or published ones")
-    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
-    parser.add_argument(
-        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", dest="changes",
-        help="change fields; the names are those that are shown",
-    )  # fmt: skip
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument("--out", type=Path, help="file to write with the changes")
-    place.add_argument("--in-place", action="store_true", help="write the changes into the file")
-    given = parser.parse_args(arguments)
-    placed = given.out is not None or given.in_place
-    if given.changes and not placed:
-        parser.error("--set needs --out FILE for a changed copy, or --in-place")
-    if placed and not given.changes:
-        parser.error("nothing to write: give --set NAME=VALUE")
-    out = given.weights if given.in_place else given.out
-    return CardOptions(given.weights, given.json, tuple(given.changes), out)
-
-
 def card(options: CardOptions) -> str:
     """Show a description, after changing it if asked to; returns what to print.
 
@@ -78,16 +30,16 @@ def card(options: CardOptions) -> str:
     if is_published(options.weights):
         return _published(options)
     family, network, described = load_network(options.weights)
-    if options.out is not None:
+    if options.place is not None:
         described = _changed(options, family.num_classes(network), described)
-        if is_published(options.out):
-            raise InputError(f"{options.out}: give the file a name that ends in .safetensors")
-        save_card(options.weights, options.out, described)
+        if is_published(options.place):
+            raise InputError(f"{options.place}: give the file a name that ends in .safetensors")
+        save_card(options.weights, options.place, described)
     if options.json:
         return json.dumps(asdict(described), indent=1, allow_nan=False)
-    size = (options.out or options.weights).stat().st_size / 1e6
+    size = (options.place or options.weights).stat().st_size / 1e6
     facts = {
-        "file": f"{options.out or options.weights}, {size:.1f} MB",
+        "file": f"{options.place or options.weights}, {size:.1f} MB",
         "parameters": f"{_parameters(network):,}",
         **{name: str(value) for name, value in family.describe(network).items()},
         "trained as": one_line(str(described.settings.get("name", "unknown"))),

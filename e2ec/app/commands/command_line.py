@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import Literal, NoReturn, get_args
 
-import tyro
-
-from dataset.transforms.test_transform import VIEW_MODES
+from dataset.transforms.test_transform import ViewMode
 from e2ec.app.commands.memory_line import LESS_MEMORY, memory_line
+from e2ec.app.commands.options import parse_known_options, parse_options
 from e2ec.app.commands.typed_options import keep_typed
 from e2ec.config import Config, Precision, Split, Stage
 from e2ec.presets import load_preset, preset_description, preset_names
@@ -25,7 +23,6 @@ from lib.memory import is_killed_worker, is_out_of_memory
 
 # File names beyond this are shortened in error messages.
 _LONGEST_WORD = 500
-_TEST_OPTIONS = ("--weights", "--results", "--split", "--stage", "--out")
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,17 @@ class EvaluationOptions:
 
 
 @dataclass(frozen=True)
+class _OwnOptions:
+    """The words of `test.py` that are no settings."""
+
+    weights: Path | None = None
+    results: Path | None = None
+    split: Literal["val", "test"] = "val"
+    stage: Stage | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
 class DemoOptions:
     """Segment images or a video; writes overlays and contours (JSON)."""
 
@@ -63,9 +71,8 @@ class DemoOptions:
     """Instances below this score are left out; the same default as in Python."""
     stage: Stage | None = None
     """Which contour; the model's own without."""
-    view: str | None = None
-    """How images are shown to the network (canvas, pad, letterbox ...); as the weights say
-    without."""
+    view: ViewMode | None = None
+    """How images are shown to the network; as the weights say without."""
     view_size: tuple[int, int] | None = None
     """Height and width of the input, for views that name one; as the weights say without."""
     zoom: float | None = None
@@ -85,10 +92,6 @@ class DemoOptions:
     def __post_init__(self) -> None:
         if self.source == "":
             raise ValueError("source is empty; name an image, a folder, a video, a camera or a URL")
-        if self.view is not None and self.view not in VIEW_MODES:
-            near = difflib.get_close_matches(self.view, VIEW_MODES, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(VIEW_MODES)}"
-            raise ValueError(f"view {self.view!r} is unknown; {hint}")
         if self.zoom is not None and not self.zoom > 0:
             raise ValueError("zoom must be positive")
         if self.view_size is not None and min(self.view_size) < 1:
@@ -101,12 +104,12 @@ class DemoOptions:
 
 def parse_demo(arguments: Sequence[str]) -> DemoOptions:
     """The options of `demo.py`; exits with status 2 on a usage error."""
-    options = tyro.cli(DemoOptions, args=list(arguments), prog="demo.py")
+    options = parse_options(DemoOptions, arguments, "demo.py")
     if options.preset is not None:
         try:
             load_preset(options.preset)
         except InputError as error:
-            _usage_error(error)
+            usage_error(error)
     return options
 
 
@@ -125,31 +128,25 @@ def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Con
         raise SystemExit(0 if arguments else 2)
     try:
         preset = load_preset(arguments[0])
-        config = tyro.cli(
+        config = parse_options(
             Config,
+            arguments[1:],
+            f"{program} {arguments[0]}",
             default=preset,
-            args=list(arguments[1:]),
-            prog=f"{program} {arguments[0]}",
             description=preset_description(arguments[0]),
         )
         return keep_typed(config, arguments[1:])
     except (InputError, ValueError) as error:
-        _usage_error(error)
+        usage_error(error)
 
 
 def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOptions]:
     """`test.py`'s own options, and the preset's settings; ends like `parse_config`."""
-    own = argparse.ArgumentParser(prog="test.py", add_help=False, allow_abbrev=False)
-    own.add_argument("--weights", type=Path)
-    own.add_argument("--results", type=Path)
-    own.add_argument("--split", choices=("val", "test"), default="val")
-    own.add_argument("--out", type=Path)
-    own.add_argument("--stage")
-    options, rest = own.parse_known_args(arguments)
-    if near := misspelt(rest, _TEST_OPTIONS):
-        _usage_error(near)
+    options, rest = parse_known_options(_OwnOptions, arguments, "test.py")
+    if near := misspelt(rest, [f"--{field.name}" for field in fields(_OwnOptions)]):
+        usage_error(near)
     if options.results is not None and (options.weights or options.stage):
-        _usage_error("--results are evaluated as they are; leave out --weights and --stage")
+        usage_error("--results are evaluated as they are; leave out --weights and --stage")
     if options.stage is not None:
         rest += ["--eval.stage", options.stage]
     config = parse_config(
@@ -197,7 +194,8 @@ def misspelt(arguments: Sequence[str], options: Iterable[str]) -> str | None:
     return None
 
 
-def _usage_error(message: object) -> NoReturn:
+def usage_error(message: object) -> NoReturn:
+    """End with one line and status 2."""
     print(f"error: {message}", file=sys.stderr)
     raise SystemExit(2)
 

@@ -7,11 +7,7 @@ from dataclasses import replace
 
 from e2ec.config import AutoSetting, Config
 
-_BROUGHT: tuple[AutoSetting, ...] = (
-    "model.architecture",
-    "data.targets.vertices",
-    "data.targets.stride",
-)
+_BROUGHT: tuple[AutoSetting, ...] = ("model.architecture", "data.targets.vertices")
 """What weights to start from bring with them."""
 
 

@@ -9,16 +9,18 @@ rasterising (shapely).
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import shapely
+from tyro.conf import Positional
 
 from dataset.formats.coco.read import read_coco
+from e2ec.app.commands.options import parse_options
 from lib.errors import InputError
 from lib.ops.labels.reference import align_contour
 from lib.polygons.geometry import area, remove_repeated_points
@@ -52,14 +54,27 @@ def label_overlaps(
     ).reshape(len(polygons), len(directions))
 
 
+@dataclass(frozen=True)
+class StudyOptions:
+    """How well labels of so many vertices cover what they are made from."""
+
+    annotations: Positional[tuple[Path, ...]]
+    """COCO annotation files."""
+    vertices: int = 128
+    """Vertices of a label."""
+    smallest: float = 1024.0
+    """Leave out polygons of less area, square pixels."""
+    every: int = 1
+    """Use only every so many-th polygon."""
+
+    def __post_init__(self) -> None:
+        if not self.annotations:
+            raise ValueError("name at least one file")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print one table a file; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("annotations", nargs="+", help="COCO annotation files")
-    parser.add_argument("--vertices", type=int, default=128)
-    parser.add_argument("--smallest", type=float, default=1024.0, help="area in square pixels")
-    parser.add_argument("--every", type=int, default=1, help="use only every so many-th polygon")
-    options = parser.parse_args(arguments)
+    options = parse_options(StudyOptions, arguments)
     header = " | ".join(f"M = {m}" for m in DIRECTIONS)
     print(f"| file | polygons | {header} | ms a label |")
     print("|---|---|" + "---|" * (len(DIRECTIONS) + 1))

@@ -11,16 +11,19 @@ their largest part alone. Crowd regions are not predicted.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from tyro.conf import Positional
 
 from dataset.formats.coco.read import read_coco
 from dataset.index.label_index import LabelIndex
+from e2ec.app.commands.options import parse_options
 from e2ec.metrics.coco import Metrics, evaluate_coco
 from e2ec.metrics.table import percent
 from lib.errors import InputError
@@ -114,14 +117,25 @@ def describe(index: LabelIndex) -> str:
     )
 
 
+@dataclass(frozen=True)
+class StudyOptions:
+    """What labels score that are given as predictions."""
+
+    annotations: Positional[tuple[Path, ...]]
+    """COCO annotation files."""
+    vertices: tuple[int, ...] = VERTICES
+    """Vertices of a contour, one row of the table each."""
+
+    def __post_init__(self) -> None:
+        if not self.annotations:
+            raise ValueError("name at least one file")
+        if min(self.vertices, default=0) < DIRECTIONS:
+            raise ValueError(f"--vertices: a contour needs at least {DIRECTIONS} vertices")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print one table a file; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("annotations", nargs="+", help="COCO annotation files")
-    parser.add_argument("--vertices", type=int, nargs="+", default=VERTICES, metavar="N")
-    options = parser.parse_args(arguments)
-    if min(options.vertices) < DIRECTIONS:
-        parser.error(f"--vertices: a contour needs at least {DIRECTIONS} vertices")
+    options = parse_options(StudyOptions, arguments)
     for path in options.annotations:
         try:
             index = read_coco(path)

@@ -9,20 +9,22 @@ is the proportional set size of Linux: a page that several processes share is co
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tyro.conf import Positional
 
 from dataset.formats.coco.read import read_coco
 from dataset.index.cache import open_index
 from dataset.index.label_index import LabelIndex
+from e2ec.app.commands.options import parse_options
 
 IMAGES, ANNOTATIONS, CATEGORIES = 118_287, 860_001, 80
 # One annotation in so many is a crowd region, as in COCO.
@@ -115,12 +117,19 @@ def group_memory(index: LabelIndex, workers: int) -> tuple[float, list[float]]:
     return found
 
 
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """Time and memory of opening an index of many labels."""
+
+    folder: Positional[Path]
+    """For the file and the kept index."""
+    workers: int = 2
+    """Processes that share it."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="for the file and the kept index")
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args(arguments)
+    options = parse_options(BenchmarkOptions, arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     path = options.folder / "labels.json"
     if not path.exists():

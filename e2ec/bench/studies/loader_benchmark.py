@@ -13,20 +13,21 @@ loads the labelled images of a folder with the augmentation and the targets of t
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
+from tyro.conf import Positional, arg
 
 from dataset.contour.targets import Batch, TargetSettings, build_example, collate
 from dataset.formats.coco.read import read_coco
@@ -38,6 +39,7 @@ from dataset.transforms.augmentation import (
     AugmentationSettings,
     sample_crop,
 )
+from e2ec.app.commands.options import parse_options
 from e2ec.bench.plain_heatmap import draw_center
 from lib.errors import InputError
 from lib.ops.labels.reference import align_contour
@@ -210,19 +212,30 @@ def compare(
     return rates
 
 
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """Throughput of the training loader."""
+
+    images: Annotated[Positional[str], arg(metavar="IMAGES")]
+    """Folder of the images."""
+    annotations: Annotated[Positional[str], arg(metavar="ANNOTATIONS")]
+    """COCO annotation file."""
+    workers: int = 1
+    """Loader processes."""
+    batch: int = 24
+    """Images a batch."""
+    limit: int = 300
+    """Use only the first images."""
+    turns: int = 5
+    """Passes of every loader."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare, and print a Markdown table."""
-    parser = argparse.ArgumentParser(description="Throughput of the training loader.")
-    parser.add_argument("images", help="folder of the images")
-    parser.add_argument("annotations", help="COCO annotation file")
-    parser.add_argument("--workers", type=int, default=1, help="loader processes")
-    parser.add_argument("--batch", type=int, default=24, help="images a batch")
-    parser.add_argument("--limit", type=int, default=300, help="use only the first images")
-    parser.add_argument("--turns", type=int, default=5, help="passes of every loader")
-    options = vars(parser.parse_args(arguments))
+    options = parse_options(BenchmarkOptions, arguments)
     torch.set_num_threads(1)
     try:
-        rates = compare(options.pop("images"), options.pop("annotations"), **options)
+        rates = compare(**asdict(options))
     except InputError as error:
         print(error, file=sys.stderr)
         return 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import types
@@ -12,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from e2ec.families.model_card import ModelCard
 from lib.errors import InputError
+from lib.nearest import nearest
 
 
 def edit_card(card: ModelCard, changes: Sequence[str]) -> ModelCard:
@@ -142,9 +142,7 @@ def _nearest(name: str, names: Iterable[str]) -> str:
     names = list(names)
     if name in names:
         return name
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-    raise ValueError(f"{name!r} is unknown; {hint}")
+    raise ValueError(f"{name!r} is unknown; {nearest(name, names)}")
 
 
 def _build(hint: Any, values: dict[str, Any]) -> Any:

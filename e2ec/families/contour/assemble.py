@@ -14,7 +14,8 @@ from e2ec.families.family import ShownImage
 from e2ec.results.contours import Contours
 from e2ec.results.postprocess.grouping import group_parts
 from e2ec.results.postprocess.nms import contour_boxes, suppress
-from network.contour.e2ec import STRIDE, NetworkOutput
+from network.contour.architecture import STRIDE
+from network.contour.e2ec import NetworkOutput
 
 
 def assemble(

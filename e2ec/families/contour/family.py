@@ -32,6 +32,7 @@ from network.contour.weights import network_from_state
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import graph_network
 from network.inference.prepare import PRECISIONS, for_prediction
+from network.inference.prepared import PreparedNetwork
 from network.published import load_published
 
 
@@ -116,7 +117,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         precision: Precision,
         compile: bool,
         cuda_graphs: bool,
-    ) -> E2EC:
+    ) -> PreparedNetwork:
         prepared = for_prediction(network, PRECISIONS[precision], device)
         if compile:
             prepared = compile_network(prepared)
@@ -125,7 +126,12 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         return prepared
 
     def predict(
-        self, prepared: E2EC, images: Tensor, card: ContourCard, *, score_threshold: float
+        self,
+        prepared: PreparedNetwork,
+        images: Tensor,
+        card: ContourCard,
+        *,
+        score_threshold: float,
     ) -> NetworkOutput:
         output: NetworkOutput = prepared(
             images, score_threshold=score_threshold, max_detections=card.max_detections

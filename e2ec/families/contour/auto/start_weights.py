@@ -1,4 +1,4 @@
-"""What weights that a run starts from bring with them: architecture, vertices, stride."""
+"""What weights that a run starts from bring with them: architecture and vertices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from e2ec.families.model_card import card_json
 from e2ec.families.published import is_published
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES
-from network.contour.e2ec import STRIDE
 from network.contour.weights import count_refinements
 from network.published import load_published
 
@@ -83,7 +82,6 @@ def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Confi
     own = {
         "model.architecture": (config.model.architecture, weights.architecture),
         "data.targets.vertices": (config.data.targets.vertices, weights.vertices),
-        "data.targets.stride": (config.data.targets.stride, STRIDE),
         "model.refinements": (config.model.refinements or weights.refinements, weights.refinements),
     }
     for name, (value, brought) in own.items():
@@ -94,7 +92,7 @@ def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Confi
             )
     usual = ARCHITECTURES[weights.architecture].refinements
     unusual = weights.refinements if weights.refinements != usual else None
-    targets = replace(config.data.targets, vertices=weights.vertices, stride=STRIDE)
+    targets = replace(config.data.targets, vertices=weights.vertices)
     return replace(
         config,
         model=replace(

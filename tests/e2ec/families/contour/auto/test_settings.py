@@ -129,18 +129,11 @@ def test_weights_bring_what_belongs_to_them(weights: Path) -> None:
     [
         ("--data.targets.vertices", "--data.targets.vertices 16"),
         ("--model.architecture", "--model.architecture nano"),
-        ("--data.targets.stride", "--data.targets.stride 4"),
     ],
 )
 def test_a_conflict_names_the_option(weights: Path, typed: str, option: str) -> None:
     config = get_config()  # dla34, 128 vertices
-    targets = replace(config.data.targets, stride=8)
-    config = replace(
-        config,
-        model=replace(config.model, weights=weights),
-        data=replace(config.data, targets=targets),
-        auto=(),
-    )
+    config = replace(config, model=replace(config.model, weights=weights), auto=())
     arguments = ["--model.weights", str(weights), typed, "x"]
     with pytest.raises(InputError, match=option) as error:
         resolve(keep_typed(config, arguments), DATA)

@@ -1,0 +1,45 @@
+"""The settings of training targets, on their own: they are read where nothing heavy is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TargetSettings:
+    """How labels are turned into training targets.
+
+    Attributes:
+        vertices: number N of vertices of a contour.
+        directions: number M of directions of the multi-direction alignment.
+        stride: network input pixels a cell of the feature map. The network's own (deprecated as a
+            setting: no other value is accepted for a run).
+        key_tolerance: Douglas-Peucker tolerance of the key vertices, input pixels.
+        min_area_cells: parts of this area or less are dropped, square cells.
+        min_overlap: overlap that CornerNet's rule for the Gaussian radius asks for.
+        max_instances: train on the contours of at most so many parts an image, drawn at random;
+            None takes all. The centres of the others stay on the heat map: they are no background.
+    """
+
+    vertices: int = 128
+    directions: int = 4
+    stride: int = 4
+    key_tolerance: float = 12.0
+    min_area_cells: float = 5.0
+    min_overlap: float = 0.7
+    max_instances: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.vertices < 3 or not 0 <= self.directions <= self.vertices:
+            raise ValueError(
+                f"vertices must be at least 3 and directions between 0 and vertices, "
+                f"not {self.vertices} and {self.directions}"
+            )
+        if self.stride < 1 or self.key_tolerance < 0 or self.min_area_cells < 0:
+            raise ValueError(
+                "stride must be positive, key_tolerance and min_area_cells not negative"
+            )
+        if not 0 < self.min_overlap < 1:
+            raise ValueError(f"min_overlap must lie in (0, 1), not {self.min_overlap}")
+        if self.max_instances is not None and self.max_instances < 1:
+            raise ValueError(f"max_instances must be at least 1, not {self.max_instances}")

@@ -1,0 +1,101 @@
+"""Reading options into a dataclass; a setting with a closed set of values names the nearest."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from lib.nearest import nearest
+
+Options = TypeVar("Options")
+_CHOICES = ConstructorRegistry()
+
+
+def parse_options(
+    kind: type[Options],
+    arguments: Sequence[str] | None,
+    program: str | None = None,
+    *,
+    default: Options | None = None,
+    description: str | None = None,
+) -> Options:
+    """The options of a program as an object of a dataclass.
+
+    Exits with status 2 on a usage error, a ValueError of the dataclass among them, and 0 after
+    `--help`.
+
+    Args:
+        kind: the dataclass.
+        arguments: words behind the program's name; None takes those of this process.
+        program: that name; the one this process was called by without.
+        default: what the options change; the defaults of the dataclass without.
+        description: for the help; the docstring of the dataclass without.
+    """
+    return tyro.cli(
+        kind,
+        args=None if arguments is None else list(arguments),
+        prog=program,
+        default=tyro.MISSING_NONPROP if default is None else default,
+        description=description,
+        registry=_CHOICES,
+    )
+
+
+def parse_known_options(
+    kind: type[Options], arguments: Sequence[str], program: str
+) -> tuple[Options, list[str]]:
+    """The same, and in their order all other words, `--help` among them, for somebody else."""
+    return tyro.cli(
+        kind,
+        args=list(arguments),
+        prog=program,
+        registry=_CHOICES,
+        return_unknown_args=True,
+        add_help=False,
+    )
+
+
+@_CHOICES.primitive_rule
+def _closed_choices(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """How a Literal, a tuple of its values, or None in place of either is read.
+
+    The library's own rule lists the choices of a wrong value in no order and suggests none.
+    """
+    kind, optional = info.type, False
+    if get_origin(kind) in (Union, types.UnionType):
+        kinds = [one for one in get_args(kind) if one is not type(None)]
+        kind, optional = kinds[0], len(kinds) < len(get_args(kind))
+        if len(kinds) > 1:
+            return None
+    several = get_origin(kind) is tuple and get_args(kind)[1:] == (...,)
+    literal = get_args(kind)[0] if several else kind
+    if get_origin(literal) is not Literal:
+        return None
+    choices = get_args(literal)
+    listed = ",".join(choices)
+    shown = f"[{{{listed}}} ...]" if several else f"{{{listed}}}"
+    if optional:
+        shown = f"{{None}}|{shown}" if several else f"{{None,{listed}}}"
+
+    def read(words: list[str]) -> Any:
+        if optional and words == ["None"]:
+            return None
+        for word in words:
+            if word not in choices:
+                raise ValueError(f"{word!r} is unknown; {nearest(word, choices)}")
+        return tuple(words) if several else words[0]
+
+    def written(value: Any) -> list[str]:
+        return list(value) if isinstance(value, tuple) else [str(value)]
+
+    return PrimitiveConstructorSpec(
+        nargs="*" if several else 1,
+        metavar=shown,
+        instance_from_str=read,
+        is_instance=lambda value: value is None or set(written(value)) <= set(choices),
+        str_from_instance=written,
+    )
