@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -158,12 +158,7 @@ class Family(ABC, Generic[Network, Example]):
         Raises:
             InputError: nothing can be chosen from this data, or the weights do not fit.
         """
-        if config.auto:
-            raise InputError(
-                f"preset {config.preset}: models of the family {self.name} choose no settings by "
-                f"themselves; give --{config.auto[0]}"
-            )
-        return config, []
+        return replace(config, auto=()), []
 
     # ---- prediction
 

@@ -1,0 +1,145 @@
+"""Another kind of model goes through the very same commands: the engine knows families alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from front_doors import Ending, assert_one_line_error, call, write_picture
+
+import configs
+import e2ec
+from dataset.synthetic.dataset import SyntheticDataset
+from e2ec.engine.train import trainer as trainer_module
+
+PRESETS = str(Path(__file__).parents[2] / "helpers" / "tiny_presets")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def preset() -> Iterator[None]:
+    """The preset as if it lay in configs/."""
+    configs.__path__.append(PRESETS)
+    yield
+    configs.__path__.remove(PRESETS)
+
+
+def train(out: Path, *options: object) -> Ending:
+    return call("train.py", "shapes", "--out", out, *options)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs")
+    ending = train(out)
+    assert ending.status == 0, ending
+    return out / "shapes"
+
+
+@pytest.fixture(scope="module")
+def weights(run: Path) -> Path:
+    return run / "weights.safetensors"
+
+
+def test_it_trains_and_learns(run: Path) -> None:
+    history = json.loads((run / "metrics.json").read_text())["history"]
+    assert history[-1]["losses"]["cells"] < 0.8 * history[0]["losses"]["cells"]
+    assert history[-1]["metrics"]["stage"] == "mask"
+    assert 0 <= history[-1]["metrics"]["stages/mask"] <= 1
+
+
+def test_its_settings_are_options(tmp_path: Path) -> None:
+    ending = train(tmp_path, "--model.width", "5", "--train.epochs", "1")
+    assert ending.status == 0, ending
+    saved = json.loads((tmp_path / "shapes/config.json").read_text())
+    assert saved["model"]["width"] == 5
+    state = safetensors.torch.load_file(tmp_path / "shapes/weights.safetensors")
+    assert len(state["0.weight"]) == 5
+    assert "--model.width" in call("train.py", "shapes", "--help").out
+
+
+def test_it_resumes_to_the_same_bits(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        done = []
+        original = trainer_module.train_step
+
+        def step(*arguments, **options):  # type: ignore[no-untyped-def]
+            if len(done) == 20:
+                raise KeyboardInterrupt
+            done.append(1)
+            return original(*arguments, **options)
+
+        patch.setattr(trainer_module, "train_step", step)
+        assert train(tmp_path).status == 130
+    assert train(tmp_path, "--resume").status == 0
+    for name in ("weights.safetensors", "last/weights.safetensors"):
+        first, second = (
+            safetensors.torch.load_file(folder / name) for folder in (run, tmp_path / "shapes")
+        )
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[key], second[key]) for key in first), name
+
+
+def test_it_is_evaluated(weights: Path, tmp_path: Path) -> None:
+    ending = call("test.py", "shapes", "--weights", weights, "--out", tmp_path)
+    assert ending.status == 0, ending
+    assert "mask *" in ending.out
+    history = json.loads((weights.parent / "metrics.json").read_text())["history"]
+    best = max(entry["metrics"]["segm/AP"] for entry in history if "metrics" in entry)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
+    assert metrics["segm/AP"] == best > 0.02
+
+
+def test_it_starts_from_its_weights(weights: Path, tmp_path: Path) -> None:
+    options = ("--model.weights", weights, "--train.epochs", "1", "--optim.lr", "1e-12")
+    ending = train(tmp_path, *options, "--train.ema-decay", "0")
+    assert ending.status == 0, ending
+    first = safetensors.torch.load_file(weights)
+    second = safetensors.torch.load_file(tmp_path / "shapes/weights.safetensors")
+    assert all(torch.allclose(first[key], second[key], atol=1e-6) for key in first)
+
+
+def test_it_is_demonstrated_and_described(weights: Path, tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "a.png")
+    demo = ("demo.py", "--weights", weights, "--source", picture, "--out", tmp_path / "out")
+    ending = call(*demo, "--score", "0", "--device", "cpu")
+    assert ending.status == 0, ending
+    document = json.loads((tmp_path / "out/contours.json").read_text())
+    (image,) = document["images"]
+    assert (image["height"], image["width"]) == (48, 80)
+    assert list((tmp_path / "out").glob("*.png"))
+    card = call("e2ec/__main__.py", "card", weights)
+    assert card.status == 0 and "smallest" in card.out
+
+
+def test_its_results_go_into_every_format(weights: Path) -> None:
+    model = e2ec.load_model(weights, device="cpu")
+    assert model.stages == ("mask",)
+    image = SyntheticDataset(1, seed=5)[0].image
+    result = model.predict(image, score_threshold=0.0)
+    assert len(result) > 0 and result.to_masks().any()
+    assert len(result.to_coco(1)) == len(result.to_coco(1, segmentation="rle")) == len(result)
+    assert len(result.to_labelme()["shapes"]) >= len(result)
+    assert len(result.to_geojson()["features"]) == len(result.to_shapely()) == len(result)
+    again = e2ec.Contours.from_json(result.to_json())
+    assert (again.to_masks() == result.to_masks()).all()
+
+
+def test_check_goes_without_a_picture_of_its_labels(tmp_path: Path) -> None:
+    ending = call("e2ec/__main__.py", "check", "shapes", "--out", tmp_path)
+    assert ending.status == 0, ending
+    assert not list(tmp_path.glob("labels-*.png"))
+
+
+def test_without_its_preset_the_weights_say_what_is_missing(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [path for path in configs.__path__ if path != PRESETS]
+    monkeypatch.setattr(configs, "__path__", kept)
+    ending = call("demo.py", "--weights", weights)
+    assert_one_line_error(ending, weights, "'tiny'", "--preset")
