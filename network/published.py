@@ -10,9 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from lib.errors import InputError
+from network.checkpoint_file import read_without_code
 from network.contour.architecture import DLA34
 from network.contour.e2ec import E2EC
-from network.contour.weights import network_from_state, read_without_code
+from network.contour.weights import network_from_state
 
 # Published prefix or spelling -> ours, applied in order. Below these prefixes names are the same.
 _RENAMES: tuple[tuple[str, str], ...] = (

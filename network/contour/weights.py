@@ -1,48 +1,19 @@
-"""Reading weights without running code, and building a network of the sizes found in them."""
+"""Building a network of the sizes found in weights."""
 
 from __future__ import annotations
 
-import pickle
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from lib.errors import InputError
-from lib.memory import is_out_of_memory
 from network.contour.architecture import MAX_REFINEMENTS, Architecture
 from network.contour.contour_init import Clip
 from network.contour.e2ec import E2EC, build_network
 
 _REFINEMENT = re.compile(r"^refinement\.snakes\.(\d+)\.")
-
-
-def read_without_code(path: str | Path) -> Any:
-    """What `torch.save` wrote to `path`, on the CPU: tensors and plain data alone.
-
-    Raises:
-        InputError: the file is missing, damaged, or holds code, which is not run.
-    """
-    try:
-        with warnings.catch_warnings():
-            # torch's remarks about a file that it then refuses would hide our own line.
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path}: refused: not a weights-only checkpoint (it holds code or is damaged)"
-        ) from error
-    except Exception as error:  # damage shows as any exception, anywhere inside torch's reader
-        if is_out_of_memory(error):
-            raise
-        raise InputError(f"{path}: not a checkpoint that torch can read") from error
 
 
 def network_from_state(

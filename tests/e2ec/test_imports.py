@@ -30,9 +30,20 @@ ALLOWED_IN_E2EC = {
     "results": {"config"},
     "metrics": {"config", "results"},
     "convert": {"config", "results"},
-    "engine": {"config", "presets", "losses", "results", "metrics"},
-    "bench": {"config", "presets", "engine", "losses", "results", "metrics", "convert", "app"},
-    "app": {"config", "presets", "engine", "results", "metrics", "convert"},
+    "families": {"config", "presets", "losses", "results"},
+    "engine": {"config", "presets", "families", "results", "metrics"},
+    "app": {"config", "presets", "families", "engine", "results", "metrics", "convert"},
+    "bench": {
+        "config",
+        "presets",
+        "families",
+        "engine",
+        "losses",
+        "results",
+        "metrics",
+        "convert",
+        "app",
+    },
 }
 
 
@@ -125,13 +136,22 @@ def test_presets_import_the_settings_alone() -> None:
 
 @pytest.mark.parametrize("room", sorted(ALLOWED_IN_E2EC))
 def test_rooms_of_e2ec(room: str) -> None:
-    """app -> engine -> losses; app, engine -> results, metrics; all -> config."""
+    """app -> engine -> families -> losses; all of them -> results; all -> config."""
     folder = ROOT / "e2ec" / room
     for path in sources(f"e2ec/{room}") if folder.is_dir() else [folder.with_suffix(".py")]:
         for name in ours(path):
             if name.startswith("e2ec."):
                 other = name.split(".")[1]
                 assert other == room or other in ALLOWED_IN_E2EC[room], f"{path} imports {name}"
+
+
+def test_only_its_family_knows_contours() -> None:
+    """Loader, trainer, evaluator, predictor, weights files and commands know families."""
+    rooms = ("e2ec/engine", "e2ec/app", "e2ec/metrics", "dataset/loading", "dataset/index")
+    contours = ("network.contour", "dataset.contour", "e2ec.families.contour", "e2ec.losses")
+    for path in (path for room in rooms for path in sources(room)):
+        for name in ours(path):
+            assert not name.startswith(contours), f"{path} imports {name}"
 
 
 def test_every_room_of_e2ec_is_known() -> None:

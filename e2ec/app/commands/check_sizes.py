@@ -10,7 +10,7 @@ from dataset.checks.problems import Problem, Report
 from dataset.checks.seen_sizes import SeenSizes, format_seen_sizes, object_sizes, seen_sizes
 from dataset.loading.sample import InstanceDataset
 from e2ec.config import Config
-from e2ec.families.contour.auto.resolve import resolve
+from e2ec.families.family import family_of
 from lib.errors import InputError
 
 LARGEST_RATIO = 1.5
@@ -26,7 +26,7 @@ def settings_of_run(
     """
     train, _ = _train_and_test(splits)
     try:
-        return resolve(config, train)
+        return family_of(config).resolve(config, train, processes=1)
     except InputError as error:
         return replace(config, auto=()), [f"settings: not chosen ({error})"]
 

@@ -18,7 +18,7 @@ from e2ec.families.read_card import read_card
 from e2ec.presets import load_preset
 from lib.errors import InputError
 from lib.files import atomic_write_bytes
-from network.contour.weights import read_without_code
+from network.checkpoint_file import read_without_code
 
 STATE_VERSION = 1
 
