@@ -109,8 +109,8 @@ class WinogradBlock(BasicBlock):
 
     def __init__(self, block: BasicBlock) -> None:
         nn.Module.__init__(self)
-        self.__dict__.update(block.__dict__)
-        self._modules = dict(block._modules)
+        self.conv1, self.bn1 = block.conv1, block.bn1
+        self.conv2, self.bn2 = block.conv2, block.bn2
         if pays(block.conv1) and isinstance(block.bn1, nn.Identity):
             self.conv1 = WinogradConv2d(block.conv1, relu=True)
         self.conv2 = WinogradConv2d(block.conv2, relu=True)
@@ -156,8 +156,8 @@ class WinogradSnake(Snake):
 
     def __init__(self, snake: Snake) -> None:
         nn.Module.__init__(self)
-        self.__dict__.update(snake.__dict__)
-        self._modules = dict(snake._modules)
+        for name, child in snake.named_children():
+            self.add_module(name, child)
         blocks = (child for child in snake.children() if isinstance(child, SnakeBlock))
         self.fast = nn.ModuleList(WinogradSnakeBlock(block) for block in blocks)
 
