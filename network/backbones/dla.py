@@ -11,9 +11,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-# Of the six levels (strides 1, 2, 4, 8, 16, 32) the last four are given.
-DLA34_CHANNELS = (16, 32, 64, 128, 256, 512)
-
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions with a residual that the caller may replace."""
@@ -107,13 +104,13 @@ class Tree(nn.Module):
 
 
 class DLA(nn.Module):
-    """The backbone; `channels` of its six levels default to DLA-34's.
+    """The backbone: of six levels with these `channels` (strides 1 to 32) it gives the last four.
 
     `stem_stride` 2 halves the map in the very first convolution instead of in level 1, which makes
     a thin network several times cheaper; the published network uses 1.
     """
 
-    def __init__(self, channels: Sequence[int] = DLA34_CHANNELS, *, stem_stride: int = 1) -> None:
+    def __init__(self, channels: Sequence[int], *, stem_stride: int = 1) -> None:
         super().__init__()
         if len(channels) != 6 or stem_stride not in (1, 2):
             raise ValueError("DLA needs six channel counts and a stem stride of 1 or 2")

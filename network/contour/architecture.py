@@ -1,12 +1,11 @@
-"""The sizes a network is built from, and the two that the project ships."""
+"""The sizes a network is built from, and the two that the project ships: plain numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from network.backbones.dla import DLA34_CHANNELS
-from network.contour.snake import PUBLISHED_DILATIONS
-
+STRIDE = 4
+"""Input pixels a feature cell, whatever the architecture: the neck ends there."""
 MAX_REFINEMENTS = 16
 """More refinement modules than any network has: a damaged file must not ask for thousands."""
 
@@ -15,7 +14,7 @@ MAX_REFINEMENTS = 16
 class Architecture:
     """Sizes of every part; the defaults are the published DLA-34 network."""
 
-    backbone_channels: tuple[int, ...] = DLA34_CHANNELS
+    backbone_channels: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
     """Channels of the backbone's six levels."""
     stem_stride: int = 1
     """2 halves the image in the first convolution."""
@@ -31,7 +30,7 @@ class Architecture:
     """State channels of the snakes."""
     snake_fusion_channels: int = 256
     """Channels of a snake's global state."""
-    snake_dilations: tuple[int, ...] = PUBLISHED_DILATIONS
+    snake_dilations: tuple[int, ...] = (1, 1, 1, 2, 2, 4, 4)
     """Dilations of a snake's residual blocks."""
     refinements: int = 3
     """Refinement modules: 3 in the published network, 2 in the paper."""

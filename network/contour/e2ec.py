@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from network.backbones.backbone import Backbone
 from network.backbones.dla import DLA
-from network.contour.architecture import DLA34, Architecture
+from network.contour.architecture import DLA34, STRIDE, Architecture
 from network.contour.contour_init import Clip, clip_to_map, initial_contours
 from network.contour.decode import Centers, decode_centers
 from network.contour.global_deform import GlobalDeformation
@@ -19,9 +19,6 @@ from network.contour.part_votes import object_centers
 from network.contour.refine import Refinement
 from network.layers.heads import HEATMAP_PRIOR_LOGIT, DenseHead, head_at_cells
 from network.layers.precision import at_least_float32
-
-STRIDE = 4
-"""Input pixels a feature cell, in all networks so far; a network's own is `E2EC.stride`."""
 
 
 @dataclass

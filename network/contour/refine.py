@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from network.contour.snake import PUBLISHED_DILATIONS, Snake
+from network.contour.snake import Snake
 from network.layers.precision import at_least_float32
 from network.layers.sampling import sample_features
 
@@ -23,7 +23,7 @@ class Refinement(nn.Module):
         stride: int = 4,
         channels: int = 128,
         fusion_channels: int = 256,
-        dilations: Sequence[int] = PUBLISHED_DILATIONS,
+        dilations: Sequence[int],
     ) -> None:
         super().__init__()
         self.stride = stride

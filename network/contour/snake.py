@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from network.layers.precision import full_precision
 
-PUBLISHED_DILATIONS = (1, 1, 1, 2, 2, 4, 4)
-
 
 class CircularConv(nn.Module):
     """1D convolution over a closed sequence: padding wraps around."""
@@ -52,7 +50,7 @@ class Snake(nn.Module):
         *,
         channels: int = 128,
         fusion_channels: int = 256,
-        dilations: Sequence[int] = PUBLISHED_DILATIONS,
+        dilations: Sequence[int],
     ) -> None:
         super().__init__()
         self.depth = len(dilations)

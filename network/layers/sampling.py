@@ -39,7 +39,7 @@ def sample_features(
     images = torch.arange(batch, device=image_index.device)
     counts = (image_index[:, None] == images).sum(0)
     first = counts.cumsum(0) - counts
-    slot = torch.arange(len(points), device=points.device) - first[image_index]
+    slot = torch.arange(points.shape[0], device=points.device) - first[image_index]
     max_per_image = max(int(counts.max()) if max_per_image is None else max_per_image, 1)
     grid = grid_points.new_zeros(batch, max_per_image, points.shape[1], 2)
     grid = grid.index_put((image_index, slot), grid_points)
