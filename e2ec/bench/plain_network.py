@@ -1,4 +1,4 @@
-"""The network as one would assemble it without this project: what its speed is measured against.
+"""The network assembled without this project's operators: the baseline of speed measurements.
 
 torchvision's deformable convolution, every head over the whole map, batch normalisation as it
 stands, snakes that repeat the global state at every vertex, instances sampled image by image. The
@@ -120,7 +120,7 @@ def _decode(
 
 
 def _sample(features: Tensor, points: Tensor, image_index: Tensor) -> Tensor:
-    """Features (n, C, P) at points (n, P, 2) in cells, one call an image."""
+    """Features (n, C, P) at points (n, P, 2) in cells, one call per image."""
     size = torch.tensor([features.shape[3], features.shape[2]])
     grid = points / (size / 2) - 1
     sampled = points.new_zeros(len(points), features.shape[1], points.shape[1])

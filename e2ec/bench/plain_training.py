@@ -1,4 +1,4 @@
-"""A training step as one would write it without this project: what its speed is measured against.
+"""A training step without this project's operators: the baseline of speed measurements.
 
 torchvision's deformable convolution, dense heads, losses instance by instance, every vertex against
 every point of the subdivided label, the loss read in every step.
