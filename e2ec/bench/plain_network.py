@@ -1,4 +1,4 @@
-"""The network as one would assemble it without this project: what its speed is measured against.
+"""The network assembled without this project's operators: the baseline of speed measurements.
 
 torchvision's deformable convolution, every head over the whole map, batch normalisation as it
 stands, snakes that repeat the global state at every vertex, instances sampled image by image. The
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from network.contour.contour_init import OFFSET_SCALE as INITIAL_SCALE
-from network.contour.e2ec import E2EC, STRIDE
+from network.contour.e2ec import E2EC
 from network.contour.global_deform import OFFSET_SCALE as COARSE_SCALE
 from network.contour.neck import IterativeAggregation, ModulatedDeformConv
 from network.contour.snake import Snake
@@ -41,7 +41,7 @@ class PlainDeformConv(nn.Module):
 
 
 class PlainE2EC(nn.Module):
-    """Contours of the last stage, from the weights of `network`, which is taken over."""
+    """Contours from the weights of `network`, which is taken over."""
 
     def __init__(self, network: E2EC, deform_conv: DeformConv) -> None:
         super().__init__()
@@ -57,31 +57,49 @@ class PlainE2EC(nn.Module):
     def forward(
         self, images: Tensor, *, score_threshold: float = 0.05, max_detections: int = 100
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Image index (n,), classes (n,), scores (n,), contours (n, N, 2) in input pixels.
+        """Image index (n,), classes (n,), scores (n,), last contours (n, N, 2) in input pixels.
 
         Args:
             images: (B, 3, H, W) float, normalised BGR; sides are multiples of 32.
         """
-        network = self.network
-        features = network.neck(network.backbone(images))
-        heatmap, offsets = network.heatmap(features), network.offsets(features)
+        features = self.network.neck(self.network.backbone(images))
+        heatmap, offsets = self.network.heatmap(features), self.network.offsets(features)
         image_index, classes, scores, centers = _decode(heatmap, score_threshold, max_detections)
-        height, width = features.shape[2:]
-        beyond = 1.0 if network.clip == "cells" else 0.0
-        corner = torch.tensor([width - beyond, height - beyond])
-        at_centers = offsets[image_index, :, centers[:, 1], centers[:, 0]]
-        initial = centers[:, None] + INITIAL_SCALE * at_centers.view(len(centers), -1, 2)
-        initial = torch.minimum(initial.clamp(min=0), corner)
-        deformation = network.global_deformation
-        points = torch.cat([centers[:, None].float(), initial], dim=1)
-        sampled = _sample(deformation.trans_feature(features), points, image_index)
-        moved = deformation.trans_fuse(deformation.trans_poly(sampled.flatten(1)))
-        coarse = torch.minimum((initial + COARSE_SCALE * moved.view_as(initial)).clamp(0), corner)
-        contours = coarse * STRIDE
-        for snake in network.refinement.snakes:
-            assert isinstance(snake, Snake)
-            contours = contours + _offsets(snake, features, contours, image_index)
-        return image_index, classes, scores, contours
+        contours = plain_stages(self.network, features, offsets, centers, image_index)
+        return image_index, classes, scores, contours[-1]
+
+
+def plain_stages(
+    network: E2EC, features: Tensor, offsets: Tensor, centers: Tensor, image_index: Tensor
+) -> list[Tensor]:
+    """Contours of all stages at given centres, input pixels; clipped and cut as in `network`.
+
+    Args:
+        features: (B, C, h, w), the shared map.
+        offsets: (B, 2N, h, w), what the head of the initial contours says everywhere.
+    """
+    height, width = features.shape[2:]
+    beyond = 1.0 if network.clip == "cells" else 0.0
+    corner = features.new_tensor([width - beyond, height - beyond])
+
+    def clip(contours: Tensor) -> Tensor:
+        return contours if network.training else torch.minimum(contours.clamp(min=0), corner)
+
+    at_centers = offsets[image_index, :, centers[:, 1], centers[:, 0]]
+    initial = clip(centers[:, None] + INITIAL_SCALE * at_centers.view(len(centers), -1, 2))
+    deformation = network.global_deformation
+    points = torch.cat([centers[:, None].to(initial.dtype), initial], dim=1)
+    sampled = _sample(deformation.trans_feature(features), points, image_index)
+    moved = deformation.trans_fuse(deformation.trans_poly(sampled.flatten(1)))
+    coarse = clip(initial.detach() + COARSE_SCALE * moved.view_as(initial))
+    stages = [initial * network.stride, coarse * network.stride]
+    contours = stages[-1].detach()
+    for snake in network.refinement.snakes:
+        assert isinstance(snake, Snake)
+        at_vertices = _sample(features, contours / network.stride, image_index)
+        contours = contours + _offsets(snake, at_vertices, contours)
+        stages.append(contours)
+    return stages
 
 
 def _decode(
@@ -102,7 +120,7 @@ def _decode(
 
 
 def _sample(features: Tensor, points: Tensor, image_index: Tensor) -> Tensor:
-    """Features (n, C, P) at points (n, P, 2) in cells, one call an image."""
+    """Features (n, C, P) at points (n, P, 2) in cells, one call per image."""
     size = torch.tensor([features.shape[3], features.shape[2]])
     grid = points / (size / 2) - 1
     sampled = points.new_zeros(len(points), features.shape[1], points.shape[1])
@@ -113,9 +131,8 @@ def _sample(features: Tensor, points: Tensor, image_index: Tensor) -> Tensor:
     return sampled
 
 
-def _offsets(snake: Snake, features: Tensor, contours: Tensor, image_index: Tensor) -> Tensor:
-    """What a snake adds to contours (n, N, 2) in input pixels."""
-    sampled = _sample(features, contours / STRIDE, image_index)
+def _offsets(snake: Snake, sampled: Tensor, contours: Tensor) -> Tensor:
+    """What a snake adds to contours (n, N, 2) in input pixels, by features (n, C, N) at them."""
     relative = contours - contours.min(dim=1, keepdim=True).values
     states = [snake.head(torch.cat([sampled, relative.transpose(1, 2)], dim=1))]
     for k in range(snake.depth):

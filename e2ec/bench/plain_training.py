@@ -1,4 +1,4 @@
-"""A training step as one would write it without this project: what its speed is measured against.
+"""A training step without this project's operators: the baseline of speed measurements.
 
 torchvision's deformable convolution, dense heads, losses instance by instance, every vertex against
 every point of the subdivided label, the loss read in every step.
@@ -14,12 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dataset.contour.targets import Batch
-from e2ec.bench.plain_network import DeformConv, PlainE2EC, _offsets, _sample
+from e2ec.bench.plain_network import DeformConv, PlainE2EC, plain_stages
 from e2ec.engine.predict.preprocess import normalize
 from e2ec.losses.dynamic_matching import SUBDIVISION
-from network.contour.contour_init import OFFSET_SCALE as INITIAL_SCALE
-from network.contour.e2ec import E2EC, STRIDE
-from network.contour.global_deform import OFFSET_SCALE as COARSE_SCALE
+from network.contour.e2ec import E2EC
 
 CLIP_VALUE = 40.0
 
@@ -50,19 +48,7 @@ class PlainTraining:
         images = normalize(batch.images).to(next(network.parameters()).dtype)
         features = network.neck(network.backbone(images))
         heatmap, offsets = network.heatmap(features), network.offsets(features)
-        at_centers = offsets[image_index, :, centers[:, 1], centers[:, 0]]
-        initial = centers[:, None] + INITIAL_SCALE * at_centers.view(len(centers), -1, 2)
-        deformation = network.global_deformation
-        points = torch.cat([centers[:, None].to(initial.dtype), initial], dim=1)
-        sampled = _sample(deformation.trans_feature(features), points, image_index)
-        moved = deformation.trans_fuse(deformation.trans_poly(sampled.flatten(1)))
-        coarse = initial.detach() + COARSE_SCALE * moved.view_as(initial)
-        stages = [initial * STRIDE, coarse * STRIDE]
-        contours = stages[-1].detach()
-        for snake in network.refinement.snakes:
-            contours = contours + _offsets(snake, features, contours, image_index)  # type: ignore[arg-type]
-            stages.append(contours)
-        return heatmap, stages
+        return heatmap, plain_stages(network, features, offsets, centers, image_index)
 
 
 def plain_loss(heatmap: Tensor, contours: list[Tensor], batch: Batch) -> Tensor:

@@ -1,4 +1,5 @@
-"""Dynamic matching loss: pairs of predicted and label vertices found anew (paper sec. 3.3)."""
+"""Dynamic matching loss: pairs of predicted and label vertices are found in every step (paper
+sec. 3.3)."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SUBDIVISION = 10
-"""Every label edge is split into so many equal parts."""
+"""Equal segments per label edge."""
 TABLE = 2**21
-"""Pairs looked at at a time: the tables made of them stay at some 8 MiB each, in a processor's
-cache or near it, however many contours there are."""
+"""Pairs compared at a time: their tables take about 8 MiB each, near a processor's cache size,
+however many contours there are."""
 
 Distance = Literal["smooth_l1", "l1"]
 _DISTANCES: dict[str, Callable[..., Tensor]] = {"smooth_l1": F.smooth_l1_loss, "l1": F.l1_loss}
@@ -64,8 +65,8 @@ def subdivide(contour: Tensor, parts: int = SUBDIVISION) -> Tensor:
 def nearest_on_boundary(points: Tensor, contour: Tensor, parts: int = SUBDIVISION) -> Tensor:
     """For every point the nearest of `subdivide(contour)`.
 
-    Of the points of one edge that is the one next to the foot of the perpendicular, so every edge
-    is asked once and not once for each of its parts. Of equally near ones the first is taken.
+    The nearest point of one edge is the one next to the foot of the perpendicular, so every edge is
+    looked at once instead of once per segment. Of equally near points the first is taken.
 
     Args:
         points: (n, P, 2).

@@ -10,8 +10,8 @@ def part_votes_loss(predicted: Tensor, label: Tensor) -> Tensor:
     """Smooth L1 (beta 1 cell), averaged over x and y, summed over parts; the caller divides by the
     number of parts.
 
-    The unit is the cell: errors below it, which is as exactly as a part's own centre is known,
-    weigh little, so that the many objects in one piece do not drown the few that are split.
+    The unit is the cell, because a part's own centre is known no better. Smaller errors weigh
+    little, so that the many objects in one piece do not outweigh the few that are split.
 
     Args:
         predicted: (n, 2), feature cells.

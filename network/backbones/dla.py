@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions with a residual that the caller may replace."""
+    """Two 3x3 convolutions and a residual that the caller gives."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: int = 1) -> None:
         super().__init__()
@@ -81,9 +81,9 @@ class Tree(nn.Module):
                 nn.Conv2d(channels_in, channels_out, 1, bias=False), nn.BatchNorm2d(channels_out)
             )
             if depth > 1:
-                # Stands in published checkpoints and is never used: its residual would feed an
+                # Exists in published checkpoints and is never used: its residual would feed an
                 # inner tree, which makes its own. Frozen, so that no optimiser or process group
-                # waits for gradients that cannot come.
+                # waits for gradients that never come.
                 self.project.requires_grad_(False)
 
     def forward(self, x: Tensor, children: Sequence[Tensor] = ()) -> Tensor:
@@ -104,7 +104,7 @@ class Tree(nn.Module):
 
 
 class DLA(nn.Module):
-    """The backbone; `channels` of its six levels default to DLA-34's.
+    """The backbone: of six levels with these `channels` (strides 1 to 32) it gives the last four.
 
     `stem_stride` 2 halves the map in the very first convolution instead of in level 1, which makes
     a thin network several times cheaper; the published network uses 1.

@@ -15,7 +15,7 @@ cell, as in the published network."""
 
 
 def initial_contours(offsets: Tensor, centers: Tensor) -> Tensor:
-    """Contours from what the offset head says at the centres.
+    """Contours from the values of the offset head at the centres.
 
     Args:
         offsets: (n, 2N), x and y alternate, vertex by vertex.

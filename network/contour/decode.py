@@ -34,18 +34,18 @@ def decode_centers(
 
     Args:
         heatmap: (B, C, h, w) logits.
-        score_threshold: peaks below it are left out (published: 0.05).
-        max_detections: at most so many per image (published: 100).
-        valid_size: (height, width) in cells; peaks beyond lie in the padding and are left out.
+        score_threshold: peaks below it are dropped (published: 0.05).
+        max_detections: at most this many per image (published: 100).
+        valid_size: (height, width) in cells; peaks beyond lie in the padding and are dropped.
     """
     batch, classes, height, width = heatmap.shape
-    # Channels last, as the network leaves them on a CPU: all classes of a cell lie together.
+    # Channels last, as on a CPU: all classes of a cell lie together.
     candidates = heatmap_nms(heatmap.float().sigmoid().permute(0, 2, 3, 1))
     if valid_size is not None:
         candidates[:, valid_size[0] :] = 0
         candidates[:, :, valid_size[1] :] = 0
     top, index = top_scores(candidates.flatten(1, 2), min(max_detections, height * width))
-    # A cell that is no peak counts 0 and must not pass a threshold of 0.
+    # A cell that is no peak has score 0 and must not pass a threshold of 0.
     keep = (top >= score_threshold) & (top > 0)
     image_index = torch.arange(batch, device=heatmap.device)[:, None].expand_as(top)[keep]
     index = index[keep]
@@ -55,14 +55,14 @@ def decode_centers(
 
 
 def top_scores(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The highest scores of every image, by falling score.
+    """The highest scores of every image, in descending order.
 
-    They stand in the `count` cells of the highest maxima, so those cells alone are sorted: the
-    rest is read once. Which of several equal scores are taken at the limit is not defined.
+    They lie in the `count` cells with the highest maxima, so only those cells are sorted; the rest
+    is read once. Which of several equal scores are taken at the limit is not defined.
 
     Args:
         scores: (B, cells, C).
-        count: how many; all there are where there are fewer.
+        count: how many; all, if there are fewer.
 
     Returns:
         Scores and their indices into the flattened (cells, C), (B, count) both.

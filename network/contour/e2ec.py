@@ -23,24 +23,24 @@ from network.layers.precision import at_least_float32
 
 @dataclass
 class NetworkOutput:
-    """What the network says of a batch: n instances, by image, then by falling score."""
+    """The network's prediction for a batch: n instances by image, then by descending score."""
 
     heatmap: Tensor
     """(B, C, h, w) logits, h and w of the padded images over `stride`."""
     image_index: Tensor
     """(n,) int64, the image in the batch."""
     classes: Tensor
-    """(n,) int64; empty in training, where the labels know."""
+    """(n,) int64; empty where centres are given."""
     scores: Tensor
-    """(n,) float in [0, 1]; empty in training."""
+    """(n,) float in [0, 1]; empty where centres are given."""
     centers: Tensor
     """(n, 2) int64, x then y, feature cells."""
     stages: dict[str, Tensor]
     """Contours by the name of their stage, in the order in which they are made: init, coarse,
     refine1, refine2, ...; each (n, N, 2), x then y, input pixels."""
     object_centers: Tensor | None = None
-    """(n, 2), x then y, feature cells: where every part sees the centre of its whole object; None
-    of a network without part votes."""
+    """(n, 2), x then y, feature cells: the centre of the whole object, as each part predicts it;
+    None without part votes."""
     stride: int = STRIDE
     """Input pixels a feature cell."""
 
@@ -78,7 +78,7 @@ class E2EC(nn.Module):
         self.offsets = offsets
         self.global_deformation = global_deformation
         self.refinement = refinement
-        # Last, so that the parameters before it keep the published order.
+        # Last, so that the other parameters keep the published order.
         self.part_votes = part_votes
         self.num_classes = num_classes
         self.vertices = vertices
@@ -104,11 +104,11 @@ class E2EC(nn.Module):
         Args:
             images: (B, 3, H, W) float, normalised BGR; any size, padded with zeros inside.
             centers: (n, 2) int64 label centres, x then y, feature cells; in training only.
-            image_index: (n,) int64, not falling; goes with `centers`.
-            max_per_image: with them, the centres of the image that has most, or more; without it
-                the host waits for a GPU to count them.
-            score_threshold: detections below it are left out (published: 0.05).
-            max_detections: at most so many an image (published: 100).
+            image_index: (n,) int64, ascending; the image of every centre.
+            max_per_image: an upper limit of the given centres per image; without it the host waits
+                for a GPU to count them.
+            score_threshold: detections below it are dropped (published: 0.05).
+            max_detections: at most this many per image (published: 100).
 
         Raises:
             ValueError: training mode without labelled centres, or images of a wrong shape.
@@ -141,8 +141,8 @@ class E2EC(nn.Module):
     ) -> tuple[dict[str, Tensor], Tensor | None]:
         """What belongs to instances: all stages by name at the given centres, and the part votes.
 
-        Initial and coarse contours are clipped to the map in evaluation, as far as `self.clip`
-        says. `max_per_image` is that of `forward`.
+        In evaluation, initial and coarse contours are clipped to the map as `self.clip` says.
+        `max_per_image` is that of `forward`.
         """
         height, width = features.shape[2:]
         offsets = head_at_cells(self.offsets, features, centers, image_index)
@@ -197,7 +197,7 @@ def find_instances(
             max_detections=max_detections,
             valid_size=(-(-images.shape[2] // stride), -(-images.shape[3] // stride)),
         )
-        # Known here, so that no graph behind asks for it.
+        # Known here, so that `outline` need not count.
         max_per_image = int(found.image_index.bincount(minlength=1).amax())
     stages, votes = outline(features, found.centers, found.image_index, max_per_image)
     return NetworkOutput(
@@ -220,7 +220,7 @@ def build_network(
     part_votes: bool = False,
     clip: Clip = "edge",
 ) -> E2EC:
-    """A network with random weights, in training mode; with a head for part votes if asked."""
+    """A network with random weights, in training mode, with or without a head for part votes."""
     a = architecture
     backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
     neck = Neck(backbone, deformable=a.deformable)

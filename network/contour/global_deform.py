@@ -47,12 +47,12 @@ class GlobalDeformation(nn.Module):
             features: (B, channels_in, h, w), the shared map.
             contours: (n, N, 2) initial contours, x then y, feature cells.
             centers: (n, 2) int64, feature cells.
-            image_index: (n,) int64, not falling.
+            image_index: (n,) int64, ascending.
             max_per_image: as in `sample_features`.
 
         Returns:
-            (n, N, 2), feature cells. The initial contour is detached in the sum; through the
-            sampling positions gradients still reach it.
+            (n, N, 2), feature cells. The initial contour is detached in the sum; gradients still
+            reach it through the sampling positions.
         """
         points = torch.cat([centers[:, None].to(contours.dtype), contours], dim=1)
         sampled = self.vertex_features(features, points, image_index, max_per_image=max_per_image)

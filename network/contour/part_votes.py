@@ -2,9 +2,9 @@
 
 An occluder can split an object into several visible parts, and every part is detected by itself
 (paper, table 5, "multi-component detection", for which it took Deep Snake's second detector). Here
-one more dense head regresses, at the centre of a part, the way to the centre of the whole object:
-parts of one object vote for one point. Who votes alike is decided where results are made, not in
-the network.
+one more dense head regresses, at the centre of a part, the offset to the centre of the whole
+object: parts of one object vote for one point. Parts are grouped by their votes in
+postprocessing, not in the network.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from network.contour.contour_init import OFFSET_SCALE
 def object_centers(offsets: Tensor, centers: Tensor) -> Tensor:
     """The votes at the centres of parts.
 
-    The way from a part to the centre of its object is as long as the way from a centre to its
-    contour, so the head predicts it in the same unit as the initial contours: tens of cells.
+    The offset from a part to the centre of its object is about as long as that from a centre to a
+    contour, so the head predicts it in the same unit: tens of cells.
 
     Args:
-        offsets: (n, 2), what the head says at the centres, x then y.
+        offsets: (n, 2), the head's values at the centres, x then y.
         centers: (n, 2) int64, centres of the parts, x then y, feature cells.
 
     Returns:

@@ -13,7 +13,7 @@ from network.layers.sampling import sample_features
 
 
 class Refinement(nn.Module):
-    """A chain of snakes; each sees the features at the contour that the one before left."""
+    """A chain of snakes; each sees the features at the contour of the one before."""
 
     def __init__(
         self,
@@ -55,12 +55,12 @@ class Refinement(nn.Module):
         Args:
             features: (B, C, h, w), the neck's map.
             contours: (n, N, 2) coarse contours, x then y, input pixels; detached here.
-            image_index: (n,) int64, not falling.
+            image_index: (n,) int64, ascending.
             max_per_image: as in `sample_features`.
 
         Returns:
-            One (n, N, 2) tensor a module, in order, input pixels, not clipped. Gradients flow from
-            one module's output through the next module's input.
+            (n, N, 2) tensors in order, input pixels, not clipped. Gradients flow from one module's
+            output through the next module's input.
         """
         stages = {}
         contours = contours.detach()

@@ -78,20 +78,20 @@ class Snake(nn.Module):
             states = [self.head(x)]
         for k in range(self.depth):
             states.append(self.get_submodule(f"res{k}")(states[-1]) + states[-1])
-        # Rows of channels: a matrix product of them is one, not one a contour.
+        # Rows of channels: one matrix product for all contours instead of one per contour.
         rows = torch.cat([state.transpose(1, 2) for state in states], dim=2)
         return self.offsets(rows).transpose(1, 2)
 
     def offsets(self, states: Tensor) -> Tensor:
         """The states of all blocks side by side, (n, N, channels) -> (n, N, 2) offsets, x then y.
 
-        The layers here see one vertex at a time, as matrix products do.
+        The layers here see one vertex at a time, so they are matrix products. Training gains as
+        well, so this is no pass of `network.inference`.
         """
         first, second, last = (one for one in self.prediction if isinstance(one, nn.Conv1d))
         assert self.fusion.bias is not None and first.bias is not None
-        # The global state is the same at every vertex, so its share of the first prediction
-        # layer is computed once a contour instead of once a vertex; what both layers make of
-        # the states is computed in one go.
+        # The global state is the same at every vertex, so its share of the first prediction layer
+        # is computed once per contour. Both layers read the states in one matrix product.
         width = self.fusion.out_channels
         weight = torch.cat([self.fusion.weight, first.weight[:, width:]])[..., 0]
         bias = torch.cat([self.fusion.bias, first.bias])

@@ -8,10 +8,9 @@ from network.inference.prepared import PreparedNetwork
 
 
 def compile_network(prepared: PreparedNetwork, *, backend: str = "inductor") -> PreparedNetwork:
-    """The network with all of it compiled but the choice of the centres.
+    """The network with both functions compiled, each as one graph without breaks.
 
-    One graph without breaks for what covers the image, one for what belongs to instances; how many
-    there are is only known between the two.
+    Centres are chosen between the two: only there is the number of instances known.
     """
     return PreparedNetwork(
         prepared.network,

@@ -1,8 +1,8 @@
 """CUDA graphs: what covers the image is recorded once for every input shape, then replayed.
 
-One replay takes the place of some hundred launches of kernels, which is what a small batch waits
-for. `torch.cuda.graph` does the recording. What belongs to instances is left out: how many there
-are is known only after the heat map.
+One replay replaces a few hundred kernel launches, which dominate the time of a small batch.
+`torch.cuda.graph` records. What belongs to instances is not recorded: their number is known only
+after the heat map.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from network.contour.e2ec import Dense
 from network.inference.prepared import PreparedNetwork
 
 WARM_UP = 3
-"""Calls before a recording: kernels are compiled and chosen, workspaces made."""
+"""Calls before a recording, in which kernels are compiled and chosen and workspaces allocated."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ Record = Callable[[Dense, Tensor], Recording]
 def record_cuda_graph(function: Dense, images: Tensor) -> Recording:
     """Run a function on a copy of `images`, (B, 3, H, W) on a CUDA device, and record its kernels.
 
-    The function may not read back from the device. Its weights stay where they are and are read
-    again in every replay; autocast is recorded as it is set now.
+    The function must not read back from the device. Every replay reads the weights again, so they
+    must stay where they are. The recording keeps the current setting of autocast.
     """
     static = images.clone()
     graph = torch.cuda.CUDAGraph()
-    # Weights in autocast's cache die with the region around the caller, a graph would outlive them.
+    # Autocast frees its cached weights with the caller's region; the graph would outlive them.
     autocast = torch.autocast(
         "cuda",
         dtype=torch.get_autocast_dtype("cuda"),
@@ -58,7 +58,7 @@ def record_cuda_graph(function: Dense, images: Tensor) -> Recording:
             for _ in range(WARM_UP):
                 function(static)
         caller.wait_stream(aside)
-        # Other threads may use the device meanwhile. Entering waits for all work on the device.
+        # Other threads may use the device meanwhile. Entering waits for all work on it.
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             outputs = function(static)
     return Recording(static, outputs, graph.replay)
@@ -67,14 +67,14 @@ def record_cuda_graph(function: Dense, images: Tensor) -> Recording:
 class GraphCache:
     """A function of images, recorded once for every shape (and type, autocast and stream).
 
-    Results are the caller's own: they are copied out of the recording before the lock is released,
-    and copies run in order with the replays because every stream has recordings of its own. Where
-    gradients are wanted the function runs as it is.
+    Results belong to the caller: they are copied out of the recording before the lock is released.
+    Every stream has its own recordings, so copies and replays run in order. Where gradients are
+    wanted, the function runs as it is.
 
     Args:
-        function: takes (B, 3, H, W), returns tensors; its weights may not move afterwards.
-        shapes: so many recordings are kept, each with the memory of one run; of one more, the
-            least recently used goes.
+        function: takes (B, 3, H, W), returns tensors; its weights must not move afterwards.
+        shapes: at most this many recordings are kept, each with the memory of one run; the least
+            recently used is dropped.
         record: makes a recording.
     """
 
@@ -96,7 +96,7 @@ class GraphCache:
         if torch.is_grad_enabled():
             return self._function(images)
         with self._lock:
-            # Buffers made in inference mode can be written to in no other.
+            # Buffers made in inference mode can only be written to in inference mode.
             with torch.inference_mode():
                 recording = self._recording(images)
                 recording.images.copy_(images)
@@ -107,7 +107,7 @@ class GraphCache:
         key = _key(images)
         if key not in self._recordings:
             self._recordings[key] = self._record(self._function, images)
-            # Only now: recording has waited for the replays of the one that goes.
+            # Only now: recording has waited for the replays of the one that is dropped.
             if len(self._recordings) > self._shapes:
                 self._recordings.popitem(last=False)
         self._recordings.move_to_end(key)
@@ -115,7 +115,7 @@ class GraphCache:
 
 
 def _key(images: Tensor) -> Hashable:
-    """What a recording is fixed to."""
+    """What a recording depends on."""
     kind = images.device.type
     lowered = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
     stream = torch.cuda.current_stream(images.device).cuda_stream if images.is_cuda else None
@@ -125,10 +125,10 @@ def _key(images: Tensor) -> Hashable:
 def graph_network(
     prepared: PreparedNetwork, *, shapes: int = 4, record: Record = record_cuda_graph
 ) -> PreparedNetwork:
-    """The network, on a CUDA device, with what covers the image replayed.
+    """The network, which lies on a CUDA device, with a replayed `dense`.
 
-    Goes with `compile_network` if that comes first. Weights may be changed in place afterwards, but
-    neither replaced nor moved.
+    It may be compiled before. Afterwards weights may be changed in place, but neither replaced nor
+    moved.
     """
     dense = GraphCache(prepared.dense, shapes=shapes, record=record)
     return PreparedNetwork(prepared.network, dense=dense, outline=prepared.outline)

@@ -21,24 +21,24 @@ Conv = nn.Conv2d | ModulatedDeformConv
 def fold_batchnorm(network: Network) -> Network:
     """A copy in evaluation mode that computes the same with fewer operations.
 
-    In evaluation a batch normalisation is a factor and a summand for every channel; both go into
-    the weights of the convolution right before it. The snakes normalise after their ReLU, where no
-    convolution follows directly: theirs stay.
+    In evaluation a batch normalisation multiplies and adds per channel. Both go into the weights of
+    the convolution right before it. The snakes normalise after a ReLU: theirs stay.
 
-    The copy cannot be trained: it has forgotten its running statistics.
+    All modules of the copy are plain ones, so it is what an exporter takes. It cannot be trained:
+    its running statistics are gone.
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
     for parent in list(network.modules()):
         for conv, holder, name in _pairs(parent):
             norm = holder.get_submodule(name)
-            if isinstance(norm, _BatchNorm):  # otherwise folded before
+            if isinstance(norm, _BatchNorm):  # otherwise it was folded before
                 _fold(conv, norm)
                 setattr(holder, name, nn.Identity())
     return network
 
 
 def _pairs(parent: nn.Module) -> Iterator[tuple[Conv, nn.Module, str]]:
-    """Convolutions that feed a normalisation alone; whose child that is, and its name there."""
+    """Convolutions that feed only a normalisation; its parent, and its name there."""
     if isinstance(parent, BasicBlock):
         yield parent.conv1, parent, "bn1"
         yield parent.conv2, parent, "bn2"
@@ -55,7 +55,7 @@ def _pairs(parent: nn.Module) -> Iterator[tuple[Conv, nn.Module, str]]:
 
 @torch.no_grad()
 def _fold(conv: Conv, norm: _BatchNorm) -> None:
-    """y = (conv(x) - mean) * factor + shift, worked out in float64 and rounded once."""
+    """y = (conv(x) - mean) * factor + shift, computed in float64 and rounded once."""
     assert norm.running_mean is not None and norm.running_var is not None
     factor = _exact(norm.weight) * (_exact(norm.running_var) + norm.eps).rsqrt()
     bias: Tensor | float = 0.0 if conv.bias is None else _exact(conv.bias)
@@ -65,5 +65,5 @@ def _fold(conv: Conv, norm: _BatchNorm) -> None:
 
 
 def _exact(values: Tensor) -> Tensor:
-    """In float64 and on the CPU, as not every device has float64."""
+    """In float64 and on the CPU: not every device has float64."""
     return values.detach().cpu().double()

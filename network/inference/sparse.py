@@ -13,7 +13,7 @@ from network.layers.sampling import sample_features
 SPARSE_SHARE = 0.25
 """Up to this share of a map's cells, computing them one by one is faster than a convolution."""
 CELLS_AT_ONCE = 2048
-"""Patches of so many cells stay in a cache, and a big batch takes little memory."""
+"""Cells computed at a time: their patches fit into a cache, and a big batch takes little memory."""
 
 
 def use_sparse_maps(network: E2EC) -> E2EC:
@@ -53,7 +53,7 @@ class SparseGlobalDeformation(GlobalDeformation):
 
 
 def cells_read(points: Tensor, image_index: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Which cells `sample_features` reads; some that it does not where points lie off the map.
+    """The cells that `sample_features` reads, and a few more where points lie off the map.
 
     Args:
         points: (n, P, 2), x then y, feature cells.
@@ -65,7 +65,7 @@ def cells_read(points: Tensor, image_index: Tensor, shape: tuple[int, int, int])
     """
     _, height, width = shape
     step = torch.arange(2, device=points.device)
-    # A point that rounding puts on the other side of a cell reads that one with a weight of 0.
+    # Where rounding puts a point into the next cell, that cell is read with a weight of 0.
     first = (points - 0.5).floor().long()
     x = (first[..., 0, None, None] + step).clamp(0, width - 1)
     y = (first[..., 1, None, None] + step[:, None]).clamp(0, height - 1)
@@ -75,7 +75,7 @@ def cells_read(points: Tensor, image_index: Tensor, shape: tuple[int, int, int])
 
 
 def head_where(head: DenseHead, features: Tensor, wanted: Tensor) -> Tensor:
-    """`head(features)` where it is wanted, 0 elsewhere; the host waits for how many cells that is.
+    """`head(features)` in the wanted cells, 0 elsewhere. The host waits for their number.
 
     Args:
         head: the dense head.

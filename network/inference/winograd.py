@@ -1,4 +1,4 @@
-"""Convolutions with a quarter of the products, for prediction on a CPU."""
+"""Convolutions with a quarter of the multiplications, for prediction on a CPU."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from network.contour.snake import Snake, SnakeBlock
 Network = TypeVar("Network", bound=nn.Module)
 
 FEWEST_PRODUCTS = 32 * 27
-"""Of the channels: thinner convolutions are bound by memory, not by products."""
+"""Input times output channels: below it, memory limits the speed and not multiplications."""
 
 
 def use_winograd_convolutions(network: Network) -> Network:
-    """Exchange, in place, the convolutions of a network for which it pays.
+    """Replace, in place, the convolutions that the operator computes faster.
 
-    The network is for evaluation in float32 on a CPU then. Nothing happens where the operators are
-    not compiled: their plain versions are slower.
+    The network can then only evaluate in float32 on a CPU. Without the compiled operators nothing
+    changes: their plain versions are slower.
     """
     if not LIBRARY_PATH.exists():
         return network
@@ -44,7 +44,7 @@ def use_winograd_convolutions(network: Network) -> Network:
 
 
 def use_winograd_snakes(network: Network) -> Network:
-    """The same with snakes; all but the convolutions over vertices may still be lowered."""
+    """Replace, in place, the snakes; layers other than their blocks may still be lowered."""
     if not LIBRARY_PATH.exists():
         return network
     for parent in list(network.modules()):
@@ -60,7 +60,7 @@ def _can_join(block: BasicBlock) -> bool:
 
 
 def _takes_relu(parent: nn.Module, conv: nn.Conv2d) -> bool:
-    """Whether a ReLU follows in a sequence: it is taken out then, for the convolution to do."""
+    """Whether a ReLU follows in a sequence. If so, it is removed: the convolution applies it."""
     if not isinstance(parent, nn.Sequential):
         return False
     place = list(parent).index(conv) + 1
@@ -71,7 +71,7 @@ def _takes_relu(parent: nn.Module, conv: nn.Conv2d) -> bool:
 
 
 def pays(conv: nn.Conv2d) -> bool:
-    """Whether the operator computes this convolution, and faster than `conv2d`, as measured."""
+    """Whether the operator supports this convolution and is faster than `conv2d` (measured)."""
     plain = (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups)
     return (
         plain == ((3, 3), (1, 1), (1, 1), (1, 1), 1)
@@ -86,7 +86,7 @@ class WinogradConv2d(nn.Conv2d):
     factors: Tensor
 
     def __init__(self, conv: nn.Conv2d, *, relu: bool = False) -> None:
-        """Take over the weights of `conv`; `relu` puts a ReLU behind it."""
+        """With the weights of `conv`; `relu` applies a ReLU to its output."""
         super().__init__(conv.in_channels, conv.out_channels, 3, padding=1, bias=False)
         self.relu = relu
         self.weight, self.bias = conv.weight, conv.bias
@@ -105,12 +105,12 @@ class WinogradConv2d(nn.Conv2d):
 
 
 class WinogradBlock(BasicBlock):
-    """A residual block whose sums and last ReLU are done with its convolutions."""
+    """A residual block whose convolutions also add the residual and apply the ReLUs."""
 
     def __init__(self, block: BasicBlock) -> None:
         nn.Module.__init__(self)
-        self.__dict__.update(block.__dict__)
-        self._modules = dict(block._modules)
+        self.conv1, self.bn1 = block.conv1, block.bn1
+        self.conv2, self.bn2 = block.conv2, block.bn2
         if pays(block.conv1) and isinstance(block.bn1, nn.Identity):
             self.conv1 = WinogradConv2d(block.conv1, relu=True)
         self.conv2 = WinogradConv2d(block.conv2, relu=True)
@@ -124,7 +124,7 @@ class WinogradBlock(BasicBlock):
 
 
 class WinogradSnakeBlock(nn.Module):
-    """A snake's block with its normalisation folded into three lines of the operator."""
+    """A snake's block whose normalisation is part of the operator: bias, factor, summand."""
 
     factors: Tensor
     line: Tensor
@@ -142,22 +142,22 @@ class WinogradSnakeBlock(nn.Module):
         self.register_buffer("line", line.to(conv.weight), persistent=False)
 
     def forward(self, x: Tensor, output: Tensor, *, residual: bool) -> None:
-        """(n, N, channels_in), a row a vertex -> `output`, (n, N, channels_out)."""
+        """(n, N, channels_in), one row per vertex -> `output`, (n, N, channels_out)."""
         winograd_snake_block(
             x, self.factors, self.line, output, dilation=self.dilation, residual=residual
         )
 
 
 class WinogradSnake(Snake):
-    """A snake that computes with rows of channels, a row a vertex.
+    """A snake that computes with rows of channels, one row per vertex.
 
-    All its states are written side by side, as the layers behind them read them.
+    It writes all states side by side, as the next layers read them.
     """
 
     def __init__(self, snake: Snake) -> None:
         nn.Module.__init__(self)
-        self.__dict__.update(snake.__dict__)
-        self._modules = dict(snake._modules)
+        for name, child in snake.named_children():
+            self.add_module(name, child)
         blocks = (child for child in snake.children() if isinstance(child, SnakeBlock))
         self.fast = nn.ModuleList(WinogradSnakeBlock(block) for block in blocks)
 

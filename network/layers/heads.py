@@ -28,11 +28,12 @@ class DenseHead(nn.Sequential):
 
 
 def head_at_cells(head: DenseHead, features: Tensor, cells: Tensor, image_index: Tensor) -> Tensor:
-    """`head(features)` at single cells, computed there alone.
+    """`head(features)` at single cells, computed only there.
 
     A cell sees the 3x3 patch around it, so the head becomes two matrix products over n patches
-    instead of over all cells of the map. In the precision of the head's weights, autocast or not:
-    what is predicted at a centre are coordinates, and n cells cost next to nothing.
+    instead of over all cells of the map. It computes in the precision of the head's weights even
+    under autocast: the values at a centre are coordinates, and n cells cost little. Training
+    gains as well, so this is no pass of `network.inference`.
 
     Args:
         head: the dense head.

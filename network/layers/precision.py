@@ -1,4 +1,4 @@
-"""Arithmetic of fewer bits for prediction, and the places that keep full precision."""
+"""Places that keep full precision under autocast."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[object]:
-    """A region in which autocast lowers nothing: coordinates and logits need all digits."""
+    """A region without autocast: coordinates and logits need all digits."""
     return torch.autocast(device.type, enabled=False)
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Coordinates keep full precision, and logits of neighbouring cells do not tie."""
+    """The values in float32, or in float64 if they are."""
     return values.float() if values.dtype.itemsize < 4 else values

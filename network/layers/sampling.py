@@ -1,4 +1,4 @@
-"""Sampling vertex features from a map: the one place with the published half-cell shift."""
+"""Sampling vertex features from a map: the only place with the published half-cell shift."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def sample_features(
     Args:
         features: (B, C, h, w).
         points: (n, P, 2), x then y, feature cells.
-        image_index: (n,) int64, not falling: instances of one image stand together.
-        max_per_image: instances of the image that has most of them, or more, where the host knows:
-            a GPU need not be waited for then.
+        image_index: (n,) int64, ascending: instances of one image stand together.
+        max_per_image: an upper limit of the instances per image, where the host knows one. Without
+            it the host waits for a GPU to count.
 
     Returns:
         (n, C, P) float32 (float64 for float64 features).
@@ -29,17 +29,17 @@ def sample_features(
     batch, channels, height, width = features.shape
     if not features.is_floating_point() or features.dtype != torch.float64:
         features = features.float()
-    # Filled on the device: a copy of numbers from the host would wait for it.
+    # Filled on the device: copying numbers from the host would wait for it.
     size = torch.stack([points.new_full((), width), points.new_full((), height)])
     grid_points = (points / (size / 2) - 1).to(features.dtype)
     if batch == 1:
         sampled = F.grid_sample(features, grid_points[None], align_corners=False)
         return sampled[0].transpose(0, 1)
-    # grid_sample wants as many points for every image: instances go to a (B, max_per_image) table.
+    # grid_sample wants equally many points per image: instances go to a (B, max_per_image) table.
     images = torch.arange(batch, device=image_index.device)
     counts = (image_index[:, None] == images).sum(0)
     first = counts.cumsum(0) - counts
-    slot = torch.arange(len(points), device=points.device) - first[image_index]
+    slot = torch.arange(points.shape[0], device=points.device) - first[image_index]
     max_per_image = max(int(counts.max()) if max_per_image is None else max_per_image, 1)
     grid = grid_points.new_zeros(batch, max_per_image, points.shape[1], 2)
     grid = grid.index_put((image_index, slot), grid_points)

@@ -1,4 +1,4 @@
-"""A network made ready for prediction, and compiled."""
+"""A network made ready for prediction, pass by pass, and compiled."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from typing import get_args
 
 import pytest
 import torch
+from torch import nn
 
 from network.contour.architecture import NANO
 from network.contour.contour_init import Clip
 from network.contour.e2ec import E2EC, build_network
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import Recording, graph_network
+from network.inference.fold import fold_batchnorm
+from network.inference.layout import lay_channels_last
+from network.inference.precision import keep_logits
 from network.inference.prepare import for_prediction
 
 
@@ -27,6 +31,79 @@ def network() -> E2EC:
 
 def images(size: int) -> torch.Tensor:
     return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+
+
+@torch.inference_mode()
+def test_two_functions_say_what_the_network_says(network: E2EC) -> None:
+    before = (
+        list(vars(network)),
+        {key: value.clone() for key, value in network.state_dict().items()},
+    )
+    prepared = for_prediction(network)
+    maps, expected = prepared.dense(images(64)), network.dense(images(64))
+    for ours, theirs in zip(maps, expected, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-4)
+    centers, image_index = torch.tensor([[3, 4], [9, 2], [5, 5]]), torch.tensor([0, 0, 1])
+    stages, votes = prepared.outline(expected[0], centers, image_index, None)
+    plain, plain_votes = network.outline(expected[0], centers, image_index)
+    assert tuple(stages) == tuple(plain) == prepared.stage_names == network.stage_names
+    assert all(torch.allclose(stages[name], plain[name], atol=1e-3) for name in plain)
+    assert torch.allclose(votes, plain_votes, atol=1e-4)
+    # Nothing was done to the network itself.
+    assert list(vars(network)) == before[0]
+    assert all(torch.equal(value, before[1][key]) for key, value in network.state_dict().items())
+
+
+@torch.inference_mode()
+def test_logits_keep_their_digits_under_autocast(network: E2EC) -> None:
+    """Rounded are the features and the first layer, not what its last layer makes of them."""
+    head = fold_batchnorm(network).heatmap
+    features = torch.randn(1, head[0].in_channels, 8, 8)
+    exact = head(features)
+    kept = keep_logits(fold_batchnorm(network)).heatmap
+    assert torch.allclose(kept(features), exact, atol=1e-5)
+    assert list(kept.state_dict()) == list(head.state_dict())
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden, logits = head[1](head[0](features)), kept(features)
+        assert head(features).dtype == hidden.dtype == torch.bfloat16
+    assert logits.dtype == torch.float32
+    assert torch.allclose(logits, head[2](hidden.float()), atol=1e-5)
+
+
+@torch.inference_mode()
+def test_channels_last_changes_the_layout_alone(network: E2EC) -> None:
+    changed = lay_channels_last(fold_batchnorm(network))
+    for (name, ours), theirs in zip(
+        changed.named_parameters(), fold_batchnorm(network).parameters(), strict=True
+    ):
+        layout = torch.channels_last if ours.ndim == 4 else torch.contiguous_format
+        assert ours.is_contiguous(memory_format=layout) and torch.equal(ours, theirs), name
+    assert torch.allclose(changed(images(64)).heatmap, network(images(64)).heatmap, atol=1e-4)
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_an_exporter_takes_both_functions_of_the_folded_network(network: E2EC) -> None:
+    """`torch.export`, for any number of instances; no module is one that a pass made."""
+    folded = fold_batchnorm(network)
+    assert not any("inference" in type(module).__module__ for module in folded.modules())
+
+    class Function(nn.Module):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.folded, self.forward = folded, getattr(folded, name)
+
+    dense = torch.export.export(Function("dense"), (images(64),)).module()
+    features, heatmap = dense(images(64))
+    assert torch.equal(heatmap, folded.dense(images(64))[1])
+    given = features, torch.tensor([[3, 4], [9, 2], [5, 5]]), torch.tensor([0, 0, 1]), 5
+    count = torch.export.Dim("count", min=2, max=100)
+    shapes = (None, {0: count}, {0: count}, None)
+    outline = torch.export.export(Function("outline"), given, dynamic_shapes=shapes).module()
+    stages, _ = outline(features, given[1][1:], given[2][1:], 5)
+    expected, _ = folded.outline(features, given[1][1:], given[2][1:], 5)
+    assert tuple(stages) == network.stage_names
+    assert all(torch.allclose(stages[name], expected[name], atol=1e-4) for name in expected)
 
 
 @torch.inference_mode()
