@@ -163,7 +163,7 @@ class Instances:
             runs.append(None if mask is None else checked_runs(mask, size, i))
         put = object.__setattr__
         put(self, "runs", runs)
-        traced = TracedRings(runs, *size)
+        traced = TracedRings(runs, self.height)
         put(self, "parts", LazyRings(parts, traced, 0) if masks else parts)
         put(self, "holes", LazyRings(holes, traced, 1) if masks else holes)
 
