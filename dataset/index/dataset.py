@@ -96,9 +96,10 @@ class IndexedDataset:
         for annotation in self.index.annotations(position, clipped=True):
             if annotation.polygons and not annotation.crowd:
                 class_index = self._class_index[annotation.category_id]
-                instances.append(
-                    Instance(class_index, annotation.polygons, annotation.id, annotation.runs)
-                )
+                runs = annotation.runs
+                # What is thinner than a pixel has polygons, and a mask that shows nothing.
+                exact = runs if runs is not None and runs[1::2].any() else None
+                instances.append(Instance(class_index, annotation.polygons, annotation.id, exact))
         return Sample(record.id, record.name, image, instances)
 
     def ground_truth(self) -> dict[str, Any]:

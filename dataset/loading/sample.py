@@ -19,7 +19,7 @@ class Instance:
             object that something in front of it divides has several parts.
         annotation_id: id of the annotation in its file, for messages and for grouping parts.
         runs: run lengths of the exact mask over the original image (`dataset.masks.run_lengths`),
-            holes included; None where polygons are the source.
+            holes included; None where polygons are the source, or where it would be empty.
     """
 
     class_index: int

@@ -8,9 +8,8 @@ import yaml
 from dataset.formats.yolo.layout import label_name
 from dataset.index.records import AnnotationRecord, ImageRecord
 from dataset.masks.rings import Component, join_rings
-from dataset.masks.run_lengths import decode_mask
-from dataset.masks.tracing import mask_to_rings
 from e2ec.convert.job import Job, label_names
+from e2ec.results.shapes import trace_runs
 from lib.errors import InputError
 from lib.files import read_text
 from lib.polygons.geometry import area, clip_to_box
@@ -25,7 +24,7 @@ def write_yolo(job: Job) -> None:
     cut off at the border of the image, as coordinates end at 1.
 
     Raises:
-        InputError: an image is missing, or the folder holds a part with other classes.
+        InputError: an image is missing, or the folder holds a split with other classes.
     """
     label_names(job.source.names, ".txt")
     classes = {key: number for number, key in enumerate(job.source.index.categories)}
@@ -73,9 +72,11 @@ def _coordinates(job: Job, annotation: AnnotationRecord, image: ImageRecord) -> 
     if annotation.crowd:
         job.left_out["crowd regions"] += 1
         return ""
-    visible: list[Component] = [
-        (clip_to_box(outer, image.width, image.height), holes)
-        for outer, holes in _components(annotation, image)
+    components: list[Component] = [(polygon, []) for polygon in annotation.polygons]
+    if annotation.runs is not None:
+        components = trace_runs(annotation.runs, image.height)
+    visible = [
+        (clip_to_box(outer, image.width, image.height), holes) for outer, holes in components
     ]
     visible = [(outer, holes) for outer, holes in visible if area(outer) > 0]
     if not visible:
@@ -84,10 +85,3 @@ def _coordinates(job: Job, annotation: AnnotationRecord, image: ImageRecord) -> 
     size = np.array([image.width, image.height])
     divided = [(outer / size, [hole / size for hole in holes]) for outer, holes in visible]
     return " ".join(map(repr, join_rings(divided).ravel().tolist()))
-
-
-def _components(annotation: AnnotationRecord, image: ImageRecord) -> list[Component]:
-    """The outer rings of an annotation with their holes, from the exact mask if there is one."""
-    if annotation.runs is None:
-        return [(polygon, []) for polygon in annotation.polygons]
-    return mask_to_rings(decode_mask(annotation.runs, image.height, image.width))

@@ -51,7 +51,7 @@ def evaluate_coco(
             and optionally bbox (from the mask when missing). For boxes alone, a bbox is enough.
             Not modified.
         iou_types: which overlaps to evaluate: of masks, boxes, mask boundaries.
-        iou_thresholds: overlaps from which on a detection is right; AP and AR are means over them.
+        iou_thresholds: smallest overlaps of a right detection; AP and AR are means over them.
         max_detections: the most detections taken per image and class, those of highest score. COCO
             uses 100; images that hold more objects need a higher limit to reach an AP of 1. It
             applies to every value returned.
@@ -101,7 +101,7 @@ def coco_metrics(
     recalls: bool = False,
     library: Library = "faster-coco-eval",
 ) -> Metrics:
-    """`evaluate_coco` of what is prepared already."""
+    """`evaluate_coco` for inputs that are prepared already."""
     metrics: Metrics = {}
     for iou_type in iou_types:
         found = precision_recall(

@@ -60,7 +60,7 @@ def sbd_metrics(
     per_class: bool = False,
     library: Library = "faster-coco-eval",
 ) -> Metrics:
-    """`evaluate_sbd` of what is prepared already."""
+    """`evaluate_sbd` for inputs that are prepared already."""
     metrics: Metrics = {}
     for iou_type in iou_types:
         boundary = iou_type == "boundary"

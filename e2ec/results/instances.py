@@ -87,9 +87,8 @@ class Instances:
     An instance is either a list of parts with holes, or an exact mask as run lengths. Parts and
     holes of a mask are traced when they are asked for, and kept.
 
-    Polygons may leave the image, as those of whole objects do that the image shows a part of. They
-    are kept, and written, as they are; masks, and box and area of COCO results, are of the part
-    inside the image.
+    Polygons may leave the image, as those of whole objects at its border do. They are kept and
+    written as they are; masks, and box and area of COCO results, end at the border.
 
     Attributes:
         height, width: size of the original image in pixels.
@@ -98,11 +97,11 @@ class Instances:
         scores: (n,) float64, 0 to 1; labels of a data set have score 1.
         parts: one list per instance with at least one part, an (N, 2) float64 array with N >= 3,
             x then y, pixels of the original image, centre of the top-left pixel at (0.5, 0.5).
-            An instance with run lengths is given an empty list, or nothing where all have them.
+            For an instance with run lengths give an empty list; if all have them, give no parts.
         category_ids: COCO category id of every class; empty stands for 1, 2, ..., C.
         source: name of the image file or video the instances belong to.
-        holes: one list per instance and part: its holes, (M, 2) as the parts. Nothing stands for
-            no holes, for the whole image as for one instance.
+        holes: the holes of every part, (M, 2) arrays: `holes[i][k]` is a list. An empty list may
+            stand for an instance without holes, and an empty sequence for an image without any.
         runs: one entry per instance: COCO's uncompressed run lengths, (r,) int64, of its mask over
             the image, column by column, background first; None for polygons.
 
@@ -164,7 +163,7 @@ class Instances:
             runs.append(None if mask is None else checked_runs(mask, size, i))
         put = object.__setattr__
         put(self, "runs", runs)
-        traced = TracedRings(runs, *size)
+        traced = TracedRings(runs, self.height)
         put(self, "parts", LazyRings(parts, traced, 0) if masks else parts)
         put(self, "holes", LazyRings(holes, traced, 1) if masks else holes)
 

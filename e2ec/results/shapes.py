@@ -8,8 +8,21 @@ from typing import Any, Literal
 import numpy as np
 
 from dataset.masks.rings import Component
-from dataset.masks.run_lengths import decode_mask
+from dataset.masks.run_lengths import decode_mask, runs_box
 from dataset.masks.tracing import mask_to_rings
+
+
+def trace_runs(runs: np.ndarray, height: int) -> list[Component]:
+    """Outer rings with their holes of a mask given by its run lengths.
+
+    Only the columns that hold anything are decoded: images are large, and objects small.
+    """
+    left, _, right, _ = runs_box(runs, height)
+    ends = np.clip(np.cumsum(runs), left * height, right * height)
+    lengths = np.diff(ends, prepend=left * height)
+    components = mask_to_rings(decode_mask(lengths, height, right - left))
+    offset = np.array([left, 0.0])
+    return [(ring + offset, [hole + offset for hole in holes]) for ring, holes in components]
 
 
 class TracedRings:
@@ -17,12 +30,12 @@ class TracedRings:
 
     Args:
         runs: checked run lengths by instance, None for one that is no mask.
-        height, width: size of the image, pixels.
+        height: of the image, pixels.
     """
 
-    def __init__(self, runs: Sequence[np.ndarray | None], height: int, width: int) -> None:
+    def __init__(self, runs: Sequence[np.ndarray | None], height: int) -> None:
         self._runs = runs
-        self._size = height, width
+        self._height = height
         self._traced: dict[int, list[Component]] = {}
 
     def components(self, index: int) -> list[Component]:
@@ -31,7 +44,7 @@ class TracedRings:
         if runs is None:
             raise ValueError(f"instance {index} is no mask")
         if index not in self._traced:
-            self._traced[index] = mask_to_rings(decode_mask(runs, *self._size))
+            self._traced[index] = trace_runs(runs, self._height)
         return self._traced[index]
 
 

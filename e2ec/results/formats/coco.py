@@ -24,8 +24,8 @@ def coco_results(
     """The instances of one image in COCO's results format.
 
     Each dictionary has image_id, category_id, segmentation, score, bbox ([x, y, width, height])
-    and area, in pixels. Box and area are those of the part inside the image, as masks and COCO's
-    labels end there too; of an instance outside the image they are zeros. Polygons are flat lists
+    and area, in pixels. Box and area are those of what lies inside the image, as masks and COCO's
+    labels end there too; an instance outside the image has zeros. Polygons are flat lists
     x0, y0, x1, y1, ..., one per part, and not cut off; holes are joined to their part by bridges
     (`dataset.masks.rings`), edges that are walked there and back and enclose nothing. "rle" gives
     compressed run lengths with the counts as text: the exact mask, or the parts without their holes

@@ -1,6 +1,7 @@
 """The project's own format: one JSON document for images, one JSON line a frame for videos.
 
-docs/contours.md describes it, docs/contours.schema.json is its JSON Schema.
+docs/contours.md describes it, docs/contours.schema.json is its JSON Schema. Writing and reading lie
+below `Contours`, in `native_writer` and `native_reader`; this module lies above it.
 """
 
 from __future__ import annotations

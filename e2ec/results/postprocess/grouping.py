@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 
 AGREEMENT = 0.25
-"""Votes agree that lie within this share of the object's size from each other."""
+"""Votes agree if their distance is at most this share of the object's size."""
 OVERLAP = 0.25
 """Parts of one object lie side by side: two that share more of the smaller one than this are two
 detections of one thing, or one object in front of another."""
@@ -35,11 +35,11 @@ def group_parts(
     overlap: float = OVERLAP,
     score_ratio: float = SCORE_RATIO,
 ) -> list[np.ndarray]:
-    """Which parts belong together; of a part that was detected twice the better detection stays.
+    """Which parts belong together. Of duplicates, the better detection stays.
 
-    The two groups that agree best are joined as long as any two agree; how well two groups agree
-    is said by the two of their parts that agree least. The result depends neither on the order of
-    the parts (but where scores are equal) nor on the scale of the coordinates.
+    The two groups that agree best are joined for as long as any two agree; two groups agree as well
+    as the two of their parts that agree least. The result depends neither on the order of the parts
+    (unless scores are equal) nor on the scale of the coordinates.
 
     Args:
         parts: n polygons, (N, 2) each, x then y, in any unit.
@@ -49,11 +49,11 @@ def group_parts(
         agreement: how far apart two votes may lie, as a share of the diagonal of the box around
             both parts.
         overlap: parts that share more than this of the smaller one's area are kept apart.
-        score_ratio: parts are kept apart whose lower score is less than this share of the higher.
+        score_ratio: parts are kept apart if the lower score is below this share of the higher one.
 
     Returns:
         One array of indices a group, by falling score; the groups by their highest score. Every
-        part but the duplicates is in exactly one of them.
+        part except duplicates is in exactly one group.
     """
     order = np.argsort(-np.asarray(scores), kind="stable")
     distance = _disagreement([parts[i] for i in order], votes[order], labels[order])

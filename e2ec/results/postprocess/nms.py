@@ -14,13 +14,13 @@ def contour_boxes(points: np.ndarray) -> np.ndarray:
 def suppress(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, iou: float) -> np.ndarray:
     """Indices of the boxes to keep, by falling score.
 
-    A box goes when a better one of its class, which stays, overlaps it by more than `iou`.
+    A box is dropped if a better box of its class, itself kept, overlaps it by more than `iou`.
 
     Args:
         boxes: (n, 4) x0, y0, x1, y1.
         scores: (n,).
         labels: (n,) class indices.
-        iou: threshold; at 1 or above nothing goes.
+        iou: threshold; at 1 or above nothing is dropped.
     """
     order = np.argsort(-scores, kind="stable")
     if iou >= 1:

@@ -28,7 +28,7 @@ class Mended:
     Attributes:
         geometry: shapely Polygon or MultiPolygon, x then y, pixels; without any area an empty
             Polygon.
-        changed: whether the contour as given was not valid.
+        changed: whether the contour was invalid as given.
         area_before: of the contour as given, by the shoelace formula: the sum over the parts, less
             their holes, in square pixels.
     """
@@ -51,14 +51,14 @@ class Mended:
 def mend(components: Sequence[Component], *, decimals: int | None = None) -> Mended:
     """The parts of one object as a valid Polygon or MultiPolygon.
 
-    A valid object is taken as it is, vertex by vertex. Of one that is mended, exterior rings run
-    counter-clockwise where y is drawn upwards; lines, and specks of a thousandth of a square pixel,
-    are dropped.
+    A valid object stays as it is, vertex by vertex, holes included. In a mended one, exterior rings
+    run counter-clockwise where y is drawn upwards, holes that are left run clockwise, and lines and
+    specks of at most a thousandth of a square pixel are dropped.
 
     Args:
         components: parts (N, 2) with their holes (M, 2), N, M >= 3, x then y, pixels.
-        decimals: round coordinates to so many digits after the point, and be valid behind it; None
-            keeps them all.
+        decimals: round coordinates to this many digits after the point and stay valid; None keeps
+            all digits.
     """
     rounded = [
         (_rounded(outer, decimals), [_rounded(hole, decimals) for hole in holes])
