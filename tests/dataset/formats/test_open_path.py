@@ -97,6 +97,7 @@ def test_folders(tmp_path: Path, files: dict[str, str], expected: str) -> None:
         ("a.json", '{"images": [], "annotations": [{"inmodal_seg": 1}]}', "kins"),
         ("a.json", json.dumps(LABELME), "labelme"),
         ("data.yaml", "names: [a]", "yolo"),
+        ("data.yaml", 'names: ["shapes", "images", "annotations", "a_segm"]', "yolo"),
     ],
 )
 def test_files(tmp_path: Path, name: str, text: str, expected: str) -> None:
@@ -110,6 +111,12 @@ def test_unknown(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=name):
         detect_format(tmp_path / name)
+
+
+def test_labels_of_kins_without_its_images_are_not_taken_for_coco(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", '{"images": [], "annotations": [{"a_segm": []}]}')
+    with pytest.raises(InputError, match="no labels of a known format"):
+        detect_format(tmp_path)
 
 
 def test_captions_are_no_instances(tmp_path: Path) -> None:

@@ -133,6 +133,7 @@ def test_names_in_the_settings_are_those_of_the_records() -> None:
         assert all(name in DataConfig.__dataclass_fields__ for name in format.settings)
         assert detect.format_named(format.name) is format
     assert {writer.name for writer in WRITERS} == set(get_args(Target))
+    assert set(get_args(Target)) - {"geojson"} <= {*names}
     with pytest.raises(ValueError, match="nothing is no format"):
         detect.format_named("nothing")
 

@@ -214,6 +214,21 @@ def test_labels_that_are_named(tmp_path: Path) -> None:
     assert (len(data.train), len(data.val), data.fraction) == (6, 2, 0.2)
 
 
+def test_masks_that_are_named_have_their_images_in_images(tmp_path: Path) -> None:
+    root = converted(tmp_path / "data", "masks")
+    data = open_data(custom(root, "--data.train-annotations", "masks"))
+    assert data.format is format_named("masks") and two_splits(data)
+
+
+def test_a_format_that_knows_its_places_has_no_labels_to_name(tmp_path: Path) -> None:
+    root = converted(tmp_path / "data", "yolo")
+    with pytest.raises(InputError, match="yolo says itself where its labels are"):
+        open_data(custom(root, "--data.train-annotations", "."))
+    # Named by the preset and not by the user, they are passed over.
+    arguments = ["coco", "--data.root", str(root), "--data.format", "yolo"]
+    assert len(build_dataset(parse_config(arguments, program="", purpose=""), "train")) == 10
+
+
 def test_images_elsewhere(tmp_path: Path) -> None:
     root = coco_file(tmp_path / "data")
     (root.parent / "images").rename(tmp_path / "photos")
