@@ -8,7 +8,7 @@ from pathlib import Path
 from dataset.checks.problems import Action, Problem, Report, strict
 from dataset.formats.choose_split import choose_split
 from dataset.formats.detect import detect_format
-from dataset.formats.format import Format, Reading, Split, SplitName
+from dataset.formats.format import Format, Split, SplitName
 from dataset.index.dataset import IndexedDataset
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
@@ -18,7 +18,7 @@ def open_path(
     path: str | Path,
     *,
     format: Format | None = None,
-    reading: Reading | None = None,
+    images: Path | None = None,
     report: Report = strict,
 ) -> dict[str, IndexedDataset]:
     """The splits of the data set at a path by name: of the split, or of the label file.
@@ -26,7 +26,7 @@ def open_path(
     Args:
         path: a label file or folder.
         format: its format; found out without.
-        reading: where its images are, and the format's settings.
+        images: folder of its images.
         report: told what is wrong with single entries and with single splits.
 
     Raises:
@@ -34,10 +34,12 @@ def open_path(
     """
     path = Path(path)
     format = format or detect_format(path)
-    return open_splits(path, format.splits(path, reading or Reading()), report)
+    return open_splits(path, format, format.find(path, images), report)
 
 
-def open_splits(path: Path, splits: Iterable[Split], report: Report) -> dict[str, IndexedDataset]:
+def open_splits(
+    path: Path, format: Format, splits: Iterable[Split], report: Report
+) -> dict[str, IndexedDataset]:
     """Splits of the data set at a path by name.
 
     Those that are not there, or repeat another, are left out. One that is there, and cannot be read
@@ -52,8 +54,8 @@ def open_splits(path: Path, splits: Iterable[Split], report: Report) -> dict[str
         if split.repeats:
             continue
         try:
-            index = split.read(report)
-            found[split.name] = IndexedDataset(split.images(index), index)
+            index = format.read(split, report)
+            found[split.name] = IndexedDataset(format.images(split, index), index)
         except InputError as error:
             failed.append((split, error))
     if failed and not found:
@@ -79,17 +81,17 @@ def open_split(
         path: a label file or folder.
         role: which split, where there are several; of COCO's files the one with it in its name.
         format: the format.
-        images: folder of its images (`Reading.images`).
+        images: folder of its images.
         report: told what is wrong with single entries.
 
     Raises:
         InputError: there is no such split, or it cannot be read.
     """
     path = Path(path)
-    split = _choose(path, list(format.splits(path, Reading(images))), role, format)
-    index = split.read(report)
+    split = _choose(path, format.find(path, images), role, format)
+    index = format.read(split, report)
     try:
-        return index, split.images(index)
+        return index, format.images(split, index)
     except InputError:
         return index, None  # not all that is done with labels needs the images
 

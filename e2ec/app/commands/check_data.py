@@ -67,8 +67,8 @@ def open_target(
     format = format_named(name) if name else detect_format(target)
     _refuse_foreign(data, target, format)
     if data.val_fraction is None:
-        found = list(format.splits(path, format.reading(images, data)))
-        splits = open_splits(path, found, report)
+        found = format.find(path, images, data)
+        splits = open_splits(path, format, found, report)
         roles = {
             role: splits[split.name]
             for role in get_args(SplitName)

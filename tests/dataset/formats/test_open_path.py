@@ -14,8 +14,7 @@ from damaged_data import clean_folder
 from dataset.checks.problems import Problem
 from dataset.formats.coco.format import coco_files
 from dataset.formats.detect import detect_format, format_named
-from dataset.formats.file_splits import guess_image_folder
-from dataset.formats.format import Reading
+from dataset.formats.guess_images import guess_image_folder
 from dataset.formats.open_path import open_path, open_split
 from lib.errors import InputError
 
@@ -141,7 +140,7 @@ def test_images_of_a_coco_file_are_found_or_given(tmp_path: Path) -> None:
     labels = folder / "annotations" / "instances_val2017.json"
     labels.parent.mkdir()
     (folder / "instances_val.json").rename(labels)
-    index = open_path(labels, reading=Reading(folder / "images"))["instances_val2017"].index
+    index = open_path(labels, images=folder / "images")["instances_val2017"].index
     # Nearest first; each is moved away for the next.
     places = [
         folder / "annotations" / "images",
@@ -266,7 +265,7 @@ def test_masks_with_a_folder_for_each_split(tmp_path: Path, labels: str) -> None
     assert (
         open_split(tmp_path, "val", format=format_named("masks"))[1] == tmp_path / "images" / "val"
     )
-    given = open_path(tmp_path, reading=Reading(tmp_path / "images"))
+    given = open_path(tmp_path, images=tmp_path / "images")
     assert given["val"].folder == tmp_path / "images" / "val"
     # One list of classes for all: one data set, with folders inside.
     write(tmp_path / labels / "classes.json", '{"1": "thing"}')
@@ -351,4 +350,4 @@ def test_images_are_not_given_where_the_format_says_where_they_are(
     tmp_path: Path, kind: str
 ) -> None:
     with pytest.raises(InputError, match="omit --images"):
-        open_path(tmp_path, format=format_named(kind), reading=Reading(tmp_path))
+        open_path(tmp_path, format=format_named(kind), images=tmp_path)
