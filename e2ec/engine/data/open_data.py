@@ -18,13 +18,6 @@ from lib.errors import InputError
 _SYNTHETIC_VAL_SEED = 1_000_003
 
 
-def build_datasets(config: Config) -> tuple[InstanceDataset, InstanceDataset]:
-    """Training and validation data, fit for training (`open_data`, `require_trainable`)."""
-    data = open_data(config)
-    require_trainable(data.train, data.val)
-    return data.train, data.val
-
-
 def require_trainable(train: InstanceDataset, val: InstanceDataset) -> None:
     """Refuse data that cannot be trained on as a whole.
 

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 from damaged_data import clean_folder
 
-from dataset.checks.problems import Problem
+from dataset.checks.problems import Problem, strict
+from dataset.formats.choose_split import require_split
 from dataset.formats.coco.format import coco_files
 from dataset.formats.detect import detect_format, format_named
+from dataset.formats.format import SplitName
 from dataset.formats.guess_images import guess_image_folder
-from dataset.formats.open_path import open_path, open_split
+from dataset.formats.open_path import open_path
+from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
 
 LABELME = {
@@ -48,6 +51,14 @@ def picture(path: Path, side: int = 64, *, dtype: type = np.uint8) -> Path:
     shape = (side, side, 3) if dtype is np.uint8 else (side, side)
     assert cv2.imwrite(str(path), np.zeros(shape, dtype))
     return path
+
+
+def read_split(path: Path, role: SplitName, name: str) -> tuple[LabelIndex, Path]:
+    """The labels of a split, in the format of this name, and the folder of its images."""
+    format = format_named(name)
+    split = require_split(path, format.find(path), role, format=format)
+    index = format.read(split, strict)
+    return index, format.images(split, index)
 
 
 @pytest.mark.parametrize(
@@ -231,11 +242,11 @@ def test_labelme_with_a_folder_for_each_split(tmp_path: Path, labels: str, image
     found = open_path(folder)
     assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 1, "val": 0}
     for split, number in (("train", 1), ("val", 0)):
-        index, place = open_split(folder, split, format=format_named("labelme"))  # type: ignore[arg-type]
+        index, place = read_split(folder, split, "labelme")  # type: ignore[arg-type]
         assert index.annotation_count() == number
-        assert place is not None and (place / index.image(0).name).is_file()
+        assert (place / index.image(0).name).is_file()
     with pytest.raises(InputError, match="has no test split"):
-        open_split(folder, "test", format=format_named("labelme"))
+        read_split(folder, "test", "labelme")
 
 
 def test_coco_files_in_the_folder_labels(tmp_path: Path) -> None:
@@ -262,9 +273,7 @@ def test_masks_with_a_folder_for_each_split(tmp_path: Path, labels: str) -> None
         assert cv2.imwrite(str(tmp_path / labels / split / "1.png"), mask)
     found = open_path(tmp_path)
     assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 0, "val": 1}
-    assert (
-        open_split(tmp_path, "val", format=format_named("masks"))[1] == tmp_path / "images" / "val"
-    )
+    assert read_split(tmp_path, "val", "masks")[1] == tmp_path / "images" / "val"
     given = open_path(tmp_path, images=tmp_path / "images")
     assert given["val"].folder == tmp_path / "images" / "val"
     # One list of classes for all: one data set, with folders inside.
@@ -305,7 +314,7 @@ def test_a_yolo_split_that_repeats_the_training_images_is_none(tmp_path: Path) -
     write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
     write(tmp_path / "data.yaml", "train: images/train\nval: images/train\nnames: [thing]\n")
     assert list(open_path(tmp_path)) == ["train"]
-    assert len(open_split(tmp_path, "val", format=format_named("yolo"))[0]) == 1
+    assert len(read_split(tmp_path, "val", "yolo")[0]) == 1
 
 
 def test_a_split_that_is_named_but_unusable_is_a_problem(tmp_path: Path) -> None:
@@ -326,7 +335,7 @@ def test_a_split_that_is_named_but_unusable_is_a_problem(tmp_path: Path) -> None
     with pytest.raises(InputError, match="images/vall"):
         open_path(tmp_path)
     with pytest.raises(InputError, match="images/vall"):
-        open_split(tmp_path, "val", format=format_named("yolo"))
+        read_split(tmp_path, "val", "yolo")
 
 
 def test_one_unreadable_file_does_not_hide_the_other(tmp_path: Path) -> None:
