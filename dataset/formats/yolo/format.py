@@ -5,15 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from dataset.formats.class_list import CLASSES_TXT
-from dataset.formats.format import Format, Split
+from dataset.formats.format import Format, Split, SplitName
 from dataset.formats.json_files import json_files
 from dataset.formats.yolo.data_yaml import YAML_NAMES, names_classes
-from dataset.formats.yolo.layout import (
-    repeats_training,
-    yolo_image_folder,
-    yolo_source_files,
-    yolo_splits,
-)
+from dataset.formats.yolo.layout import yolo_image_folder, yolo_source_files, yolo_splits
 from dataset.formats.yolo.read import read_yolo
 
 
@@ -35,8 +30,8 @@ def _recognise(path: Path) -> bool:
 
 def _splits(path: Path, images: Path | None) -> list[Split]:
     # Training data has to be there; without, the reader says what is missing.
-    names = dict.fromkeys(("train", *yolo_splits(path, images)))
-    return [Split(n, n, path, images, repeats=repeats_training(path, n)) for n in names]
+    found: dict[SplitName, bool] = {"train": False, **yolo_splits(path, images)}
+    return [Split(name, name, path, images, repeats) for name, repeats in found.items()]
 
 
 YOLO = Format(
