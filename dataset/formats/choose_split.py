@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from dataset.formats.format import Format, Split, SplitName
 from dataset.formats.split_folders import split_in_name
+from lib.errors import InputError
 
 
 def choose_split(found: Sequence[Split], role: SplitName, *, format: Format) -> Split | None:
@@ -34,3 +36,28 @@ def choose_split(found: Sequence[Split], role: SplitName, *, format: Format) -> 
     if named and all(split.name.startswith(named[0].name) for split in named):
         return named[0]
     return None
+
+
+def require_split(path: Path, found: Sequence[Split], role: SplitName, *, format: Format) -> Split:
+    """The split of the data set at a path that training would take, or else that must be meant.
+
+    That is the only one with the role in its name, the only file, or one that repeats another.
+
+    Raises:
+        InputError: there is none, or there are several.
+    """
+    split = choose_split(found, role, format=format)
+    if split is not None:
+        return split
+    unnamed = [split for split in found if split.role is None]
+    repeating = [split for split in found if split.role == role]
+    named = [split for split in unnamed if role in split.name]
+    for candidates in (named, unnamed, repeating):
+        if len(candidates) == 1:
+            return candidates[0]
+    names = ", ".join(split.name for split in found) or "none"
+    if unnamed or not found:
+        raise InputError(
+            f"{path}: has not one annotation file ({names:.200}); give the file itself"
+        )
+    raise InputError(f"{path}: has no {role} split; it has: {names}")

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from dataset.checks.problems import Problem, Report, strict
-from dataset.formats.format import Format, Reading, Split, SplitName
+from dataset.formats.format import Format, Split, SplitName
 from dataset.formats.image_folder import add_images, unusable
 from dataset.index.builder import IndexBuilder
 from dataset.index.label_index import LabelIndex
@@ -284,20 +284,9 @@ def _is_point(point: Any) -> bool:
     return isinstance(point, list) and len(point) == 2 and {*map(type, point)} <= {int, float}
 
 
-def _split(name: SplitName, root: Path, reading: Reading) -> Split:
-    return Split(
-        name,
-        name,
-        lambda report: read_cityscapes(root, name, report=report, **reading.settings),
-        lambda _: image_folder(root, name),
-        lambda: source_files(root, name, **reading.settings),
-    )
-
-
-def _splits(root: Path, reading: Reading) -> Iterator[Split]:
-    reading.refuse_images(root, "Cityscapes")
-    there = (name for name in get_args(SplitName) if any(image_folder(root, name).glob("*/*")))
-    return (_split(name, root, reading) for name in there)
+def _splits(root: Path, _: Path | None) -> list[Split]:
+    names: tuple[SplitName, ...] = get_args(SplitName)
+    return [Split(n, n, root) for n in names if any(image_folder(root, n).glob("*/*"))]
 
 
 CITYSCAPES = Format(
@@ -305,6 +294,11 @@ CITYSCAPES = Format(
     title="Cityscapes",
     recognise=lambda path: (path / "gtFine").is_dir(),
     splits=_splits,
-    split=_split,
+    read=lambda split, report: read_cityscapes(
+        split.labels, split.which, report=report, **split.settings
+    ),
+    images=lambda split, _: image_folder(split.labels, split.which),
+    sources=lambda split: source_files(split.labels, split.which, **split.settings),
+    takes_images=False,
     settings=("labels",),
 )

@@ -41,7 +41,7 @@ def detect_format(path: str | Path) -> Format:
             return format
     raise InputError(
         f"{path}: no labels of a known format; give a label file, or the folder of a data set, of "
-        f"{format_titles()}"
+        f"one of the formats {', '.join(format.title for format in FORMATS)}"
     )
 
 
@@ -71,9 +71,3 @@ def format_named(name: str) -> Format:
         if format.name == name:
             return format
     raise ValueError(f"{name} is no format of labels on disk")
-
-
-def format_titles() -> str:
-    """What the formats are called, as in a sentence."""
-    *others, last = (format.title for format in FORMATS)
-    return f"{', '.join(others)} or {last}"

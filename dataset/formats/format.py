@@ -6,45 +6,17 @@ them. Training, `check` and `convert` know formats by their records alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from dataset.checks.problems import Report
+from dataset.formats.guess_images import guess_image_folder
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
 
 SplitName = Literal["train", "val", "test"]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a data set is read where its format leaves a choice.
-
-    Attributes:
-        images: folder of the images, of YOLO that of images and labels; guessed, or given by the
-            format, without.
-        settings: values of the format's own settings, by name; the reader's defaults without.
-    """
-
-    images: Path | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    def images_of(self, name: str) -> Path | None:
-        """The images of a split: a folder of this name in `images`, or `images` itself."""
-        if self.images is not None and (self.images / name).is_dir():
-            return self.images / name
-        return self.images
-
-    def refuse_images(self, path: Path, title: str) -> None:
-        """Refuse a folder of images for a format that says itself where they are.
-
-        Raises:
-            InputError: one is given.
-        """
-        if self.images is not None:
-            raise InputError(f"{path}: {title} has its images in a place of its own; omit --images")
 
 
 @dataclass(frozen=True)
@@ -54,18 +26,28 @@ class Split:
     Attributes:
         name: what it is called.
         role: what it is for, where the format says so.
-        read: reads the labels.
-        images: the folder of the images, given the labels.
-        sources: all files that the labels come from.
+        labels: its label file or folder; the root of the data set, or its description, where the
+            format says itself what lies where.
+        images: folder of the images, of YOLO that of images and labels; guessed, or said by the
+            format, without.
         repeats: it has the very images of the training split, as YOLO's data.yaml may say.
+        together: folders of all splits, where their classes are found in all of them together.
+        settings: values of the format's own settings, by name; the reader's defaults without.
     """
 
     name: str
     role: SplitName | None
-    read: Callable[[Report], LabelIndex]
-    images: Callable[[LabelIndex], Path]
-    sources: Callable[[], list[Path]]
+    labels: Path
+    images: Path | None = None
     repeats: bool = False
+    together: tuple[Path, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def which(self) -> SplitName:
+        """The role, of a format that says it of every split."""
+        assert self.role is not None
+        return self.role
 
 
 @dataclass(frozen=True)
@@ -76,14 +58,18 @@ class Format:
         name: as in the settings, `data.format`.
         title: its name in messages.
         recognise: whether the data set at a path, a file or a folder, is of this format.
-        splits: the splits of the data set at a path; none is read yet, some may be unusable.
-        split: one split, given its labels: the file or folder that the settings name, or the root
-            of the data set where the format says itself what lies where.
-        labels: what the settings may name as the labels of a split; None for the latter formats.
-        suffixes: a file of another content that ends so is taken for a damaged one of this format.
+        splits: the splits at a path, with images in a folder or, with None, where they are.
+        read: the labels of a split.
+        images: the folder of a split's images, given its labels.
+        sources: all files that the labels of a split come from.
+        labels: what the settings may name as the labels of a split; None where the format says
+            itself what lies where.
+        takes_images: the folder of the images may be given.
+        image_folder: folder below the root for the images of all splits, where nothing names one.
+        suffixes: a file that ends so, and is of no format, is taken for a damaged one of this.
         is_labels: whether a folder has its labels, as the settings may name one.
-        images: folder below the root for the images of all splits, where nothing names another.
         settings: names of its own settings, in `DataConfig` and as arguments of its reader.
+        roles: the splits it may have.
         validates_on: the split that papers validate on.
         folders_in_names: image names start with folders that are the format's, not the image's.
     """
@@ -91,16 +77,58 @@ class Format:
     name: str
     title: str
     recognise: Callable[[Path], bool]
-    splits: Callable[[Path, Reading], Iterable[Split]]
-    split: Callable[[SplitName, Path, Reading], Split]
+    splits: Callable[[Path, Path | None], Iterable[Split]]
+    read: Callable[[Split, Report], LabelIndex]
+    images: Callable[[Split, LabelIndex], Path] = lambda split, index: (
+        split.images or guess_image_folder(split.labels, index)
+    )
+    sources: Callable[[Split], list[Path]] = lambda split: [split.labels]
     labels: Literal["file", "folder"] | None = None
+    takes_images: bool = True
+    image_folder: str | None = None
     suffixes: tuple[str, ...] = ()
     is_labels: Callable[[Path], bool] = lambda _: False
-    images: str | None = None
     settings: tuple[str, ...] = ()
+    roles: tuple[SplitName, ...] = ("train", "val", "test")
     validates_on: SplitName = "val"
     folders_in_names: bool = False
 
-    def reading(self, images: Path | None, settings: object) -> Reading:
-        """How to read it with these images and, of all settings, its own."""
-        return Reading(images, {name: getattr(settings, name) for name in self.settings})
+    def find(self, path: Path, images: Path | None = None, settings: object = None) -> list[Split]:
+        """The splits of the data set at a path; none is read, some may turn out to be unusable.
+
+        Args:
+            path: a label file or folder.
+            images: folder of the images.
+            settings: what has the format's settings as attributes; its defaults without.
+
+        Raises:
+            InputError: nothing is there, or images are given to a format that has its own place.
+        """
+        if images is not None and not self.takes_images:
+            what = f"{self.title} has its images in a place of its own"
+            raise InputError(f"{path}: {what}; omit --images")
+        own = self._own(settings)
+        return [replace(split, settings=own) for split in self.splits(path, images)]
+
+    def named(self, role: SplitName, labels: Path, images: Path | None, settings: object) -> Split:
+        """The split of this role at a path, which somebody says it has.
+
+        Raises:
+            InputError: the format has none.
+        """
+        if role not in self.roles:
+            raise InputError(f"{self.title} has no {role} split; papers report {self.validates_on}")
+        return Split(role, role, labels, images, settings=self._own(settings))
+
+    def _own(self, settings: object) -> dict[str, Any]:
+        names = () if settings is None else self.settings
+        return {name: getattr(settings, name) for name in names}
+
+
+def file_splits(files: list[Path], images: Path | None) -> Iterator[Split]:
+    """A split for each label file, which does not say what it is for."""
+    stems = [file.stem for file in files]
+    for file in files:
+        # Some tools give the files of all splits one name, in folders of their own.
+        name = file.stem if stems.count(file.stem) == 1 else f"{file.parent.name}-{file.stem}"
+        yield Split(name, None, file, images)

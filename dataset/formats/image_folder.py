@@ -31,12 +31,6 @@ def image_names(folder: Path) -> list[str]:
     return sorted(n.as_posix() for n in names if not any(part[0] == "." for part in n.parts))
 
 
-def folder_files(labels: Path, images: Path) -> list[Path]:
-    """Every file in a folder of labels, and every image, whose size is part of the labels."""
-    found = sorted(path for path in labels.rglob("*") if path.is_file())
-    return found + ([images / name for name in image_names(images)] if images.is_dir() else [])
-
-
 def add_images(
     builder: IndexBuilder, folder: Path, names: Sequence[str], report: Report
 ) -> Iterator[tuple[int, str, int, int]]:

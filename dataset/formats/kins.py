@@ -19,8 +19,7 @@ from typing import Any, Literal, NamedTuple
 from dataset.checks.problems import Action, Problem, Report, strict
 from dataset.formats.coco.json_stream import stream_members
 from dataset.formats.coco.read import CocoReader
-from dataset.formats.file_splits import Read, file_split, file_splits
-from dataset.formats.format import Format, Reading, Split, SplitName
+from dataset.formats.format import Format, Split, file_splits
 from dataset.formats.json_files import json_files, json_holds
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
@@ -172,17 +171,9 @@ def _recognise(path: Path) -> bool:
     return any((path / f"{name}/image_2").is_dir() for name in ("training", "testing"))
 
 
-def _reader(reading: Reading) -> Read:
-    return lambda file, report: read_kins(file, report=report, **reading.settings)
-
-
-def _splits(path: Path, reading: Reading) -> Iterator[Split]:
+def _splits(path: Path, images: Path | None) -> Iterator[Split]:
     files = sorted(filter(is_kins_file, json_files(path))) if path.is_dir() else [path]
-    return file_splits(files, reading, _reader(reading))
-
-
-def _split(name: SplitName, labels: Path, reading: Reading) -> Split:
-    return file_split(name, name, labels, reading, _reader(reading))
+    return file_splits(files, images)
 
 
 KINS = Format(
@@ -190,7 +181,7 @@ KINS = Format(
     title="KINS",
     recognise=_recognise,
     splits=_splits,
-    split=_split,
+    read=lambda split, report: read_kins(split.labels, report=report, **split.settings),
     labels="file",
     settings=("masks",),
     validates_on="test",

@@ -17,10 +17,15 @@ import numpy as np
 
 from dataset.checks.problems import Problem, Report, strict
 from dataset.formats.class_list import read_class_list
-from dataset.formats.format import Format, Reading, Split, SplitName
-from dataset.formats.image_folder import add_images, folder_files, image_names, unusable
+from dataset.formats.format import Format, Split
+from dataset.formats.image_folder import add_images, image_names, unusable
 from dataset.formats.json_files import json_files
-from dataset.formats.split_folders import split_folders
+from dataset.formats.split_folders import (
+    folder_files,
+    folder_images,
+    images_of_split,
+    split_folders,
+)
 from dataset.index.builder import IndexBuilder
 from dataset.index.label_index import LabelIndex
 from dataset.masks.id_image import read_ids
@@ -182,34 +187,20 @@ def _recognise(path: Path) -> bool:
     return any(place.is_dir() for place in places) or any((path / "labels").rglob("*.png"))
 
 
-def _splits(path: Path, reading: Reading) -> Iterator[Split]:
+def _splits(path: Path, images: Path | None) -> Iterator[Split]:
     folders = split_folders(path, ".png")
     if "train" in folders and (folders["train"] / "masks").is_dir():
         for name, folder in folders.items():
-            yield _folder(name, name, folder / "masks", folder / "images")
+            yield Split(name, name, folder / "masks", folder / "images")
         return
     places = [path / name for name in ("masks", "labels") if (path / name).is_dir()]
     masks = places[0] if places else path
     folders = split_folders(masks, ".png")
     for name, folder in folders.items():
-        images = reading.images_of(folder.name) or path / "images" / folder.name
-        yield _folder(name, name, folder, images)
+        near = path / "images" / folder.name
+        yield Split(name, name, folder, images_of_split(images, folder.name) or near)
     if not folders:
-        yield _folder(path.name, None, masks, reading.images or path / "images")
-
-
-def _split(name: SplitName, labels: Path, reading: Reading) -> Split:
-    return _folder(name, name, labels, reading.images or labels.parent / "images")
-
-
-def _folder(name: str, role: SplitName | None, masks: Path, images: Path) -> Split:
-    return Split(
-        name,
-        role,
-        lambda report: read_mask_folder(images, masks, report=report),
-        lambda _: images,
-        lambda: folder_files(masks, images),
-    )
+        yield Split(path.name, None, masks, images or path / "images")
 
 
 MASKS = Format(
@@ -217,8 +208,10 @@ MASKS = Format(
     title="masks",
     recognise=_recognise,
     splits=_splits,
-    split=_split,
+    read=lambda split, report: read_mask_folder(folder_images(split), split.labels, report=report),
+    images=lambda split, _: folder_images(split),
+    sources=folder_files,
     labels="folder",
+    image_folder="images",
     is_labels=lambda path: any(path.rglob("*.png")) and not any(json_files(path)),
-    images="images",
 )

@@ -1,4 +1,4 @@
-"""What is named after the splits of a data set, train, val and test: folders, and files."""
+"""What is named after the splits of a data set: folders, and files. Splits that are folders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from dataset.formats.class_list import has_class_list
-from dataset.formats.format import SplitName
+from dataset.formats.format import Split, SplitName
+from dataset.formats.image_folder import image_names
 
 _NAMES: dict[str, SplitName] = {
     "train": "train",
@@ -51,3 +52,21 @@ def split_folders(folder: Path, suffix: str) -> dict[SplitName, Path]:
     if "train" not in found or any(any(path.rglob(f"*{suffix}")) for path in others):
         return {}
     return {split: found[split] for split in ("train", "val", "test") if split in found}
+
+
+def images_of_split(images: Path | None, name: str) -> Path | None:
+    """The folder of a split's images in one that was given for all, or that folder itself."""
+    return images / name if images is not None and (images / name).is_dir() else images
+
+
+def folder_images(split: Split) -> Path:
+    """The folder of the images of a folder of labels, itself where there is no other."""
+    return split.images or split.labels
+
+
+def folder_files(split: Split) -> list[Path]:
+    """Every file in the folders of labels, and every image, whose size is part of the labels."""
+    labels = dict.fromkeys((split.labels, *split.together))
+    found = [path for folder in labels for path in sorted(folder.rglob("*")) if path.is_file()]
+    images = folder_images(split)
+    return found + ([images / name for name in image_names(images)] if images.is_dir() else [])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataset.checks.problems import Report, strict
+from dataset.formats.choose_split import require_split
 from dataset.formats.format import Format, SplitName
-from dataset.formats.open_path import open_split
 from dataset.index.fraction_split import divide
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
@@ -54,7 +55,7 @@ def open_source(
     """Read labels.
 
     Args:
-        path: file or folder, as `dataset.formats.open_path.open_split` takes it.
+        path: file or folder.
         format: the format.
         split: which to read, where there are several.
         images: folder of the images, where the format does not say it; of YOLO the folder that
@@ -64,10 +65,14 @@ def open_source(
     Raises:
         InputError: something is missing or unusable.
     """
-    index, folder = open_split(path, split, format=format, images=images, report=report)
+    chosen = require_split(path, format.find(path, images), split, format=format)
+    index = format.read(chosen, report)
     if not index.labelled or len(index) == 0:
         raise InputError(f"{path}: has no labelled images to convert")
-    names = [index.image(i).name for i in range(len(index))]
+    folder: Path | None = None
+    with suppress(InputError):  # not every target needs the images
+        folder = format.images(chosen, index)
+    names = list(index.image_names)
     if format.folders_in_names and folder is not None:
         # They would be carried into the next format.
         common = posixpath.commonpath([posixpath.dirname(name) for name in names])

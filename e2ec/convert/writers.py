@@ -26,11 +26,9 @@ class Writer:
     Attributes:
         name: of the format.
         write: writes a split.
-        labels: names of all labels in the folder of an older conversion that would be read with the
-            new ones.
-        replaced: names of those among them that the new ones, whose names it is given, make void.
-        images: whether images are found from the result: always, only where splits are divided, or
-            only where somebody names their folder.
+        labels: all labels of an older conversion that would be read with the new ones.
+        replaced: those of them that go, given the names of the new ones.
+        images: whether a reader finds them: always, where there are several splits, or if told.
         divides: it has a place for each of several splits.
         repeated: for splits that it names and that are not there, the one whose images they have.
     """
@@ -39,7 +37,7 @@ class Writer:
     write: Callable[[Job], None]
     labels: Callable[[Job], Names] = lambda _: set()
     replaced: Callable[[Job, Names], Names] = lambda _, __: set()
-    images: Literal["found", "found where divided", "named"] = "found"
+    images: Literal["found", "found if divided", "named"] = "found"
     divides: bool = True
     repeated: Callable[[Job], dict[str, str]] = lambda _: {}
 
@@ -96,7 +94,7 @@ WRITERS: tuple[Writer, ...] = (
         write_masks,
         labels=lambda job: _below(job.final / "masks", "*.png", job.final),
         replaced=_old_layers,
-        images="found where divided",
+        images="found if divided",
     ),
     Writer("geojson", write_geojson, divides=False),  # is not read
 )

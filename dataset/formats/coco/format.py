@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from dataset.formats.coco.read import read_coco
-from dataset.formats.file_splits import file_split, file_splits
-from dataset.formats.format import Format, Reading, Split, SplitName
+from dataset.formats.format import Format, file_splits
 from dataset.formats.json_files import MOST_FILES, json_holds
 from dataset.formats.kins import is_kins_file
 
@@ -28,24 +26,12 @@ def coco_files(folder: Path) -> list[Path]:
     return known or [file for file in tried if json_holds(file, *_KEYS) and not is_kins_file(file)]
 
 
-def _recognise(path: Path) -> bool:
-    return bool(coco_files(path)) if path.is_dir() else json_holds(path, *_KEYS)
-
-
-def _splits(path: Path, reading: Reading) -> Iterator[Split]:
-    return file_splits(coco_files(path) if path.is_dir() else [path], reading, read_coco)
-
-
-def _split(name: SplitName, labels: Path, reading: Reading) -> Split:
-    return file_split(name, name, labels, reading, read_coco)
-
-
 COCO = Format(
     name="coco",
     title="COCO",
-    recognise=_recognise,
-    splits=_splits,
-    split=_split,
+    recognise=lambda path: bool(coco_files(path)) if path.is_dir() else json_holds(path, *_KEYS),
+    splits=lambda path, images: file_splits(coco_files(path) if path.is_dir() else [path], images),
+    read=lambda split, report: read_coco(split.labels, report),
     labels="file",
     suffixes=(".json",),  # without the keys it is damaged, or lists images alone
 )

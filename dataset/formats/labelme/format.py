@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from dataset.formats.class_list import has_class_list
-from dataset.formats.format import Format, Reading, Split, SplitName
-from dataset.formats.image_folder import folder_files
+from dataset.formats.format import Format, Split
 from dataset.formats.json_files import MOST_FILES, json_files, json_holds
 from dataset.formats.labelme.read import read_labelme
-from dataset.formats.split_folders import split_folders
+from dataset.formats.split_folders import (
+    folder_files,
+    folder_images,
+    images_of_split,
+    split_folders,
+)
 
 
 def _recognise(path: Path) -> bool:
@@ -23,39 +27,28 @@ def _recognise(path: Path) -> bool:
     )
 
 
-def _splits(path: Path, reading: Reading) -> Iterator[Split]:
+def _splits(path: Path, images: Path | None) -> Iterator[Split]:
     folder = path if path.is_dir() else path.parent
     for place in (folder / "labels", folder):
         splits = split_folders(place, ".json")
         listed = any(map(has_class_list, splits.values()))
-        together = [] if listed else list(splits.values())
+        together = () if listed else tuple(splits.values())
         for name, labels in splits.items():
             near = folder / "images" / labels.name if place != folder else labels
-            images = reading.images_of(labels.name) or near
-            yield _folder(name, name, labels, images if images.is_dir() else labels, together)
+            yield Split(
+                name,
+                name,
+                labels,
+                _if_there(images_of_split(images, labels.name) or near),
+                together=together,
+            )
         if splits:
             return
-    given = reading.images
-    yield _folder(folder.name, None, folder, given if given and given.is_dir() else folder)
+    yield Split(folder.name, None, folder, _if_there(images))
 
 
-def _split(name: SplitName, labels: Path, reading: Reading) -> Split:
-    return _folder(name, name, labels, reading.images or labels)
-
-
-def _folder(
-    name: str, role: SplitName | None, labels: Path, images: Path, together: Sequence[Path] = ()
-) -> Split:
-    return Split(
-        name,
-        role,
-        lambda report: read_labelme(labels, images, together=together, report=report),
-        lambda _: images,
-        lambda: [
-            *folder_files(labels, images),
-            *(f for place in together if place != labels for f in folder_files(place, place)),
-        ],
-    )
+def _if_there(folder: Path | None) -> Path | None:
+    return folder if folder is not None and folder.is_dir() else None
 
 
 LABELME = Format(
@@ -63,6 +56,10 @@ LABELME = Format(
     title="LabelMe",
     recognise=_recognise,
     splits=_splits,
-    split=_split,
+    read=lambda split, report: read_labelme(
+        split.labels, split.images, together=split.together, report=report
+    ),
+    images=lambda split, _: folder_images(split),
+    sources=folder_files,
     labels="folder",
 )

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from dataset.formats.format import Format, Reading, Split, SplitName
+from dataset.formats.format import Format, Split
 from dataset.formats.sbd import read as sbd
-from lib.errors import InputError
 
 
 def _recognise(path: Path) -> bool:
-    return any(
-        (path / place).is_dir()
-        for place in ("inst", "dataset/inst", "benchmark_RELEASE/dataset/inst")
-    )
+    places = ("inst", "dataset/inst", "benchmark_RELEASE/dataset/inst")
+    return any((path / place).is_dir() for place in places)
 
 
-def _split(name: SplitName, root: Path, reading: Reading) -> Split:
-    if name == "test":
-        raise InputError("SBD has no test split; papers report val")
-    return Split(
-        name,
-        name,
-        lambda report: sbd.read_sbd(root, name, report=report),
-        lambda _: sbd.release_folder(root) / "img",
-        lambda: sbd.source_files(root, name),
-    )
-
-
-def _splits(root: Path, reading: Reading) -> Iterator[Split]:
-    reading.refuse_images(root, "SBD")
-    return (_split(name, root, reading) for name in ("train", "val"))
-
-
-SBD = Format(name="sbd", title="SBD", recognise=_recognise, splits=_splits, split=_split)
+SBD = Format(
+    name="sbd",
+    title="SBD",
+    recognise=_recognise,
+    splits=lambda root, _: [Split("train", "train", root), Split("val", "val", root)],
+    read=lambda split, report: sbd.read_sbd(split.labels, split.which, report=report),
+    images=lambda split, _: sbd.release_folder(split.labels) / "img",
+    sources=lambda split: sbd.source_files(split.labels, split.which),
+    takes_images=False,
+    roles=("train", "val"),
+)

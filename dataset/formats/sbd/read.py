@@ -12,12 +12,13 @@ import gzip
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
 from dataset.checks.problems import Problem, Report, strict
+from dataset.formats.format import SplitName
 from dataset.formats.image_folder import PATIENCE, unusable
 from dataset.formats.sbd.matlab_file import read_struct
 from dataset.index.builder import IndexBuilder
@@ -27,7 +28,6 @@ from dataset.masks.tracing import mask_to_contours
 from lib.errors import InputError
 from lib.images import image_size
 
-Split = Literal["train", "val"]
 T = TypeVar("T")
 
 # PASCAL VOC's order; the category ids are 1 to 20.
@@ -40,7 +40,7 @@ CLASSES = (
 _IDS_PER_IMAGE = 256
 
 
-def split_names(split: Split) -> tuple[str, ...]:
+def split_names(split: SplitName) -> tuple[str, ...]:
     """The names of a split's images ("2008_000008"), ascending."""
     packed = (resources.files("dataset.formats.sbd") / "splits" / f"{split}.txt.gz").read_bytes()
     return tuple(gzip.decompress(packed).decode("ascii").split())
@@ -63,7 +63,7 @@ def release_folder(root: str | Path) -> Path:
     raise InputError(f"{root}: is no SBD folder (no 'img' and 'inst' in it); give the released one")
 
 
-def source_files(root: Path, split: Split) -> list[Path]:
+def source_files(root: Path, split: SplitName) -> list[Path]:
     """The label file of every image of a split.
 
     Raises:
@@ -75,7 +75,7 @@ def source_files(root: Path, split: Split) -> list[Path]:
 
 def read_sbd(
     root: str | Path,
-    split: Split,
+    split: SplitName,
     *,
     names: Sequence[str] | None = None,
     report: Report = strict,

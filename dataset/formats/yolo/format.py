@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from dataset.formats.class_list import CLASSES_TXT
-from dataset.formats.format import Format, Reading, Split, SplitName
+from dataset.formats.format import Format, Split, SplitName
 from dataset.formats.json_files import json_files
 from dataset.formats.yolo.data_yaml import YAML_NAMES, names_classes
-from dataset.formats.yolo.layout import (
-    repeats_training,
-    yolo_image_folder,
-    yolo_source_files,
-    yolo_splits,
-)
+from dataset.formats.yolo.layout import yolo_image_folder, yolo_source_files, yolo_splits
 from dataset.formats.yolo.read import read_yolo
 
 
@@ -34,21 +28,10 @@ def _recognise(path: Path) -> bool:
     return (path / CLASSES_TXT).is_file() or not any(map(any, map(json_files, places)))
 
 
-def _split(name: SplitName, path: Path, reading: Reading) -> Split:
-    return Split(
-        name,
-        name,
-        lambda report: read_yolo(path, name, root=reading.images, report=report),
-        lambda _: yolo_image_folder(path, reading.images),
-        lambda: yolo_source_files(path, name, reading.images),
-        repeats_training(path, name),
-    )
-
-
-def _splits(path: Path, reading: Reading) -> Iterator[Split]:
+def _splits(path: Path, images: Path | None) -> list[Split]:
     # Training data has to be there; without, the reader says what is missing.
-    names = dict.fromkeys(("train", *yolo_splits(path, reading.images)))
-    return (_split(name, path, reading) for name in names)
+    found: dict[SplitName, bool] = {"train": False, **yolo_splits(path, images)}
+    return [Split(name, name, path, images, repeats) for name, repeats in found.items()]
 
 
 YOLO = Format(
@@ -56,7 +39,11 @@ YOLO = Format(
     title="YOLO",
     recognise=_recognise,
     splits=_splits,
-    split=_split,
+    read=lambda split, report: read_yolo(
+        split.labels, split.which, root=split.images, report=report
+    ),
+    images=lambda split, _: yolo_image_folder(split.labels, split.images),
+    sources=lambda split: yolo_source_files(split.labels, split.which, split.images),
     suffixes=(".yaml", ".yml"),
     folders_in_names=True,  # images/train/a.jpg
 )

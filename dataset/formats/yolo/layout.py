@@ -7,6 +7,7 @@ tools export it, `train/images` with `train/labels`; the class names then stand 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -89,10 +90,13 @@ def yolo_layout(path: str | Path, split: SplitName, root: str | Path | None = No
     return YoloLayout(file, folder, images, names, ids)
 
 
-def yolo_splits(path: str | Path, root: str | Path | None = None) -> list[SplitName]:
+def yolo_splits(path: str | Path, root: str | Path | None = None) -> dict[SplitName, bool]:
     """The splits that data.yaml names; those that have a folder where it names none.
 
     Whether what it names can be used is left to `yolo_layout`, which takes the same arguments.
+
+    Returns:
+        By split whether data.yaml names for it the very images that it names for training.
 
     Raises:
         InputError: data.yaml cannot be read.
@@ -101,31 +105,17 @@ def yolo_splits(path: str | Path, root: str | Path | None = None) -> list[SplitN
     file = find_yaml(path)
     if file is not None:
         document = read_yaml(file)
-        if _names_splits(document):
-            return [split for split in _ALSO if _entries(document, split)]
+        named = {split: entries for split in _ALSO if (entries := _entries(document, split))}
+        if named:
+            train = named.get("train")
+            return {split: split != "train" and named[split] == train for split in named}
     folder = yolo_image_folder(path, root)
-    found: list[SplitName] = []
+    found: dict[SplitName, bool] = {}
     for split in _ALSO:
-        try:
+        with suppress(InputError):
             _split_folder(folder, split)
-        except InputError:
-            continue
-        found.append(split)
+            found[split] = False
     return found
-
-
-def repeats_training(path: str | Path, split: SplitName) -> bool:
-    """Whether data.yaml names for this split the very images that it names for training.
-
-    Raises:
-        InputError: data.yaml cannot be read.
-    """
-    file = find_yaml(Path(path))
-    if file is None or split == "train":
-        return False
-    document = read_yaml(file)
-    entries = _entries(document, split)
-    return bool(entries) and entries == _entries(document, "train")
 
 
 def yolo_source_files(

@@ -11,7 +11,7 @@ from dataset.checks.problems import Report
 from dataset.formats.choose_split import choose_split
 from dataset.formats.detect import detect_format, foreign_settings, format_named
 from dataset.formats.format import Format, SplitName
-from dataset.formats.open_path import open_splits
+from dataset.formats.open_path import open_path
 from dataset.index.dataset import IndexedDataset
 from dataset.index.fraction_split import DEFAULT_FRACTION, divide
 from dataset.loading.sample import InstanceDataset
@@ -67,12 +67,12 @@ def open_target(
     format = format_named(name) if name else detect_format(target)
     _refuse_foreign(data, target, format)
     if data.val_fraction is None:
-        found = list(format.splits(path, format.reading(images, data)))
-        splits = open_splits(path, found, report)
+        splits = open_path(path, format=format, images=images, settings=data, report=report)
+        found = [split for split in format.find(path, images) if split.name in splits]
         roles = {
             role: splits[split.name]
             for role in get_args(SplitName)
-            if (split := choose_split([s for s in found if s.name in splits], role, format=format))
+            if (split := choose_split(found, role, format=format))
         }
         return CheckedData(splits, _trained(splits, roles, config.train.seed))
     data = replace(

@@ -52,8 +52,8 @@ def plan_data(data: DataConfig) -> Plan:
     return Plan(format, train, val, fraction)
 
 
-def plan_test(data: DataConfig) -> Split:
-    """The test split.
+def plan_test(data: DataConfig) -> tuple[Format, Split]:
+    """The test split, and its format.
 
     Raises:
         InputError: there is none.
@@ -62,8 +62,9 @@ def plan_test(data: DataConfig) -> Split:
         format = _format_at_root(data)
         split = choose_split(_splits(data, format, data.test_images), "test", format=format)
         if split is not None:
-            return split
-    return _named(data, _format_of_labels(data), "test")
+            return format, split
+    format = _format_of_labels(data)
+    return format, _named(data, format, "test")
 
 
 def _at_root(data: DataConfig) -> tuple[Format, Split, Split | None]:
@@ -91,7 +92,7 @@ def _splits(data: DataConfig, format: Format, images: Path | None) -> list[Split
     if images is not None:
         folder = data.root if data.root.is_dir() else data.root.parent
         images = folder / images if format.labels else None
-    return list(format.splits(data.root, format.reading(images, data)))
+    return format.find(data.root, images, data)
 
 
 def _format_at_root(data: DataConfig) -> Format:
@@ -122,7 +123,7 @@ def _format_of_labels(data: DataConfig) -> Format:
 def _named(data: DataConfig, format: Format, name: SplitName) -> Split:
     """The split that the settings name, labels/NAME where they name none."""
     if format.labels is None:
-        return format.split(name, data.root, format.reading(None, data))
+        return format.named(name, data.root, None, data)
     labels, images = {
         "train": (data.train_annotations or Path("labels/train"), data.train_images),
         "val": (data.val_annotations or Path("labels/val"), data.val_images),
@@ -132,10 +133,10 @@ def _named(data: DataConfig, format: Format, name: SplitName) -> Split:
         raise _no_test_data()
     if images is None and (data.root / "images" / name).is_dir():
         images = Path("images", name)
-    elif images is None and format.images is not None:
-        images = Path(format.images)
-    reading = format.reading(None if images is None else data.root / images, data)
-    return format.split(name, data.root / labels, reading)
+    elif images is None and format.image_folder is not None:
+        images = Path(format.image_folder)
+    folder = None if images is None else data.root / images
+    return format.named(name, data.root / labels, folder, data)
 
 
 def _no_test_data() -> InputError:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dataset.checks.problems import Report, strict
-from dataset.formats.format import Split, SplitName
+from dataset.formats.format import Format, Split, SplitName
 from dataset.index.cache import open_index
 from dataset.index.dataset import IndexedDataset
 from dataset.index.fraction_split import divide
 from dataset.loading.sample import InstanceDataset
 from dataset.synthetic.dataset import SyntheticDataset
-from e2ec.config import Config, DataConfig
+from e2ec.config import Config
 from e2ec.engine.data.data_plan import plan_data, plan_test
 from e2ec.engine.data.training_data import TrainingData
 from lib.errors import InputError
 
 # Samples of the validation half of generated data differ from all training samples.
 _SYNTHETIC_VAL_SEED = 1_000_003
-
-
-def build_datasets(config: Config) -> tuple[InstanceDataset, InstanceDataset]:
-    """Training and validation data, fit for training (`open_data`, `require_trainable`)."""
-    data = open_data(config)
-    require_trainable(data.train, data.val)
-    return data.train, data.val
 
 
 def require_trainable(train: InstanceDataset, val: InstanceDataset) -> None:
@@ -64,12 +55,12 @@ def open_data(config: Config, report: Report = strict) -> TrainingData:
     if config.data.format == "synthetic":
         return TrainingData(_synthetic(config, "train"), _synthetic(config, "val"))
     plan = plan_data(config.data)
-    train = _open(plan.train, config.data, plan.format.name, report)
+    train = _open(plan.format, plan.train, config.data.image_ids, report)
     if plan.fraction is not None:
         train, val = _divide(train, plan.fraction, config.train.seed)
     else:
         assert plan.val is not None  # or there would be a fraction
-        val = _open(plan.val, config.data, plan.format.name, report)
+        val = _open(plan.format, plan.val, config.data.image_ids, report)
     return TrainingData(
         _limited(train, config.data.train_limit),
         _limited(val, config.data.val_limit),
@@ -95,13 +86,13 @@ def build_dataset(config: Config, split: SplitName, report: Report = strict) -> 
     if data.format == "synthetic":
         return _synthetic(config, split)
     if split == "test":
-        return _open(plan_test(data), replace(data, image_ids=None), data.format, report)
+        return _open(*plan_test(data), None, report)
     plan = plan_data(data)
     if plan.fraction is None and split == "val":
         assert plan.val is not None  # or there would be a fraction
-        dataset = _open(plan.val, data, plan.format.name, report)
+        dataset = _open(plan.format, plan.val, data.image_ids, report)
     else:
-        dataset = _open(plan.train, data, plan.format.name, report)
+        dataset = _open(plan.format, plan.train, data.image_ids, report)
     if plan.fraction is not None:
         train, val = _divide(dataset, plan.fraction, config.train.seed)
         dataset = train if split == "train" else val
@@ -117,15 +108,16 @@ def validation_share(config: Config) -> float | None:
     return None if config.data.format == "synthetic" else plan_data(config.data).fraction
 
 
-def _open(split: Split, data: DataConfig, format: str, report: Report) -> IndexedDataset:
-    """A split with those of its images that the settings name; from disk where it was kept."""
+def _open(
+    format: Format, split: Split, ids: tuple[int, ...] | None, report: Report
+) -> IndexedDataset:
+    """Those images of a split that are named, of None all; from disk where it was kept."""
     if report is strict:
-        folders = (data.train_images, data.val_images, data.test_images)
-        settings = f"{format} {data.masks} {data.labels} {data.root.absolute()} {folders}"
-        index = open_index(split.sources(), f"{split.name} {settings}", lambda: split.read(strict))
+        what = f"{format.name} {split}"
+        index = open_index(format.sources(split), what, lambda: format.read(split, strict))
     else:
-        index = split.read(report)  # what was kept on disk no longer knows its problems
-    return IndexedDataset(split.images(index), index.subset(image_ids=data.image_ids))
+        index = format.read(split, report)  # what was kept on disk no longer knows its problems
+    return IndexedDataset(format.images(split, index), index.subset(image_ids=ids))
 
 
 def _divide(

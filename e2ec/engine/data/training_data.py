@@ -46,7 +46,7 @@ class TrainingData:
         share = _SHARES.get(self.fraction, f"{self.fraction:g}")
         text += f"({share}, --data.val-fraction) to validate"
         if self.in_place_of_own:
-            text += ", in place of its own validation part"
+            text += ", in place of its own validation split"
         if isinstance(self.val, IndexedDataset) and self.val.object_count() == 0:
             text += "; none of these has an object: choose others with --train.seed"
         return text

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from damaged_data import clean_folder
 
-from dataset.checks.problems import Problem
+from dataset.checks.problems import Problem, strict
+from dataset.formats.choose_split import require_split
 from dataset.formats.coco.format import coco_files
 from dataset.formats.detect import detect_format, format_named
-from dataset.formats.file_splits import guess_image_folder
-from dataset.formats.format import Reading
-from dataset.formats.open_path import open_path, open_split
+from dataset.formats.format import SplitName
+from dataset.formats.guess_images import guess_image_folder
+from dataset.formats.open_path import open_path
+from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
 
 LABELME = {
@@ -49,6 +51,14 @@ def picture(path: Path, side: int = 64, *, dtype: type = np.uint8) -> Path:
     shape = (side, side, 3) if dtype is np.uint8 else (side, side)
     assert cv2.imwrite(str(path), np.zeros(shape, dtype))
     return path
+
+
+def read_split(path: Path, role: SplitName, name: str) -> tuple[LabelIndex, Path]:
+    """The labels of a split, in the format of this name, and the folder of its images."""
+    format = format_named(name)
+    split = require_split(path, format.find(path), role, format=format)
+    index = format.read(split, strict)
+    return index, format.images(split, index)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +107,7 @@ def test_folders(tmp_path: Path, files: dict[str, str], expected: str) -> None:
         ("a.json", '{"images": [], "annotations": [{"inmodal_seg": 1}]}', "kins"),
         ("a.json", json.dumps(LABELME), "labelme"),
         ("data.yaml", "names: [a]", "yolo"),
+        ("data.yaml", 'names: ["shapes", "images", "annotations", "a_segm"]', "yolo"),
     ],
 )
 def test_files(tmp_path: Path, name: str, text: str, expected: str) -> None:
@@ -110,6 +121,12 @@ def test_unknown(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=name):
         detect_format(tmp_path / name)
+
+
+def test_labels_of_kins_without_its_images_are_not_taken_for_coco(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", '{"images": [], "annotations": [{"a_segm": []}]}')
+    with pytest.raises(InputError, match="no labels of a known format"):
+        detect_format(tmp_path)
 
 
 def test_captions_are_no_instances(tmp_path: Path) -> None:
@@ -134,7 +151,7 @@ def test_images_of_a_coco_file_are_found_or_given(tmp_path: Path) -> None:
     labels = folder / "annotations" / "instances_val2017.json"
     labels.parent.mkdir()
     (folder / "instances_val.json").rename(labels)
-    index = open_path(labels, reading=Reading(folder / "images"))["instances_val2017"].index
+    index = open_path(labels, images=folder / "images")["instances_val2017"].index
     # Nearest first; each is moved away for the next.
     places = [
         folder / "annotations" / "images",
@@ -225,11 +242,11 @@ def test_labelme_with_a_folder_for_each_split(tmp_path: Path, labels: str, image
     found = open_path(folder)
     assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 1, "val": 0}
     for split, number in (("train", 1), ("val", 0)):
-        index, place = open_split(folder, split, format=format_named("labelme"))  # type: ignore[arg-type]
+        index, place = read_split(folder, split, "labelme")  # type: ignore[arg-type]
         assert index.annotation_count() == number
-        assert place is not None and (place / index.image(0).name).is_file()
+        assert (place / index.image(0).name).is_file()
     with pytest.raises(InputError, match="has no test split"):
-        open_split(folder, "test", format=format_named("labelme"))
+        read_split(folder, "test", "labelme")
 
 
 def test_coco_files_in_the_folder_labels(tmp_path: Path) -> None:
@@ -256,10 +273,8 @@ def test_masks_with_a_folder_for_each_split(tmp_path: Path, labels: str) -> None
         assert cv2.imwrite(str(tmp_path / labels / split / "1.png"), mask)
     found = open_path(tmp_path)
     assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 0, "val": 1}
-    assert (
-        open_split(tmp_path, "val", format=format_named("masks"))[1] == tmp_path / "images" / "val"
-    )
-    given = open_path(tmp_path, reading=Reading(tmp_path / "images"))
+    assert read_split(tmp_path, "val", "masks")[1] == tmp_path / "images" / "val"
+    given = open_path(tmp_path, images=tmp_path / "images")
     assert given["val"].folder == tmp_path / "images" / "val"
     # One list of classes for all: one data set, with folders inside.
     write(tmp_path / labels / "classes.json", '{"1": "thing"}')
@@ -299,7 +314,7 @@ def test_a_yolo_split_that_repeats_the_training_images_is_none(tmp_path: Path) -
     write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
     write(tmp_path / "data.yaml", "train: images/train\nval: images/train\nnames: [thing]\n")
     assert list(open_path(tmp_path)) == ["train"]
-    assert len(open_split(tmp_path, "val", format=format_named("yolo"))[0]) == 1
+    assert len(read_split(tmp_path, "val", "yolo")[0]) == 1
 
 
 def test_a_split_that_is_named_but_unusable_is_a_problem(tmp_path: Path) -> None:
@@ -320,7 +335,7 @@ def test_a_split_that_is_named_but_unusable_is_a_problem(tmp_path: Path) -> None
     with pytest.raises(InputError, match="images/vall"):
         open_path(tmp_path)
     with pytest.raises(InputError, match="images/vall"):
-        open_split(tmp_path, "val", format=format_named("yolo"))
+        read_split(tmp_path, "val", "yolo")
 
 
 def test_one_unreadable_file_does_not_hide_the_other(tmp_path: Path) -> None:
@@ -344,4 +359,4 @@ def test_images_are_not_given_where_the_format_says_where_they_are(
     tmp_path: Path, kind: str
 ) -> None:
     with pytest.raises(InputError, match="omit --images"):
-        open_path(tmp_path, format=format_named(kind), reading=Reading(tmp_path))
+        open_path(tmp_path, format=format_named(kind), images=tmp_path)

@@ -16,7 +16,7 @@ from sbd_tree import write_sbd
 from training_path import training_path
 
 from e2ec.app.commands.command_line import parse_config
-from e2ec.engine.data.open_data import build_dataset, build_datasets
+from e2ec.engine.data.open_data import build_dataset, open_data, require_trainable
 from e2ec.engine.evaluate.evaluator import main_metric
 from e2ec.presets import load_preset
 from lib.errors import InputError
@@ -198,8 +198,9 @@ def test_nothing_is_trained_on_labels_without_a_contour(tmp_path: Path) -> None:
         annotation["segmentation"] = [[1, 1, 5, 5]]
     labels.write_text(json.dumps(document))
     options = ["coco", "--data.root", str(root), *coco_paths(root)]
+    data = open_data(parse_config(options, program="", purpose=""))
     with pytest.raises(InputError, match=f"{labels.name}: no contour to learn from"):
-        build_datasets(parse_config(options, program="", purpose=""))
+        require_trainable(data.train, data.val)
 
 
 def test_data_without_labels_is_not_trained_on(tmp_path: Path) -> None:
@@ -210,8 +211,9 @@ def test_data_without_labels_is_not_trained_on(tmp_path: Path) -> None:
     paths = coco_paths(root)
     labels.write_text(json.dumps(document))
     config = parse_config(["coco", "--data.root", str(root), *paths], program="", purpose="")
+    data = open_data(config)
     with pytest.raises(InputError, match=f"{labels.name}: the train data has no labels"):
-        build_datasets(config)
+        require_trainable(data.train, data.val)
 
 
 def test_splits_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -16,8 +15,7 @@ from front_doors import call
 
 from dataset.checks.problems import Report, strict
 from dataset.formats import detect
-from dataset.formats.file_splits import file_split
-from dataset.formats.format import Format, Reading, Split, SplitName
+from dataset.formats.format import Format, Split, SplitName
 from dataset.formats.open_path import open_path
 from dataset.index.builder import IndexBuilder
 from dataset.index.label_index import LabelIndex
@@ -45,22 +43,12 @@ def read_triangles(path: Path, split: SplitName, report: Report = strict) -> Lab
     return builder.finish()
 
 
-def split(name: SplitName, path: Path, reading: Reading) -> Split:
-    return file_split(
-        name, name, path, reading, lambda file, report: read_triangles(file, name, report)
-    )
-
-
-def splits(path: Path, reading: Reading) -> Iterator[Split]:
-    return (split(name, path, reading) for name in ("train", "val"))
-
-
 TRIANGLES = Format(
     name="triangles",
     title="triangles",
     recognise=lambda path: path.is_file() and '"triangles"' in path.read_text(),
-    splits=splits,
-    split=split,
+    splits=lambda path, images: [Split(n, n, path, images) for n in get_args(SplitName)[:2]],
+    read=lambda split, report: read_triangles(split.labels, split.which, report),
 )
 
 
@@ -133,6 +121,7 @@ def test_names_in_the_settings_are_those_of_the_records() -> None:
         assert all(name in DataConfig.__dataclass_fields__ for name in format.settings)
         assert detect.format_named(format.name) is format
     assert {writer.name for writer in WRITERS} == set(get_args(Target))
+    assert set(get_args(Target)) - {"geojson"} <= {*names}
     with pytest.raises(ValueError, match="nothing is no format"):
         detect.format_named("nothing")
 

@@ -22,7 +22,7 @@ from dataset.formats.detect import format_named
 from e2ec.app.commands.command_line import parse_config
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.config import Config
-from e2ec.engine.data.open_data import build_dataset, build_datasets, open_data
+from e2ec.engine.data.open_data import build_dataset, open_data, require_trainable
 from e2ec.engine.data.training_data import TrainingData
 from e2ec.engine.train.resume import check_settings, fixed_settings
 from e2ec.presets import load_preset
@@ -81,7 +81,7 @@ def test_a_fifth_validates_where_there_is_no_split(name: str, tmp_path: Path) ->
     found = two_splits(data)
     assert found == {split: {f"{n}.jpg" for n in numbers} for split, numbers in expected.items()}
     assert "8 images to train on, 2 (a fifth, --data.val-fraction) to validate" in data.line()
-    build_datasets(config)
+    require_trainable(data.train, data.val)
     for split in ("train", "val"):
         alone = build_dataset(config, split)  # type: ignore[arg-type]
         assert alone.image_ids == getattr(data, split).image_ids
@@ -100,7 +100,7 @@ def test_splits_that_the_data_has(name: str, tmp_path: Path) -> None:
     assert two_splits(data)["val"] == {f"{n}.jpg" for n in EXPECTED}
     assert data.fraction is None
     assert "8 images to train on, 2 to validate" in data.line()
-    build_datasets(custom(root))
+    require_trainable(data.train, data.val)
 
 
 @pytest.mark.parametrize("kind", ["coco", "yolo", "labelme", "masks"])
@@ -212,6 +212,21 @@ def test_labels_that_are_named(tmp_path: Path) -> None:
         assert data.train.folder.name == "photos" if images else "images"  # type: ignore[attr-defined]
     data = open_data(custom(root, "--data.train-annotations", "instances_train.json"))
     assert (len(data.train), len(data.val), data.fraction) == (6, 2, 0.2)
+
+
+def test_masks_that_are_named_have_their_images_in_images(tmp_path: Path) -> None:
+    root = converted(tmp_path / "data", "masks")
+    data = open_data(custom(root, "--data.train-annotations", "masks"))
+    assert data.format is format_named("masks") and two_splits(data)
+
+
+def test_a_format_that_knows_its_places_has_no_labels_to_name(tmp_path: Path) -> None:
+    root = converted(tmp_path / "data", "yolo")
+    with pytest.raises(InputError, match="yolo says itself where its labels are"):
+        open_data(custom(root, "--data.train-annotations", "."))
+    # Named by the preset and not by the user, they are passed over.
+    arguments = ["coco", "--data.root", str(root), "--data.format", "yolo"]
+    assert len(build_dataset(parse_config(arguments, program="", purpose=""), "train")) == 10
 
 
 def test_images_elsewhere(tmp_path: Path) -> None:

@@ -1,41 +1,14 @@
-"""The splits of formats that have a label file for each, and images in a folder near it."""
+"""Where the images of a label file are, if nobody says it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dataset.checks.problems import Report
-from dataset.formats.format import Reading, Split, SplitName
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
 
 # So many images are looked for in a folder that may be the one.
 _LOOKED_FOR = 20
-
-Read = Callable[[Path, Report], LabelIndex]
-
-
-def file_splits(files: list[Path], reading: Reading, read: Read) -> Iterator[Split]:
-    """A split for each label file, which does not say what it is for."""
-    stems = [file.stem for file in files]
-    for file in files:
-        # Some tools give the files of all splits one name, in folders of their own.
-        name = file.stem if stems.count(file.stem) == 1 else f"{file.parent.name}-{file.stem}"
-        yield file_split(name, None, file, reading, read)
-
-
-def file_split(
-    name: str, role: SplitName | None, file: Path, reading: Reading, read: Read
-) -> Split:
-    """The split that a label file holds."""
-    return Split(
-        name,
-        role,
-        lambda report: read(file, report),
-        lambda index: reading.images or guess_image_folder(file, index),
-        lambda: [file],
-    )
 
 
 def guess_image_folder(labels: Path, index: LabelIndex) -> Path:
