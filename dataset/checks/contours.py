@@ -1,7 +1,7 @@
 """Finding labels with a bad shape: without area, crossing themselves, out of the image, doubled.
 
-Which problems a reader cannot get round it finds itself; these are the ones that need geometry. The
-order of the points, points given twice, and contours that touch themselves are no problems.
+Readers report what they cannot read. The problems here need geometry. The order of the points,
+points given twice, and contours that touch themselves are no problems.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What readers find wrong with labels, and what becomes of it.
 
 A reader reports every problem to a function it is given. Training passes `strict`, which stops at
-the first problem that training cannot go round; a checker collects them all.
+the first problem that makes training impossible; a checker collects them all.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Problem:
 
     def line(self) -> str:
         """The problem as text for people: a file name may hold what no text file can."""
-        text = ": ".join(part for part in (self.file, self.item, self.what) if part)
+        text = ": ".join(filter(None, (self.file, self.item, self.what)))
         text = f"{text}; {self.remedy}" if self.remedy else text
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
 

@@ -53,7 +53,7 @@ class IndexBuilder:
     def problem(
         self, item: str, kind: str, what: str, remedy: str = "", *, file: str | None = None
     ) -> None:
-        """Report something that training cannot go round."""
+        """Report something that stops training."""
         self._report(Problem(file or self.file, item, kind, what, "stops", remedy))
 
     def left_out(self, item: str, kind: str, what: str, *, file: str | None = None) -> None:

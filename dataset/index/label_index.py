@@ -21,12 +21,12 @@ from lib.polygons.ragged import Ragged
 
 @dataclass(frozen=True, eq=False)
 class LabelIndex:
-    """Images and annotations of a data set, or of a part of it.
+    """Images and annotations of a data set, or of some of its images.
 
     Attributes:
         source: the file or folder the labels come from, for messages.
         categories: names by category id, ids ascending; the position is the class index.
-        columns: the data; shared by all parts of a data set.
+        columns: the data; shared with all other subsets.
         rows: (n,) int64, which images of the columns are in, in order.
         labelled: False where the source has images and no labels (a test set).
         places: file and item ("line 3") of annotations by their position in the columns, for

@@ -62,7 +62,7 @@ def mask_to_rings(mask: np.ndarray) -> list[tuple[np.ndarray, list[np.ndarray]]]
 
 
 def _tight_window(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The part of a mask around all that is inside as (h, w) uint8, 0 or 1, and its x, y."""
+    """The smallest window of a mask with all that is inside, (h, w) uint8, 0 or 1, and its x, y."""
     if mask.ndim != 2:
         raise ValueError(f"a mask has two dimensions, not shape {mask.shape}")
     if not mask.size:

@@ -19,7 +19,7 @@ _LARGEST = 1e12
 def signed_area(points: np.ndarray) -> float:
     """Area enclosed by the polygon (N, 2), positive where it runs clockwise on the screen.
 
-    Parts that are walked around twice count twice; fewer than 3 points enclose nothing.
+    What is walked around twice counts twice; fewer than 3 points enclose nothing.
     """
     if len(points) < 3:
         return 0.0
@@ -90,10 +90,10 @@ def simplify_closed(points: np.ndarray, tolerance: float) -> np.ndarray:
 
 
 def clip_to_box(points: np.ndarray, width: float, height: float) -> np.ndarray:
-    """The part of the polygon (N, 2) inside [0, width] x [0, height] (Sutherland-Hodgman).
+    """What of the polygon (N, 2) lies in [0, width] x [0, height] (Sutherland-Hodgman).
 
-    Where the polygon leaves the box and comes back, the border of the box joins both places; parts
-    that fall asunder stay joined along the border, so that the area is that of the intersection.
+    Where the polygon leaves the box and comes back, the border of the box joins both places. Pieces
+    that the box cuts apart stay joined along the border: the area is that of the intersection.
 
     Returns:
         (K, 2) float64, K = 0 where nothing is left.

@@ -47,7 +47,7 @@ class Ragged:
     @property
     def lengths(self) -> np.ndarray:
         """(n,) number of points of every polygon."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
     def slice(self, first: int, last: int) -> Ragged:
         """Polygons `first` to `last`, that one left out; their points are not copied."""
@@ -78,14 +78,16 @@ class Ragged:
         One without points has the box from infinity to minus infinity, which adds nothing to a
         union of boxes.
         """
-        boxes = np.tile([np.inf, np.inf, -np.inf, -np.inf], (len(self), 1))
+        boxes = np.empty((len(self), 4))
+        boxes[:] = np.inf, np.inf, -np.inf, -np.inf
         filled = self.lengths > 0
-        first, columns = self.offsets[:-1][filled], np.ascontiguousarray(self.points.T)
+        first = self.offsets[:-1][filled]
         if len(first):
+            columns = np.ascontiguousarray(self.points.T)
             found = [
                 f.reduceat(column, first) for f in (np.minimum, np.maximum) for column in columns
             ]
-            boxes[filled] = np.stack(found, axis=1)
+            boxes[filled] = np.array(found).T
         return boxes
 
     def areas(self) -> np.ndarray:

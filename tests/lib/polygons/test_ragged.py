@@ -45,6 +45,10 @@ def test_two_polygons_by_hand() -> None:
     assert both.bounding_boxes().tolist() == [[0, 0, 4, 3], [5, 1, 7, 3]]
     assert both.slice(1, 2).offsets.tolist() == [0, 4]
     assert np.shares_memory(both.slice(1, 2).points, both.points)
+    # A polygon may begin where the one before it ends.
+    assert_same(
+        Ragged.pack([triangle, triangle[::-1]]).remove_repeated_points(), [triangle, triangle[::-1]]
+    )
     # The box cuts the triangle's tip off and leaves nothing of the square.
     clipped = both.clip_to_box(2, 9)
     assert clipped.areas().tolist() == [4.5, 0]
