@@ -71,12 +71,12 @@ class ModelConfig:
     architecture: Literal["dla34", "nano"] = "dla34"
     """dla34 is the published network; nano is a thin one for CPUs."""
     weights: Path | None = None
-    """Weights to start from (.safetensors, or a published .pth); random without."""
+    """Weights to start from (.safetensors, or a published .pth); None starts from random ones."""
     multi_component: bool = False
     """Also learn where every part's whole object is, so that its parts can be grouped."""
     refinements: int | None = None
-    """Refinement modules; without, the architecture's own number: dla34 has the published three
-    (the paper has two), nano two."""
+    """Number of refinement modules; None takes the architecture's own: dla34 has three, as
+    published (the paper has two), nano two."""
 
     def __post_init__(self) -> None:
         require(
@@ -106,7 +106,7 @@ class OptimConfig:
     warmup_steps: int = 0
     """Optimiser steps of linear warm-up."""
     clip_value: float = 40.0
-    """Gradients are limited to +-this, value by value; 0 leaves them alone."""
+    """Every value of a gradient is clipped to +-this; 0 turns clipping off."""
 
     def __post_init__(self) -> None:
         require(self.lr > 0, "optim.lr must be positive")
@@ -151,9 +151,9 @@ class TrainConfig:
     epochs: int = 150
     """Passes over the training set."""
     batch_size: int = 24
-    """Images an optimiser step, over all processes and accumulated parts."""
+    """Images per optimiser step, over all processes and micro-batches."""
     accumulate: int = 1
-    """Parts that a step's images are worked through in, to save memory."""
+    """Micro-batches per optimiser step; more of them need less memory."""
     precision: Literal["fp64", "fp32", "bf16", "fp16"] = "fp32"
     """Arithmetic of the network; contours and losses stay in fp32 or better. fp64 is for
     comparisons, where rounding must not hide or feign a difference."""
@@ -164,17 +164,17 @@ class TrainConfig:
     seed: int = 0
     """Seed of weights, order and augmentation."""
     fill_last: bool = False
-    """Fill up an epoch's last batch with images of its beginning, so that every image is seen in
-    every epoch; without, images that make no whole batch are left out of the epoch."""
+    """Fill up an epoch's last batch with images from its beginning, so that every epoch sees every
+    image. By default the images that do not fill a batch are left out of the epoch."""
     eval_every: int = 5
-    """Evaluate after every so many epochs, and after the last."""
+    """Epochs between evaluations; the last epoch is always evaluated."""
     eval_iou_types: tuple[IouType, ...] | None = None
-    """What is scored then, where less than `eval.iou_types` is enough; the first is what tells the
-    best weights. Boundaries of large images take longer than the network."""
+    """What these evaluations score; None takes `eval.iou_types`. The first one decides which
+    weights are best. Boundaries of large images take longer than the network."""
     save_every: int = 1
-    """Write the training state after every so many epochs."""
+    """Epochs between two saves of the training state."""
     profile: int = 0
-    """Write a torch trace of so many steps, after the first three, to trace.json in the run's
+    """Number of steps, after the first three, that are traced by torch into trace.json in the run's
     folder; 0 writes none."""
 
     def __post_init__(self) -> None:
@@ -195,13 +195,13 @@ class EvalConfig:
     """Decoding and evaluation."""
 
     stage: Stage | None = None
-    """The contour that is evaluated, and that weights of a training run name as theirs. Without: in
-    training the one with the best main metric on the validation data, in `test.py` the one that
-    the weights file names."""
+    """The contour that is evaluated, and that the weights of a training run name as theirs. None
+    takes the one with the best main metric on the validation data in training, and the one that
+    the weights file names in `test.py`."""
     score_threshold: float = 0.05
-    """Detections below it are left out (published: 0.05)."""
+    """Detections with a lower score are left out (published: 0.05)."""
     max_detections: int = 100
-    """Detections an image, in decoding and in the metric."""
+    """At most this many detections per image, in decoding and in the metric."""
     nms_iou: float = 1.0
     """Class-wise non-maximum suppression on the contours' boxes above this IoU; 1 is none."""
     group_parts: bool = True
@@ -246,12 +246,13 @@ class Config:
     resume: bool = False
     """Continue the run of this name where it stopped."""
     resume_or_start: bool = False
-    """The same, and start it where nothing has been saved yet; `--resume auto` in train.py."""
+    """Continue the run of this name, or start it if nothing has been saved yet; the same as
+    `--resume auto` of train.py."""
     preset: str | None = None
     """The preset these settings started from, for the record."""
     auto: tuple[AutoSetting, ...] = ()
-    """Settings that are chosen from the data, or come with the weights, when training starts. One
-    that is given as an option is not among them."""
+    """Settings that are chosen from the data, or come with the weights, when training starts.
+    Settings that are given as options are kept."""
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

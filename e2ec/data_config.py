@@ -29,14 +29,14 @@ class DataConfig:
     """Where images and labels are, and how they are read."""
 
     format: Format = "coco"
-    """How the data lies on disk (docs/data.md, docs/formats.md); auto finds it out from what lies
-    there, synthetic is made on the fly."""
+    """How the data lies on disk (docs/data.md, docs/formats.md); auto looks at the files there,
+    synthetic is generated."""
     root: Path = Path("data")
-    """The folder of the data set; the paths below start from it. SBD, Cityscapes and YOLO know
-    theirs themselves, and where no annotations are named all formats do: the root may then be a
-    label file too."""
+    """The folder of the data set; the paths below start from it. SBD, Cityscapes and YOLO need no
+    further paths, and no format does if no annotations are named: the root may then be a label
+    file too."""
     train_images: Path | None = Path("train2017")
-    """Folder of the training images; found without where the format says it."""
+    """Folder of the training images; not needed where the labels say it."""
     train_annotations: Path | None = Path("annotations/instances_train2017.json")
     """Labels of the training images: a file (coco, kins) or a folder (labelme, masks)."""
     val_images: Path | None = Path("val2017")
@@ -44,8 +44,8 @@ class DataConfig:
     val_annotations: Path | None = Path("annotations/instances_val2017.json")
     """Labels of the validation images."""
     val_fraction: float | None = None
-    """Validate on this share of the training images, chosen by train.seed, and train on the rest;
-    a fifth without, where no annotations are named and the data has no validation part."""
+    """Validate on this share of the training images, chosen by train.seed, and train on the rest.
+    By default a fifth, if no annotations are named and the data has no validation split."""
     test_images: Path | None = None
     """Folder of the test images."""
     test_annotations: Path | None = None
@@ -65,9 +65,9 @@ class DataConfig:
     synthetic_val: int = 100
     """Number of generated validation images."""
     synthetic_occluders: bool = False
-    """Bars in front of the generated objects divide many of them into parts."""
+    """Put bars in front of the generated objects, which divide many of them into parts."""
     workers: int = 2
-    """Loader processes for each training process."""
+    """Loader processes per training process."""
     targets: TargetSettings = field(default_factory=TargetSettings)
     """How labels become targets."""
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)

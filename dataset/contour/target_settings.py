@@ -7,27 +7,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TargetSettings:
-    """How labels are turned into training targets.
-
-    Attributes:
-        vertices: number N of vertices of a contour.
-        directions: number M of directions of the multi-direction alignment.
-        stride: network input pixels a cell of the feature map. The network's own (deprecated as a
-            setting: no other value is accepted for a run).
-        key_tolerance: Douglas-Peucker tolerance of the key vertices, input pixels.
-        min_area_cells: parts of this area or less are dropped, square cells.
-        min_overlap: overlap that CornerNet's rule for the Gaussian radius asks for.
-        max_instances: train on the contours of at most so many parts an image, drawn at random;
-            None takes all. The centres of the others stay on the heat map: they are no background.
-    """
+    """How labels are turned into training targets."""
 
     vertices: int = 128
+    """Number N of vertices of a contour."""
     directions: int = 4
+    """Number M of directions of the multi-direction alignment."""
     stride: int = 4
+    """Network input pixels per cell of the feature map. It comes from the network: a run accepts no
+    other value (deprecated)."""
     key_tolerance: float = 12.0
+    """Douglas-Peucker tolerance of the key vertices, input pixels."""
     min_area_cells: float = 5.0
+    """Parts of at most this area are dropped, square cells."""
     min_overlap: float = 0.7
+    """Overlap in CornerNet's rule for the radius of the gaussians."""
     max_instances: int | None = None
+    """Train on the contours of at most this many parts per image, drawn at random; None takes all.
+    The centres of the others stay on the heat map: they are no background."""
 
     def __post_init__(self) -> None:
         if self.vertices < 3 or not 0 <= self.directions <= self.vertices:

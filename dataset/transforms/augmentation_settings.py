@@ -10,41 +10,38 @@ ScaleReference = Literal["long_side", "input", "native", "relative"]
 
 @dataclass(frozen=True)
 class AugmentationSettings:
-    """How a training image is cropped, flipped and coloured.
-
-    Attributes:
-        crop_size: height, width of the network input, pixels.
-        scale_range: lowest and highest value of the random factor u of `scale_reference`.
-        scale_reference: what u is relative to. "long_side": the crop is u times the image's long
-            side (SBD, COCO); "input": the crop is u times the network input, in image pixels
-            (KINS, Cityscapes); "native": u is the zoom itself, network pixels an image pixel,
-            wherever the crop lies in the image (microscopy, where sizes mean something);
-            "relative": the image's long side is shown u times as long as the crop's, wherever the
-            crop lies in the image (objects a fixed share of their images, whatever the resolution).
-        flip_probability: of mirroring left and right.
-        vertical_flip_probability: of mirroring top and bottom.
-        rotate90: turn by a random multiple of 90 degrees (square crops only).
-        brightness, contrast, saturation: each factor is drawn from 1 -+ this; 0 leaves it alone.
-        lighting: standard deviation of the PCA lighting; 0 leaves it alone.
-        grayscale_probability: of dropping the colours.
-        invert_probability: of inverting the intensities.
-        enabled: False shows the whole image, letterboxed and unchanged (for overfitting a few
-            images).
-    """
+    """How a training image is cropped, flipped and coloured."""
 
     crop_size: tuple[int, int] = (512, 512)
+    """Height and width of the network input, pixels; multiples of 32."""
     scale_range: tuple[float, float] = (0.6, 1.4)
+    """Lowest and highest value of the random factor u of scale_reference."""
     scale_reference: ScaleReference = "long_side"
+    """What u is relative to. long_side: the crop is u times the image's long side (SBD, COCO).
+    input: the crop is u times the network input, in image pixels (KINS, Cityscapes). native: u is
+    the zoom, network pixels per image pixel (microscopy, where sizes mean something). relative: the
+    image's long side is shown u times as long as the crop's (objects that take a fixed share of
+    their images). With native and relative the crop lies anywhere in the image."""
     flip_probability: float = 0.5
+    """Probability of mirroring left and right."""
     vertical_flip_probability: float = 0.0
+    """Probability of mirroring top and bottom."""
     rotate90: bool = False
+    """Turn by a random multiple of 90 degrees; for square crops."""
     brightness: float = 0.4
+    """The factor of the brightness is drawn from 1 -+ this; 0 leaves it unchanged."""
     contrast: float = 0.4
+    """The factor of the contrast is drawn from 1 -+ this; 0 leaves it unchanged."""
     saturation: float = 0.4
+    """The factor of the saturation is drawn from 1 -+ this; 0 leaves it unchanged."""
     lighting: float = 0.1
+    """Standard deviation of the PCA lighting; 0 leaves the colours unchanged."""
     grayscale_probability: float = 0.0
+    """Probability of dropping the colours."""
     invert_probability: float = 0.0
+    """Probability of inverting the intensities."""
     enabled: bool = True
+    """False shows the whole image, letterboxed and unchanged, for overfitting a few images."""
 
     def __post_init__(self) -> None:
         if (

@@ -46,24 +46,22 @@ _SIZED_BY_IMAGE = ("canvas", "pad")
 
 @dataclass(frozen=True)
 class TestView:
-    """Presentation of a test image.
-
-    Attributes:
-        mode: how zoom and input size come from the image's size (docs/data.md, "Views").
-        size: height, width of the input, for "letterbox" and "fixed"; for "long_side" the longer
-            of the two counts.
-        zoom: further enlargement, for testing at several scales.
-        multiple: the sides of the input are multiples of this.
-        warp: "exact", or "published" for published weights.
-    """
+    """How a test image is shown; the module describes the modes and the warps in full."""
 
     __test__ = False  # the name makes pytest look here for tests
 
     mode: ViewMode = "canvas"
+    """pad: the image itself, with black up to the next multiples. canvas: enlarged a little to fill
+    them (COCO). letterbox, fixed: as large as fits into size (SBD; KINS, Cityscapes). long_side:
+    the long side as long as that of size, without a black square around."""
     size: tuple[int, int] | None = None
+    """Height and width of the input, for letterbox and fixed; long_side takes the longer one."""
     zoom: float = 1.0
+    """Further enlargement, for testing at several scales."""
     multiple: int = 32
+    """The sides of the input are multiples of this."""
     warp: Warp = "exact"
+    """How pixels are placed: exact for networks trained here, published for published weights."""
 
     def __post_init__(self) -> None:
         modes, warps = get_args(ViewMode), get_args(Warp)

@@ -17,6 +17,8 @@ from e2ec.engine.auto.resumed import keep_choices
 
 import e2ec.config as config_module
 import e2ec.data_config as data_config_module
+from dataset.contour import target_settings
+from dataset.transforms import augmentation_settings, test_transform
 from e2ec.config import (
     AugmentationSettings,
     Config,
@@ -119,7 +121,16 @@ def test_settings_as_plain_values() -> None:
     assert values["model"]["weights"] is None
 
 
-@pytest.mark.parametrize("module", [config_module, data_config_module])
+MODULES = [
+    config_module,
+    data_config_module,
+    target_settings,
+    augmentation_settings,
+    test_transform,
+]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_every_field_is_described(module: ModuleType) -> None:
     """The command line's help is made of these descriptions."""
     assert module.__file__ is not None

@@ -15,7 +15,7 @@ from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError
 
 PROGRAM = "python -m e2ec check"
-# Settings of a preset that name the data or a part of it, which a path does by itself.
+# Settings of a preset that name the data or choose from it: a path does so by itself.
 _PRESET_ONLY = (
     *("--data.format", "--data.root", "--data.image-ids"),
     *(f"--data.{s}-{what}" for s in ("train", "val", "test") for what in ("images", "annotations")),
@@ -31,15 +31,15 @@ class OwnOptions:
     images: Path | None = None
     """Folder of the images, for a PATH."""
     format: LabelFormat | None = None
-    """Format of a PATH; found out without."""
+    """Format of a PATH. Default: found out from the files there."""
     out: Path | None = None
-    """Folder of the results; runs/check/<name> without."""
+    """Folder of the results. Default: runs/check/<name>."""
     show: int = 20
-    """Print so many problems of a kind."""
+    """Print at most this many problems of a kind."""
     fast: bool = False
     """Read image headers only; damaged pixels go unnoticed."""
     examples: int = 12
-    """Draw so many training examples of each split."""
+    """Draw this many training examples of each split."""
 
     def __post_init__(self) -> None:
         for name in ("show", "examples"):

@@ -59,35 +59,35 @@ class DemoOptions:
     """Segment images or a video; writes overlays and contours (JSON)."""
 
     weights: Path | None = None
-    """Weights (.safetensors, or a published .pth with --preset); the bundled model without."""
+    """Weights (.safetensors, or a published .pth with --preset). Default: the bundled model."""
     source: str | None = None
-    """Image, folder of images, video, camera number or URL; a photograph that comes with
-    scikit-image without."""
+    """Image, folder of images, video, camera number or URL. Default: a photograph that comes with
+    scikit-image."""
     out: Path = Path("out/demo")
     """Folder for the overlays and contours.json (contours.jsonl for a video or camera)."""
     preset: str | None = None
     """The preset a published checkpoint belongs to, e.g. coco."""
     score: float = DEFAULT_SCORE
-    """Instances below this score are left out; the same default as in Python."""
+    """Instances with a lower score are left out; the default is the same in Python."""
     stage: Stage | None = None
-    """Which contour; the model's own without."""
+    """Which contour. Default: as the weights say."""
     view: ViewMode | None = None
-    """How images are shown to the network; as the weights say without."""
+    """How images are shown to the network. Default: as the weights say."""
     view_size: tuple[int, int] | None = None
-    """Height and width of the input, for views that name one; as the weights say without."""
+    """Height and width of the input, for views that need them. Default: as the weights say."""
     zoom: float | None = None
-    """Enlarge images so many times, e.g. 2 for objects smaller than those of the training; as the
-    weights say without."""
+    """Enlarge images by this factor, e.g. 2 for objects smaller than those of the training.
+    Default: as the weights say."""
     labels: bool = True
     """Write class and score at the instances, where there is room."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """auto, cpu, cuda (cuda:1 is the second one) or mps."""
     precision: Precision = "fp32"
     """Arithmetic of the convolutions: bf16 is faster on a processor that has it."""
     cuda_graphs: bool = False
     """Replay recorded kernels on a CUDA device: for images, or frames, of few sizes."""
     limit: int | None = None
-    """Stop after so many images or frames."""
+    """Stop after this many images or frames."""
 
     def __post_init__(self) -> None:
         if self.source == "":
@@ -133,7 +133,7 @@ def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Con
             arguments[1:],
             f"{program} {arguments[0]}",
             default=preset,
-            description=preset_description(arguments[0]),
+            description=f"{purpose}\n\n{preset_description(arguments[0])}".strip(),
         )
         return keep_typed(config, arguments[1:])
     except (InputError, ValueError) as error:

@@ -21,20 +21,20 @@ class ConvertOptions:
     out: Path
     """Folder to write; new or empty."""
     source_format: LabelFormat | None = None
-    """Format of the source; found out from what lies there without."""
+    """Format of the source. Default: found out from the files there."""
     images: Path | None = None
     """Folder of the source's images, where the source does not say it."""
     split: Split = "train"
     """Split to read, where the source has several, and to write, where the target has."""
     val_fraction: float | None = None
-    """Write this share of the images as the validation split and the rest as the training split:
-    the images that training takes for them (--data.val-fraction, --train.seed)."""
+    """Write this share of the images as the validation split and the rest as the training split.
+    Training chooses the same images (--data.val-fraction, --train.seed)."""
     seed: int = 0
     """Seed of the choice of that share."""
     copy_images: bool = False
     """Copy the images into the new folder too."""
     overwrite: bool = False
-    """Write into a folder that holds something; the labels of the same images are replaced."""
+    """Write into a folder that is not empty; the labels of the same images are replaced."""
 
     def __post_init__(self) -> None:
         if self.val_fraction is not None and not 0 < self.val_fraction < 1:

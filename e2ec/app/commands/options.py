@@ -31,9 +31,9 @@ def parse_options(
     Args:
         kind: the dataclass.
         arguments: words behind the program's name; None takes those of this process.
-        program: that name; the one this process was called by without.
-        default: what the options change; the defaults of the dataclass without.
-        description: for the help; the docstring of the dataclass without.
+        program: that name; None takes the one of this process.
+        default: what the options change; None takes the defaults of the dataclass.
+        description: for the help; None takes the docstring of the dataclass.
     """
     return tyro.cli(
         kind,
@@ -48,7 +48,7 @@ def parse_options(
 def parse_known_options(
     kind: type[Options], arguments: Sequence[str], program: str
 ) -> tuple[Options, list[str]]:
-    """The same, and in their order all other words, `--help` among them, for somebody else."""
+    """As `parse_options`; other words, `--help` among them, are returned in their order."""
     return tyro.cli(
         kind,
         args=list(arguments),

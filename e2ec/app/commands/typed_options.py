@@ -36,7 +36,7 @@ def keep_typed(config: Config, arguments: Sequence[str]) -> Config:
 
 
 def _is_typed(name: str, typed: set[str]) -> bool:
-    """Whether a setting, or a part of it, is among those typed."""
+    """Whether a setting, or a field of it, is among those typed."""
     if name == "data.augmentation.scale":
         return bool(typed & {f"{name}_range", f"{name}_reference"})
     return any(word == name or word.startswith(f"{name}.") for word in typed)

@@ -1,4 +1,4 @@
-"""`--view`, `--view-size` and `--zoom`: parts of how images are shown, changed one by one."""
+"""`--view`, `--view-size` and `--zoom`: fields of the view, changed one by one."""
 
 from __future__ import annotations
 
