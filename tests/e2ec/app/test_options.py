@@ -183,6 +183,11 @@ def test_options_of_the_evaluation_may_stand_anywhere(arguments: str) -> None:
     assert options.preset == "coco" and options.results is None and not options.stage_in_out
 
 
+def test_the_stage_of_the_weights_may_be_asked_for() -> None:
+    config, options = parse_evaluation(["coco", "--eval.stage", "init", "--stage", "None"])
+    assert config.eval.stage is None and options.stage_in_out
+
+
 def test_choices_are_those_of_what_does_the_work() -> None:
     assert set(get_args(get_type_hints(ModelConfig)["architecture"])) == set(ARCHITECTURES)
     assert set(get_args(LabelFormat)) == set(get_args(detect.Format))
