@@ -6,14 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 from dataset.formats.image_folder import image_names
 from dataset.formats.mask_folder import layer_names, stem
+from e2ec.config import ConversionTarget as Target
 from e2ec.convert.job import Job
 from lib.errors import InputError
-
-Target = Literal["coco", "yolo", "labelme", "masks", "geojson"]
 
 _Names = set[str]
 
