@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import get_args
 
 from e2ec.app.commands.command_line import misspelt, parse_config, usage_error
 from e2ec.app.commands.options import parse_known_options, parse_options
@@ -93,10 +94,10 @@ def parse_check(arguments: Sequence[str]) -> tuple[Config, CheckOptions]:
 def _print_help() -> None:
     description = (
         "Find what is wrong with images and labels before training. PRESET: a name in configs/ "
-        f"({', '.join(preset_names())}); PATH: a COCO JSON file, or a folder in the format of "
-        "COCO, YOLO, LabelMe, instance masks, SBD, KINS or Cityscapes (./coco for a folder called "
-        "like a preset). Settings follow as for train.py, e.g. --data.root; `train.py PRESET "
-        "--help` lists them. Exit status 1 where something would stop training."
+        f"({', '.join(preset_names())}); PATH: a label file, or a folder in one of the formats "
+        f"{', '.join(get_args(LabelFormat))} (./coco for a folder called like a preset). Settings "
+        "follow as for train.py, e.g. --data.root; `train.py PRESET --help` lists them. Exit "
+        "status 1 if something would stop training."
     )
     with suppress(SystemExit):
         parse_options(OwnOptions, ["-h"], f"{PROGRAM} PRESET|PATH", description=description)

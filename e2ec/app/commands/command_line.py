@@ -13,7 +13,7 @@ from typing import Literal, NoReturn, get_args
 from dataset.transforms.test_transform import ViewMode
 from e2ec.app.commands.memory_line import LESS_MEMORY, memory_line
 from e2ec.app.commands.options import parse_known_options, parse_options
-from e2ec.app.commands.typed_options import keep_typed
+from e2ec.app.commands.typed_options import keep_typed, typed_settings
 from e2ec.config import Config, Precision, Split, Stage
 from e2ec.presets import load_preset, preset_description, preset_names
 from e2ec.results.default_score import DEFAULT_SCORE
@@ -147,8 +147,8 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOption
         usage_error(near)
     if options.results is not None and (options.weights or options.stage):
         usage_error("--results are evaluated as they are; leave out --weights and --stage")
-    if options.stage is not None:
-        rest += ["--eval.stage", options.stage]
+    if "stage" in typed_settings(arguments):
+        rest += ["--eval.stage", str(options.stage)]
     config = parse_config(
         rest,
         program="test.py",

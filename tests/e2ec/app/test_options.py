@@ -15,12 +15,10 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints
 import pytest
 from front_doors import ROOT, assert_usage_error, call
 
-from dataset.formats import detect
 from e2ec.app.commands.check_options import OwnOptions
 from e2ec.app.commands.command_line import DemoOptions, parse_config, parse_evaluation
 from e2ec.app.commands.convert_options import ConvertOptions
-from e2ec.config import Config, LabelFormat, ModelConfig
-from e2ec.convert import convert
+from e2ec.config import Config, ModelConfig
 from network.contour.architecture import ARCHITECTURES
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -183,7 +181,10 @@ def test_options_of_the_evaluation_may_stand_anywhere(arguments: str) -> None:
     assert options.preset == "coco" and options.results is None and not options.stage_in_out
 
 
-def test_choices_are_those_of_what_does_the_work() -> None:
+def test_the_stage_of_the_weights_may_be_asked_for() -> None:
+    config, options = parse_evaluation(["coco", "--eval.stage", "init", "--stage", "None"])
+    assert config.eval.stage is None and options.stage_in_out
+
+
+def test_architectures_are_those_of_the_network() -> None:
     assert set(get_args(get_type_hints(ModelConfig)["architecture"])) == set(ARCHITECTURES)
-    assert set(get_args(LabelFormat)) == set(get_args(detect.Format))
-    assert set(get_args(get_type_hints(ConvertOptions)["to"])) == set(convert._WRITERS)
