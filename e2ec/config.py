@@ -15,12 +15,13 @@ from typing import Any, Literal
 from dataset.contour.targets import TargetSettings
 from dataset.transforms.augmentation import AugmentationSettings
 from dataset.transforms.test_transform import TestView
-from e2ec.data_config import DataConfig, Format, LabelFormat, Split, require
+from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
 from network.contour.architecture import MAX_REFINEMENTS
 
 __all__ = [
     "AugmentationSettings",
     "Config",
+    "ConversionTarget",
     "DataConfig",
     "EvalConfig",
     "Format",

@@ -11,7 +11,10 @@ from dataset.transforms.augmentation import AugmentationSettings
 from dataset.transforms.test_transform import TestView
 
 LabelFormat = Literal["coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks"]
+"""Formats of labels on disk, as `dataset.formats` knows them."""
 Format = Literal["auto", LabelFormat, "synthetic"]
+ConversionTarget = Literal["coco", "yolo", "labelme", "masks", "geojson"]
+"""Formats that `e2ec.convert` writes."""
 Split = Literal["train", "val", "test"]
 
 

@@ -21,7 +21,8 @@ from e2ec.app.commands.check_data import open_preset, open_target
 from e2ec.app.commands.check_sizes import check_sizes, settings_of_run, sizes_text
 from e2ec.app.commands.command_line import misspelt, parse_config
 from e2ec.app.commands.typed_options import keep_typed
-from e2ec.config import Config, LabelFormat
+from e2ec.config import Config
+from e2ec.config import LabelFormat as Format
 from e2ec.presets import load_preset, preset_names
 from e2ec.results.draw.contact_sheet import contact_sheet
 from lib.errors import InputError
@@ -30,7 +31,7 @@ from lib.images import write_image
 
 PROGRAM = "python -m e2ec check"
 _OPTIONS = ("--images", "--format", "--out", "--show", "--fast", "--examples", "--help")
-# Settings of a preset that name the data or some of it, which a path does by itself.
+# Settings of a preset that name the data or a part of it, which a path does by itself.
 _PRESET_ONLY = (
     *("--data.format", "--data.root", "--data.image-ids"),
     *(f"--data.{s}-{what}" for s in ("train", "val", "test") for what in ("images", "annotations")),
@@ -63,7 +64,7 @@ class CheckOptions:
     target: str
     preset: bool
     images: Path | None
-    format: LabelFormat | None
+    format: Format | None
     out: Path
     show: int
     fast: bool
@@ -162,15 +163,15 @@ def _parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         usage=f"{PROGRAM} PRESET|PATH [options] [--section.field VALUE ...]",
         description="Find what is wrong with images and labels before training. PRESET: a name "
-        f"in configs/ ({', '.join(preset_names())}); PATH: labels, or the folder of a data set, "
-        "in one of the formats of --format (./coco for a folder called like a preset). Settings "
-        "follow as for train.py, e.g. --data.root; "
+        f"in configs/ ({', '.join(preset_names())}); PATH: a COCO JSON file, or a folder in the "
+        "format of COCO, YOLO, LabelMe, instance masks, SBD, KINS or Cityscapes (./coco for a "
+        "folder called like a preset). Settings follow as for train.py, e.g. --data.root; "
         "`train.py PRESET --help` lists them. Exit status 1 where something would stop training.",
         allow_abbrev=False,
     )
     parser.add_argument("--images", type=Path, help="folder of the images, for a PATH")
     parser.add_argument(
-        "--format", choices=get_args(LabelFormat), help="format of a PATH; found out without"
+        "--format", choices=get_args(Format), help="format of a PATH; found out without"
     )
     parser.add_argument("--out", type=Path, help="folder of the results; runs/check/<name> without")
     parser.add_argument(
