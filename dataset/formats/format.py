@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dataset.checks.problems import Report
-from dataset.formats.guess_images import guess_image_folder
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
 
 SplitName = Literal["train", "val", "test"]
+
+# So many images are looked for in a folder that may be the one.
+_LOOKED_FOR = 20
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Format:
         if images is not None and not self.takes_images:
             what = f"{self.title} has its images in a place of its own"
             raise InputError(f"{path}: {what}; omit --images")
-        own = self._own(settings)
+        own = {} if settings is None else {name: getattr(settings, name) for name in self.settings}
         return [replace(split, settings=own) for split in self.splits(path, images)]
 
     def named(self, role: SplitName, labels: Path, images: Path | None, settings: object) -> Split:
@@ -118,11 +120,8 @@ class Format:
         """
         if role not in self.roles:
             raise InputError(f"{self.title} has no {role} split; papers report {self.validates_on}")
-        return Split(role, role, labels, images, settings=self._own(settings))
-
-    def _own(self, settings: object) -> dict[str, Any]:
-        names = () if settings is None else self.settings
-        return {name: getattr(settings, name) for name in names}
+        own = {name: getattr(settings, name) for name in self.settings}
+        return Split(role, role, labels, images, settings=own)
 
 
 def file_splits(files: list[Path], images: Path | None) -> Iterator[Split]:
@@ -132,3 +131,27 @@ def file_splits(files: list[Path], images: Path | None) -> Iterator[Split]:
         # Some tools give the files of all splits one name, in folders of their own.
         name = file.stem if stems.count(file.stem) == 1 else f"{file.parent.name}-{file.stem}"
         yield Split(name, None, file, images)
+
+
+def guess_image_folder(labels: Path, index: LabelIndex) -> Path:
+    """The folder near a label file in which the images of its index lie.
+
+    Looked for are the folder of the file, the one above it, and in both of them folders named as in
+    the file's name (`instances_val2017.json`: `val2017`), `images`, and KITTI's.
+
+    Raises:
+        InputError: none of them has any of the first images.
+    """
+    stem = labels.stem
+    words = [stem.split("_", n)[n] for n in range(1, stem.count("_") + 1)] + stem.split("_")
+    names = ["", *words, *(f"images/{word}" for word in words), "images"]
+    names += ["training/image_2", "testing/image_2"]
+    wanted = [index.image(position).name for position in range(min(len(index), _LOOKED_FOR))]
+    for base in (labels.parent, labels.parent.parent):
+        for folder in (base / name for name in names):
+            if folder.is_dir() and any((folder / name).is_file() for name in wanted):
+                return folder
+    raise InputError(
+        f"{labels}: image folder not found near it; give it with --images FOLDER, "
+        "of a preset with --data.train-images FOLDER"
+    )

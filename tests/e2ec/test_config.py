@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import torch
-from e2ec.engine.auto.resumed import keep_choices
 
 import e2ec.config as config_module
 import e2ec.data_config as data_config_module
@@ -32,6 +31,7 @@ from e2ec.config import (
     TrainConfig,
 )
 from e2ec.engine.train.resume import check_settings, fixed_settings
+from e2ec.engine.train.resumed import keep_choices
 from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError
 from network.contour.architecture import NANO

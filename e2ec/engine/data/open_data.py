@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 from dataset.checks.problems import Report, strict
 from dataset.formats.format import Format, Split, SplitName
 from dataset.index.cache import open_index
 from dataset.index.dataset import IndexedDataset
 from dataset.index.fraction_split import divide
+from dataset.index.label_index import LabelIndex
 from dataset.loading.sample import InstanceDataset
 from dataset.synthetic.dataset import SyntheticDataset
 from e2ec.config import Config
@@ -54,16 +58,17 @@ def open_data(config: Config, report: Report = strict) -> TrainingData:
     """
     if config.data.format == "synthetic":
         return TrainingData(_synthetic(config, "train"), _synthetic(config, "val"))
-    plan = plan_data(config.data)
-    train = _open(plan.format, plan.train, config.data.image_ids, report)
+    data, plan = config.data, plan_data(config.data)
+    train, folder = _read(plan.format, plan.train, data.image_ids, report)
     if plan.fraction is not None:
-        train, val = _divide(train, plan.fraction, config.train.seed)
+        train, val = divide(train, plan.fraction, config.train.seed)
+        val_folder = folder
     else:
         assert plan.val is not None  # or there would be a fraction
-        val = _open(plan.format, plan.val, config.data.image_ids, report)
+        val, val_folder = _read(plan.format, plan.val, data.image_ids, report)
     return TrainingData(
-        _limited(train, config.data.train_limit),
-        _limited(val, config.data.val_limit),
+        IndexedDataset(folder, train.subset(limit=data.train_limit)),
+        IndexedDataset(val_folder, val.subset(limit=data.val_limit)),
         format=plan.format,
         fraction=plan.fraction,
         seed=config.train.seed,
@@ -86,17 +91,16 @@ def build_dataset(config: Config, split: SplitName, report: Report = strict) -> 
     if data.format == "synthetic":
         return _synthetic(config, split)
     if split == "test":
-        return _open(*plan_test(data), None, report)
+        index, folder = _read(*plan_test(data), None, report)
+        return IndexedDataset(folder, index)
     plan = plan_data(data)
-    if plan.fraction is None and split == "val":
-        assert plan.val is not None  # or there would be a fraction
-        dataset = _open(plan.format, plan.val, data.image_ids, report)
-    else:
-        dataset = _open(plan.format, plan.train, data.image_ids, report)
+    own = plan.val if split == "val" and plan.fraction is None else None
+    index, folder = _read(plan.format, own or plan.train, data.image_ids, report)
     if plan.fraction is not None:
-        train, val = _divide(dataset, plan.fraction, config.train.seed)
-        dataset = train if split == "train" else val
-    return _limited(dataset, data.train_limit if split == "train" else data.val_limit)
+        train, val = divide(index, plan.fraction, config.train.seed)
+        index = train if split == "train" else val
+    limit = data.train_limit if split == "train" else data.val_limit
+    return IndexedDataset(folder, index.subset(limit=limit))
 
 
 def validation_share(config: Config) -> float | None:
@@ -108,27 +112,19 @@ def validation_share(config: Config) -> float | None:
     return None if config.data.format == "synthetic" else plan_data(config.data).fraction
 
 
-def _open(
+def _read(
     format: Format, split: Split, ids: tuple[int, ...] | None, report: Report
-) -> IndexedDataset:
-    """Those images of a split that are named, of None all; from disk where it was kept."""
+) -> tuple[LabelIndex, Path]:
+    """The labels of those images of a split that are named, of None all, and their folder.
+
+    They come from disk where they were kept.
+    """
     if report is strict:
-        what = f"{format.name} {split}"
-        index = open_index(format.sources(split), what, lambda: format.read(split, strict))
+        read = partial(format.read, split, strict)
+        index = open_index(format.sources(split), f"{format.name} {split}", read)
     else:
         index = format.read(split, report)  # what was kept on disk no longer knows its problems
-    return IndexedDataset(format.images(split, index), index.subset(image_ids=ids))
-
-
-def _divide(
-    dataset: IndexedDataset, fraction: float, seed: int
-) -> tuple[IndexedDataset, IndexedDataset]:
-    train, val = divide(dataset.index, fraction, seed)
-    return IndexedDataset(dataset.folder, train), IndexedDataset(dataset.folder, val)
-
-
-def _limited(dataset: IndexedDataset, limit: int | None) -> IndexedDataset:
-    return IndexedDataset(dataset.folder, dataset.index.subset(limit=limit))
+    return index.subset(image_ids=ids), format.images(split, index)
 
 
 def _synthetic(config: Config, split: SplitName) -> SyntheticDataset:

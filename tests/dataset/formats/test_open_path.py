@@ -15,8 +15,7 @@ from dataset.checks.problems import Problem, strict
 from dataset.formats.choose_split import require_split
 from dataset.formats.coco.format import coco_files
 from dataset.formats.detect import detect_format, format_named
-from dataset.formats.format import SplitName
-from dataset.formats.guess_images import guess_image_folder
+from dataset.formats.format import SplitName, guess_image_folder
 from dataset.formats.open_path import open_path
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
