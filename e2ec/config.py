@@ -17,11 +17,7 @@ from dataset.contour.target_settings import TargetSettings
 from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
-<<<<<<< HEAD
 from network.contour.architecture import MAX_REFINEMENTS, STRIDE
-=======
-from network.contour.architecture import MAX_REFINEMENTS
->>>>>>> h_formats
 
 __all__ = [
     "AugmentationSettings",

@@ -16,33 +16,12 @@ from dataset.loading.sample import InstanceDataset
 from e2ec.app.commands.check_data import open_preset, open_target
 from e2ec.app.commands.check_options import CheckOptions
 from e2ec.app.commands.check_sizes import check_sizes, settings_of_run, sizes_text
-<<<<<<< HEAD
 from e2ec.config import Config
 from e2ec.families.family import family_of
-=======
-from e2ec.app.commands.command_line import misspelt, parse_config
-from e2ec.app.commands.typed_options import keep_typed
-from e2ec.config import Config
-from e2ec.config import LabelFormat as Format
-from e2ec.presets import load_preset, preset_names
-from e2ec.results.draw.contact_sheet import contact_sheet
->>>>>>> h_formats
 from lib.errors import InputError
 from lib.files import atomic_write_json, atomic_write_text
 from lib.images import write_image
 
-<<<<<<< HEAD
-=======
-PROGRAM = "python -m e2ec check"
-_OPTIONS = ("--images", "--format", "--out", "--show", "--fast", "--examples", "--help")
-# Settings of a preset that name the data or a part of it, which a path does by itself.
-_PRESET_ONLY = (
-    *("--data.format", "--data.root", "--data.image-ids"),
-    *(f"--data.{s}-{what}" for s in ("train", "val", "test") for what in ("images", "annotations")),
-    *("--data.train-limit", "--data.val-limit"),
-    *(f"--data.synthetic-{what}" for what in ("train", "val", "occluders")),
-)
->>>>>>> h_formats
 _CONSEQUENCES: dict[Action, str] = {
     "stops": "training stops there",
     "left out": "left out of training",
@@ -51,63 +30,6 @@ _CONSEQUENCES: dict[Action, str] = {
 }
 
 
-<<<<<<< HEAD
-=======
-@dataclass(frozen=True)
-class CheckOptions:
-    """What `check` takes besides settings.
-
-    Attributes:
-        target: name of a preset, or a path.
-        preset: whether it is a preset.
-        images: folder of the images, for a path.
-        format: format of the labels, for a path; found out without.
-        out: folder for problems, numbers and pictures.
-        show: problems of a kind that are printed.
-        fast: read only the headers of the images.
-        examples: training examples of a split that are drawn.
-    """
-
-    target: str
-    preset: bool
-    images: Path | None
-    format: Format | None
-    out: Path
-    show: int
-    fast: bool
-    examples: int
-
-
-def parse_check(arguments: Sequence[str]) -> tuple[Config, CheckOptions]:
-    """Options and settings; exits with status 2 on a usage error and 0 after `--help`.
-
-    Raises:
-        InputError: the target reads like a path, and nothing is there.
-    """
-    own = _parser()
-    if not arguments or arguments[0].startswith("-"):
-        own.print_help()
-        raise SystemExit(0 if {"-h", "--help"} & set(arguments) else 2)
-    target = arguments[0]
-    options, rest = own.parse_known_args(arguments[1:])
-    preset = target in preset_names() or not _is_path(target)
-    _refuse_misplaced(own, preset, options, rest)
-    if preset:
-        config = parse_config([target, *rest], program=PROGRAM, purpose="")
-        name = config.name
-    else:
-        name = Path(target).resolve().stem.lstrip(".") or "data"
-        program = f"{PROGRAM} {target}"
-        try:
-            default = replace(load_preset("custom"), name=name)
-            config = keep_typed(tyro.cli(Config, default=default, args=rest, prog=program), rest)
-        except ValueError as error:
-            own.error(str(error))
-    options.out = options.out or config.out / "check" / name
-    return config, CheckOptions(target=target, preset=preset, **vars(options))
-
-
->>>>>>> h_formats
 def check(config: Config, options: CheckOptions) -> tuple[str, int]:
     """Check data; writes problems.json, problems.csv, summary.json and pictures.
 
@@ -166,76 +88,6 @@ def format_problems(findings: Findings, show: int, out: Path) -> str:
     return "\n\n".join(blocks)
 
 
-<<<<<<< HEAD
-=======
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        usage=f"{PROGRAM} PRESET|PATH [options] [--section.field VALUE ...]",
-        description="Find what is wrong with images and labels before training. PRESET: a name "
-        f"in configs/ ({', '.join(preset_names())}); PATH: a COCO JSON file, or a folder in the "
-        "format of COCO, YOLO, LabelMe, instance masks, SBD, KINS or Cityscapes (./coco for a "
-        "folder called like a preset). Settings follow as for train.py, e.g. --data.root; "
-        "`train.py PRESET --help` lists them. Exit status 1 where something would stop training.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--images", type=Path, help="folder of the images, for a PATH")
-    parser.add_argument(
-        "--format", choices=get_args(Format), help="format of a PATH; found out without"
-    )
-    parser.add_argument("--out", type=Path, help="folder of the results; runs/check/<name> without")
-    parser.add_argument(
-        "--show", type=_count, default=20, help="print so many problems of a kind (20)"
-    )
-    parser.add_argument(
-        "--fast", action="store_true", help="read image headers only; damaged pixels go unnoticed"
-    )
-    parser.add_argument(
-        "--examples", type=_count, default=12, help="draw so many examples of each split (12)"
-    )
-    return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
-    return int(text)
-
-
-def _refuse_misplaced(
-    parser: argparse.ArgumentParser,
-    preset: bool,
-    options: argparse.Namespace,
-    settings: Sequence[str],
-) -> None:
-    """Exit with status 2 on what is misspelt, or would change nothing for this kind of target."""
-    if near := misspelt(settings, _OPTIONS):
-        parser.error(near)
-    for argument in settings:
-        option = argument.split("=")[0].replace("_", "-").replace("--data.no-", "--data.")
-        if not preset and option in _PRESET_ONLY:
-            parser.error(f"{option} belongs to a preset; the path says where the data is")
-    if preset and options.images is not None:
-        parser.error("--images belongs to a path; for a preset give --data.train-images")
-    if preset and options.format is not None:
-        parser.error("--format belongs to a path; for a preset give --data.format")
-
-
-def _is_path(target: str) -> bool:
-    """Whether a target is, or reads like, a path rather than a misspelt preset.
-
-    Raises:
-        InputError: it reads like a path, and nothing is there.
-    """
-    path = Path(target)
-    if path.exists():
-        return True
-    if len(path.parts) > 1 or path.suffix:
-        raise InputError(f"{target}: no such file or folder; give a preset or a path")
-    return False
-
-
->>>>>>> h_formats
 def _place(dataset: InstanceDataset) -> object:
     """What two splits have in common when checking one of them is enough."""
     return getattr(dataset, "folder", None), dataset.source, dataset.image_ids

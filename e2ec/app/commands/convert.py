@@ -4,56 +4,12 @@ from __future__ import annotations
 
 from dataset.checks.problems import Problem, strict
 from dataset.formats.detect import detect_format, format_named
-<<<<<<< HEAD
 from dataset.formats.format import SplitName
 from e2ec.app.commands.convert_options import ConvertOptions
-=======
-from e2ec.config import ConversionTarget as Target
-from e2ec.config import LabelFormat as Format
-from e2ec.config import Split
->>>>>>> h_formats
 from e2ec.convert.convert import convert_labels
 from e2ec.convert.source import Source, divide_source, open_source
 
 
-<<<<<<< HEAD
-=======
-@dataclass(frozen=True)
-class ConvertOptions:
-    """Write labels in another format; all parts, holes and classes are kept."""
-
-    source: Path
-    """Labels to convert: a file or a folder."""
-    to: Target
-    """Format to write."""
-    out: Path
-    """Folder to write; new or empty."""
-    source_format: Format | None = None
-    """Format of the source; found out from what lies there without."""
-    images: Path | None = None
-    """Folder of the source's images, where the source does not say it."""
-    split: Split = "train"
-    """Part to read, where the source has several, and to write, where the target has."""
-    val_fraction: float | None = None
-    """Write this share of the images as the validation part and the rest as the training part, the
-    same images as training takes (--data.val-fraction, --train.seed)."""
-    seed: int = 0
-    """Seed of the choice of that share."""
-    copy_images: bool = False
-    """Copy the images into the new folder too."""
-    overwrite: bool = False
-    """Write into a folder that holds something; the labels of the same images are replaced."""
-
-    def __post_init__(self) -> None:
-        if self.val_fraction is not None and not 0 < self.val_fraction < 1:
-            raise ValueError("val_fraction must lie in (0, 1)")
-        if self.val_fraction is not None and self.split != "train":
-            raise ValueError("val_fraction divides the training part; leave out split")
-        if self.seed < 0:
-            raise ValueError("seed must not be negative")
-
-
->>>>>>> h_formats
 def convert(options: ConvertOptions) -> str:
     """Convert, and say what was written, what was left out, and where the images are.
 
@@ -70,7 +26,7 @@ def convert(options: ConvertOptions) -> str:
     named = options.source_format
     format = format_named(named) if named else detect_format(options.source)
     source = open_source(options.source, format, options.split, options.images, report)
-    sources: dict[Split, Source] = {options.split: source}
+    sources: dict[SplitName, Source] = {options.split: source}
     if options.val_fraction is not None:
         sources = divide_source(source, options.val_fraction, options.seed)
     done = convert_labels(
