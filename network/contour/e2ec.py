@@ -50,7 +50,70 @@ class NetworkOutput:
         return list(self.stages.values())
 
 
-class E2EC(nn.Module):
+Dense = Callable[[Tensor], tuple[Tensor, ...]]
+"""Images (B, 3, H, W) -> the shared map (B, C, h, w), and the heat map's logits."""
+Outline = Callable[[Tensor, Tensor, Tensor, int | None], tuple[dict[str, Tensor], Tensor | None]]
+"""The shared map, centres, image_index, max_per_image -> contours by stage, and the part votes."""
+
+
+class ContourNetwork(nn.Module):
+    """Images -> maps, centres, contours: the way around a network's two functions."""
+
+    dense: Dense
+    outline: Outline
+    stride: int
+    """Input pixels a feature cell."""
+
+    def forward(
+        self,
+        images: Tensor,
+        centers: Tensor | None = None,
+        image_index: Tensor | None = None,
+        *,
+        max_per_image: int | None = None,
+        score_threshold: float = 0.05,
+        max_detections: int = 100,
+    ) -> NetworkOutput:
+        """Contours at the detected centres, or at the labelled ones in training.
+
+        Args:
+            images: (B, 3, H, W) float, normalised BGR; any size, padded with zeros inside.
+            centers: (n, 2) int64 label centres, x then y, feature cells; in training only.
+            image_index: (n,) int64, ascending; the image of every centre.
+            max_per_image: an upper limit of the given centres per image; without it the host waits
+                for a GPU to count them.
+            score_threshold: detections below it are dropped (published: 0.05).
+            max_detections: at most this many per image (published: 100).
+
+        Raises:
+            ValueError: training mode without labelled centres, or images of a wrong shape.
+        """
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"images must be (B, 3, H, W), not {tuple(images.shape)}")
+        labelled = centers is not None and image_index is not None
+        if self.training and not labelled:
+            raise ValueError("training needs the labelled centers and their image_index")
+        features, heatmap = self.dense(images)
+        if centers is not None and image_index is not None:
+            unknown = features.new_zeros(0)
+            found = Centers(image_index, unknown.long(), unknown, centers)
+        else:
+            found = decode_centers(
+                heatmap,
+                score_threshold=score_threshold,
+                max_detections=max_detections,
+                valid_size=(-(-images.shape[2] // self.stride), -(-images.shape[3] // self.stride)),
+            )
+            # Known here, so that `outline` need not count.
+            max_per_image = int(found.image_index.bincount(minlength=1).amax())
+        stages, votes = self.outline(features, found.centers, found.image_index, max_per_image)
+        image_index, classes, scores, centers = found
+        return NetworkOutput(
+            heatmap, image_index, classes, scores, centers, stages, votes, self.stride
+        )
+
+
+class E2EC(ContourNetwork):
     """Detector, initial contour, global deformation, refinement; parts are injected."""
 
     def __init__(
@@ -89,44 +152,6 @@ class E2EC(nn.Module):
         """The names of the stages, in order."""
         return ("init", "coarse", *self.refinement.stage_names)
 
-    def forward(
-        self,
-        images: Tensor,
-        centers: Tensor | None = None,
-        image_index: Tensor | None = None,
-        *,
-        max_per_image: int | None = None,
-        score_threshold: float = 0.05,
-        max_detections: int = 100,
-    ) -> NetworkOutput:
-        """Contours at the detected centres, or at the labelled ones in training.
-
-        Args:
-            images: (B, 3, H, W) float, normalised BGR; any size, padded with zeros inside.
-            centers: (n, 2) int64 label centres, x then y, feature cells; in training only.
-            image_index: (n,) int64, ascending; the image of every centre.
-            max_per_image: an upper limit of the given centres per image; without it the host waits
-                for a GPU to count them.
-            score_threshold: detections below it are dropped (published: 0.05).
-            max_detections: at most this many per image (published: 100).
-
-        Raises:
-            ValueError: training mode without labelled centres, or images of a wrong shape.
-        """
-        if self.training and (centers is None or image_index is None):
-            raise ValueError("training needs the labelled centers and their image_index")
-        return find_instances(
-            self.dense,
-            self.outline,
-            images,
-            centers,
-            image_index,
-            stride=self.stride,
-            max_per_image=max_per_image,
-            score_threshold=score_threshold,
-            max_detections=max_detections,
-        )
-
     def dense(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What covers the image: the shared map (B, C, h, w), and the heat map's logits."""
         features = self.neck(self.backbone(pad_to_multiple(images, self.side_multiple)))
@@ -163,53 +188,6 @@ class E2EC(nn.Module):
             at_centers = head_at_cells(self.part_votes, features, centers, image_index)
             votes = object_centers(at_centers, centers)
         return stages, votes
-
-
-Dense = Callable[[Tensor], tuple[Tensor, ...]]
-"""`E2EC.dense`, or what takes its place: images -> the shared map, the heat map's logits."""
-Outline = Callable[[Tensor, Tensor, Tensor, int | None], tuple[dict[str, Tensor], Tensor | None]]
-"""`E2EC.outline`, or what takes its place: the map, centres and their images -> stages, votes."""
-
-
-def find_instances(
-    dense: Dense,
-    outline: Outline,
-    images: Tensor,
-    centers: Tensor | None = None,
-    image_index: Tensor | None = None,
-    *,
-    stride: int,
-    max_per_image: int | None = None,
-    score_threshold: float = 0.05,
-    max_detections: int = 100,
-) -> NetworkOutput:
-    """The way from images to contours around a network's two functions; see `E2EC.forward`."""
-    if images.ndim != 4 or images.shape[1] != 3:
-        raise ValueError(f"images must be (B, 3, H, W), not {tuple(images.shape)}")
-    features, heatmap = dense(images)
-    if centers is not None and image_index is not None:
-        unknown = features.new_zeros(0)
-        found = Centers(image_index, unknown.long(), unknown, centers)
-    else:
-        found = decode_centers(
-            heatmap,
-            score_threshold=score_threshold,
-            max_detections=max_detections,
-            valid_size=(-(-images.shape[2] // stride), -(-images.shape[3] // stride)),
-        )
-        # Known here, so that `outline` need not count.
-        max_per_image = int(found.image_index.bincount(minlength=1).amax())
-    stages, votes = outline(features, found.centers, found.image_index, max_per_image)
-    return NetworkOutput(
-        heatmap=heatmap,
-        image_index=found.image_index,
-        classes=found.classes,
-        scores=found.scores,
-        centers=found.centers,
-        stages=stages,
-        object_centers=votes,
-        stride=stride,
-    )
 
 
 def build_network(

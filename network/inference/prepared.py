@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-
 from network.contour.contour_init import Clip
-from network.contour.e2ec import E2EC, Dense, NetworkOutput, Outline, find_instances
+from network.contour.e2ec import E2EC, ContourNetwork, Dense, Outline
 
 
-class PreparedNetwork(nn.Module):
+class PreparedNetwork(ContourNetwork):
     """A network for prediction: images -> maps, then maps and centres -> instances.
 
     Attributes:
@@ -22,14 +20,10 @@ class PreparedNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.network = network.eval()
-        self.dense: Dense = dense or network.dense
-        self.outline: Outline = outline or network.outline
+        self.dense = dense or network.dense
+        self.outline = outline or network.outline
+        self.stride = network.stride
         self.eval()
-
-    @property
-    def stride(self) -> int:
-        """Input pixels a feature cell."""
-        return self.network.stride
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -40,24 +34,3 @@ class PreparedNetwork(nn.Module):
     def clip(self) -> Clip:
         """How far initial and coarse contours may reach."""
         return self.network.clip
-
-    def forward(
-        self,
-        images: Tensor,
-        centers: Tensor | None = None,
-        image_index: Tensor | None = None,
-        *,
-        score_threshold: float = 0.05,
-        max_detections: int = 100,
-    ) -> NetworkOutput:
-        """What `E2EC.forward` gives in evaluation mode."""
-        return find_instances(
-            self.dense,
-            self.outline,
-            images,
-            centers,
-            image_index,
-            stride=self.stride,
-            score_threshold=score_threshold,
-            max_detections=max_detections,
-        )

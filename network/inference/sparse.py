@@ -35,12 +35,7 @@ class SparseGlobalDeformation(GlobalDeformation):
         self.trans_poly, self.trans_fuse = plain.trans_poly, plain.trans_fuse
 
     def vertex_features(
-        self,
-        features: Tensor,
-        points: Tensor,
-        image_index: Tensor,
-        *,
-        max_per_image: int | None = None,
+        self, features: Tensor, points: Tensor, image_index: Tensor, max_per_image: int | None
     ) -> Tensor:
         """As the plain module. A graph of `torch.compile` cannot depend on a number of cells."""
         batch, _, height, width = features.shape
@@ -49,7 +44,7 @@ class SparseGlobalDeformation(GlobalDeformation):
             if int(read.sum()) <= SPARSE_SHARE * read.numel():
                 own_map = head_where(self.trans_feature, features, read)
                 return sample_features(own_map, points, image_index, max_per_image=max_per_image)
-        return super().vertex_features(features, points, image_index, max_per_image=max_per_image)
+        return super().vertex_features(features, points, image_index, max_per_image)
 
 
 def cells_read(points: Tensor, image_index: Tensor, shape: tuple[int, int, int]) -> Tensor:
