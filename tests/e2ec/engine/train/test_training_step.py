@@ -130,17 +130,17 @@ def test_weights_that_a_broken_step_has_spoilt_are_never_saved(
     """Told one step late, but before the evaluation and the state at the end of an epoch."""
     original, names = trainer_module.train_step, []
 
-    def step(network: torch.nn.Module, *args: object, **kwargs: object) -> object:
+    def step(family: object, network: torch.nn.Module, *args: object, **kwargs: object) -> object:
         names.append(", ".join(name for part in args[2] for name in part.names))
         if len(names) != broken_step:
-            return original(network, *args, **kwargs)
+            return original(family, network, *args, **kwargs)
         parameter = network.heatmap[2].bias
         if what == "loss":
             with torch.no_grad():
                 parameter.fill_(float("nan"))
-            return original(network, *args, **kwargs)
+            return original(family, network, *args, **kwargs)
         hook = parameter.register_hook(lambda gradient: gradient * float("inf"))
-        values = original(network, *args, **kwargs)
+        values = original(family, network, *args, **kwargs)
         hook.remove()
         return values
 
