@@ -7,16 +7,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from dataset.formats.format import SplitName
+from e2ec.config import ConversionTarget
 from e2ec.convert.job import Job
 from e2ec.convert.replace import put_in_place
 from e2ec.convert.source import Source
 from e2ec.convert.writers import WRITERS
 from lib.errors import InputError
-
-Target = Literal["coco", "yolo", "labelme", "masks", "geojson"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Written:
 
 def convert_labels(
     sources: Mapping[SplitName, Source],
-    target: Target,
+    target: ConversionTarget,
     out: Path,
     *,
     copy_images: bool = False,

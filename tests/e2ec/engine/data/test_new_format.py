@@ -21,9 +21,8 @@ from dataset.index.builder import IndexBuilder
 from dataset.index.label_index import LabelIndex
 from e2ec.app.commands.command_line import parse_config
 from e2ec.app.commands.convert import ConvertOptions, convert
-from e2ec.config import DataConfig, LabelFormat
+from e2ec.config import ConversionTarget, DataConfig, LabelFormat
 from e2ec.config import Format as SettingsFormat
-from e2ec.convert.convert import Target
 from e2ec.convert.writers import WRITERS
 from e2ec.engine.data.data_plan import plan_data
 from e2ec.engine.data.open_data import open_data
@@ -98,8 +97,8 @@ def test_it_is_checked(labels: Path, options: list[str]) -> None:
     assert Path("checked/labels-train.png").is_file()
 
 
-@pytest.mark.parametrize("target", get_args(Target))
-def test_it_is_converted(labels: Path, target: Target) -> None:
+@pytest.mark.parametrize("target", get_args(ConversionTarget))
+def test_it_is_converted(labels: Path, target: ConversionTarget) -> None:
     line = convert(ConvertOptions(labels, target, Path("out").absolute(), copy_images=True))
     assert f"3 images, 5 objects, 1 classes (triangles to {target})" in line
     if target != "geojson":  # which is not read
@@ -120,8 +119,8 @@ def test_names_in_the_settings_are_those_of_the_records() -> None:
     for format in detect.FORMATS:
         assert all(name in DataConfig.__dataclass_fields__ for name in format.settings)
         assert detect.format_named(format.name) is format
-    assert {writer.name for writer in WRITERS} == set(get_args(Target))
-    assert set(get_args(Target)) - {"geojson"} <= {*names}
+    assert {writer.name for writer in WRITERS} == set(get_args(ConversionTarget))
+    assert set(get_args(ConversionTarget)) - {"geojson"} <= {*names}
     with pytest.raises(ValueError, match="nothing is no format"):
         detect.format_named("nothing")
 
