@@ -62,7 +62,7 @@ def _classes(contours: Instances) -> tuple[tuple[str, ...], tuple[int, ...]]:
 
 def _image_entry(contours: Instances, decimals: int) -> dict[str, Any]:
     masks = [runs is not None for runs in contours.runs]
-    counts = iter(compressed_masks(contours[np.array(masks, bool)]))
+    counts = iter(compressed_masks(contours[np.array(masks, bool)]) if any(masks) else [])
     return {
         "source": contours.source,
         "width": contours.width,

@@ -257,7 +257,7 @@ def test_another_stage_moves_no_loss(modules: int, epoch: int) -> None:
     noise = torch.rand(6, 2, 4, 2, generator=generator) * 8
     stages = {name: batch.contours + noise[k] for k, name in enumerate(STAGES[: 2 + modules])}
     expected = None
-    for named in (stages, {**stages, "sharp": noise[5]}, {"sharp": noise[5], **stages}):
+    for named in (stages, {**stages, "another": noise[5]}, {"another": noise[5], **stages}):
         losses = TotalLoss()(
             torch.zeros(1, 1, 2, 2), named, batch, count_batch(batch.heatmaps, batch.keys),
             epoch=epoch, object_centers=noise[0, :, 0],
