@@ -9,6 +9,7 @@ errors need the settings alone.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -210,7 +211,8 @@ class EvalConfig:
     """What is scored: COCO's AP; SBD's APvol, AP50 and AP70; or COCO's AP and, in test.py, the
     official evaluation of Cityscapes."""
     library: Literal["faster-coco-eval", "pycocotools"] = "faster-coco-eval"
-    """What computes AP; both give the same numbers, pycocotools more slowly."""
+    """Deprecated and without effect: faster-coco-eval computes AP, and tests hold that pycocotools
+    gives the same numbers."""
     iou_types: tuple[IouType, ...] = ("segm", "bbox", "boundary")
     """What AP is computed on."""
     per_class: bool = False
@@ -226,6 +228,13 @@ class EvalConfig:
     """Replay recorded kernels on a CUDA device in `test.py`; pays for images of few sizes."""
 
     def __post_init__(self) -> None:
+        if self.library == "pycocotools":
+            warnings.warn(
+                "eval.library has no effect any more, leave it out: faster-coco-eval computes AP, "
+                "and gives the numbers of pycocotools",
+                FutureWarning,
+                stacklevel=3,
+            )
         require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")
         require(self.max_detections > 0, "eval.max_detections must be positive")
         require(0 < self.nms_iou <= 1, "eval.nms_iou must lie in (0, 1]")

@@ -14,7 +14,6 @@ from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs
 from e2ec.metrics.precision_recall import (
     IOU_TYPES,
     IouType,
-    Library,
     PrecisionRecall,
     precision_recall,
 )
@@ -34,7 +33,6 @@ def evaluate_coco(
     per_class: bool = False,
     recalls: bool = False,
     image_ids: Collection[int] | None = None,
-    library: Library = "faster-coco-eval",
     results_name: str = "results",
 ) -> Metrics:
     """COCO metrics of `results` against `ground_truth`.
@@ -58,7 +56,6 @@ def evaluate_coco(
         per_class: give the AP of every class as well.
         recalls: give COCO's other recalls as well.
         image_ids: evaluate these images alone; results of other images are ignored.
-        library: what computes the numbers. Both give the same; pycocotools takes longer.
         results_name: the results' file, for messages.
 
     Returns:
@@ -71,7 +68,7 @@ def evaluate_coco(
 
     Raises:
         InputError: an image, annotation or result is unusable; the message names it.
-        ValueError: an unknown IoU type or library, a limit below 1, or unusable thresholds.
+        ValueError: an unknown IoU type, a limit below 1, or unusable thresholds.
     """
     inputs = prepare_inputs(
         ground_truth,
@@ -87,7 +84,6 @@ def evaluate_coco(
         max_detections=max_detections,
         per_class=per_class,
         recalls=recalls,
-        library=library,
     )
 
 
@@ -99,7 +95,6 @@ def coco_metrics(
     max_detections: int = 100,
     per_class: bool = False,
     recalls: bool = False,
-    library: Library = "faster-coco-eval",
 ) -> Metrics:
     """`evaluate_coco` for inputs that are prepared already."""
     metrics: Metrics = {}
@@ -109,7 +104,6 @@ def coco_metrics(
             iou_type,
             iou_thresholds=iou_thresholds,
             max_detections=max_detections,
-            library=library,
         )
         metrics |= coco_summary(found, iou_type)
         if recalls:

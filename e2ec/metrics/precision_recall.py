@@ -1,10 +1,10 @@
-"""Precision and recall by IoU, class and size, computed by faster-coco-eval or pycocotools.
+"""Precision and recall by IoU, class and size, computed by faster-coco-eval.
 
-Both give the same numbers. The boundaries of boundary AP are those of `e2ec.metrics.boundary` with
-both: pycocotools has none, and faster-coco-eval's are those of all detections, where only those of
-classes that the image holds are needed, and wrong in two cases: in images not higher than two
-boundary widths they are incomplete, and its ratio of 0.02 is a float just below it, so that widths
-of exactly 13.5 pixels (540 x 405) become 13 where the authors of boundary IoU take 14.
+The boundaries of boundary AP are those of `e2ec.metrics.boundary`. faster-coco-eval makes those of
+all detections, where only those of classes that the image holds are needed, and is wrong in two
+cases: in images not higher than two boundary widths they are incomplete, and its ratio of 0.02 is a
+float just below it, so that widths of exactly 13.5 pixels (540 x 405) become 13 where the authors
+of boundary IoU take 14.
 """
 
 from __future__ import annotations
@@ -17,26 +17,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from faster_coco_eval import COCO as FasterCOCO
-from faster_coco_eval import COCOeval_faster
+from faster_coco_eval import COCO, COCOeval_faster
 from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from e2ec.metrics.boundary import run_length_boundary
 from e2ec.metrics.coco_inputs import EvaluationInputs, evaluation_set
 
 IouType = Literal["segm", "bbox", "boundary"]
-Library = Literal["faster-coco-eval", "pycocotools"]
 Area = Literal["all", "small", "medium", "large"]
 
 IOU_TYPES: tuple[IouType, ...] = ("segm", "bbox", "boundary")
-_LIBRARIES: dict[Library, tuple[type, type]] = {
-    "faster-coco-eval": (FasterCOCO, COCOeval_faster),
-    "pycocotools": (COCO, COCOeval),
-}
-LIBRARIES: tuple[Library, ...] = tuple(_LIBRARIES)
-# The evaluators' area ranges, in their order: all, below 32^2, below 96^2, above.
+# The evaluator's area ranges, in their order: all, below 32^2, below 96^2, above.
 _AREAS: tuple[Area, ...] = ("all", "small", "medium", "large")
 
 
@@ -88,29 +79,25 @@ def precision_recall(
     *,
     iou_thresholds: Sequence[float],
     max_detections: int = 100,
-    library: Library = "faster-coco-eval",
 ) -> PrecisionRecall:
     """Match detections with ground truth as COCO does, by one type of overlap.
 
     Raises:
-        ValueError: an unknown IoU type or library, a limit below 1, or no threshold in (0, 1].
+        ValueError: an unknown IoU type, a limit below 1, or no threshold in (0, 1].
     """
     if iou_type not in IOU_TYPES:
         raise ValueError(f"IoU type must be one of {', '.join(IOU_TYPES)}, not {iou_type!r}")
-    if library not in LIBRARIES:
-        raise ValueError(f"library must be one of {', '.join(LIBRARIES)}, not {library!r}")
     if max_detections < 1:
         raise ValueError(f"max_detections must be at least 1, not {max_detections}")
     thresholds = np.array(iou_thresholds, np.float64)
     if thresholds.size == 0 or not ((thresholds > 0) & (thresholds <= 1)).all():
         raise ValueError(f"IoU thresholds must lie above 0 and up to 1, not {thresholds.tolist()}")
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools tells what it does
-        evaluation = _evaluator(inputs, iou_type, library, max_detections)
+    with contextlib.redirect_stdout(io.StringIO()):  # it tells what it does
+        evaluation = _evaluator(inputs, iou_type, max_detections)
         evaluation.params.iouThrs = thresholds
         evaluation.params.maxDets = sorted({1, min(10, max_detections), max_detections})
         evaluation.evaluate()
         evaluation.accumulate()
-    # The evaluators' own summaries are not used: pycocotools' knows limits of 1, 10 and 100 alone.
     return PrecisionRecall(
         iou_thresholds=thresholds,
         category_ids=tuple(int(i) for i in evaluation.params.catIds),
@@ -120,18 +107,15 @@ def precision_recall(
     )
 
 
-def _evaluator(
-    inputs: EvaluationInputs, iou_type: IouType, library: Library, max_detections: int
-) -> Any:
+def _evaluator(inputs: EvaluationInputs, iou_type: IouType, max_detections: int) -> Any:
     by_box = iou_type == "bbox"
-    index_type, evaluator_type = _LIBRARIES[library]
     indices = []
     for entries in (inputs.annotations, inputs.detections):
-        index = index_type()
+        index = COCO()
         index.dataset = evaluation_set(inputs, entries, by_box=by_box)
         index.createIndex()
         indices.append(index)
-    evaluation = evaluator_type(*indices, "bbox" if by_box else "segm")
+    evaluation = COCOeval_faster(*indices, "bbox" if by_box else "segm")
     if iou_type == "boundary":
         truth, found = _by_class(inputs.annotations), _by_class(inputs.detections)
         mask_overlaps = evaluation.computeIoU
@@ -142,7 +126,7 @@ def _evaluator(
 
 
 def _by_class(entries: Iterable[dict[str, Any]]) -> dict[tuple[int, int], list[dict[str, Any]]]:
-    """Annotations by image and category id, in their order, which is that of both evaluators."""
+    """Annotations by image and category id, in their order, which is the evaluator's."""
     groups: defaultdict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
     for entry in entries:
         groups[entry["image_id"], entry["category_id"]].append(entry)

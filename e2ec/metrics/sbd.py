@@ -12,7 +12,7 @@ from typing import Any
 
 from e2ec.metrics.coco import COCO_THRESHOLDS, Metrics, class_summary, coco_summary
 from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs
-from e2ec.metrics.precision_recall import IOU_TYPES, IouType, Library, precision_recall
+from e2ec.metrics.precision_recall import IOU_TYPES, IouType, precision_recall
 
 # Written out: 0.7 computed as a multiple of 0.1 is another number.
 SBD_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -26,7 +26,6 @@ def evaluate_sbd(
     max_detections: int = 100,
     per_class: bool = False,
     image_ids: Collection[int] | None = None,
-    library: Library = "faster-coco-eval",
     results_name: str = "results",
 ) -> Metrics:
     """SBD's metrics of COCO results; arguments, undefined values and errors as `evaluate_coco`.
@@ -48,7 +47,6 @@ def evaluate_sbd(
         iou_types=iou_types,
         max_detections=max_detections,
         per_class=per_class,
-        library=library,
     )
 
 
@@ -58,7 +56,6 @@ def sbd_metrics(
     iou_types: Sequence[IouType] = IOU_TYPES,
     max_detections: int = 100,
     per_class: bool = False,
-    library: Library = "faster-coco-eval",
 ) -> Metrics:
     """`evaluate_sbd` for inputs that are prepared already."""
     metrics: Metrics = {}
@@ -69,7 +66,6 @@ def sbd_metrics(
             iou_type,
             iou_thresholds=COCO_THRESHOLDS if boundary else SBD_THRESHOLDS,
             max_detections=max_detections,
-            library=library,
         )
         if boundary:
             metrics |= coco_summary(found, iou_type)

@@ -168,3 +168,9 @@ def test_the_stride_is_the_networks(tmp_path: Path) -> None:
 def test_unknown_presets_suggest_a_name(name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_preset(name)
+
+
+def test_the_library_of_the_metrics_is_deprecated() -> None:
+    with pytest.warns(FutureWarning, match="leave it out"):
+        EvalConfig(library="pycocotools")
+    EvalConfig()

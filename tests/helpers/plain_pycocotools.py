@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import pytest
 from faster_coco_eval import COCO as FasterCOCO
 from faster_coco_eval import COCOeval_faster
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+
+from e2ec.metrics import precision_recall
 
 # In the order in which pycocotools gives its twelve numbers.
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR", "ARs", "ARm", "ARl")
@@ -45,3 +50,16 @@ def library_boundary_metrics(ground_truth: dict, results: list[dict]) -> dict[st
     evaluation.run()
     values = zip(NAMES[:6], evaluation.stats[:6].tolist(), strict=True)
     return {key: None if value == -1 else value for key, value in values}
+
+
+LIBRARIES = ("faster-coco-eval", "pycocotools")
+
+
+@contextmanager
+def computed_by(library: str) -> Iterator[None]:
+    """Our metrics with the evaluator of one library or the other inside."""
+    with pytest.MonkeyPatch.context() as patch:
+        if library == "pycocotools":
+            patch.setattr(precision_recall, "COCO", COCO)
+            patch.setattr(precision_recall, "COCOeval_faster", COCOeval)
+        yield

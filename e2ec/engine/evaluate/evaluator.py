@@ -87,7 +87,6 @@ def evaluate(
         iou_types=config.iou_types,
         max_detections=config.max_detections,
         per_class=config.per_class,
-        library=config.library,
         results_name=results_name,
     )
 
@@ -138,7 +137,6 @@ def _score(inputs: EvaluationInputs, config: EvalConfig, iou_types: Sequence[Iou
         iou_types=iou_types,
         max_detections=config.max_detections,
         per_class=config.per_class,
-        library=config.library,
     )
 
 

@@ -11,6 +11,7 @@ from coco_scenes import as_coco_mask
 from faster_coco_eval.core import mask as fast_mask
 from hypothesis import given
 from hypothesis import strategies as st
+from plain_pycocotools import LIBRARIES, computed_by
 from pycocotools import mask as coco_mask
 
 from e2ec.metrics.boundary import (
@@ -20,7 +21,6 @@ from e2ec.metrics.boundary import (
     run_length_boundary,
 )
 from e2ec.metrics.coco import evaluate_coco
-from e2ec.metrics.precision_recall import LIBRARIES
 
 
 def blobs(height: int, width: int, seed: int) -> np.ndarray:
@@ -115,13 +115,10 @@ def test_boundary_ap_where_the_library_goes_wrong(size: tuple[int, int], library
     }
     result = {"image_id": 1, "category_id": 1, "score": 1, "segmentation": as_coco_mask(second)}
     for threshold, expected in ((overlap - 1e-9, 1.0), (overlap + 1e-9, 0.0)):
-        metrics = evaluate_coco(
-            ground_truth,
-            [result],
-            iou_types=["boundary"],
-            iou_thresholds=[threshold],
-            library=library,
-        )
+        with computed_by(library):
+            metrics = evaluate_coco(
+                ground_truth, [result], iou_types=["boundary"], iou_thresholds=[threshold]
+            )
         assert metrics["boundary/AP"] == pytest.approx(expected)
 
 

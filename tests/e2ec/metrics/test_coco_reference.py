@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plain_pycocotools import NAMES, library_boundary_metrics, pycocotools_metrics
+from plain_pycocotools import (
+    LIBRARIES,
+    NAMES,
+    computed_by,
+    library_boundary_metrics,
+    pycocotools_metrics,
+)
 
 from e2ec.metrics.coco import evaluate_coco
-from e2ec.metrics.precision_recall import LIBRARIES
 from e2ec.metrics.results_file import read_results, supported_iou_types
 
 # Printed with three decimals by COCO's tool (val2014_fake_eval_res.txt).
@@ -45,9 +50,8 @@ def test_official_numbers_from_both_libraries(kind: Any) -> None:
     ground_truth, results = load(kind)
     direct = pycocotools_metrics(ground_truth, results, kind)
     for library in LIBRARIES:
-        metrics = evaluate_coco(
-            ground_truth, results, iou_types=[kind], recalls=True, library=library
-        )
+        with computed_by(library):
+            metrics = evaluate_coco(ground_truth, results, iou_types=[kind], recalls=True)
         for key, official in zip(NAMES, OFFICIAL[kind], strict=True):
             assert metrics[f"{kind}/{key}"] == pytest.approx(official, abs=5e-4), key
             assert metrics[f"{kind}/{key}"] == pytest.approx(direct[key], abs=1e-6), key
@@ -55,10 +59,9 @@ def test_official_numbers_from_both_libraries(kind: Any) -> None:
 
 def test_boundary_numbers_from_both_libraries() -> None:
     ground_truth, results = load("segm")
-    first, second = (
-        evaluate_coco(ground_truth, results, iou_types=["boundary"], recalls=True, library=library)
-        for library in LIBRARIES
-    )
+    first = evaluate_coco(ground_truth, results, iou_types=["boundary"], recalls=True)
+    with computed_by("pycocotools"):
+        second = evaluate_coco(ground_truth, results, iou_types=["boundary"], recalls=True)
     for key in NAMES:
         name = f"boundary/{key}"
         assert first[name] == pytest.approx(second[name], abs=1e-6), key

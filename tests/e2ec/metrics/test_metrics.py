@@ -8,11 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 from coco_scenes import HEIGHT, WIDTH, found, random_scene, truth
-from plain_pycocotools import NAMES, library_boundary_metrics, pycocotools_metrics
+from plain_pycocotools import (
+    LIBRARIES,
+    NAMES,
+    computed_by,
+    library_boundary_metrics,
+    pycocotools_metrics,
+)
 from pycocotools import mask as coco_mask
 
 from e2ec.metrics.coco import evaluate_coco
-from e2ec.metrics.precision_recall import IOU_TYPES, LIBRARIES
+from e2ec.metrics.precision_recall import IOU_TYPES
 from lib.errors import InputError
 
 
@@ -24,9 +30,8 @@ def test_agrees_with_pycocotools(seed: int, iou_type: Any, library: Any) -> None
     ground_truth, results = random_scene(seed, rle=True)
     if seed == 2:
         results = [{**r, "score": round(r["score"], 1)} for r in results]
-    metrics = evaluate_coco(
-        ground_truth, results, iou_types=[iou_type], recalls=True, library=library
-    )
+    with computed_by(library):
+        metrics = evaluate_coco(ground_truth, results, iou_types=[iou_type], recalls=True)
     expected = pycocotools_metrics(ground_truth, results, iou_type)
     assert set(metrics) == {f"{iou_type}/{key}" for key in NAMES}
     for key in NAMES:
@@ -39,7 +44,8 @@ def test_boundary_ap_agrees_with_the_boundaries_of_faster_coco_eval(seed: int) -
     ground_truth, results = random_scene(seed, rle=True)
     expected = library_boundary_metrics(ground_truth, results)
     for library in LIBRARIES:
-        metrics = evaluate_coco(ground_truth, results, iou_types=["boundary"], library=library)
+        with computed_by(library):
+            metrics = evaluate_coco(ground_truth, results, iou_types=["boundary"])
         for key, value in expected.items():
             assert metrics[f"boundary/{key}"] == pytest.approx(value, abs=1e-6), key
 
@@ -52,9 +58,9 @@ def test_both_libraries_give_the_same(seed: int, max_detections: int) -> None:
     results = [{**r, "score": round(r["score"], 1)} for r in results]
     settings: Any = {"per_class": True, "recalls": True, "max_detections": max_detections}
     settings["iou_thresholds"] = (0.3, 0.5, 0.6, 0.75, 0.99)
-    first, second = (
-        evaluate_coco(ground_truth, results, library=name, **settings) for name in LIBRARIES
-    )
+    first = evaluate_coco(ground_truth, results, **settings)
+    with computed_by("pycocotools"):
+        second = evaluate_coco(ground_truth, results, **settings)
     assert list(first) == list(second)
     for key, value in first.items():
         assert value == pytest.approx(second[key], abs=1e-6), key
@@ -66,13 +72,10 @@ def test_thresholds_are_those_asked_for() -> None:
     ground_truth = truth([(1, 1, (10, 10, 10, 10))])
     results = [found(1, 1, (12, 10, 10, 10), 0.9)]
     for library in LIBRARIES:
-        metrics = evaluate_coco(
-            ground_truth,
-            results,
-            iou_types=["segm", "bbox"],
-            iou_thresholds=(0.3, 0.5, 0.7),
-            library=library,
-        )
+        with computed_by(library):
+            metrics = evaluate_coco(
+                ground_truth, results, iou_types=["segm", "bbox"], iou_thresholds=(0.3, 0.5, 0.7)
+            )
         for kind in ("segm", "bbox"):
             assert metrics[f"{kind}/AP"] == pytest.approx(2 / 3)
             assert metrics[f"{kind}/AR"] == pytest.approx(2 / 3)
