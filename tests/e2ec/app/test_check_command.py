@@ -260,7 +260,12 @@ def test_interrupted_while_threads_read_images(
         return read_image(path)
 
     monkeypatch.setattr("dataset.checks.images.read_image", read)
-    ending = check(clean)
+    # A shell's background jobs ignore the signal, and tests may be one.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        ending = check(clean)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ending.status == 130
     assert "Traceback" not in ending.err and ending.err.strip().endswith("interrupted")
 
