@@ -15,7 +15,7 @@ from lib.errors import InputError
 
 
 def stage_names(refinements: int) -> tuple[str, ...]:
-    """The stages of a network with so many refinement modules, in order."""
+    """The stages of a network with this many refinement modules, in order."""
     return ("init", "coarse", *(f"refine{number + 1}" for number in range(refinements)))
 
 
