@@ -58,7 +58,7 @@ def check_image_size(height: int, width: int, *, name: str) -> None:
 
     Raises:
         ImageTooLarge: height x width x 3 bytes are more than the limit.
-        InputError: the limit is set to something that is none.
+        InputError: the limit is set to something that is not a limit.
     """
     limit = whole_number(VARIABLE, DEFAULT_BYTES)
     needed = height * width * _CHANNELS

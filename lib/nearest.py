@@ -1,4 +1,4 @@
-"""What to say of a word that is none of the known ones."""
+"""What to say of an unknown word."""
 
 from __future__ import annotations
 

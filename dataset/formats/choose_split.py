@@ -16,7 +16,7 @@ def choose_split(found: Sequence[Split], role: SplitName, *, format: Format) -> 
     It is the one that the format says is it; else the file that is called like it
     (`instances_val2017`, `valid`), of several the one whose name the others only add to
     (`..._val2017_ccby`). One file alone is for training, whatever it is called. A format may call
-    "test" what papers validate on. A split that repeats the training images is none.
+    "test" what papers validate on. A split that repeats the training images does not count.
 
     Args:
         found: all splits of the data set.

@@ -96,7 +96,7 @@ class Format:
     folders_in_names: bool = False
 
     def find(self, path: Path, images: Path | None = None, settings: object = None) -> list[Split]:
-        """The splits of the data set at a path; none is read, some may turn out to be unusable.
+        """The splits of the data set at a path; they are not read yet, and some may be unusable.
 
         Args:
             path: a label file or folder.

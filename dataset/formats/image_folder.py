@@ -36,7 +36,7 @@ def add_images(
 ) -> Iterator[tuple[int, str, int, int]]:
     """Give a builder the images, numbered from 1; yields id, name, height and width of each.
 
-    Images whose size cannot be read are reported and not among them. Where it takes long, a bar
+    Images whose size cannot be read are reported and left out. Where it takes long, a bar
     shows how far it is.
     """
     waiting = tqdm(names, desc="reading labels", unit="image", delay=PATIENCE, leave=False)

@@ -25,9 +25,9 @@ _EDGES_AT_A_TIME = 8
 def find_self_intersection(points: np.ndarray) -> tuple[float, float] | None:
     """A place (x, y) where a closed contour encloses points in more than one way, or None.
 
-    Touching itself at points or along edges is no crossing, nor is a loop of less than a hundredth
-    of a square pixel. Contours of more than 500 points are looked at more coarsely: for edges that
-    cross inside of both, however small the loop.
+    A contour that touches itself at points or along edges does not cross itself; loops of less
+    than a hundredth of a square pixel do not count. Contours of more than 500 points are checked
+    more coarsely: for edges that cross inside both, however small the loop.
 
     Args:
         points: (n, 2), x then y, pixels, n >= 3.

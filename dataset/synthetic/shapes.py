@@ -15,7 +15,7 @@ SMALLEST_PART = 12.0
 
 
 def largest_polygon(region: Any) -> Polygon | None:
-    """The largest polygon of a region, None where it has none worth painting."""
+    """The largest polygon of a region; None if the region has none that is worth painting."""
     polygons = list(region.geoms) if isinstance(region, MultiPolygon) else [region]
     polygon = max(polygons, key=lambda p: p.area)
     usable = isinstance(polygon, Polygon) and polygon.area >= SMALLEST_PART

@@ -65,7 +65,7 @@ class Loss(Protocol):
         processes, so that neither changes the result."""
 
     def __call__(self, output: Any, batch: Any, counts: Tensor, *, epoch: int) -> dict[str, Tensor]:
-        """Losses by name, the weighted sum `total` among them.
+        """Losses by name, including the weighted sum `total`.
 
         Args:
             output: of `Family.forward`.

@@ -31,7 +31,7 @@ def count_batch(heatmaps: Tensor, keys: Tensor) -> Tensor:
 
 
 class TotalLoss:
-    """Callable: network output and labels -> named losses, `total` among them."""
+    """Callable: network output and labels -> named losses, including `total`."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The score from which on a detection is worth looking at."""
+"""The lowest score of detections that are worth looking at."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ torch.library.define("e2ec::heatmap_nms", "(Tensor scores) -> Tensor")
 def heatmap_nms(scores: Tensor) -> Tensor:
     """Scores with 0 wherever one of the eight neighbours is higher.
 
-    Neighbours that are equal are all peaks; beside a NaN there is none.
+    Equal neighbours are all peaks; a cell beside a NaN is not.
 
     Args:
         scores: (B, h, w, C) float32 or float64; every channel is a map of its own.

@@ -136,7 +136,7 @@ class _Reader:
             )
 
     def finish(self, labels: set[str]) -> LabelIndex:
-        """Number the classes, those of `labels` among them, and make the index."""
+        """Number the classes, including those of `labels`, and make the index."""
         classes = self._classes
         if classes is None:
             labels = labels | {entry["label"] for entry in self._objects}

@@ -34,7 +34,7 @@ class ShapeError(Exception):
 
 
 class SkippedShape(ShapeError):
-    """A shape that is none of an object and is left out."""
+    """A shape that does not outline an object and is left out."""
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ def _is_run_folder(folder: Path) -> bool:
 
 
 def misspelt(arguments: Sequence[str], options: Iterable[str]) -> str | None:
-    """What to say of the first argument that is nearly one of the options; None where none is."""
+    """What to say of the first argument that resembles an option; None if no argument does."""
     for argument in arguments:
         # Values may be called like options: `--data.train-images images`.
         if not argument.startswith("-"):

@@ -25,7 +25,7 @@ def parse_options(
 ) -> Options:
     """The options of a program as an object of a dataclass.
 
-    Exits with status 2 on a usage error, a ValueError of the dataclass among them, and 0 after
+    Exits with status 2 on a usage error or a ValueError of the dataclass, and 0 after
     `--help`.
 
     Args:
@@ -48,7 +48,7 @@ def parse_options(
 def parse_known_options(
     kind: type[Options], arguments: Sequence[str], program: str
 ) -> tuple[Options, list[str]]:
-    """As `parse_options`; other words, `--help` among them, are returned in their order."""
+    """As `parse_options`; other words, `--help` too, are returned in their order."""
     return tyro.cli(
         kind,
         args=list(arguments),

@@ -83,7 +83,7 @@ def write_behind(write: Callable[[T], None], count: int = AHEAD) -> Iterator[Cal
     def work() -> None:
         while not isinstance(item := waiting.get(), _End):
             if errors:
-                continue  # taken all the same, so that nobody waits for a free place
+                continue  # taken anyway, so that nobody waits for a free place
             try:
                 write(item)
             except BaseException as error:

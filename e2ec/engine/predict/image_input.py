@@ -46,7 +46,7 @@ def to_pixels(image: ImageLike) -> np.ndarray:
 
     Raises:
         InputError: a file is missing or is no image.
-        ValueError: an array, PIL image or tensor is none.
+        ValueError: an array, PIL image or tensor is not an image.
         TypeError: something else.
     """
     if isinstance(image, np.ndarray):

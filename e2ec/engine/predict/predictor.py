@@ -138,8 +138,8 @@ class Predictor:
                 Evaluation takes `card.score_threshold`.
             stage: which contour; the model's own without.
             source: name for the result of an array or tensor; files are called by their path.
-            batch_size: so many images of a sequence are read at a time; neighbours among them that
-                the network is shown at one size go through it together.
+            batch_size: how many images of a sequence are read at a time; neighbours of one input
+                size go through the network together.
 
         Returns:
             Contours in pixels of the original image, by falling score; a list for a sequence. Of a

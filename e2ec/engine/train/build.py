@@ -92,7 +92,7 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
 def build_optimizer(config: OptimConfig, network: nn.Module) -> torch.optim.Optimizer:
     """The optimiser over all parameters, in the order of the published checkpoints.
 
-    Frozen ones are among them, so that optimiser states are indexed as the published ones are;
+    Frozen ones are included, so that optimiser states are indexed as the published ones are;
     without a gradient they are left alone.
     """
     parameters = list(network.parameters())

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
 from e2ec.config import EvalConfig, Stage
+from e2ec.families.contour.stages import stage_names
 from e2ec.families.model_card import ModelCard, choice, flag
-from network.contour.architecture import ARCHITECTURES
+from network.contour.architecture import ARCHITECTURES, MAX_REFINEMENTS
 from network.contour.contour_init import Clip
 
 
@@ -37,7 +38,7 @@ class ContourCard(ModelCard):
     def own_fields(cls, card: Mapping[str, Any]) -> dict[str, Any]:
         """See `ModelCard.own_fields`."""
         choice(card["architecture"], tuple(ARCHITECTURES))
-        choice(card["stage"], get_args(Stage))
+        choice(card["stage"], (*get_args(Stage), *stage_names(MAX_REFINEMENTS)))
         return {
             "nms_iou": float(card["nms_iou"]),
             # Files written before there were part votes do not have it.

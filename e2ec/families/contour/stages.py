@@ -15,7 +15,7 @@ from lib.errors import InputError
 
 
 def stage_names(refinements: int) -> tuple[str, ...]:
-    """The stages of a network with so many refinement modules, in order."""
+    """The stages of a network with this many refinement modules, in order."""
     return ("init", "coarse", *(f"refine{number + 1}" for number in range(refinements)))
 
 
@@ -30,7 +30,8 @@ def resolve_stage(stage: str, stages: Sequence[str]) -> str:
         ValueError: there is no such name.
         InputError: this network has no such stage; says which it has.
     """
-    if stage not in get_args(Stage):
+    # More than three refinements have names that the settings do not list.
+    if stage not in (*stages, *get_args(Stage)):
         raise ValueError(f"stage must be one of {', '.join(get_args(Stage))}, not {stage!r}")
     refined = [name for name in stages if name.startswith("refine")] or stages
     authors = {"final": refined[:2][-1], "final-dml": refined[-1]}

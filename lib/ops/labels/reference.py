@@ -109,7 +109,7 @@ def _direction_positions(closed: np.ndarray, arc: np.ndarray, rays: np.ndarray) 
 
 
 def _directions_in_order(relative: np.ndarray, length: float) -> list[int]:
-    """Largest set of directions, 0 among them, whose arc positions rise.
+    """Largest set of directions that includes 0 and whose arc positions rise.
 
     `relative` is (M,), the distance walked from the first fixed point to each of them, and `length`
     that of the whole contour. Positions that all but coincide count as one, so that no two

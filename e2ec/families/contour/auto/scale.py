@@ -23,10 +23,11 @@ LARGEST, WHOLE = 0.25, 1.0
 """Shares of the crop's side: from the first on an object is cut by more and more crops, from the
 second on by all of them."""
 ENOUGH = 0.95
-"""The smallest zoom with this share of the best one's worth is taken: half the zoom is a quarter of
-the time at test, and four times as much of the image in a crop."""
+"""The smallest zoom whose mean worth reaches this share of the best one is taken: half the zoom is
+a quarter of the time at test, and four times as much of the image in a crop."""
 LONGEST_INPUT = 2048
-"""Network pixels of the long side of a middling test image at most: some 2 s on two CPU cores."""
+"""The long side of the median test image has at most this many network pixels: some 2 s on two CPU
+cores."""
 LARGEST_ZOOM = 8.0
 JITTER = (0.7, 1.35)
 """Training draws its zoom from this range around that of the test; the middle is about 1."""
@@ -113,14 +114,15 @@ def _around(
 
 
 def _best_zoom(sides: np.ndarray, crop: int, long_side: float) -> float:
-    """The smallest zoom whose mean worth comes near the greatest.
+    """The smallest zoom whose mean worth comes near the highest.
 
-    Images that would not fill the crop are shown larger as long as that does no harm: it is free.
+    Images that would not fill the crop are shown larger as long as the mean worth stays high: it
+    costs nothing.
 
     Args:
         sides: of the objects, pixels.
         crop: short side of the crop, network pixels.
-        long_side: of a middling image, pixels.
+        long_side: of the median image, pixels.
     """
     highest = min(LARGEST_ZOOM, LONGEST_INPUT / long_side)
     lowest = min(highest, 32 / long_side)

@@ -44,7 +44,12 @@ def test_a_network_names_its_stages_in_order() -> None:
 
 @pytest.mark.parametrize(
     ("refinements", "final", "last"),
-    [(1, "refine1", "refine1"), (2, "refine2", "refine2"), (3, "refine2", "refine3")],
+    [
+        (1, "refine1", "refine1"),
+        (2, "refine2", "refine2"),
+        (3, "refine2", "refine3"),
+        (5, "refine2", "refine5"),
+    ],
 )
 def test_every_stage_is_selected_by_its_name(refinements: int, final: str, last: str) -> None:
     """`final` is the contour after the second module, `final-dml` the last; a stage behind the
@@ -258,3 +263,14 @@ def test_weights_that_name_a_stage_they_lack_are_refused(tmp_path: Path) -> None
     save_weights(tmp_path / "w.safetensors", network, replace(CARD, stage="refine3"))
     with pytest.raises(InputError, match=r"w\.safetensors: .*refine3.*refine2"):
         load_weights(tmp_path / "w.safetensors")
+
+
+def test_a_fifth_refinement_may_be_the_stage_of_a_weights_file(tmp_path: Path) -> None:
+    network = build_network(
+        num_classes=3, architecture=replace(NANO, refinements=5), vertices=16
+    ).eval()
+    save_weights(tmp_path / "w.safetensors", network, replace(CARD, stage="refine5"))
+    network, card = load_weights(tmp_path / "w.safetensors")
+    assert card.stage == network.stage_names[-1] == "refine5"
+    predictor = Predictor(network, card)
+    assert predictor.predict(np.zeros((64, 64, 3), np.uint8)).source is None
