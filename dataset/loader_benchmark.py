@@ -1,0 +1,4 @@
+"""Moved: `python -m e2ec.bench.studies.loader_benchmark`."""
+
+if __name__ == "__main__":
+    raise SystemExit("error: moved; call python -m e2ec.bench.studies.loader_benchmark")
