@@ -15,7 +15,7 @@ from lib.polygons.ragged import gather
 _SIZES = (("small", 0.0, 32.0**2), ("medium", 32.0**2, 96.0**2), ("large", 96.0**2, np.inf))
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _QUANTILE_NAMES = ("min", "5 %", "25 %", "median", "75 %", "95 %", "max")
-# Objects with so many parts or more are counted together.
+# Objects with this many parts or more are counted together.
 _MANY_PARTS = 5
 
 

@@ -36,8 +36,8 @@ class EpochSampler(Sampler[list[Key]]):
         batch_size: size of the GLOBAL batch, a multiple of `world_size`.
         seed: of the order of the epochs.
         rank, world_size: this process, and how many there are.
-        fill_to: fill an epoch up to a multiple of so many batches, so that every sample is in every
-            epoch; 0 leaves out what makes no whole batch.
+        fill_to: fill an epoch up to a multiple of this many batches, so that every sample is in
+            every epoch; 0 leaves out what makes no whole batch.
 
     Raises:
         InputError: there are too few samples for one batch.

@@ -138,7 +138,7 @@ def benchmark_network(name: str, *, classes: int = CLASSES) -> E2EC:
 def predictor(
     network: E2EC, name: str, *, instances: int = INSTANCES, precision: Precision = "fp32"
 ) -> Predictor:
-    """Finds exactly so many instances in an image that is large enough."""
+    """Finds exactly `instances` instances in an image that is large enough."""
     card = ContourCard(
         architecture=name,
         class_names=tuple(str(number) for number in range(network.num_classes)),

@@ -23,7 +23,7 @@ class Row:
     peers: dict[str, Callable[[], object]]
     """What one would use instead, by name; the first is the one that `goal` speaks of."""
     goal: float | None = None
-    """Ours is to be at least so many times faster than the first peer."""
+    """At least how many times faster than the first peer ours is to be."""
     threads: int = 2
     """CPU threads of either side."""
     missing: tuple[str, ...] = ()

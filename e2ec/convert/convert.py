@@ -63,7 +63,7 @@ def convert_labels(
     writer = next(writer for writer in WRITERS if writer.name == target)
     divided = len(sources) > 1
     if divided and not writer.divides:
-        raise InputError(f"{out}: GeoJSON has no parts; leave out --val-fraction")
+        raise InputError(f"{out}: GeoJSON has no splits; leave out --val-fraction")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:

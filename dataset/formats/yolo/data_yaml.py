@@ -81,7 +81,7 @@ def class_names(path: Path, document: dict[str, Any]) -> list[str]:
     """The names of the classes, by class index; `path` is the file, for messages.
 
     Raises:
-        InputError: there are none, or not so many as the file says there are.
+        InputError: there are none, or another number than the file says.
     """
     value = document.get("names")
     if isinstance(value, dict):

@@ -56,7 +56,7 @@ def label_overlaps(
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """How well labels of so many vertices cover what they are made from."""
+    """How well labels of a given number of vertices cover what they are made from."""
 
     annotations: Positional[tuple[Path, ...]]
     """COCO annotation files."""
@@ -65,7 +65,7 @@ class StudyOptions:
     smallest: float = 1024.0
     """Leave out polygons of less area, square pixels."""
     every: int = 1
-    """Use only every so many-th polygon."""
+    """Use only one polygon in this many."""
 
     def __post_init__(self) -> None:
         if not self.annotations:

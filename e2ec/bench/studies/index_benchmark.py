@@ -27,7 +27,7 @@ from dataset.index.label_index import LabelIndex
 from e2ec.app.commands.options import parse_options
 
 IMAGES, ANNOTATIONS, CATEGORIES = 118_287, 860_001, 80
-# One annotation in so many is a crowd region, as in COCO.
+# One annotation in this many is a crowd region, as in COCO.
 _CROWD_EVERY = 86
 
 

@@ -58,7 +58,7 @@ class PlainDataset(Dataset[dict[str, Any]]):
         images: folder of the images.
         annotations: COCO annotation file.
         seed: with epoch and index it fixes every random choice.
-        limit: use only the first so many images, by id.
+        limit: use only this many images, the first by id.
     """
 
     def __init__(

@@ -138,7 +138,7 @@ class Predictor:
                 Evaluation takes `card.score_threshold`.
             stage: which contour; the model's own without.
             source: name for the result of an array or tensor; files are called by their path.
-            batch_size: so many images of a sequence are read at a time; neighbours among them that
+            batch_size: images of a sequence that are read at a time; neighbours among them that
                 the network is shown at one size go through it together.
 
         Returns:
@@ -153,7 +153,7 @@ class Predictor:
             TypeError: something else than an image.
         """
         batch, single = image_list(images)
-        chosen = self.card.stage if stage is None else stage
+        chosen = stage or self.card.stage
         found = self.predict_stages(
             batch,
             stages=[chosen],

@@ -40,7 +40,7 @@ def label_sheet(
         examples: the training path of the data.
         augmentation, targets: the settings that it was made with.
         title: written on top.
-        count: number of examples, if there are so many.
+        count: at most this many examples.
         columns: of the grid.
         side: crops with a shorter long side are enlarged to it, pixels.
     """

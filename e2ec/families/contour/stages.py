@@ -15,7 +15,7 @@ from lib.errors import InputError
 
 
 def stage_names(refinements: int) -> tuple[str, ...]:
-    """The stages of a network with so many refinement modules, in order."""
+    """The stages, in order, of a network with this number of refinement modules."""
     return ("init", "coarse", *(f"refine{number + 1}" for number in range(refinements)))
 
 

@@ -36,7 +36,7 @@ def contact_sheet(
         draw: makes a picture (H, W, 3) uint8 RGB and a caption of an example.
         title: written on top, after how many examples there are.
         legend: makes a legend (H, width, 3) of a width.
-        count: number of examples, if there are so many.
+        count: at most this many examples.
         columns: of the grid.
 
     Returns:

@@ -18,7 +18,7 @@ from torch import Tensor
 from lib.ops.deform import reference, triton_backward, triton_forward
 
 _TYPES = (torch.float32, torch.float16, torch.bfloat16)
-# Blocks are cut smaller until a launch has so many programs: about two for each multiprocessor of
+# Blocks are cut smaller until a launch has this many programs: about two for each multiprocessor of
 # a large GPU.
 _PROGRAMS = 256
 _SMALLEST_BLOCK = 16  # of a product on tensor cores

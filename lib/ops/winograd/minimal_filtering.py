@@ -17,7 +17,7 @@ from torch import Tensor
 
 TAPS = 3
 LANES = 16
-"""The compiled operators take channels in groups of so many."""
+"""The compiled operators take channels in groups of this size."""
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,7 @@ def test_fewer_overlaps_leave_no_layers_in_the_parts(tmp_path: Path) -> None:
 
 def test_what_cannot_be_divided(tmp_path: Path) -> None:
     source = write_scene(tmp_path / "source")
-    with pytest.raises(InputError, match="GeoJSON has no parts"):
+    with pytest.raises(InputError, match="GeoJSON has no splits"):
         convert(ConvertOptions(source, "geojson", tmp_path / "out", val_fraction=0.2))
     options = ["convert", "--source", source, "--to", "yolo", "--out", tmp_path / "out"]
     for wrong in (["0"], ["1.5"], ["nan"], ["0.2", "--split", "val"], ["0.2", "--seed", "-1"]):
