@@ -101,7 +101,7 @@ class Format:
         Args:
             path: a label file or folder.
             images: folder of the images.
-            settings: what has the format's settings as attributes; its defaults without.
+            settings: what has the format's settings as attributes; None takes its defaults.
 
         Raises:
             InputError: nothing is there, or images are given to a format that has its own place.
