@@ -235,6 +235,8 @@ class EvalConfig:
                 FutureWarning,
                 stacklevel=3,
             )
+            # Said once: copies of these settings have nothing to say.
+            object.__setattr__(self, "library", "faster-coco-eval")
         require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")
         require(self.max_detections > 0, "eval.max_detections must be positive")
         require(0 < self.nms_iou <= 1, "eval.nms_iou must lie in (0, 1]")

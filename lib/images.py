@@ -18,7 +18,7 @@ _JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
 _EXIF_ORIENTATION = 0x0112
 # Orientations that exchange width and height.
 _SIDEWAYS = (5, 6, 7, 8)
-# So many values are brought to 8 bits at a time.
+# How many values are brought to 8 bits at a time.
 _BLOCK = 1 << 22
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What OpenCV decodes at most where the environment does not say otherwise.

@@ -62,7 +62,7 @@ def check_dataset(
             data that are made on the fly are not looked at.
         report: called with every problem.
         decode: decode every image completely; False reads the headers alone.
-        workers: threads that read images; one a processor without.
+        workers: threads that read images; None takes one a processor.
         progress: show bars.
     """
     index = label_index(dataset)

@@ -40,7 +40,7 @@ def check_images(
         report: called with every problem, in the order of the images.
         decode: decode every image completely; False reads the headers alone, which finds missing
             files and wrong sizes but not every damaged file.
-        workers: threads; one a processor without.
+        workers: threads; None takes one a processor.
         progress: show a bar.
     """
     records = [index.image(position) for position in range(len(index))]

@@ -58,6 +58,6 @@ def require_split(path: Path, found: Sequence[Split], role: SplitName, *, format
     names = ", ".join(split.name for split in found) or "none"
     if unnamed or not found:
         raise InputError(
-            f"{path}: has not one annotation file ({names:.200}); give the file itself"
+            f"{path}: needs exactly one annotation file (found: {names:.200}); give the file itself"
         )
     raise InputError(f"{path}: has no {role} split; it has: {names}")

@@ -165,7 +165,7 @@ def _add_instances(builder: IndexBuilder, image_id: int, ids: np.ndarray, path: 
     for instance_id, (rows, columns) in _regions(ids):
         category_id, crowd = _class_of(instance_id), instance_id < FIRST_INSTANCE
         if category_id not in official.id2label:
-            what = f"class {category_id} is none of Cityscapes"
+            what = f"Cityscapes has no class {category_id}"
             builder.left_out(f"id {instance_id}", "unknown category", what, file=str(path))
         if category_id not in CATEGORIES:
             continue
@@ -250,7 +250,7 @@ def _official_id(label: Any, seen: Counter[str]) -> int:
     group = name not in official.name2label and name.endswith("group")
     name = name.removesuffix("group") if group else name
     if name not in official.name2label:
-        raise ValueError("unknown category", f"label {label!r:.40} is none of Cityscapes")
+        raise ValueError("unknown category", f"Cityscapes has no label {label!r:.40}")
     class_id = official.name2label[name].id
     if group or not official.name2label[name].hasInstances:
         return class_id

@@ -17,7 +17,7 @@ from lib.errors import InputError
 
 SplitName = Literal["train", "val", "test"]
 
-# So many images are looked for in a folder that may be the one.
+# How many images are looked for in a folder that may be the right one.
 _LOOKED_FOR = 20
 
 
@@ -101,7 +101,7 @@ class Format:
         Args:
             path: a label file or folder.
             images: folder of the images.
-            settings: what has the format's settings as attributes; its defaults without.
+            settings: what has the format's settings as attributes; None takes its defaults.
 
         Raises:
             InputError: nothing is there, or images are given to a format that has its own place.
@@ -136,8 +136,8 @@ def file_splits(files: list[Path], images: Path | None) -> Iterator[Split]:
 def guess_image_folder(labels: Path, index: LabelIndex) -> Path:
     """The folder near a label file in which the images of its index lie.
 
-    Looked for are the folder of the file, the one above it, and in both of them folders named as in
-    the file's name (`instances_val2017.json`: `val2017`), `images`, and KITTI's.
+    These folders are tried: that of the file, the one above it, and in both of them those named as
+    in the file's name (`instances_val2017.json`: `val2017`), `images`, and KITTI's.
 
     Raises:
         InputError: none of them has any of the first images.

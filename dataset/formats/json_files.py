@@ -10,7 +10,7 @@ from dataset.formats.class_list import CLASSES_JSON
 from lib.errors import InputError
 
 MOST_FILES = 20
-"""So many files of a folder are looked into before giving up."""
+"""How many files of a folder are looked into before giving up."""
 
 
 def json_files(folder: Path) -> Iterator[Path]:

@@ -205,7 +205,7 @@ def _splits(path: Path, images: Path | None) -> Iterator[Split]:
 
 MASKS = Format(
     name="masks",
-    title="masks",
+    title="instance masks",
     recognise=_recognise,
     splits=_splits,
     read=lambda split, report: read_mask_folder(folder_images(split), split.labels, report=report),

@@ -26,9 +26,9 @@ def open_path(
 
     Args:
         path: a label file or folder.
-        format: its format; found out without.
+        format: its format; None finds it out.
         images: folder of its images.
-        settings: what has the format's settings as attributes; its defaults without.
+        settings: what has the format's settings as attributes; None takes its defaults.
         report: told what is wrong with single entries and with single splits.
 
     Raises:

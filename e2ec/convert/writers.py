@@ -47,7 +47,7 @@ def _below(folder: Path, pattern: str, base: Path) -> Names:
 
 
 def _yolo_images(job: Job) -> Names:
-    """Images, as it is them that YOLO's labels are found by."""
+    """Images: YOLO's labels are found by them."""
     folder = f"images/{job.split}"
     if not (job.final / folder).is_dir():
         return set()

@@ -39,7 +39,7 @@ class Batch(Protocol):
         """The batch with all tensors on a device."""
 
     def pin_memory(self) -> Batch:
-        """The batch in page-locked memory, from where copies to a GPU need not wait."""
+        """The batch in page-locked memory: copies from there to a GPU need not wait."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,7 +35,7 @@ class ModelCard:
     view: TestView = field(default_factory=TestView)
     """How images are shown to the network."""
     stage: str = ""
-    """Which of the network's results is the result; the last without."""
+    """Which of the network's results is the result; an empty name takes the last."""
     score_threshold: float = 0.05
     """Detections below it are left out."""
     max_detections: int = 100

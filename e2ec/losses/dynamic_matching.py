@@ -54,16 +54,8 @@ def dynamic_matching_loss(
     return MatchingSums(to_boundary, (per_vertex * keys).sum())
 
 
-def subdivide(contour: Tensor, parts: int = SUBDIVISION) -> Tensor:
-    """(n, N, 2) -> (n, N * parts, 2): every edge split into equal parts, vertices kept."""
-    following = contour.roll(-1, dims=1)
-    step = torch.arange(parts, device=contour.device, dtype=contour.dtype) / parts
-    points = contour[:, :, None] + step[:, None] * (following - contour)[:, :, None]
-    return points.flatten(1, 2)
-
-
-def nearest_on_boundary(points: Tensor, contour: Tensor, parts: int = SUBDIVISION) -> Tensor:
-    """For every point the nearest of `subdivide(contour)`.
+def nearest_on_boundary(points: Tensor, contour: Tensor, segments: int = SUBDIVISION) -> Tensor:
+    """For every point the nearest of those that divide every edge into `segments` equal ones.
 
     The nearest point of one edge is the one next to the foot of the perpendicular, so every edge is
     looked at once instead of once per segment. Of equally near points the first is taken.
@@ -77,20 +69,20 @@ def nearest_on_boundary(points: Tensor, contour: Tensor, parts: int = SUBDIVISIO
     """
     count = max(1, TABLE // max(points.shape[1] * contour.shape[1], 1))
     found = [
-        _nearest_on_edges(p, c, parts)
+        _nearest_on_edges(p, c, segments)
         for p, c in zip(points.split(count), contour.split(count), strict=True)
     ]
     return torch.cat(found)
 
 
-def _nearest_on_edges(points: Tensor, contour: Tensor, parts: int) -> Tensor:
+def _nearest_on_edges(points: Tensor, contour: Tensor, segments: int) -> Tensor:
     start_x, start_y = contour[:, None].unbind(3)  # (n, 1, N), as all that follows of edges
     edge_x, edge_y = (contour.roll(-1, dims=1) - contour)[:, None].unbind(3)
     x, y = points[:, :, None].unbind(3)  # (n, P, 1)
-    # The foot of the perpendicular, counted in parts of the edge. Edges of no length have any.
-    scale = parts / (edge_x**2 + edge_y**2).clamp(min=1e-12)
+    # The foot of the perpendicular, counted in segments of the edge. Edges of no length have any.
+    scale = segments / (edge_x**2 + edge_y**2).clamp(min=1e-12)
     foot = (x * edge_x + y * edge_y - (start_x * edge_x + start_y * edge_y)) * scale
-    step = foot.sub_(0.5).ceil_().clamp_(0, parts - 1).div_(parts)
+    step = foot.sub_(0.5).ceil_().clamp_(0, segments - 1).div_(segments)
     distance = (start_x + step * edge_x - x).square_() + (start_y + step * edge_y - y).square_()
     edge = distance.argmin(dim=2)
     step = step.gather(2, edge[:, :, None])

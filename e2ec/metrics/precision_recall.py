@@ -66,8 +66,8 @@ class PrecisionRecall:
     def average_recall(self, *, limit: int | None = None, area: Area = "all") -> float | None:
         """Mean over IoU thresholds and classes of the highest recall; None: undefined.
 
-        With a `limit` only so many detections an image and class are taken, where the evaluation
-        itself takes more.
+        At most `limit` detections an image and class are taken, where one is given and the
+        evaluation itself takes more.
         """
         column = -1 if limit is None else self.limits.index(min(limit, self.limits[-1]))
         return _mean(self.recall[..., _AREAS.index(area), column])

@@ -142,12 +142,12 @@ class Instances:
         masks = any(entry is not None for entry in given_runs)
         given_parts = as_given(self.parts) or [[] for _ in range(count * masks)]
         given_holes = as_given(self.holes) or [[]] * count
-        lengths = [len(self.scores), len(given_parts), len(given_holes), len(given_runs)]
-        if lengths != [count] * 4:
-            raise ValueError(
-                f"{count} labels, {lengths[0]} scores, {lengths[1]} contours, {lengths[2]} lists "
-                f"of holes and {lengths[3]} masks do not belong together"
-            )
+        lengths = {"labels": count, "scores": len(self.scores), "contours": len(given_parts)}
+        lengths |= {"lists of holes": len(given_holes)} if len(self.holes) else {}
+        lengths |= {"masks": len(given_runs)} if len(self.runs) else {}
+        if set(lengths.values()) != {count}:
+            counts = ", ".join(f"{number} {what}" for what, number in lengths.items())
+            raise ValueError(f"{counts} do not belong together")
         parts: list[list[np.ndarray]] = []
         holes: list[list[list[np.ndarray]]] = []
         runs: list[np.ndarray | None] = []

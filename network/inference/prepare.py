@@ -49,7 +49,7 @@ def for_prediction(
         network: is not changed.
         dtype: what autocast will compute in; weights are converted once, not again in every call.
             float32 converts nothing.
-        device: where it will run; where it is now without.
+        device: where it will run; None leaves it where it is.
 
     Raises:
         ValueError: the network has been prepared before: a copy of what is compiled or replayed

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import importlib
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -172,5 +173,8 @@ def test_unknown_presets_suggest_a_name(name: str, message: str) -> None:
 
 def test_the_library_of_the_metrics_is_deprecated() -> None:
     with pytest.warns(FutureWarning, match="leave it out"):
-        EvalConfig(library="pycocotools")
-    EvalConfig()
+        config = EvalConfig(library="pycocotools")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        replace(config, per_class=True)  # it is said once
+        EvalConfig()

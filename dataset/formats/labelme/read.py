@@ -46,7 +46,7 @@ def read_labelme(
 
     Args:
         folder: folder of the JSON files.
-        images: folder that holds all the images; `folder` itself without.
+        images: folder that holds all the images; None takes `folder` itself.
         together: the folders of all splits of the data set, where none has a list of classes: the
             classes are then the labels found in any of them, so that all splits have the same.
         report: told every problem.

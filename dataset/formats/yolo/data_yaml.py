@@ -18,7 +18,7 @@ YAML_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 
 
 def find_yaml(path: Path) -> Path | None:
-    """The data.yaml of a path, None for a folder without.
+    """The data.yaml of a path; None where a folder has none.
 
     Raises:
         InputError: nothing is there.

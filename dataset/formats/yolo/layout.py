@@ -215,7 +215,10 @@ def _split_folder(folder: Path, split: SplitName) -> Path:
 
 
 def _relative(folder: Path, name: str, base: Path | None = None) -> Path | None:
-    """`name`, seen from `base`, relative to `folder`; None where it leads out. Links count not."""
+    """`name`, seen from `base`, relative to `folder`; None where it leads out.
+
+    Links are not followed.
+    """
     if not name or "\0" in name:
         return None
     inside = relative_name(os.path.join(base or folder, name), folder)

@@ -56,7 +56,7 @@ def open_target(
     Args:
         config: the settings.
         target: the path.
-        name: its format; found out without.
+        name: its format; None finds it out.
         images: folder of the images, where it is not found.
         report: told every problem.
 

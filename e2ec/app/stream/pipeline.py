@@ -15,7 +15,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 AHEAD = 4
-"""So many items wait between two threads at most."""
+"""At most this many items wait between two threads."""
 AHEAD_LIVE = 1
 """The same for a camera or a stream: every frame that waits is shown so much later."""
 _PATIENCE = 0.1

@@ -59,7 +59,7 @@ class Predictor:
                 first with no or one instance take minutes. On a CPU little is gained.
             cuda_graphs: record what covers the image once for every size of the input and number
                 of images, then replay it; the last four are kept (`network.inference.cuda_graphs`).
-                Not on by itself: where sizes keep changing, recordings cost more than they save,
+                Off by default: where sizes keep changing, recordings cost more than they save,
                 and each holds the memory of one run.
 
         Raises:
@@ -136,7 +136,7 @@ class Predictor:
                 tensor is a sequence. What else is understood: `image_input.to_pixels`.
             score_threshold: detections below it are left out; 0.3 without, as in `demo.py`.
                 Evaluation takes `card.score_threshold`.
-            stage: which contour; the model's own without.
+            stage: which contour; None takes the model's own.
             source: name for the result of an array or tensor; files are called by their path.
             batch_size: how many images of a sequence are read at a time; neighbours of one input
                 size go through the network together.
@@ -153,7 +153,7 @@ class Predictor:
             TypeError: something else than an image.
         """
         batch, single = image_list(images)
-        chosen = self.card.stage if stage is None else stage
+        chosen = stage or self.card.stage
         found = self.predict_stages(
             batch,
             stages=[chosen],
@@ -249,14 +249,15 @@ def load_model(
 
     Args:
         weights: a `.safetensors` file of a training run, or a published `.pth` checkpoint (then
-            with `preset`); the bundled model without.
+            with `preset`); None takes the bundled model.
         device: auto, cpu, cuda or mps.
         preset: the preset a published checkpoint belongs to; its test geometry and, as far as
             the counts agree, its class names are used.
         precision: fp32, bf16 or fp16 (GPU alone); coordinates and scores stay fp32.
         compile: `torch.compile` the network: for a GPU; takes minutes at first.
         cuda_graphs: replay recorded kernels on a CUDA device: for images of few sizes.
-        view: how images are shown, e.g. `e2ec.TestView("pad", zoom=2.0)`; the weights' without.
+        view: how images are shown, e.g. `e2ec.TestView("pad", zoom=2.0)`; None takes the
+            one that the weights name.
 
     Raises:
         InputError: the file is missing, damaged, holds code, or does not fit; or the device

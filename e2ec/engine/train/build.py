@@ -26,7 +26,7 @@ def build_loader(
     if (config.train.batch_size // config.train.accumulate) % world_size:
         raise InputError(
             f"train.batch_size {config.train.batch_size} cannot be shared equally by "
-            f"{world_size} processes and {config.train.accumulate} accumulated parts"
+            f"{world_size} processes and {config.train.accumulate} micro-batches"
         )
     sampler = EpochSampler(
         len(dataset),
@@ -111,7 +111,12 @@ def _start_from(
     if is_published(path):
         source = family.published_network(path)
     else:
-        _, source, _ = load_network(path, preset=preset)
+        other, source, _ = load_network(path, preset=preset)
+        if other.name != family.name:
+            raise InputError(
+                f"{path}: weights of the family {other.name!r}, this preset's is {family.name!r}; "
+                "start from weights of that family, or give --model.weights None"
+            )
     left = family.untransferred(source, network)
     own = network.state_dict()
     state = {key: v for key, v in source.state_dict().items() if not key.startswith(left)}

@@ -36,11 +36,11 @@ def keep_choices(config: Config, path: Path) -> Config:
     saved = read_json(path)
     try:
         for name in config.auto:
-            for part in _ALSO.get(name, (name,)):
+            for setting in _ALSO.get(name, (name,)):
                 value = saved
-                for key in part.split("."):
+                for key in setting.split("."):
                     value = value[key]
-                config = _put(config, part.split("."), value)
+                config = _put(config, setting.split("."), value)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not the settings of a run ({error}); start one of another --name"

@@ -43,8 +43,8 @@ def train_step(
 ) -> StepValues:
     """Update the weights once, without waiting for the device.
 
-    So that nothing is waited for, a loss that is not finite is told by `StepRecord.read` alone:
-    the weights are not to be kept before that has been asked.
+    Only `StepRecord.read` finds a loss that is not finite, when its values have arrived: call it
+    before the weights are kept.
 
     Args:
         counts: from `count_step`.

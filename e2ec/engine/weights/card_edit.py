@@ -76,7 +76,7 @@ def _with(value: Any, hint: Any, path: Sequence[str], text: str) -> Any:
         items = list(value)
         items[index] = _with(items[index], _element(hint, index), rest, text)
         return items
-    raise ValueError(f"{head!r}: {value!r} has no parts")
+    raise ValueError(f"{head!r}: {value!r} is one value, which has no fields")
 
 
 def _parsed(text: str, hint: Any) -> Any:

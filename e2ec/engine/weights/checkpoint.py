@@ -29,7 +29,7 @@ def save_weights(
     """Write the weights with their description as safetensors.
 
     Args:
-        dtype: floating-point type in the file, e.g. torch.float16 to halve it; unchanged without.
+        dtype: floating-point type in the file, e.g. torch.float16 to halve it; None keeps it.
 
     Raises:
         InputError: the file cannot be written; a previous one is untouched.

@@ -136,7 +136,7 @@ def draw_gaussians(heatmaps: Tensor, gaussians: Tensor) -> None:
     """See `lib.ops.labels.draw_gaussians`: a whole map for every Gaussian, on any device.
 
     To raise only the cells of a Gaussian, a GPU would have to be waited for: how many they are
-    depends on the radii. Gaussians are taken so many at a time that their maps together keep to
+    depends on the radii. Gaussians are taken a few at a time: their maps together hold at most
     `CELLS_AT_ONCE`.
     """
     height, width = heatmaps.shape[1:]

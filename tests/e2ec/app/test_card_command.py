@@ -142,7 +142,7 @@ def test_every_field_can_be_set_to_what_it_is() -> None:
         ("settings.nam=x", "did you mean 'name'"),
         ("class_names.2=x", "list of 2, counted from 0"),
         ("class_names.x=x", "no position"),
-        ("class_names.0.0=x", "has no parts"),
+        ("class_names.0.0=x", "has no fields"),
         ("class_names=a", "every class needs a name"),
         ("category_ids=3,3", "category id of its own"),
         ("group_parts=maybe", "true, false"),

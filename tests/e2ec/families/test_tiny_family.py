@@ -15,6 +15,7 @@ import configs
 import e2ec
 from dataset.synthetic.dataset import SyntheticDataset
 from e2ec.engine.train import trainer as trainer_module
+from e2ec.families.bundled import BUNDLED_WEIGHTS
 
 PRESETS = str(Path(__file__).parents[2] / "helpers" / "tiny_presets")
 
@@ -102,6 +103,13 @@ def test_it_starts_from_its_weights(weights: Path, tmp_path: Path) -> None:
     first = safetensors.torch.load_file(weights)
     second = safetensors.torch.load_file(tmp_path / "shapes/weights.safetensors")
     assert all(torch.allclose(first[key], second[key], atol=1e-6) for key in first)
+
+
+def test_weights_of_another_family_are_no_start(weights: Path, tmp_path: Path) -> None:
+    ending = call("train.py", "synthetic", "--model.weights", weights, "--out", tmp_path)
+    assert_one_line_error(ending, weights, "'tiny'", "'contour'", "--model.weights")
+    ending = train(tmp_path, "--model.weights", BUNDLED_WEIGHTS)
+    assert_one_line_error(ending, BUNDLED_WEIGHTS, "'tiny'", "'contour'", "--model.weights")
 
 
 def test_it_is_demonstrated_and_described(weights: Path, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from e2ec.losses.contour import contour_loss
 from e2ec.losses.dynamic_matching import (
     dynamic_matching_loss,
     nearest_on_boundary,
-    subdivide,
 )
 from e2ec.losses.focal import count_positives, focal_loss
 from e2ec.losses.part_votes import part_votes_loss
@@ -56,6 +55,13 @@ def test_part_votes_loss_by_hand() -> None:
     predicted = torch.tensor([[5.5, 5.0], [7.5, -1.0]])
     # (0.5 * 0.5^2 + 0) / 2 + (0 + 3 - 0.5) / 2
     assert part_votes_loss(predicted, label).item() == pytest.approx(0.0625 + 1.25)
+
+
+def subdivide(contour: torch.Tensor) -> torch.Tensor:
+    """(n, N, 2) -> (n, 10 N, 2): every edge in ten equal segments, vertices kept."""
+    step = torch.arange(10, dtype=contour.dtype)[:, None] / 10
+    edges = contour.roll(-1, dims=1) - contour
+    return (contour[:, :, None] + step * edges[:, :, None]).flatten(1, 2)
 
 
 def test_subdivision_splits_every_edge_into_ten() -> None:

@@ -121,7 +121,8 @@ def test_category_ids_default_to_one_up_to_the_class_count() -> None:
     ("changes", "message"),
     [
         ({"height": 0}, "positive"),
-        ({"labels": [0, 1]}, "belong together"),
+        ({"labels": [0, 1]}, "2 labels, 3 scores, 3 contours do not belong together"),
+        ({"holes": [[]]}, "3 contours, 1 lists of holes do not belong together"),
         ({"labels": [0, 1, 2]}, "class indices"),
         ({"labels": [0, 1, -1]}, "class indices"),
         ({"labels": [0.0, 1.0, 0.0]}, "integers"),

@@ -60,7 +60,13 @@ def read_start_weights(path: Path) -> StartWeights:
         )
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            card = ContourCard.from_json(card_json(file.metadata(), name=str(path)), name=str(path))
+            document = card_json(file.metadata(), name=str(path))
+            if (named := document.get("family", "contour")) != "contour":
+                raise InputError(
+                    f"{path}: weights of the family {named!r}, this preset's is 'contour'; start "
+                    "from weights of that family, or give --model.weights None"
+                )
+            card = ContourCard.from_json(document, name=str(path))
             vertices = file.get_slice("offsets.2.weight").get_shape()[0] // 2
             refinements = count_refinements(file.keys(), source=str(path))
     except (OSError, safetensors.SafetensorError) as error:
