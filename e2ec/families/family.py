@@ -194,8 +194,8 @@ class Family(ABC, Generic[Network, Example]):
         """What a card takes from the settings besides what all families take."""
         return {}
 
-    def describe(self, network: Network) -> dict[str, int]:
-        """What to show of the network of a weights file, by name, besides its card."""
+    def describe(self, network: Network) -> dict[str, tuple[int, str]]:
+        """What to show of a network besides its card: numbers by name, and what each is of."""
         return {}
 
     def published_network(self, path: Path) -> Network:

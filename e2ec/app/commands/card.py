@@ -41,7 +41,7 @@ def card(options: CardOptions) -> str:
     facts = {
         "file": f"{options.place or options.weights}, {size:.1f} MB",
         "parameters": f"{_parameters(network):,}",
-        **{name: str(value) for name, value in family.describe(network).items()},
+        **{name: f"{n} {of}" for name, (n, of) in family.describe(network).items()},
         "trained as": one_line(str(described.settings.get("name", "unknown"))),
     }
     fields = {name: _shown(value) for name, value in flat_card(described).items()}
@@ -77,7 +77,7 @@ def _published(options: CardOptions) -> str:
         "(--preset coco)",
         "architecture": "dla34",
         "classes": family.num_classes(network),
-        **family.describe(network),
+        **{name: n for name, (n, _) in family.describe(network).items()},
         "parameters": _parameters(network),
     }
     return json.dumps(facts, indent=1) if options.json else _table(facts)

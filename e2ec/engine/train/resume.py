@@ -36,7 +36,8 @@ def check_settings(saved: dict[str, Any], config: Config, *, name: str) -> None:
         InputError: they differ; names the settings, `name` is the file.
     """
     now = fixed_settings(config)
-    saved = fixed_settings(Config(name="defaults")) | saved
+    defaults = Config(name="defaults", model=type(config.model)())
+    saved = fixed_settings(defaults) | saved
     changed = [key for key in now if saved[key] != now[key]]
     if changed:
         first = changed[0]

@@ -150,8 +150,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     def card_fields(self, config: Config) -> dict[str, Any]:
         return {"nms_iou": config.eval.nms_iou, "group_parts": config.eval.group_parts}
 
-    def describe(self, network: E2EC) -> dict[str, int]:
-        return {"vertices": network.vertices}
+    def describe(self, network: E2EC) -> dict[str, tuple[int, str]]:
+        return {"vertices": (network.vertices, "a contour")}
 
     def published_network(self, path: Path) -> E2EC:
         return load_published(path)
