@@ -18,7 +18,7 @@ from e2ec.bench.plain_network import PlainE2EC
 from e2ec.bench.row import Row
 from e2ec.config import Precision
 from e2ec.engine.predict.predictor import Predictor
-from e2ec.engine.predict.preprocess import normalize
+from e2ec.engine.preprocess import normalize
 from e2ec.families.contour.card import ContourCard
 from e2ec.results.contours import Contours
 from e2ec.results.draw.visualize import draw_contours

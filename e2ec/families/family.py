@@ -211,6 +211,14 @@ class Family(ABC, Generic[Network, Example]):
         raise NotImplementedError
 
 
+def wrong_family(path: Path, found: str, wanted: str) -> InputError:
+    """The error of weights to start from that are of another family."""
+    return InputError(
+        f"{path}: weights of the family {found!r}, this preset's is {wanted!r}; start from weights "
+        "of that family, or give --model.weights None"
+    )
+
+
 def find_family(place: str) -> Family[Any, Any]:
     """The family at "module:NAME", as a class of settings names its own (`ModelConfig.FAMILY`)."""
     module, _, name = place.partition(":")

@@ -1,4 +1,4 @@
-"""The weighted sum of all losses (paper eq. 11, with the published weights as defaults)."""
+"""The weighted sum of all losses (paper eq. 11)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from e2ec.config import LossConfig
 from e2ec.losses.contour import contour_loss
-from e2ec.losses.dynamic_matching import Distance, dynamic_matching_loss
+from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import count_positives, focal_loss
 from e2ec.losses.part_votes import part_votes_loss
 
@@ -33,28 +34,8 @@ def count_batch(heatmaps: Tensor, keys: Tensor) -> Tensor:
 class TotalLoss:
     """Callable: network output and labels -> named losses, including `total`."""
 
-    def __init__(
-        self,
-        *,
-        center_weight: float = 1.0,
-        initial_weight: float = 0.1,
-        coarse_weight: float = 0.1,
-        refinement_weight: float = 1.0,
-        parts_weight: float = 1.0,
-        average_refinements: bool = True,
-        matching_start_epoch: int = 10,
-        matching_distance: Distance = "smooth_l1",
-    ) -> None:
-        self.weights = {
-            "center": center_weight,
-            "initial": initial_weight,
-            "coarse": coarse_weight,
-            "refinement": refinement_weight,
-            "parts": parts_weight,
-        }
-        self.average_refinements = average_refinements
-        self.matching_start_epoch = matching_start_epoch
-        self.matching_distance: Distance = matching_distance
+    def __init__(self, config: LossConfig) -> None:
+        self.config = config
 
     def __call__(
         self,
@@ -93,7 +74,7 @@ class TotalLoss:
         if object_centers is not None:
             target = batch.object_centers.to(object_centers.dtype)
             losses["parts"] = part_votes_loss(object_centers, target) / contours
-        weighted = [self.weights[name] * loss for name, loss in losses.items()]
+        weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
 
     def _refinement(
@@ -109,12 +90,12 @@ class TotalLoss:
         *earlier, last = (name for name in stages if _REFINEMENT.fullmatch(name))
         losses = [contour_loss(stages[name], label) for name in earlier] or [label.sum() * 0]
         loss = torch.stack(losses).sum() / contours
-        if epoch < self.matching_start_epoch:
+        if epoch < self.config.matching_start_epoch:
             loss = loss + contour_loss(stages[last], label) / contours
         else:
             before = stages[("coarse", *earlier)[-1]]
             sums = dynamic_matching_loss(
-                before, stages[last], label, key_vertices, distance=self.matching_distance
+                before, stages[last], label, key_vertices, distance=self.config.matching_distance
             )
             loss = loss + (sums.to_boundary / contours + sums.from_keys / keys) / 2
-        return loss / (len(earlier) + 1) if self.average_refinements else loss
+        return loss / (len(earlier) + 1) if self.config.average_refinements else loss

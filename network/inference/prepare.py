@@ -21,8 +21,6 @@ from network.inference.winograd import use_winograd_convolutions, use_winograd_s
 
 Network = TypeVar("Network", bound=nn.Module)
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
 
 @overload
 def for_prediction(

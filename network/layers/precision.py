@@ -1,4 +1,4 @@
-"""Places that keep full precision under autocast."""
+"""Precisions by name, and places that keep full precision under autocast."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[object]:

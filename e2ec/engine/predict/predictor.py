@@ -16,7 +16,7 @@ from dataset.transforms.test_transform import TestView
 from e2ec.config import Precision
 from e2ec.engine.predict.device import select_device
 from e2ec.engine.predict.image_input import ImageLike, image_list, image_source, to_pixels
-from e2ec.engine.predict.preprocess import normalize
+from e2ec.engine.preprocess import normalize
 from e2ec.engine.weights.checkpoint import load_network
 from e2ec.engine.weights.describe import describe_card
 from e2ec.families.bundled import BUNDLED_WEIGHTS
@@ -25,8 +25,7 @@ from e2ec.families.model_card import ModelCard
 from e2ec.results.contours import Contours
 from e2ec.results.default_score import DEFAULT_SCORE
 from lib.errors import InputError
-
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+from network.layers.precision import PRECISIONS
 
 
 class Predictor:

@@ -13,7 +13,7 @@ from dataset.loading.loader import EpochSampler, TrainingDataset, TrainingLoader
 from dataset.loading.sample import InstanceDataset
 from e2ec.config import Config, OptimConfig
 from e2ec.engine.weights.checkpoint import load_network
-from e2ec.families.family import Family, family_of
+from e2ec.families.family import Family, family_of, wrong_family
 from e2ec.families.model_card import ModelCard, prediction_settings
 from e2ec.families.published import is_published
 from lib.errors import InputError
@@ -113,10 +113,7 @@ def _start_from(
     else:
         other, source, _ = load_network(path, preset=preset)
         if other.name != family.name:
-            raise InputError(
-                f"{path}: weights of the family {other.name!r}, this preset's is {family.name!r}; "
-                "start from weights of that family, or give --model.weights None"
-            )
+            raise wrong_family(path, other.name, family.name)
     left = family.untransferred(source, network)
     own = network.state_dict()
     state = {key: v for key, v in source.state_dict().items() if not key.startswith(left)}

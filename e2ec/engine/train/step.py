@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from e2ec.engine.predict.preprocess import normalize
+from e2ec.engine.preprocess import normalize
 from e2ec.engine.train.step_record import StepValues
 from e2ec.families.family import Batch, Family, Loss
 

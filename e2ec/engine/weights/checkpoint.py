@@ -50,7 +50,7 @@ def load_network(
 
     Args:
         path: the file.
-        preset: the preset that a published checkpoint, or weights of another's family, belong to.
+        preset: the one that a published checkpoint, or weights of a family of your own, belong to.
 
     Raises:
         InputError: the file is missing, is not a safetensors file, or does not fit.

@@ -31,8 +31,9 @@ from network.contour.e2ec import E2EC, NetworkOutput, build_network
 from network.contour.weights import network_from_state
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import graph_network
-from network.inference.prepare import PRECISIONS, for_prediction
+from network.inference.prepare import for_prediction
 from network.inference.prepared import PreparedNetwork
+from network.layers.precision import PRECISIONS
 from network.published import load_published
 
 

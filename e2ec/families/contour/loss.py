@@ -14,16 +14,7 @@ class ContourLoss:
     """A `families.family.Loss`: `TotalLoss` with the weights of the settings."""
 
     def __init__(self, config: LossConfig) -> None:
-        self.total = TotalLoss(
-            center_weight=config.center_weight,
-            initial_weight=config.initial_weight,
-            coarse_weight=config.coarse_weight,
-            refinement_weight=config.refinement_weight,
-            parts_weight=config.parts_weight,
-            average_refinements=config.average_refinements,
-            matching_start_epoch=config.matching_start_epoch,
-            matching_distance=config.matching_distance,
-        )
+        self.total = TotalLoss(config)
 
     def counts(self, batch: Batch) -> Tensor:
         """Positive cells, contours and key vertices, (3,)."""

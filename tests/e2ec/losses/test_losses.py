@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from e2ec.config import LossConfig
 from e2ec.losses import dynamic_matching
 from e2ec.losses.contour import contour_loss
 from e2ec.losses.dynamic_matching import (
@@ -191,12 +192,12 @@ def test_total_weighs_and_divides_as_published() -> None:
     stages = dict.fromkeys(STAGES, label + 2)
     counts = count_batch(batch.heatmaps, batch.keys)
     logits = torch.full((1, 1, 2, 2), -100.0)
-    losses = TotalLoss()(logits, stages, batch, counts, epoch=0)
+    losses = TotalLoss(LossConfig())(logits, stages, batch, counts, epoch=0)
     assert losses["initial"].item() == pytest.approx(1.5)
     assert losses["coarse"].item() == pytest.approx(1.5)
     assert losses["refinement"].item() == pytest.approx(1.5)  # (1.5 + 1.5 + 1.5) / 3
     assert losses["total"].item() == pytest.approx(0.1 * 1.5 + 0.1 * 1.5 + 1.5, abs=1e-5)
-    paper = TotalLoss(average_refinements=False)(logits, stages, batch, counts, epoch=0)
+    paper = TotalLoss(LossConfig(average_refinements=False))(logits, stages, batch, counts, epoch=0)
     assert paper["refinement"].item() == pytest.approx(4.5)
 
 
@@ -208,10 +209,10 @@ def test_part_votes_are_weighed_and_divided_by_the_parts_of_the_step() -> None:
     logits = torch.full((1, 1, 2, 2), -100.0)
     arguments = (logits, dict.fromkeys(STAGES, batch.contours), batch, counts)
     votes = torch.full((2, 2), 3.0)
-    losses = TotalLoss(parts_weight=0.2)(*arguments, epoch=0, object_centers=votes)
+    losses = TotalLoss(LossConfig(parts_weight=0.2))(*arguments, epoch=0, object_centers=votes)
     assert losses["parts"].item() == pytest.approx(2.5 * 2 / 4)
     assert losses["total"].item() == pytest.approx(0.2 * 1.25, abs=1e-5)
-    assert "parts" not in TotalLoss()(*arguments, epoch=0)
+    assert "parts" not in TotalLoss(LossConfig())(*arguments, epoch=0)
 
 
 def test_dynamic_matching_sets_in_at_its_epoch() -> None:
@@ -220,7 +221,7 @@ def test_dynamic_matching_sets_in_at_its_epoch() -> None:
     along[0, 0, 0] += 1  # a vertex that slid along the boundary costs only in the plain loss
     stages = {**dict.fromkeys(STAGES, batch.contours), "refine3": along}
     counts = count_batch(batch.heatmaps, batch.keys)
-    loss = TotalLoss(matching_start_epoch=10)
+    loss = TotalLoss(LossConfig(matching_start_epoch=10))
     logits = torch.full((1, 1, 2, 2), -100.0)
     before = loss(logits, stages, batch, counts, epoch=9)["refinement"].item()
     after = loss(logits, stages, batch, counts, epoch=10)["refinement"].item()
@@ -238,7 +239,9 @@ def test_no_instances_give_zero_and_train() -> None:
     batch.object_centers = torch.zeros(0, 2)
     votes = torch.zeros(0, 2, requires_grad=True)
     for epoch in (0, 20):
-        losses = TotalLoss()(logits, stages, batch, counts, epoch=epoch, object_centers=votes)
+        losses = TotalLoss(LossConfig())(
+            logits, stages, batch, counts, epoch=epoch, object_centers=votes
+        )
         losses["total"].backward()
         assert losses["refinement"].item() == losses["parts"].item() == 0
         assert torch.isfinite(losses["total"])
@@ -249,7 +252,7 @@ def test_counts_are_those_of_the_labels_and_never_divide_by_nothing() -> None:
     batch.heatmaps[0, 0, 0] = 1
     assert count_batch(batch.heatmaps, batch.keys).tolist() == [2, 3, 12]
     stages = dict.fromkeys(STAGES, batch.contours + 2)
-    losses = TotalLoss()(batch.heatmaps, stages, batch, torch.zeros(3), epoch=0)
+    losses = TotalLoss(LossConfig())(batch.heatmaps, stages, batch, torch.zeros(3), epoch=0)
     assert losses["initial"].item() == pytest.approx(3 * 1.5)
 
 
@@ -264,7 +267,7 @@ def test_another_stage_moves_no_loss(modules: int, epoch: int) -> None:
     stages = {name: batch.contours + noise[k] for k, name in enumerate(STAGES[: 2 + modules])}
     expected = None
     for named in (stages, {**stages, "another": noise[5]}, {"another": noise[5], **stages}):
-        losses = TotalLoss()(
+        losses = TotalLoss(LossConfig())(
             torch.zeros(1, 1, 2, 2), named, batch, count_batch(batch.heatmaps, batch.keys),
             epoch=epoch, object_centers=noise[0, :, 0],
         )  # fmt: skip

@@ -11,6 +11,7 @@ import safetensors
 from e2ec.config import Config
 from e2ec.families.bundled import BUNDLED_WEIGHTS
 from e2ec.families.contour.card import ContourCard
+from e2ec.families.family import wrong_family
 from e2ec.families.model_card import card_json
 from e2ec.families.published import is_published
 from lib.errors import InputError
@@ -45,7 +46,7 @@ def weights_path(path: Path) -> Path:
 
 
 def read_start_weights(path: Path) -> StartWeights:
-    """What a weights file fixes, without its weights where they need not be read.
+    """What a weights file fixes; the weights themselves are read only from published files.
 
     Raises:
         InputError: the file is missing, damaged, or no weights file.
@@ -62,10 +63,7 @@ def read_start_weights(path: Path) -> StartWeights:
         with safetensors.safe_open(path, framework="pt") as file:
             document = card_json(file.metadata(), name=str(path))
             if (named := document.get("family", "contour")) != "contour":
-                raise InputError(
-                    f"{path}: weights of the family {named!r}, this preset's is 'contour'; start "
-                    "from weights of that family, or give --model.weights None"
-                )
+                raise wrong_family(path, named, "contour")
             card = ContourCard.from_json(document, name=str(path))
             vertices = file.get_slice("offsets.2.weight").get_shape()[0] // 2
             refinements = count_refinements(file.keys(), source=str(path))

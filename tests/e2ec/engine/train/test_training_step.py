@@ -13,7 +13,7 @@ from accelerate.state import AcceleratorState
 from tiny_run import tiny
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from e2ec.engine.predict.preprocess import normalize
+from e2ec.engine.preprocess import normalize
 from e2ec.engine.train import trainer as trainer_module
 from e2ec.engine.train.interrupt import StopRequest
 from e2ec.engine.train.profile import Profile
