@@ -73,7 +73,7 @@ def decode_image(data: bytes, *, name: str) -> np.ndarray:
     """Like `read_image`, for an encoded image in memory; `name` is used in messages."""
     if not data:
         raise InputError(f"{name}: image file is empty")
-    if data[:2] == b"\xff\xd8" and not _is_complete_jpeg(data):
+    if data[:2] == b"\xff\xd8" and not is_complete_jpeg(data):
         # OpenCV fills the missing part of a JPEG with grey and says nothing.
         raise InputError(f"{name}: JPEG is cut short; replace the file by a complete copy")
     if data[:8] == _PNG_SIGNATURE and not _is_complete_png(data):
@@ -150,7 +150,7 @@ def _check_opencv_limits(size: tuple[int, int] | None, name: str) -> None:
         )
 
 
-def _is_complete_jpeg(data: bytes) -> bool:
+def is_complete_jpeg(data: bytes) -> bool:
     """Whether the marker that ends a JPEG comes, walking from segment to segment.
 
     Looking for its two bytes is not enough: thumbnails inside and films behind a photograph hold

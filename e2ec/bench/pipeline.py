@@ -11,14 +11,16 @@ import cv2
 import numpy as np
 
 from e2ec.app.commands.command_line import DemoOptions
-from e2ec.app.commands.demo import overlay_writer, predictions, segment_files, waiting
-from e2ec.app.stream.pipeline import read_ahead
-from e2ec.app.stream.sources import open_source
+from e2ec.app.commands.demo import demo_controls, open_results
+from e2ec.app.stream.draw import draw_frame
+from e2ec.app.stream.outputs.results import Results
+from e2ec.app.stream.play import play
+from e2ec.app.stream.sources.open import open_source
+from e2ec.app.stream.sources.source import Source
+from e2ec.app.stream.stream import Stream
 from e2ec.bench.inference import INSTANCES, benchmark_network, predictor
 from e2ec.bench.row import Row
 from e2ec.engine.predict.predictor import Predictor
-from e2ec.results.formats.native import document
-from lib.files import atomic_write_json
 from lib.images import write_image
 
 IMAGES = 16
@@ -44,18 +46,26 @@ def rows() -> Iterator[Row]:
 def overlapping(model: Predictor, options: DemoOptions) -> tuple[int, int]:
     """As `demo.py` does it; (images, instances)."""
     source = open_source(str(options.source))
-    with closing(read_ahead(source, waiting(source))) as frames:
-        return segment_files(model, frames, options)
+    stream = Stream(source, model, controls=demo_controls(options, model))
+    play(stream, _results(source, options))
+    return stream.report.frames, stream.report.instances
 
 
 def one_after_the_other(model: Predictor, options: DemoOptions) -> tuple[int, int]:
     """The same in one thread."""
-    write, found = overlay_writer(options.out), []
-    for frame, contours in predictions(model, open_source(str(options.source)), options):
-        found.append(contours)
-        write((frame, contours))
-    atomic_write_json(options.out / "contours.json", document(found))
-    return len(found), sum(len(contours) for contours in found)
+    source, counts = open_source(str(options.source)), []
+    settings = demo_controls(options, model).settings
+    with closing(_results(source, options)) as results:
+        for frame in source:
+            contours = model.predict(frame.image, score_threshold=settings.score, source=frame.name)
+            results.write(frame, contours, draw_frame(frame, contours, settings))
+            counts.append(len(contours))
+    return len(counts), sum(counts)
+
+
+def _results(source: Source, options: DemoOptions) -> Results:
+    options.out.mkdir(parents=True, exist_ok=True)
+    return open_results(source, options.out)
 
 
 def photograph(seed: int) -> np.ndarray:

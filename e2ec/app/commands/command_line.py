@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -61,8 +62,9 @@ class DemoOptions:
     weights: Path | None = None
     """Weights (.safetensors, or a published .pth with --preset). Default: the bundled model."""
     source: str | None = None
-    """Image, folder of images, video, camera number or URL. Default: a photograph that comes with
-    scikit-image."""
+    """Image, folder of images, pattern ("shots/*.png"), list (.txt), numbered images
+    (shot_%04d.png), video, camera number, URL, screen (screen:2), or - for JPEG pictures on
+    standard input (-:640x480: raw pixels). Default: a photograph that comes with scikit-image."""
     out: Path = Path("out/demo")
     """Folder for the overlays and contours.json (contours.jsonl for a video or camera)."""
     preset: str | None = None
@@ -88,6 +90,15 @@ class DemoOptions:
     """Replay recorded kernels on a CUDA device: for images, or frames, of few sizes."""
     limit: int | None = None
     """Stop after this many images or frames."""
+    recursive: bool = False
+    """Read the sub-folders of a folder too."""
+    strict: bool = False
+    """Stop at the first image or frame that cannot be read, instead of passing it over."""
+    policy: Literal["auto", "all", "newest"] = "auto"
+    """Process all frames, or the newest and drop those in between. auto: the newest of cameras,
+    screens and live URLs, all of everything else."""
+    patience: float = 60.0
+    """So many seconds a live source that stalls or ends is opened again and again."""
 
     def __post_init__(self) -> None:
         if self.source == "":
@@ -100,6 +111,8 @@ class DemoOptions:
             raise ValueError("score must lie in [0, 1]")
         if self.limit is not None and self.limit < 1:
             raise ValueError("limit must be positive")
+        if not 0 <= self.patience < math.inf:
+            raise ValueError("patience must be 0 seconds or more")
 
 
 def parse_demo(arguments: Sequence[str]) -> DemoOptions:

@@ -24,6 +24,10 @@ class OverlayNames:
         name = f"{Path(image).stem}_overlay.png"
         if name in self._taken:  # a.jpg beside a.png
             name = f"{Path(image).name}_overlay.png"
+        number = 2
+        while name in self._taken:  # the same file name in another folder
+            name = f"{Path(image).name}_{number}_overlay.png"
+            number += 1
         self._taken.add(name)
         return name
 

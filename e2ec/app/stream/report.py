@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lib.errors import InputError
 
 MESSAGES = 100
 """So many messages are kept; a camera may run for weeks."""
+
+
+def _say_nothing(message: str) -> None:
+    pass
 
 
 @dataclass
@@ -24,6 +29,8 @@ class Report:
         unwritten: results that a slow disk left no time to write.
         skipped: images or frames that could not be read.
         broken: one line for each of the first of them, and of what else is damaged or lost.
+        say: called with every such line, and when a live source is lost and found again, by the
+            thread that reads.
     """
 
     strict: bool = False
@@ -34,6 +41,7 @@ class Report:
     unwritten: int = 0
     skipped: int = 0
     broken: list[str] = field(default_factory=list)
+    say: Callable[[str], object] = _say_nothing
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def skip(self, message: str) -> None:
@@ -57,6 +65,7 @@ class Report:
         with self._lock:
             if len(self.broken) < MESSAGES:
                 self.broken.append(message)
+        self.say(message)
 
     @property
     def fine(self) -> bool:

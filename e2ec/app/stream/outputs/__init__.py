@@ -1,0 +1,1 @@
+"""What a stream leaves on disk, whole at every moment."""

@@ -1,0 +1,182 @@
+"""Video files, and videos of a known length behind a URL, decoded by FFmpeg (PyAV)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from e2ec.app.stream.frame import Frame
+from e2ec.app.stream.report import Report
+from lib.errors import InputError
+from lib.image_limits import check_image_size
+from lib.images import is_complete_jpeg
+
+VIDEO_SUFFIXES = (
+    ".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv",
+)  # fmt: skip
+# What a shortfall of frames means where their number is an estimate by length and rate.
+_ESTIMATE = 0.9
+# A file must not make FFmpeg open others, or addresses, as playlists do.
+_FILE_OPTIONS = {"protocol_whitelist": "file"}
+
+
+class VideoSource:
+    """A video, opened at once so that mistakes show early; every frame is read.
+
+    What is damaged is passed over and reported at the end, and so is an end that comes early.
+    """
+
+    is_stream = True
+    is_live = False
+
+    def __init__(self, target: str, *, name: str, container: InputContainer | None = None) -> None:
+        """Open the file `target`, or take the open `container` of a URL.
+
+        Raises:
+            InputError: not a video, or one too large.
+        """
+        self.name = name
+        self.report = Report(strict=True)
+        self._target = target
+        self._container = open_video(target, name=name) if container is None else container
+        self._reopens = container is None
+        self._fresh = True
+        stream = video_stream(self._container, name=name)
+        check_image_size(stream.height, stream.width, name=name)
+        self._stated = stream.frames or None
+        rate = stream.average_rate or stream.guessed_rate
+        self._fps = float(rate) if rate else None
+        duration = self._container.duration
+        estimate = round(duration / av.time_base * self._fps) if duration and self._fps else None
+        self._length = self._stated or estimate
+
+    @property
+    def length(self) -> int | None:
+        return self._length
+
+    @property
+    def fps(self) -> float | None:
+        return self._fps
+
+    def __iter__(self) -> Iterator[Frame]:
+        if not self._fresh and self._reopens:
+            self._container = open_video(self._target, name=self.name)
+        self._fresh = False
+        with self._container:
+            yield from self._frames(video_stream(self._container, name=self.name))
+
+    def close(self) -> None:
+        pass  # whoever iterates closes the file
+
+    def _frames(self, stream: VideoStream) -> Iterator[Frame]:
+        stream.thread_type = "AUTO"
+        start = float((stream.start_time or 0) * (stream.time_base or 0))
+        count = packets = bad = 0
+        first_bad: float | None = None
+        lost = ""
+        time_s = 0.0
+        demuxed = self._container.demux(stream)
+        while True:
+            try:
+                packet = next(demuxed)
+            except StopIteration:
+                break
+            except av.error.FFmpegError as error:
+                lost = f" ({reason(error)})"
+                break
+            packets += packet.size > 0
+            decoded, broken = decode(packet)
+            for frame in decoded:
+                check_image_size(frame.height, frame.width, name=self.name)
+                time_s = self._time(frame, start, count)
+                yield Frame(self.name, count, time_s, rgb(frame))
+                count += 1
+            bad += broken
+            if broken and first_bad is None:
+                first_bad = time_s
+        self._check_end(count, packets, max(bad, packets - count) if bad else 0, first_bad, lost)
+
+    def _time(self, frame: VideoFrame, start: float, index: int) -> float:
+        """Time of a frame; by the frame rate where the file keeps no times."""
+        if frame.time is not None:
+            return max(frame.time - start, 0.0)
+        return index / self._fps if self._fps else 0.0
+
+    def _check_end(
+        self, frames: int, packets: int, bad: int, first_bad: float | None, lost: str
+    ) -> None:
+        if frames == 0:
+            raise InputError(f"{self.name}: not one frame could be read; the video is damaged")
+        if bad:
+            self.report.skipped += bad - 1
+            self.report.skip(
+                f"{self.name}: damaged: {bad} frame{'s' * (bad != 1)} could not be decoded, the "
+                f"first after {first_bad or 0.0:.2f} s"
+            )
+        # An estimate may be a little too high; what is stated is not.
+        expected = self._stated or int(_ESTIMATE * (self._length or 0))
+        if packets < expected or lost:
+            length = f" of {self._length}" if self._length else ""
+            self.report.fault(f"{self.name}: ended at frame {packets}{length}{lost}")
+
+
+def open_video(target: str, *, name: str) -> InputContainer:
+    """A video file, opened.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return av.open(target, options=_FILE_OPTIONS)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise InputError(
+            f"{name}: not a video that can be decoded; convert it to MP4 (H.264)"
+        ) from error
+
+
+def video_stream(container: InputContainer, *, name: str) -> VideoStream:
+    """The first stream of pictures.
+
+    Raises:
+        InputError: there is none, or FFmpeg has no decoder for it.
+    """
+    if not container.streams.video or container.streams.video[0].codec_context is None:
+        container.close()
+        raise InputError(f"{name}: not a video that can be decoded; convert it to MP4 (H.264)")
+    return container.streams.video[0]
+
+
+def decode(packet: Any) -> tuple[list[VideoFrame], int]:
+    """The whole frames of a packet, and how many are broken.
+
+    A JPEG cut short is broken: the decoder would fill it up with grey.
+    """
+    if packet.stream.codec_context.name == "mjpeg" and packet.size:
+        data = bytes(packet)
+        if data[:2] != b"\xff\xd8" or not is_complete_jpeg(data):
+            return [], 1
+    try:
+        frames = packet.decode()
+    except av.error.FFmpegError:
+        return [], 1
+    whole = [frame for frame in frames if not frame.is_corrupt]
+    return whole, len(frames) - len(whole)
+
+
+def rgb(frame: VideoFrame) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, turned as the video says."""
+    image = frame.to_ndarray(format="rgb24")
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def reason(error: Exception) -> str:
+    """What FFmpeg says of an error, without its number."""
+    return str(getattr(error, "strerror", None) or error)
