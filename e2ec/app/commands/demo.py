@@ -7,17 +7,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from tqdm import tqdm
 
+from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.command_line import DemoOptions
 from e2ec.app.commands.view_options import change_view
+from e2ec.app.limited_view import LimitedView
 from e2ec.app.stream.controls import Controls, Settings
+from e2ec.app.stream.frame import Frame
 from e2ec.app.stream.outputs.results import ImageResults, Results, VideoResults
 from e2ec.app.stream.play import play
 from e2ec.app.stream.rates import Rates
@@ -27,6 +31,7 @@ from e2ec.app.stream.sources.source import Source
 from e2ec.app.stream.stream import Stream
 from e2ec.app.stream.viewer import Viewer
 from e2ec.engine.predict.predictor import Predictor, load_model
+from e2ec.results.one_line import one_line
 from lib.errors import InputError
 
 DEMO_IMAGE = "coins.png"
@@ -71,6 +76,8 @@ def _load(options: DemoOptions) -> Predictor:
     changed = change_view(model, mode=options.view, size=options.view_size, zoom=options.zoom)
     if changed:
         print(changed)
+    else:
+        model.card = replace(model.card, view=LimitedView.of(model.card.view))
     return model
 
 
@@ -85,8 +92,9 @@ def _run(source: Source, model: Predictor, options: DemoOptions) -> Report:
         limit=options.limit,
         strict=options.strict,
         ended=lambda: not all(viewer.open for viewer in viewers),
+        before=_remarks(model.card.view),
     )
-    stream.report.say = lambda line: tqdm.write(line, file=sys.stdout)
+    stream.report.say = _say
     results = open_results(source, options.out)
     start = time.perf_counter()
     unit = "frame" if source.is_stream else "image"
@@ -103,6 +111,24 @@ def _run(source: Source, model: Predictor, options: DemoOptions) -> Report:
         if stream.report.frames:
             print(_summary(stream.report, time.perf_counter() - start, results.path))
     return stream.report
+
+
+def _say(line: str) -> None:
+    tqdm.write(one_line(line, len(line)), file=sys.stdout)
+
+
+def _remarks(view: TestView) -> Callable[[Frame], None]:
+    """Says of every size of huge images once that they are shown smaller."""
+    seen: set[tuple[int, int]] = set()
+
+    def look(frame: Frame) -> None:
+        height, width = frame.image.shape[:2]
+        if isinstance(view, LimitedView) and (height, width) not in seen:
+            seen.add((height, width))
+            if remark := view.remark(frame.name, height, width):
+                _say(remark)
+
+    return look
 
 
 def demo_controls(options: DemoOptions, model: Predictor) -> Controls:

@@ -50,11 +50,13 @@ class Stream:
         limit: int | None = None,
         strict: bool = False,
         ended: Callable[[], bool] = lambda: False,
+        before: Callable[[Frame], object] = lambda frame: None,
     ) -> None:
         """As `stream` has it.
 
         Args:
             ended: asked all the time: whether the stream is to end.
+            before: called with every frame that is to be processed.
 
         Raises:
             ValueError: there is no such policy.
@@ -69,6 +71,7 @@ class Stream:
         self._track = track
         self._limit = limit
         self._ended = ended
+        self._before = before
         self._results = self._run()
 
     def __iter__(self) -> Iterator[tuple[Frame, Contours]]:
@@ -119,6 +122,7 @@ class Stream:
         return None
 
     def _process(self, frame: Frame) -> Contours:
+        self._before(frame)
         settings = self.controls.settings
         contours = self.model.predict(
             frame.image, score_threshold=settings.score, stage=settings.stage, source=frame.name
