@@ -18,6 +18,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Before a source is opened again; every failure doubles the pause."""
 
 
+BROKEN_S = 5.0
+"""A source that sends nothing but broken frames for so long is lost, whatever the patience."""
+
+
 class BrokenFrame(Exception):
     """One frame cannot be used; the next one may be."""
 
@@ -135,7 +139,7 @@ class LiveSource:
                     check_image_size(*image.shape[:2], name="it")
                 except (BrokenFrame, ImageTooLarge) as error:
                     self.report.skip(f"{self.name}: a frame was passed over: {error}")
-                    if self._clock() - self._last > self._patience_s:
+                    if self._clock() - self._last > max(self._patience_s, BROKEN_S):
                         raise Lost("nothing but broken frames") from error
                     continue
                 yield image, captured

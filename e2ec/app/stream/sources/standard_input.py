@@ -15,7 +15,7 @@ import numpy as np
 
 from e2ec.app.stream.frame import Frame
 from e2ec.app.stream.report import Report
-from e2ec.app.stream.sources.video import decode, reason, rgb
+from e2ec.app.stream.sources.video import Decoder, reason, rgb
 from lib.errors import InputError
 from lib.image_limits import check_image_size
 
@@ -103,6 +103,7 @@ class StandardInput:
                 f"{self.name}: no JPEG pictures ({reason(error)}); raw pixels need their size, as "
                 "in -:640x480"
             ) from error
+        decode = Decoder()
         with container:
             for packet in container.demux(container.streams.video[0]):
                 frames, broken = decode(packet)

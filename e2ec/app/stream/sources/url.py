@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 
 from e2ec.app.stream.sources.live import BrokenFrame, LiveSource, Lost
 from e2ec.app.stream.sources.source import Source
-from e2ec.app.stream.sources.video import VideoSource, decode, reason, rgb, video_stream
+from e2ec.app.stream.sources.video import Decoder, VideoSource, reason, rgb, video_stream
 from lib.errors import InputError
 
 URL_SCHEMES = ("http://", "https://", "rtmp://", "rtsp://", "rtsps://", "tcp://", "udp://")
@@ -72,6 +72,7 @@ class UrlCapture:
         rate = stream.average_rate or stream.guessed_rate
         self.fps = float(rate) if rate else None
         self._packets = container.demux(stream)
+        self._decode = Decoder()
         self._ready: deque[VideoFrame] = deque()
         self._arrived = 0.0
 
@@ -84,7 +85,7 @@ class UrlCapture:
             except (av.error.FFmpegError, OSError) as error:
                 raise Lost(_why(error)) from error
             self._arrived = time.monotonic()
-            frames, broken = decode(packet)
+            frames, broken = self._decode(packet)
             self._ready.extend(frames)
             if broken:
                 raise BrokenFrame("it is damaged or cut short")

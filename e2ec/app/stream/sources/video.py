@@ -24,7 +24,12 @@ VIDEO_SUFFIXES = (
 # What a shortfall of frames means where their number is an estimate by length and rate.
 _ESTIMATE = 0.9
 # A file must not make FFmpeg open others, or addresses, as playlists do.
-_FILE_OPTIONS = {"protocol_whitelist": "file"}
+_FILE_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "asf,avi,flv,gif,h264,hevc,m4v,matroska,mov,mpeg,mpegts,mpegvideo",
+}
+# Frames that are waited for after damage; videos without key frames would never be whole again.
+_LONGEST_GAP = 300
 
 
 class VideoSource:
@@ -82,7 +87,7 @@ class VideoSource:
         first_bad: float | None = None
         lost = ""
         time_s = 0.0
-        demuxed = self._container.demux(stream)
+        demuxed, decode = self._container.demux(stream), Decoder()
         while True:
             try:
                 packet = next(demuxed)
@@ -153,21 +158,38 @@ def video_stream(container: InputContainer, *, name: str) -> VideoStream:
     return container.streams.video[0]
 
 
-def decode(packet: Any) -> tuple[list[VideoFrame], int]:
-    """The whole frames of a packet, and how many are broken.
+class Decoder:
+    """Packets of one stream to whole frames."""
 
-    A JPEG cut short is broken: the decoder would fill it up with grey.
-    """
-    if packet.stream.codec_context.name == "mjpeg" and packet.size:
-        data = bytes(packet)
-        if data[:2] != b"\xff\xd8" or not is_complete_jpeg(data):
+    def __init__(self) -> None:
+        self._gap = 0
+
+    def __call__(self, packet: Any) -> tuple[list[VideoFrame], int]:
+        """The whole frames of a packet, and how many are broken.
+
+        A JPEG cut short is broken: FFmpeg would fill it up with grey. Frames behind a damaged one
+        are too, up to the next key frame, because they are made of it.
+        """
+        if packet.stream.codec_context.name == "mjpeg" and packet.size:
+            data = bytes(packet)
+            if data[:2] != b"\xff\xd8" or not is_complete_jpeg(data):
+                return [], 1
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            self._gap = _LONGEST_GAP
             return [], 1
-    try:
-        frames = packet.decode()
-    except av.error.FFmpegError:
-        return [], 1
-    whole = [frame for frame in frames if not frame.is_corrupt]
-    return whole, len(frames) - len(whole)
+        whole = [frame for frame in frames if self._is_whole(frame)]
+        return whole, len(frames) - len(whole)
+
+    def _is_whole(self, frame: VideoFrame) -> bool:
+        if frame.is_corrupt:
+            self._gap = _LONGEST_GAP
+        elif frame.key_frame:
+            self._gap = 0
+        else:
+            self._gap = max(self._gap - 1, 0)
+        return self._gap == 0
 
 
 def rgb(frame: VideoFrame) -> np.ndarray:

@@ -6,12 +6,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from types import SimpleNamespace
 
 import pytest
 
-from e2ec.app.commands.demo import waiting
-from e2ec.app.stream.pipeline import read_ahead, write_behind
+from e2ec.app.stream.pipeline import Reading, read_ahead, write_behind
 
 
 @pytest.fixture(autouse=True)
@@ -140,11 +138,47 @@ def test_only_so_many_results_wait() -> None:
     assert len(passed) == 10
 
 
-@pytest.mark.parametrize(
-    "is_stream, length, count", [(True, None, 1), (True, 90, 4), (False, 3, 4)]
-)
-def test_frames_of_a_camera_do_not_wait_long(
-    is_stream: bool, length: int | None, count: int
-) -> None:
-    """Of a video file and of images, whose length is known, more may."""
-    assert waiting(SimpleNamespace(is_stream=is_stream, length=length)) == count  # type: ignore[arg-type]
+def test_a_writer_that_may_drop_is_never_waited_for() -> None:
+    gate, started = threading.Event(), threading.Event()
+    written: list[int] = []
+
+    def write(number: int) -> None:
+        started.set()
+        gate.wait()
+        written.append(number)
+
+    with write_behind(write, 2, may_drop=True) as put:
+        assert put(0)
+        started.wait()
+        assert [put(number) for number in range(1, 6)] == [True, True, False, False, False]
+        gate.set()
+    assert written == [0, 1, 2]
+
+
+def test_the_newest_item_is_read_and_the_maker_never_waits() -> None:
+    made = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield from range(10)
+        made.set()
+
+    reading = Reading(items(), newest=True)
+    assert made.wait(5)
+    until(lambda: reading.get(0) == 9)
+    assert reading.dropped == 9
+    assert reading.get() is None and reading.ended
+    reading.close()
+
+
+def test_reading_gives_up_after_a_while() -> None:
+    gate = threading.Event()
+
+    def items() -> Iterator[int]:
+        gate.wait()
+        yield 1
+
+    reading = Reading(items())
+    assert reading.get(0.01) is None and not reading.ended
+    gate.set()
+    assert reading.get() == 1
+    reading.close()
