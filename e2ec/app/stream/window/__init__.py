@@ -1,0 +1,1 @@
+"""A window that shows a stream while it runs."""
