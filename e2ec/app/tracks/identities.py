@@ -56,9 +56,8 @@ class Identities:
         tracked = self._tracker.update(found, timestamp=self._time)
         ids = np.full(len(contours), -1, np.int64)
         if len(tracked):
-            ids[tracked.data["place"]] = np.where(
-                tracked.tracker_id < 0, -1, tracked.tracker_id + 1
-            )
+            numbers = np.asarray(tracked.tracker_id)
+            ids[tracked.data["place"]] = np.where(numbers < 0, -1, numbers + 1)
         result = replace(contours, track_ids=ids)
         if self._overlap is not None:
             self._overlap.end(result, self._tracker.tracks)

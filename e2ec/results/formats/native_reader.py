@@ -123,7 +123,7 @@ def _read_instance(
         for i, rings in enumerate(inner)
     ]
     track_id = entry.get("track_id")
-    if "track_id" in entry and not (_is_int(track_id) and -1 <= track_id < 2**63):
+    if "track_id" in entry and not _is_track(track_id):
         raise InputError(f'{where}: "track_id" must be a whole number from -1, not {track_id!r}')
     if "counts" in entry:
         runs = _read_counts(entry["counts"], size, where)
@@ -187,6 +187,10 @@ _KIND_NAMES = {str: "texts", int: "whole numbers", dict: "objects", list: "lists
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_track(value: Any) -> bool:
+    return _is_int(value) and -1 <= value < 2**63
 
 
 def _is_number(value: Any) -> bool:
