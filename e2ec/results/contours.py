@@ -12,6 +12,7 @@ from e2ec.results.formats.geojson import feature_collection
 from e2ec.results.formats.labelme import labelme_document
 from e2ec.results.formats.native_reader import read_images
 from e2ec.results.formats.native_writer import document
+from e2ec.results.formats.supervision import detections
 from e2ec.results.instances import ContourInstance, Instances
 from e2ec.results.masks import dense_masks
 from e2ec.results.postprocess.valid_polygons import mend
@@ -52,6 +53,10 @@ class Contours(Instances):
     def to_geojson(self, *, decimals: int = 2) -> dict[str, Any]:
         """A GeoJSON FeatureCollection in pixels: see `formats.geojson.feature_collection`."""
         return feature_collection(self, decimals=decimals)
+
+    def to_supervision(self, *, masks: bool = True) -> Any:
+        """A `supervision.Detections`: see `formats.supervision.detections`."""
+        return detections(self, masks=masks)
 
     def to_dict(self, *, decimals: int = 2) -> dict[str, Any]:
         """The document of the native format with this one image (docs/contours.md)."""

@@ -37,6 +37,7 @@ class ContourInstance:
             centre of the top-left pixel at (0.5, 0.5); the last point does not repeat the first.
         holes: the holes of every part, (M, 2) polygons; empty where no part has any.
         runs: run lengths of the exact mask where the instance is a mask; see `Instances`.
+        track_id: number of its track in a video, -1 where it has none; None without tracks.
     """
 
     label: int
@@ -45,6 +46,7 @@ class ContourInstance:
     parts: list[np.ndarray]
     holes: list[list[np.ndarray]] = field(default_factory=list)
     runs: np.ndarray | None = None
+    track_id: int | None = None
 
     def __repr__(self) -> str:
         rings = [*self.parts, *self._all_holes]
@@ -104,6 +106,8 @@ class Instances:
             stand for an instance without holes, and an empty sequence for an image without any.
         runs: one entry per instance: COCO's uncompressed run lengths, (r,) int64, of its mask over
             the image, column by column, background first; None for polygons.
+        track_ids: (n,) int64, the track of every instance in a video, 1, 2, ..., and -1 where it
+            has none; None where nothing is tracked.
 
     Raises:
         ValueError: lengths disagree, a number is not finite or out of range, a ring has fewer than
@@ -121,6 +125,7 @@ class Instances:
     source: str | None = None
     holes: Sequence[list[list[np.ndarray]]] = ()
     runs: Sequence[np.ndarray | None] = ()
+    track_ids: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         # The class is frozen so that a checked object stays checked; hence object.__setattr__.
@@ -132,6 +137,8 @@ class Instances:
         put(self, "scores", _vector(self.scores, np.float64, "scores"))
         ids = tuple(int(i) for i in self.category_ids or range(1, len(self.class_names) + 1))
         put(self, "category_ids", ids)
+        if self.track_ids is not None:
+            put(self, "track_ids", _vector(self.track_ids, np.int64, "track ids"))
         self._put_shapes()
         self._check()
 
@@ -179,6 +186,11 @@ class Instances:
             raise ValueError(f"labels must be class indices below {len(self.class_names)}")
         if not np.all((self.scores >= 0) & (self.scores <= 1)):
             raise ValueError("scores must lie between 0 and 1")
+        if self.track_ids is not None and len(self.track_ids) != len(self.labels):
+            raise ValueError(
+                f"{len(self.labels)} labels and {len(self.track_ids)} track ids "
+                "do not belong together"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -208,6 +220,7 @@ class Instances:
             parts=[parts[i] for i in chosen],
             holes=[holes[i] for i in chosen],
             runs=[self.runs[i] for i in chosen],
+            track_ids=None if self.track_ids is None else self.track_ids[chosen],
         )
 
     def __iter__(self) -> Iterator[ContourInstance]:
@@ -219,6 +232,7 @@ class Instances:
                 self.parts[i],
                 self.holes[i],
                 self.runs[i],
+                None if self.track_ids is None else int(self.track_ids[i]),
             )
 
     def boxes(self) -> np.ndarray:

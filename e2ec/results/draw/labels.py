@@ -35,6 +35,8 @@ def draw_labels(
     boxes = np.clip(contours.boxes(), 0, [width, height, width, height])
     for i in np.argsort(-contours.scores, kind="stable"):
         name = one_line(contours.class_names[contours.labels[i]], 30)
+        if contours.track_ids is not None and contours.track_ids[i] >= 0:
+            name = f"#{contours.track_ids[i]} {name}"
         for text in (f"{name} {contours.scores[i]:.2f}", name):
             size = _box_size(text, scale)
             place = _place(size, int(i), boxes, taken)

@@ -18,6 +18,7 @@ _GOLDEN_RATIO = 0.6180339887498949
 _SHIFT = 4
 _GAP = 4
 _LABELLED_INSTANCES = 50
+_UNTRACKED: Color = (160, 160, 160)
 
 
 def palette(count: int) -> list[Color]:
@@ -26,20 +27,21 @@ def palette(count: int) -> list[Color]:
     The hue steps by the golden ratio, so that neighbours in the list differ most and a longer list
     begins with the shorter one; brightness and saturation take turns over three levels.
     """
-    colors = []
-    for index in range(count):
-        hue = (0.02 + index * _GOLDEN_RATIO) % 1.0
-        saturation, value = ((0.85, 1.0), (0.60, 0.95), (0.95, 0.80))[index % 3]
-        red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
-        colors.append((round(255 * red), round(255 * green), round(255 * blue)))
-    return colors
+    return [_color(index) for index in range(count)]
+
+
+def _color(index: int) -> Color:
+    hue = (0.02 + index * _GOLDEN_RATIO) % 1.0
+    saturation, value = ((0.85, 1.0), (0.60, 0.95), (0.95, 0.80))[index % 3]
+    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def draw_contours(
     image: np.ndarray,
     contours: Instances,
     *,
-    color_by: Literal["instance", "class"] = "instance",
+    color_by: Literal["instance", "class", "track"] = "instance",
     fill: float = 0.35,
     line_width: int | None = None,
     labels: bool | None = None,
@@ -51,7 +53,8 @@ def draw_contours(
     Args:
         image: (H, W, 3) uint8 RGB, of the size the contours belong to. Not modified.
         contours: what to draw.
-        color_by: a colour of its own for every instance, or one for every class.
+        color_by: a colour of its own for every instance, one for every class, or one for every
+            track, which it keeps from frame to frame; what has no track is grey.
         fill: opacity of the filled area, 0 (none) to 1.
         line_width: width of the outlines in pixels; by the size of the image when not given.
         labels: write class and score at the instances, those of highest score first, where there
@@ -65,9 +68,7 @@ def draw_contours(
         ValueError: the image is not (height, width, 3) uint8.
     """
     _check_image(image, contours)
-    count = len(contours.class_names) if color_by == "class" else len(contours)
-    colors = palette(count)
-    chosen = [colors[i] for i in (contours.labels if color_by == "class" else range(count))]
+    chosen = _colors(contours, color_by)
     order = np.argsort(-contours.areas(), kind="stable")
     polygons = [
         [[_fixed_point(ring, image.shape) for ring in (part, *holes)] for part, holes in rings]
@@ -113,6 +114,13 @@ def draw_comparison(
     )
     gap = np.full((image.shape[0], _GAP, 3), 255, np.uint8)
     return np.concatenate([left, gap, right], axis=1)
+
+
+def _colors(contours: Instances, by: Literal["instance", "class", "track"]) -> list[Color]:
+    if by == "track":
+        ids = contours.track_ids if contours.track_ids is not None else [-1] * len(contours)
+        return [_UNTRACKED if number < 0 else _color(int(number)) for number in ids]
+    return [_color(int(i)) for i in (contours.labels if by == "class" else range(len(contours)))]
 
 
 def _check_image(image: np.ndarray, contours: Instances) -> None:

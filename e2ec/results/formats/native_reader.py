@@ -61,6 +61,7 @@ class _Entry(NamedTuple):
     parts: list[np.ndarray]
     holes: list[list[np.ndarray]]
     runs: np.ndarray | None
+    track_id: int | None
 
 
 def _read_image(
@@ -94,6 +95,7 @@ def _read_image(
             source=source,
             holes=[entry.holes for entry in entries],
             runs=[entry.runs for entry in entries],
+            track_ids=_track_ids([entry.track_id for entry in entries], where),
         )
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
@@ -102,7 +104,7 @@ def _read_image(
 def _read_instance(
     entry: dict[str, Any], class_names: list[str], size: tuple[int, int], where: str
 ) -> _Entry:
-    _check_keys(entry, _INSTANCE_KEYS, where, optional=("holes", "counts"))
+    _check_keys(entry, _INSTANCE_KEYS, where, optional=("holes", "counts", "track_id"))
     label, score = entry["class_index"], entry["score"]
     if not _is_int(label) or not 0 <= label < len(class_names):
         raise InputError(f'{where}: "class_index" must be below {len(class_names)}, not {label!r}')
@@ -120,9 +122,22 @@ def _read_instance(
         _read_rings(rings, f"{where}.holes[{i}]", f'{where}: "holes[{i}]"')
         for i, rings in enumerate(inner)
     ]
+    track_id = entry.get("track_id")
+    if "track_id" in entry and not _is_track(track_id):
+        raise InputError(f'{where}: "track_id" must be a whole number from -1, not {track_id!r}')
     if "counts" in entry:
-        return _Entry(label, float(score), [], [], _read_counts(entry["counts"], size, where))
-    return _Entry(label, float(score), parts, holes, None)
+        runs = _read_counts(entry["counts"], size, where)
+        return _Entry(label, float(score), [], [], runs, track_id)
+    return _Entry(label, float(score), parts, holes, None, track_id)
+
+
+def _track_ids(ids: list[int | None], where: str) -> np.ndarray | None:
+    """(n,) int64, or None where no instance has one."""
+    if all(number is None for number in ids):
+        return None
+    if any(number is None for number in ids):
+        raise InputError(f'{where}: "track_id" must be in all instances or in none')
+    return np.array(ids, np.int64)
 
 
 def _read_rings(value: Any, where: str, what: str) -> list[np.ndarray]:
@@ -172,6 +187,10 @@ _KIND_NAMES = {str: "texts", int: "whole numbers", dict: "objects", list: "lists
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_track(value: Any) -> bool:
+    return _is_int(value) and -1 <= value < 2**63
 
 
 def _is_number(value: Any) -> bool:

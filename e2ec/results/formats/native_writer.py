@@ -91,6 +91,8 @@ def _instance_entry(instance: ContourInstance, decimals: int) -> dict[str, Any]:
         "area": round(rounded.area, decimals),
         "parts": [rounded_ring(part, decimals) for part in rounded.parts],
     }
+    if instance.track_id is not None:
+        entry["track_id"] = instance.track_id
     if any(rounded.holes):
         entry["holes"] = [
             [rounded_ring(hole, decimals) for hole in holes] for holes in rounded.holes

@@ -1,0 +1,1 @@
+"""Identities that hold from frame to frame, and contours smoothed along them."""
