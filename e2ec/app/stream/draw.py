@@ -13,7 +13,14 @@ from e2ec.results.draw.visualize import draw_contours
 
 def draw_frame(frame: Frame, contours: Contours, settings: Settings) -> np.ndarray:
     """The frame with its contours over it, (H, W, 3) uint8 RGB."""
-    picture = draw_contours(frame.image, contours, fill=settings.fill, labels=settings.labels)
+    tracked = settings.tracks and contours.track_ids is not None
+    picture = draw_contours(
+        frame.image,
+        contours,
+        color_by="track" if tracked else "instance",
+        fill=settings.fill,
+        labels=settings.labels,
+    )
     if settings.vertices:
         _draw_vertices(picture, contours)
     return picture

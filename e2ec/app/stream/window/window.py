@@ -39,15 +39,23 @@ class Window:
         controls: what the keys change.
         folder: where the key for saving writes.
         say: told in a line what a key has done.
+        stays: the last picture stays until the person quits.
         gui: OpenCV, or what stands in for its windows.
     """
 
     def __init__(
-        self, controls: Controls, folder: Path, *, say: Callable[[str], object], gui: Any = cv2
+        self,
+        controls: Controls,
+        folder: Path,
+        *,
+        say: Callable[[str], object],
+        stays: bool = False,
+        gui: Any = cv2,
     ) -> None:
         self._controls = controls
         self._folder = folder
         self._say = say
+        self._stays = stays
         self._gui = gui
         self._newest: Newest[Shown] = Newest()
         self._rates = Rates()
@@ -116,7 +124,9 @@ class Window:
         while self._open:
             shown = self._newest.get(_LOOK_S)
             if shown is None and self._newest.closed:
-                return
+                if not self._stays or self._shown is None:
+                    return
+                time.sleep(_LOOK_S)  # a closed mailbox waits for nothing
             if shown is not None:
                 if self._shown is None:
                     height, width = shown.picture.shape[:2]

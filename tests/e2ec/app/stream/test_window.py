@@ -166,6 +166,13 @@ def test_quitting_ends_the_work(tmp_path: Path, way: str) -> None:
     assert not controls.settings.paused  # nobody waits for a key any more
 
 
+def test_the_last_picture_stays_on_request(tmp_path: Path) -> None:
+    gui = Gui("+++q")
+    window = Window(Controls(stages=STAGES), tmp_path, say=print, stays=True, gui=gui)
+    window.run(lambda: window.show(shown()))
+    assert gui.keys == [] and len(gui.pictures) == 4
+
+
 def test_errors_of_the_work_arrive(tmp_path: Path) -> None:
     window, _, _ = opened(tmp_path, Gui())
 
