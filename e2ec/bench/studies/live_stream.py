@@ -123,7 +123,10 @@ def memory(*, frames: int, network: float, folder: Path) -> list[tuple[int, floa
 
     with mjpeg_server(endless) as url:
         stream = Stream(
-            open_source(url), StandIn(1.0 / network), policy="all", limit=frames  # type: ignore[arg-type]
+            open_source(url),
+            StandIn(1.0 / network),
+            policy="all",
+            limit=frames,  # type: ignore[arg-type]
         )
 
         shown = itertools.count(1)

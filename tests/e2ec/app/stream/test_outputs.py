@@ -12,13 +12,13 @@ import av
 import av.error
 import numpy as np
 import pytest
-from e2ec.bench.studies.stand_in import StandIn
 
 from e2ec.app.stream.frame import Frame
 from e2ec.app.stream.outputs.line_file import LineFile
 from e2ec.app.stream.outputs.overlay_video import OverlayVideo
 from e2ec.app.stream.outputs.results import ImageResults
 from e2ec.bench.studies.live_server import number_of, numbered
+from e2ec.bench.studies.stand_in import StandIn
 from e2ec.results.formats.native import read_document
 from lib.errors import InputError
 
@@ -40,7 +40,7 @@ def test_a_video_plays_at_every_moment_of_its_writing(tmp_path: Path) -> None:
         video.write(numbered(number), time_s)
         shutil.copy(tmp_path / "a.mp4", tmp_path / "copy.mp4")
         if number >= 2:
-            assert played(tmp_path / "copy.mp4") == list(enumerate(times))[: number]
+            assert played(tmp_path / "copy.mp4") == list(enumerate(times))[:number]
     video.close()
     assert played(tmp_path / "a.mp4") == list(enumerate(times))
 

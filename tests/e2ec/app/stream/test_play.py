@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from e2ec.bench.studies.stand_in import StandIn
 
 from e2ec.app.stream.controls import Controls, Settings
 from e2ec.app.stream.draw import draw_frame
@@ -18,6 +17,7 @@ from e2ec.app.stream.rates import Rates
 from e2ec.app.stream.report import Report
 from e2ec.app.stream.stream import Stream
 from e2ec.app.stream.viewer import Shown
+from e2ec.bench.studies.stand_in import StandIn
 from e2ec.results.contours import Contours
 from lib.errors import InputError
 
@@ -90,7 +90,10 @@ class Watcher:
 
 def run(camera: Camera, disk: Disk, watcher: Watcher, policy: str = "auto") -> Stream:
     return Stream(
-        camera, StandIn(), policy=policy, ended=lambda: not watcher.open  # type: ignore[arg-type]
+        camera,
+        StandIn(),
+        policy=policy,
+        ended=lambda: not watcher.open,  # type: ignore[arg-type]
     )
 
 
@@ -98,9 +101,7 @@ def test_a_disk_that_stands_still_stops_neither_camera_nor_viewer() -> None:
     camera, disk, watcher = Camera(40), Disk(), Watcher()
     disk.free.clear()
     stream = run(camera, disk, watcher)
-    player = threading.Thread(
-        target=lambda: play(stream, disk, viewers=[watcher])
-    )
+    player = threading.Thread(target=lambda: play(stream, disk, viewers=[watcher]))
     player.start()
     for index in range(40):
         camera.more()

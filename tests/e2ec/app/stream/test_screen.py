@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from e2ec.app.stream.sources.live import Lost
 from e2ec.app.stream.sources.open import open_source
 from e2ec.app.stream.sources.screen import ScreenCapture
-from e2ec.app.stream.sources.live import Lost
 from lib.errors import InputError
 
 
@@ -23,7 +23,8 @@ class TwoMonitors:
     def grab(self, monitor: dict[str, int]) -> SimpleNamespace:
         size = monitor["height"] * monitor["width"]
         return SimpleNamespace(
-            rgb=bytes([monitor["left"], 20, 30]) * size, **{k: monitor[k] for k in ("height", "width")}
+            rgb=bytes([monitor["left"], 20, 30]) * size,
+            **{k: monitor[k] for k in ("height", "width")},
         )
 
     def close(self) -> None:

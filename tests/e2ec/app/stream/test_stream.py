@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from e2ec.bench.studies.stand_in import StandIn
 
 import e2ec
 from e2ec.app.stream.controls import Controls, Settings
 from e2ec.app.stream.frame import Frame
 from e2ec.app.stream.report import Report
+from e2ec.bench.studies.stand_in import StandIn
 from e2ec.results.contours import Contours
 from lib.errors import InputError
 from lib.images import write_image
