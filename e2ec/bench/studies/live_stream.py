@@ -32,7 +32,7 @@ from e2ec.app.stream.sources.open import open_source
 from e2ec.app.stream.stream import Stream
 from e2ec.app.stream.viewer import Shown
 from e2ec.bench.studies.live_server import Part, jpeg, mjpeg_server, number_of, paced, stamped
-from e2ec.bench.studies.stand_in import StandIn
+from e2ec.bench.studies.stand_in import stand_in
 
 FPS = 30.0
 LOOKS_S = 0.005
@@ -106,7 +106,7 @@ def watch(*, seconds: float, network: float, faults: bool, folder: Path) -> tupl
     with mjpeg_server(lambda n: paced(parts(n, faults=faults, seconds=seconds), FPS)) as url:
         stream = Stream(
             open_source(url, patience_s=10.0),
-            StandIn(1.0 / network),  # type: ignore[arg-type]
+            stand_in(network),
             ended=lambda: time.monotonic() - watcher.began > seconds,
         )
         play(stream, VideoResults(folder, fps=None), viewers=[watcher])
@@ -124,9 +124,9 @@ def memory(*, frames: int, network: float, folder: Path) -> list[tuple[int, floa
     with mjpeg_server(endless) as url:
         stream = Stream(
             open_source(url),
-            StandIn(1.0 / network),
+            stand_in(network),
             policy="all",
-            limit=frames,  # type: ignore[arg-type]
+            limit=frames,
         )
 
         shown = itertools.count(1)

@@ -32,10 +32,9 @@ class Predictor:
     """A network with everything needed to use it on images.
 
     Any number of threads may call `predict` and `predict_stages` at the same time: each gets the
-    results that it would get alone, to the last digit where the operators repeat theirs, as they do
-    on a CPU. A batch reads the card once, so that a card that is exchanged meanwhile counts from the
-    next images on. With `cuda_graphs`, calls wait for each other. More threads are not faster on a
-    CPU whose cores are at work already; several images in one call are, on a GPU.
+    results that it would get alone, to the last digit on a CPU. A batch of images reads the card
+    once, so that one that is exchanged meanwhile counts from the next batch on. With `cuda_graphs`
+    calls wait for each other. Threads do not make a CPU faster whose cores are all at work.
 
     Attributes:
         card: what the network was trained for.
