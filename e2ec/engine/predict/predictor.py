@@ -31,6 +31,11 @@ from network.layers.precision import PRECISIONS
 class Predictor:
     """A network with everything needed to use it on images.
 
+    Any number of threads may call `predict` and `predict_stages` at the same time: each gets the
+    results that it would get alone, to the last digit on a CPU. A batch of images reads the card
+    once, so that one that is exchanged meanwhile counts from the next batch on. With `cuda_graphs`
+    calls wait for each other. Threads do not make a CPU faster whose cores are all at work.
+
     Attributes:
         card: what the network was trained for.
         stages: names of its stages in order, each once: init, coarse, refine1, ...
@@ -72,11 +77,7 @@ class Predictor:
         if cuda_graphs and self.device.type != "cuda":
             raise InputError(f"CUDA graphs need a CUDA device, not {self.device.type}")
         self._input_type = next(network.parameters()).dtype
-        self._autocast = torch.autocast(
-            self.device.type,
-            dtype=PRECISIONS[precision] if precision != "fp32" else torch.bfloat16,
-            enabled=precision != "fp32",
-        )
+        self._precision: Precision = precision
         self.family = find_family(type(card).FAMILY)
         self.stages = self.family.stages(network)
         self.network = self.family.prepare(
@@ -195,9 +196,10 @@ class Predictor:
         source: str | None,
     ) -> list[dict[str, Contours]]:
         """Images that fit into memory at once; those shown at one size form a batch."""
+        card = self.card
         pixels = [to_pixels(image) for image in images]
         sources = [image_source(image, source) for image in images]
-        shown = [show(self.card.view, *pair) for pair in zip(pixels, sources, strict=True)]
+        shown = [show(card.view, *pair) for pair in zip(pixels, sources, strict=True)]
         images_shown = [
             ShownImage((image.shape[0], image.shape[1]), matrix, name)
             for image, (_, matrix), name in zip(pixels, shown, sources, strict=True)
@@ -209,29 +211,38 @@ class Predictor:
             while stop < len(shown) and shown[stop][0].shape == shown[start][0].shape:
                 stop += 1
             batch = np.stack([image for image, _ in shown[start:stop]])
-            results += self._predict_batch(batch, images_shown[start:stop], score_threshold, stages)
+            results += self._predict_batch(
+                batch, images_shown[start:stop], card, score_threshold, stages
+            )
             start = stop
         return results
+
+    def _autocast(self) -> torch.autocast:
+        """A new one for every call: it remembers what to restore, which threads must not share."""
+        lowered = self._precision != "fp32"
+        dtype = PRECISIONS[self._precision] if lowered else torch.bfloat16
+        return torch.autocast(self.device.type, dtype=dtype, enabled=lowered)
 
     @torch.inference_mode()
     def _predict_batch(
         self,
         batch: np.ndarray,
         images_shown: list[ShownImage],
+        card: ModelCard,
         score_threshold: float,
         stages: Sequence[str],
     ) -> list[dict[str, Contours]]:
         stacked = torch.from_numpy(batch)
         # Pixels lie channels last already.
         images = normalize(stacked.to(self.device).permute(0, 3, 1, 2))
-        with self._autocast:
+        with self._autocast():
             output = self.family.predict(
                 self.network,
                 images.to(self._input_type),
-                self.card,
+                card,
                 score_threshold=score_threshold,
             )
-        return self.family.instances(output, images_shown, self.card, stages)
+        return self.family.instances(output, images_shown, card, stages)
 
 
 def load_model(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from front_doors import TINY, assert_one_line_error, call
 
-from e2ec.app.stream.sources import open_source
+from e2ec.app.stream.sources.open import open_source
 from e2ec.engine.predict.predictor import load_model
 from lib.errors import InputError
 

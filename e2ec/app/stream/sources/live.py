@@ -53,8 +53,8 @@ class Capture(Protocol):
 class LiveSource:
     """Frames as they come. A source that stalls, ends or fails is opened again.
 
-    The pauses in between grow. Where no frame comes for `patience_s` seconds, the source is given
-    up: that is reported, and iterating ends.
+    The pauses in between grow. A source that gives no frame for `patience_s` seconds after it was
+    found lost is given up: that is reported, and iterating ends.
     """
 
     is_stream = is_live = True
@@ -106,6 +106,7 @@ class LiveSource:
         start: float | None = None
         index = 0
         pause_s = FIRST_PAUSE_S
+        lost: float | None = None
         self._last = self._clock()
         while not self._closed.is_set():
             try:
@@ -113,9 +114,10 @@ class LiveSource:
                     start = captured if start is None else start
                     yield Frame(self.name, index, captured - start, image, captured)
                     index += 1
-                    self._last, pause_s = self._clock(), FIRST_PAUSE_S
+                    self._last, pause_s, lost = self._clock(), FIRST_PAUSE_S, None
             except Lost as error:
-                if self._clock() + pause_s - self._last > self._patience_s:
+                lost = self._clock() if lost is None else lost
+                if self._clock() + pause_s - lost > self._patience_s:
                     self.report.fault(
                         f"{self.name}: lost after {index} frames ({error}) and not back within "
                         f"{self._patience_s:g} s; --patience says how long to try"

@@ -20,15 +20,14 @@ from lib.errors import InputError
 URL_SCHEMES = ("http://", "https://", "rtmp://", "rtsp://", "rtsps://", "tcp://", "udp://")
 OPENING_S, STALL_S = 10.0, 5.0
 """A server that says nothing for so many seconds is given up, and asked again."""
-_OPTIONS = {
+_OPTIONS = {"rtsp_flags": "prefer_tcp", "reconnect": "1", "reconnect_delay_max": "4"}
+_LIVE_OPTIONS = {
+    # Frames that were read to find out the format are old; they are let go.
     "fflags": "nobuffer",
     "flags": "low_delay",
-    # What is read to find out the format is read late.
     "analyzeduration": "1000000",
     "probesize": "1000000",
-    "rtsp_flags": "prefer_tcp",
-    "reconnect": "1",
-    "reconnect_delay_max": "4",
+    **_OPTIONS,
 }
 
 
@@ -40,14 +39,15 @@ def url_source(url: str, *, patience_s: float) -> Source:
     """
     name = without_password(url)
     try:
-        first = _open(url)
+        first = _open(url, _LIVE_OPTIONS)
+        if first.duration:
+            first.close()
+            return VideoSource(url, name=name, container=_open(url, _OPTIONS))
     except Lost as error:
         raise InputError(f"{name}: {error}; check the address and the network") from error
-    if first.duration:
-        return VideoSource(url, name=name, container=first)
     opened = [first]
     return LiveSource(
-        lambda: UrlCapture(opened.pop() if opened else _open(url)),
+        lambda: UrlCapture(opened.pop() if opened else _open(url, _LIVE_OPTIONS)),
         name=name,
         patience_s=patience_s,
     )
@@ -97,9 +97,9 @@ class UrlCapture:
         self._container.close()
 
 
-def _open(url: str) -> InputContainer:
+def _open(url: str, options: dict[str, str]) -> InputContainer:
     try:
-        return av.open(url, options=_OPTIONS, timeout=(OPENING_S, STALL_S))
+        return av.open(url, options=options, timeout=(OPENING_S, STALL_S))
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise Lost(f"cannot be opened ({_why(error)})") from error
 

@@ -34,7 +34,7 @@ def test_a_folder_with_and_without_its_sub_folders(shots: Path) -> None:
 def test_images_in_sub_folders_alone_are_hinted_at(shots: Path) -> None:
     for name in ("a.png", "b.png"):
         (shots / name).unlink()
-    with pytest.raises(InputError, match="holds no images .*--recursive"):
+    with pytest.raises(InputError, match=r"holds no images .*--recursive"):
         open_source(str(shots))
 
 

@@ -89,7 +89,7 @@ def test_leaving_early_ends_the_thread() -> None:
 def test_score_and_stage_reach_the_model_and_may_change() -> None:
     model = StandIn()
     with e2ec.stream(Source(2), model, score=0.6, stage="init") as frames:  # type: ignore[arg-type]
-        for frame, contours in frames:
+        for _, contours in frames:
             assert contours.source == "source"
             frames.controls.change(score=0.9, stage="coarse")
     assert model.asked == [

@@ -17,7 +17,7 @@ import e2ec
 from dataset.transforms.input_limit import show
 from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.convert import ConvertOptions, convert
-from e2ec.app.stream.sources import VideoSource
+from e2ec.app.stream.sources.video import VideoSource
 from e2ec.engine.weights.checkpoint import load_weights, save_weights
 from e2ec.families.contour.card import ContourCard
 from lib.errors import InputError
@@ -84,11 +84,11 @@ def test_frames_of_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     writer.write(np.zeros((64, 96, 3), np.uint8))
     writer.release()
     monkeypatch.setenv(LIMIT, str(96 * 64 * 3))
-    assert len(list(VideoSource(str(path), name="film.mp4", live=False))) == 1
-    opened = VideoSource(str(path), name="film.mp4", live=False)
+    assert len(list(VideoSource(str(path), name="film.mp4"))) == 1
+    opened = VideoSource(str(path), name="film.mp4")
     monkeypatch.setenv(LIMIT, str(96 * 64 * 3 - 1))
     with pytest.raises(InputError, match=r"film\.mp4: too large: 96 x 64"):
-        VideoSource(str(path), name="film.mp4", live=False)
+        VideoSource(str(path), name="film.mp4")
     with pytest.raises(InputError, match=r"film\.mp4: too large: 96 x 64"):
         list(opened)
 
