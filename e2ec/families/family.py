@@ -82,6 +82,9 @@ class Family(ABC, Generic[Network, Example]):
     """In weights files."""
     card_type: ClassVar[type[ModelCard]] = ModelCard
     """What a weights file says of itself."""
+    falling_losses: ClassVar[Mapping[str, str]] = {}
+    """The losses that fall wherever anything is learned, by name, and what each is of: a run in
+    which none of them does is doubted. None where any may rise on the way."""
 
     # ---- the network
 

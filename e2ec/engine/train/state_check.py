@@ -14,11 +14,7 @@ from e2ec.engine.train.resume import check_settings
 from lib.errors import InputError
 
 _MOST = 2**31
-
-
 Check = Callable[[Any], str | None]  # what is wrong with a value, if anything
-# What Adam keeps of a parameter once it has made a step; SGD goes without.
-_ADAM = ("step", "exp_avg", "exp_avg_sq")
 
 
 def check_state(
@@ -136,19 +132,26 @@ def _optimizer(value: Any, optimizer: torch.optim.Optimizer) -> str | None:
         if not _is_dict(group) or group.get("params") != like["params"]:
             return "groups of other parameters"
         for key, option in like.items():
-            # Versions of torch differ in the switches, which it fills in.
-            needed = not isinstance(option, bool) and option is not None
-            asked = key != "params" and (key in group or needed)
-            if asked and not _is_option(group.get(key), option):
+            if not _is_option(key, group.get(key), option):
                 return f"its option {key} is missing or of a wrong type"
     return _moments(value.get("state"), optimizer)
+
+
+def _is_option(key: str, value: Any, own: Any) -> bool:
+    if own is None or isinstance(own, bool):
+        # Versions of torch differ in the switches, which it fills in.
+        return value is None or isinstance(value, bool)
+    if key == "lr":  # set at every step
+        return _is_finite(value)
+    # The settings, which are the same, say what it is.
+    return _is_plain(value) and not isinstance(value, bool) and value == own
 
 
 def _moments(value: Any, optimizer: torch.optim.Optimizer) -> str | None:
     if not isinstance(value, dict):
         return "no moments by parameter"
-    kind = getattr(optimizer, "optimizer", optimizer)  # accelerate's wrapper
-    needed = _ADAM if isinstance(kind, (torch.optim.Adam, torch.optim.AdamW)) else ()
+    # Adam, once it has made a step, keeps all of these of a parameter.
+    needed = ("step", "exp_avg", "exp_avg_sq") if "betas" in optimizer.defaults else ()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for index, moments in value.items():
         if type(index) is not int or not 0 <= index < len(parameters) or not _is_dict(moments):
@@ -162,22 +165,10 @@ def _moments(value: Any, optimizer: torch.optim.Optimizer) -> str | None:
     return None
 
 
-def _is_option(value: Any, like: Any) -> bool:
-    """Whether a saved option of an optimiser is of the kind of the present one."""
-    if isinstance(like, (tuple, list)):
-        same = isinstance(value, (tuple, list)) and len(value) == len(like)
-        return same and all(_is_option(v, w) for v, w in zip(value, like, strict=True))
-    if isinstance(like, bool) or like is None:
-        return isinstance(value, bool) or value is None
-    if isinstance(value, bool):
-        return False
-    return _is_number(value) and math.isfinite(value)
-
-
 def _is_moment(key: str, value: Any, parameter: Tensor) -> bool:
     if key == "step":
         number = isinstance(value, Tensor) and _is_dense(value) and value.numel() == 1
-        return number or (_is_number(value) and math.isfinite(value))
+        return number or _is_finite(value)
     # SGD without momentum keeps None.
     return value is None or _is_like(value, parameter)
 
@@ -207,6 +198,10 @@ def _is_dict(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, float) or (type(value) is int and abs(value) < _MOST)
+
+
+def _is_finite(value: Any) -> bool:
+    return _is_number(value) and math.isfinite(value)
 
 
 def _is_count(value: Any) -> bool:

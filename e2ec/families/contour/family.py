@@ -42,6 +42,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
 
     name: ClassVar[str] = "contour"
     card_type = ContourCard
+    # The others change their meaning on the way.
+    falling_losses: ClassVar = {"center": "centres", "coarse": "coarse contours"}
 
     def build(self, config: Config, num_classes: int) -> E2EC:
         if config.eval.stage is not None:  # found out now, not at the first evaluation

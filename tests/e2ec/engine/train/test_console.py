@@ -15,10 +15,12 @@ from e2ec.app.commands.command_line import parse_config
 from e2ec.config import Config
 from e2ec.engine.data.open_data import open_data
 from e2ec.engine.train.console import doubts, evaluation_line, image_folder, summary
+from e2ec.families.contour.family import CONTOUR
 from e2ec.presets import load_preset
 from lib.images import write_image
 
 METRIC = "segm/AP"
+FALLING = CONTOUR.falling_losses
 
 
 def entry(epoch: int, ap: float | None = None, center: float = 1.0, coarse: float = 1.0) -> Any:
@@ -44,16 +46,16 @@ def test_an_evaluation_in_one_line() -> None:
 
 def test_a_run_that_finds_nothing_says_so() -> None:
     history = [entry(1, 0.0, 1.0), entry(2, 0.0, 0.5)]
-    assert doubts(history, METRIC, epochs=10) == [], "too early to tell"
-    (found,) = doubts(history, METRIC, epochs=4)
+    assert doubts(history, METRIC, epochs=10, falling=FALLING) == [], "too early to tell"
+    (found,) = doubts(history, METRIC, epochs=4, falling=FALLING)
     assert "still 0 after 2 of 4 epochs" in found and "pictures/" in found and "check" in found
-    assert doubts([*history, entry(3, 0.01, 0.4)], METRIC, epochs=4) == []
+    assert doubts([*history, entry(3, 0.01, 0.4)], METRIC, epochs=4, falling=FALLING) == []
 
 
 @pytest.mark.parametrize(("now", "silent"), [(1.0, False), (0.98, False), (0.5, True)])
 def test_a_loss_that_does_not_fall(now: float, silent: bool) -> None:
     history = [entry(1), entry(2), entry(3, 0.3, now, 1.0)]
-    found = doubts(history, METRIC, epochs=3)
+    found = doubts(history, METRIC, epochs=3, falling=FALLING)
     assert (found == []) is silent
     assert silent or "--optim.lr" in found[0]
 

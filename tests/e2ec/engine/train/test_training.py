@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from tiny_run import tiny
 from training_path import training_path
 
@@ -27,13 +26,9 @@ from e2ec.engine.weights.checkpoint import load_state, load_weights
 from e2ec.families.contour.family import CONTOUR
 from lib.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("fresh_accelerator")
+
 ROOT = Path(__file__).parents[4]
-
-
-@pytest.fixture(autouse=True)
-def fresh_accelerator() -> None:
-    """accelerate allows one precision a process; every test starts anew."""
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +175,7 @@ def test_half_precision_trains_and_evaluates_in_full(tmp_path: Path) -> None:
     config = tiny(tmp_path, epochs=1, precision="bf16")
     trainer = trainer_module.Trainer(config, make_accelerator(config))
     assert trainer.run()
-    for network in (trainer.plain, trainer.evaluated):
+    for network in (trainer.state.network, trainer.state.evaluated):
         network.eval()
         output = network(torch.zeros(1, 3, 32, 32))
         assert output.heatmap.dtype == torch.float32

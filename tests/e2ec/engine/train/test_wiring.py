@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from tiny_run import tiny
 
 from dataset.loading.loader import TrainingDataset
@@ -33,13 +32,9 @@ from e2ec.engine.weights.checkpoint import load_state, load_weights
 from e2ec.families.contour.family import CONTOUR
 from network.contour.architecture import NANO
 
+pytestmark = pytest.mark.usefixtures("fresh_accelerator")
+
 SQUARE = torch.tensor([[[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]]])
-
-
-@pytest.fixture(autouse=True)
-def fresh_accelerator() -> None:
-    """accelerate allows one precision a process; every test starts anew."""
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def distinct(out: Path) -> Config:
@@ -188,7 +183,7 @@ def test_training_settings_arrive_in_the_steps(
     seen: list[EvalConfig] = []
     config = distinct(tmp_path)
     trainer = trainer_module.Trainer(config, make_accelerator(config))
-    assert trainer.average is not None and trainer.average.decay == 0.77
+    assert trainer.state.average is not None and trainer.state.average.decay == 0.77
     assert trainer.run()
     # Warm-up of one step halves the first; from epoch 1 on times 0.14. Two parts of two images.
     first = [(0.0055, 0.15, 0, 2, 2), (0.011, 0.15, 0, 2, 2)]
@@ -205,12 +200,12 @@ def test_evaluations_and_states_come_when_asked(
     config = tiny(tmp_path, epochs=5, eval_every=eval_every, save_every=4)
     trainer = trainer_module.Trainer(config, make_accelerator(config))
     monkeypatch.setattr(trainer, "_epoch", lambda *arguments: True)
-    monkeypatch.setattr(trainer.means, "take", dict)
+    monkeypatch.setattr(trainer.state.means, "take", dict)
     evaluated, saved = [], []
     monkeypatch.setattr(
         trainer, "_evaluate", lambda report, stop, epoch: evaluated.append(epoch) or {}
     )
-    monkeypatch.setattr(trainer, "_save_state", lambda: saved.append(trainer.epoch))
+    monkeypatch.setattr(trainer, "_save_state", lambda: saved.append(trainer.state.epoch))
     assert trainer.run()
     assert evaluated == expected
     assert saved == sorted([*(epoch - 1 for epoch in expected), 4, 5])
@@ -269,10 +264,13 @@ def test_gradients_are_clipped_value_by_value(tmp_path: Path) -> None:
             ),
         )
         trainer = trainer_module.Trainer(config, make_accelerator(config))
-        before = {name: p.detach().clone() for name, p in trainer.plain.named_parameters()}
+        before = {name: p.detach().clone() for name, p in trainer.state.network.named_parameters()}
         trainer._step(next(trainer._steps()), SimpleNamespace(requested=False))
         moved[clip_value] = torch.cat(
-            [(p.detach() - before[n]).abs().flatten() for n, p in trainer.plain.named_parameters()]
+            [
+                (p.detach() - before[n]).abs().flatten()
+                for n, p in trainer.state.network.named_parameters()
+            ]
         )
     assert moved[1e-3].max() <= 1e-3 * 1.001  # rounded where the weight is large
     assert (moved[1e-3] > 0.999e-3).sum() > 1000

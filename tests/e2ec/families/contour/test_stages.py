@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from coco_scenes import found, truth
 from front_doors import TINY, assert_one_line_error, call, write_picture
 from tiny_run import tiny
@@ -180,16 +179,10 @@ def test_the_shares_of_all_processes_are_scored_together(monkeypatch: pytest.Mon
 # Training
 
 
-@pytest.fixture
-def accelerator() -> None:
-    """accelerate allows one precision a process; a run starts anew."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-
-
 @pytest.mark.parametrize(
     ("second", "expected"), [((0.6, "refine1"), "refine1"), ((0.4, "refine1"), "coarse")]
 )
-@pytest.mark.usefixtures("accelerator")
+@pytest.mark.usefixtures("fresh_accelerator")
 def test_weights_name_the_stage_that_won_where_they_were_best(
     second: tuple[float, str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +200,7 @@ def test_weights_name_the_stage_that_won_where_they_were_best(
     assert card.stage == second[1], "the last weights: the one that won at the end"
 
 
-@pytest.mark.usefixtures("accelerator")
+@pytest.mark.usefixtures("fresh_accelerator")
 @pytest.mark.parametrize("stage", [None, "coarse"])
 def test_a_run_records_every_stage(stage: Stage | None, tmp_path: Path) -> None:
     config = tiny(tmp_path, epochs=1)
