@@ -1,13 +1,19 @@
-"""What must not change when a run is continued."""
+"""What stays as it was when a run is continued, and what must not change."""
 
 from __future__ import annotations
 
+import functools
 import logging
+import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from e2ec.config import Config
+from e2ec.named_settings import with_settings
 from lib.errors import InputError
+from lib.files import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +24,14 @@ _FREE = (
     "data.val_annotations", "data.val_limit", "data.synthetic_val", "data.workers", "data.view",
     "train.epochs", "train.eval_every", "train.eval_iou_types", "train.save_every", "train.profile",
 )  # fmt: skip
+
+
+_ALSO = {
+    "data.augmentation.scale": (
+        "data.augmentation.scale_range",
+        "data.augmentation.scale_reference",
+    )
+}
 
 
 def fixed_settings(config: Config) -> dict[str, Any]:
@@ -111,3 +125,46 @@ def _difference(saved: Sequence[str], now: Sequence[str]) -> str:
     pairs = zip(saved, now, strict=False)
     moved = next((one for one, other in pairs if one != other), [*saved, *now][-1])
     return f"{counts}, in another order from {moved} on"
+
+
+def keep_choices(config: Config, path: Path) -> Config:
+    """The settings of a continued run: what is open comes from the run's own config.json.
+
+    So images or objects that have been corrected since, or more epochs, choose nothing anew.
+
+    Args:
+        config: as given, with open settings.
+        path: config.json of the run; where it is missing, nothing is taken.
+
+    Raises:
+        InputError: the file is unusable.
+    """
+    if not config.auto or not path.exists():
+        return config
+    saved = read_json(path)
+    try:
+        for name in config.auto:
+            for setting in _ALSO.get(name, (name,)):
+                value = functools.reduce(operator.getitem, setting.split("."), saved)
+                own = operator.attrgetter(setting)(config)
+                config = with_settings(config, {setting: _like(own, value, setting)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: not the settings of a run ({error}); start one of another --name"
+        ) from error
+    return replace(config, auto=())
+
+
+def _like(own: Any, value: Any, name: str) -> Any:
+    """A JSON value in the type of the setting it is for."""
+    if is_dataclass(own) and isinstance(value, Mapping):
+        known = {field.name for field in fields(own)}
+        return replace(
+            own,
+            **{k: _like(None, v, k) for k, v in value.items() if k in known},  # type: ignore[type-var]
+        )
+    if isinstance(value, list):
+        return tuple(value)
+    if name == "model.weights":
+        return None if value is None else Path(value)
+    return value

@@ -13,7 +13,7 @@ from e2ec.config import Config
 from e2ec.engine.evaluate.evaluator import main_metric
 from e2ec.engine.predict.device import select_device
 from e2ec.engine.train.console import image_folder, summary
-from e2ec.engine.train.resumed import keep_choices
+from e2ec.engine.train.resume import keep_choices
 from e2ec.engine.train.trainer import Trainer
 from lib.errors import InputError
 from lib.files import atomic_write_json, remove_temporaries

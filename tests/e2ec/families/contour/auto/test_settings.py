@@ -15,8 +15,7 @@ from e2ec.app.commands.typed_options import keep_typed, typed_settings
 from e2ec.config import Config
 from e2ec.engine.predict.predictor import BUNDLED_WEIGHTS
 from e2ec.engine.train.build import build_model
-from e2ec.engine.train.resume import fixed_settings
-from e2ec.engine.train.resumed import keep_choices
+from e2ec.engine.train.resume import fixed_settings, keep_choices
 from e2ec.engine.weights.checkpoint import save_weights
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
