@@ -16,7 +16,7 @@ from e2ec.engine.train.build import build_optimizer, lay_out
 from e2ec.engine.train.step import count_step, train_step
 from e2ec.engine.train.step_record import StepRecord
 from e2ec.families.contour.family import CONTOUR
-from e2ec.families.contour.loss import ContourLoss
+from e2ec.losses.total import TotalLoss
 from network.contour.e2ec import E2EC, STRIDE, build_network
 
 CLASSES = 80
@@ -62,7 +62,7 @@ class Training:
         self.network = network.train()
         lay_out(network, torch.device("cpu"))
         self.optimizer = build_optimizer(OptimConfig(lr=lr), network)
-        self.loss = ContourLoss(LossConfig())
+        self.loss = TotalLoss(LossConfig())
         self.accelerator = Accelerator(cpu=True)
 
     def step(self, batch: Batch) -> float:

@@ -20,10 +20,10 @@ from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
-from e2ec.families.contour.loss import ContourLoss
 from e2ec.families.contour.published import published_card
-from e2ec.families.contour.stages import resolve_stage, stage_names
+from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
+from e2ec.losses.total import TotalLoss
 from e2ec.results.contours import Contours
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES, Architecture
@@ -70,6 +70,9 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     def stages(self, network: E2EC) -> tuple[str, ...]:
         return network.stage_names
 
+    def check_stage(self, stage: str) -> None:
+        check_stage(stage)
+
     def resolve_stage(self, stage: str, stages: Sequence[str]) -> str:
         return resolve_stage(stage, stages)
 
@@ -86,8 +89,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     def collate(self, examples: Sequence[TrainingExample]) -> Batch:
         return collate(examples)
 
-    def loss(self, config: Config) -> ContourLoss:
-        return ContourLoss(config.loss)
+    def loss(self, config: Config) -> TotalLoss:
+        return TotalLoss(config.loss)
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
         output: NetworkOutput = network(

@@ -71,7 +71,7 @@ def test_losses_are_weighed_as_set() -> None:
     """Contours off by 2, 3, 4 and 5 in every coordinate: smooth L1 is that less a half; votes are
     off by 6. The refinement's two losses are summed, or averaged where that is asked for."""
     config = distinct(Path("unused"))
-    loss = CONTOUR.loss(config).total
+    loss = CONTOUR.loss(config)
     batch = SimpleNamespace(
         heatmaps=torch.zeros(1, 1, 2, 2),
         contours=SQUARE,
@@ -87,15 +87,16 @@ def test_losses_are_weighed_as_set() -> None:
     center = 4 * 0.25 * torch.tensor(2.0).log()  # four negatives: p^2 ln(1 - p) at p = 1/2
     votes = torch.full((1, 2), 6.0)
     plain = 2.0 * center + 3.0 * 1.5 + 5.0 * 2.5 + 7.0 * (3.5 + 4.5) + 11.0 * 5.5
-    found = loss(logits, stages, batch, counts, epoch=3, object_centers=votes)
+    output = SimpleNamespace(heatmap=logits, stages=stages, object_centers=votes)
+    found = loss(output, batch, counts, epoch=3)
     assert found["total"].item() == pytest.approx(plain.item(), rel=1e-5)
     # From epoch 4 on the last module's loss is (a) (4, 0), (10, 4), (10, 10) and (4, 10) against
     # the contour moved by 5: 28 / 8 in L1; (b) every corner against its own: 5; the mean is 4.25.
-    found = loss(logits, stages, batch, counts, epoch=4, object_centers=votes)
+    found = loss(output, batch, counts, epoch=4)
     assert found["refinement"].item() == pytest.approx(3.5 + 4.25)
     averaging = replace(config.loss, average_refinements=True)
-    averaged = CONTOUR.loss(replace(config, loss=averaging)).total
-    half = averaged(logits, stages, batch, counts, epoch=3)["refinement"]
+    averaged = CONTOUR.loss(replace(config, loss=averaging))
+    half = averaged(output, batch, counts, epoch=3)["refinement"]
     assert half.item() == pytest.approx((3.5 + 4.5) / 2)
 
 
