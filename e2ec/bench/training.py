@@ -14,7 +14,6 @@ from e2ec.bench.row import Row
 from e2ec.config import LossConfig, OptimConfig
 from e2ec.engine.train.build import build_optimizer, lay_out
 from e2ec.engine.train.step import count_step, train_step
-from e2ec.engine.train.step_record import StepRecord
 from e2ec.families.contour.family import CONTOUR
 from e2ec.losses.total import TotalLoss
 from network.contour.e2ec import E2EC, STRIDE, build_network
@@ -67,7 +66,7 @@ class Training:
 
     def step(self, batch: Batch) -> float:
         """Update the weights once; the loss before it."""
-        values = train_step(
+        record = train_step(
             CONTOUR,
             self.network,
             self.optimizer,
@@ -78,7 +77,6 @@ class Training:
             epoch=EPOCH,
             clip_value=CLIP_VALUE,
         )
-        record = StepRecord(values, [batch], epoch=EPOCH, number=1, rate=0.0)
         return record.read()[0]["total"]
 
 

@@ -4,6 +4,7 @@ sec. 3.3)."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
@@ -54,8 +55,8 @@ def dynamic_matching_loss(
     return MatchingSums(to_boundary, (per_vertex * keys).sum())
 
 
-def nearest_on_boundary(points: Tensor, contour: Tensor, segments: int = SUBDIVISION) -> Tensor:
-    """For every point the nearest of those that divide every edge into `segments` equal ones.
+def nearest_on_boundary(points: Tensor, contour: Tensor) -> Tensor:
+    """For every point the nearest of those that divide every edge into `SUBDIVISION` equal parts.
 
     The nearest point of one edge is the one next to the foot of the perpendicular, so every edge is
     looked at once instead of once per segment. Of equally near points the first is taken.
@@ -67,22 +68,17 @@ def nearest_on_boundary(points: Tensor, contour: Tensor, segments: int = SUBDIVI
     Returns:
         (n, P, 2).
     """
-    count = max(1, TABLE // max(points.shape[1] * contour.shape[1], 1))
-    found = [
-        _nearest_on_edges(p, c, segments)
-        for p, c in zip(points.split(count), contour.split(count), strict=True)
-    ]
-    return torch.cat(found)
+    return _in_tables(_nearest_on_edges, points, contour)
 
 
-def _nearest_on_edges(points: Tensor, contour: Tensor, segments: int) -> Tensor:
+def _nearest_on_edges(points: Tensor, contour: Tensor) -> Tensor:
     start_x, start_y = contour[:, None].unbind(3)  # (n, 1, N), as all that follows of edges
     edge_x, edge_y = (contour.roll(-1, dims=1) - contour)[:, None].unbind(3)
     x, y = points[:, :, None].unbind(3)  # (n, P, 1)
     # The foot of the perpendicular, counted in segments of the edge. Edges of no length have any.
-    scale = segments / (edge_x**2 + edge_y**2).clamp(min=1e-12)
+    scale = SUBDIVISION / (edge_x**2 + edge_y**2).clamp(min=1e-12)
     foot = (x * edge_x + y * edge_y - (start_x * edge_x + start_y * edge_y)) * scale
-    step = foot.sub_(0.5).ceil_().clamp_(0, segments - 1).div_(segments)
+    step = foot.sub_(0.5).ceil_().clamp_(0, SUBDIVISION - 1).div_(SUBDIVISION)
     distance = (start_x + step * edge_x - x).square_() + (start_y + step * edge_y - y).square_()
     edge = distance.argmin(dim=2)
     step = step.gather(2, edge[:, :, None])
@@ -93,12 +89,17 @@ def _nearest_on_edges(points: Tensor, contour: Tensor, segments: int) -> Tensor:
 
 def _nearest(points: Tensor, candidates: Tensor) -> Tensor:
     """(n, P, 2), (n, Q, 2) -> (n, P): for every point the nearest candidate."""
-    count = max(1, TABLE // max(points.shape[1] * candidates.shape[1], 1))
-    found = [
-        torch.cdist(p, c, compute_mode="donot_use_mm_for_euclid_dist").argmin(dim=2)
-        for p, c in zip(points.split(count), candidates.split(count), strict=True)
-    ]
-    return torch.cat(found)
+    distances = partial(torch.cdist, compute_mode="donot_use_mm_for_euclid_dist")
+    return _in_tables(lambda p, c: distances(p, c).argmin(dim=2), points, candidates)
+
+
+def _in_tables(
+    function: Callable[[Tensor, Tensor], Tensor], points: Tensor, others: Tensor
+) -> Tensor:
+    """A function of contours, of so many at a time that its tables stay small."""
+    count = max(1, TABLE // max(points.shape[1] * others.shape[1], 1))
+    pairs = zip(points.split(count), others.split(count), strict=True)
+    return torch.cat([function(*pair) for pair in pairs])
 
 
 def _take(points: Tensor, index: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from e2ec.engine.preprocess import normalize
-from e2ec.engine.train.step_record import StepValues
+from e2ec.engine.train.step_record import StepRecord
 from e2ec.families.family import Batch, Family, Loss
 
 
@@ -40,7 +40,7 @@ def train_step(
     *,
     epoch: int,
     clip_value: float,
-) -> StepValues:
+) -> StepRecord:
     """Update the weights once, without waiting for the device.
 
     Only `StepRecord.read` finds a loss that is not finite, when its values have arrived: call it
@@ -75,4 +75,4 @@ def train_step(
     optimizer.step()
     if accelerator.num_processes > 1:
         totals = accelerator.reduce(totals, reduction="sum")
-    return StepValues(totals, batch_losses, norm, stop_votes)
+    return StepRecord(totals, batch_losses, norm, stop_votes, micro_batches, epoch=epoch)

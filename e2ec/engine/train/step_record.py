@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -13,44 +12,35 @@ from e2ec.families.family import Batch
 from lib.errors import InputError
 
 
-@dataclass(frozen=True)
-class StepValues:
-    """Results of one optimiser step, as scalars on the device."""
-
-    losses: dict[str, Tensor]
-    """Over all processes and micro-batches."""
-    batch_losses: list[Tensor]
-    """The total loss of every micro-batch, of this process alone."""
-    gradient_norm: Tensor | None
-    """None where infinities are expected now and then, and such steps skipped (fp16)."""
-    stop_votes: Tensor
-    """How many processes were asked to stop before the step."""
-
-
 class StepRecord:
-    """The values of one step on their way to the host, all in one copy.
-
-    Attributes:
-        number: of the step, over all epochs, from 1.
-        rate: its learning rate.
-    """
+    """The results of one optimiser step on their way to the host, all in one copy."""
 
     def __init__(
         self,
-        values: StepValues,
+        losses: Mapping[str, Tensor],
+        batch_losses: Sequence[Tensor],
+        gradient_norm: Tensor | None,
+        stop_votes: Tensor,
         micro_batches: Sequence[Batch],
         *,
         epoch: int,
-        number: int,
-        rate: float,
     ) -> None:
-        self.number = number
-        self.rate = rate
+        """Start the copy.
+
+        Args:
+            losses: by name, over all processes and micro-batches; all tensors are scalars.
+            batch_losses: the total loss of every micro-batch, of this process alone.
+            gradient_norm: None where infinities are expected now and then, and such steps skipped
+                (fp16).
+            stop_votes: how many processes were asked to stop before the step.
+            micro_batches: whose images are named where a loss is not finite.
+            epoch: counted from 0.
+        """
         self._epoch = epoch
         self._images = [batch.names for batch in micro_batches]
-        self._names = list(values.losses)
-        norm = [] if values.gradient_norm is None else [values.gradient_norm]
-        scalars = [values.stop_votes, *values.losses.values(), *values.batch_losses, *norm]
+        self._names = list(losses)
+        norm = [] if gradient_norm is None else [gradient_norm]
+        scalars = [stop_votes, *losses.values(), *batch_losses, *norm]
         packed = torch.stack([scalar.detach() for scalar in scalars])
         self._arrived: torch.cuda.Event | None = None
         if packed.is_cuda:

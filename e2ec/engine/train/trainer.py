@@ -144,24 +144,24 @@ class Trainer:
         self.network.train()
         alone = self.accelerator.num_processes == 1
         finished = True
-        before: StepRecord | None = None
+        before: tuple[StepRecord, int, float] | None = None
         for micro_batches in self._steps():
             if alone and stop.requested:
                 finished = False
                 break
             record = self._step(micro_batches, stop)
             # Processes stop together by the votes that all of them read of the same step.
-            finished = before is None or not self._take(before, report, bar)
+            finished = before is None or not self._take(*before, report, bar)
             before = record
             if not finished:
                 break
         # The votes of an epoch's last step are read here; with one step an epoch all of them.
-        if before is not None and self._take(before, report, bar):
+        if before is not None and self._take(*before, report, bar):
             finished = False
         return finished
 
-    def _step(self, micro_batches: list[Batch], stop: StopRequest) -> StepRecord:
-        """One optimiser step; the device may still be at it when this returns."""
+    def _step(self, micro_batches: list[Batch], stop: StopRequest) -> tuple[StepRecord, int, float]:
+        """One optimiser step, its number from 1, and its rate; the device may still be at it."""
         state = self.state
         counts = count_step(micro_batches, self.loss, self.accelerator, stop=stop.requested)
         rate = learning_rate(
@@ -172,7 +172,7 @@ class Trainer:
         )
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        values = train_step(
+        record = train_step(
             self.family,
             self.network,
             state.optimizer,
@@ -187,16 +187,16 @@ class Trainer:
             state.average.update_parameters(state.network)
         state.step += 1
         self.profile.step()
-        return StepRecord(
-            values, micro_batches, epoch=state.epoch, number=state.steps_done, rate=rate
-        )
+        return record, state.steps_done, rate
 
-    def _take(self, record: StepRecord, report: Report, bar: tqdm[Any]) -> bool:
+    def _take(
+        self, record: StepRecord, number: int, rate: float, report: Report, bar: tqdm[Any]
+    ) -> bool:
         """Note a step's losses; True when a process was asked to stop before it."""
         losses, stopping = record.read()
         self.state.means.add(losses)
-        report.step(record.number, losses, record.rate)
-        show_step(bar, losses, rate=record.rate, epoch=self.state.epoch, train=self.config.train)
+        report.step(number, losses, rate)
+        show_step(bar, losses, rate=rate, epoch=self.state.epoch, train=self.config.train)
         return stopping
 
     def _steps(self) -> Iterator[list[Batch]]:

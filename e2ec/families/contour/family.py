@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dataset.contour.targets import Batch, TrainingExample, build_example, collate
+from dataset.formats.coco.categories import COCO_CATEGORIES
 from dataset.loading.loader import TrainingDataset
 from dataset.loading.sample import InstanceDataset, Sample
 from e2ec.config import Config, Precision
@@ -20,9 +21,9 @@ from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
-from e2ec.families.contour.published import published_card
 from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
+from e2ec.families.model_card import prediction_settings
 from e2ec.losses.total import TotalLoss
 from e2ec.results.contours import Contours
 from lib.errors import InputError
@@ -163,7 +164,19 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         return load_published(path)
 
     def published_card(self, network: E2EC, config: Config) -> ContourCard:
-        return published_card(network, config)
+        """Published files hold no class names: COCO's are known, others are called by number."""
+        numbers = range(1, network.num_classes + 1)
+        classes = {number: f"class {number}" for number in numbers}
+        if len(classes) == len(COCO_CATEGORIES):
+            classes = COCO_CATEGORIES
+        return ContourCard(
+            architecture="dla34",
+            class_names=tuple(classes.values()),
+            category_ids=tuple(classes),
+            **prediction_settings(config),
+            **self.card_fields(config),
+            clip=network.clip,
+        )
 
 
 def _sizes(config: Config) -> Architecture:

@@ -70,7 +70,7 @@ def test_a_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
     vars(batch[0])["heatmaps"] = torch.zeros(4, 3, height, width)  # a GPU draws them by maps
     normalize(batch[0].images)  # its constants are copied once a process
     with Waits() as waits:
-        record = trainer._step(batch, StopRequest())
+        record, _, _ = trainer._step(batch, StopRequest())
     assert waits.found == []
     losses, stopping = record.read()
     assert losses["total"] > 0 and not stopping
@@ -101,7 +101,7 @@ def test_a_vote_to_stop_before_an_epoch_s_last_step_counts(
     """As of another process: this one was asked nothing. What is left is the evaluation."""
     config = tiny(tmp_path, batch_size=8 // steps, eval_every=1)
     trainer = trainer_module.Trainer(config, make_accelerator(config))
-    assert trainer.steps_per_epoch == steps
+    assert trainer.state.steps_per_epoch == steps
     original, done = trainer_module.count_step, []
 
     def count(*args: object, stop: bool, **kwargs: object) -> object:
@@ -111,8 +111,8 @@ def test_a_vote_to_stop_before_an_epoch_s_last_step_counts(
 
     monkeypatch.setattr(trainer_module, "count_step", count)
     assert not trainer.run()
-    assert done == [False] * steps and (trainer.state.epoch, trainer.step) == (0, steps)
-    assert load_state(trainer.state_path)["step"] == steps
+    assert done == [False] * steps and (trainer.state.epoch, trainer.state.step) == (0, steps)
+    assert load_state(trainer.state.path)["step"] == steps
     resumed = replace(tiny(tmp_path, batch_size=8 // steps, eval_every=1, epochs=2), resume=True)
     assert train(resumed)
 
