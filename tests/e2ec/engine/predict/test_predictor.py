@@ -129,16 +129,8 @@ def test_colours_go_in_as_blue_green_red() -> None:
 
 def test_a_stage_is_chosen_by_name() -> None:
     predictor = fixed(TestView("pad"))
-    for stage, k in (
-        ("init", 0),
-        ("coarse", 1),
-        ("refine1", 2),
-        ("refine2", 3),
-        ("refine3", 4),
-        ("final", 3),
-        ("final-dml", 4),
-        (None, 0),
-    ):
+    places = {name: k for k, name in enumerate(STAGES)} | {"final": 3, "final-dml": 4, None: 0}
+    for stage, k in places.items():
         found = predictor.predict(picture(32, 32), stage=stage)
         assert found.parts[0][0][0].tolist() == [10 + k, 20]
 
@@ -287,11 +279,6 @@ def test_tiny_images(random: Predictor, size: tuple[int, int]) -> None:
 def test_a_published_file_needs_its_preset(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"model\.pth: .*preset"):
         load_model(tmp_path / "model.pth", device="cpu")
-
-
-def test_prediction_leaves_no_gradients(random: Predictor) -> None:
-    random.predict(picture(32, 32))
-    assert all(parameter.grad is None for parameter in random.network.parameters())
 
 
 def test_prediction_works_on_a_copy() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +12,8 @@ import torch
 from accelerate.state import AcceleratorState
 from tiny_run import tiny
 
-from e2ec.config import Config, OptimConfig
+from e2ec.config import OptimConfig
 from e2ec.engine.train import run_state
-from e2ec.engine.train.resume import check_settings, fixed_settings
 from e2ec.engine.train.run import make_accelerator, train
 from e2ec.engine.train.run_state import RunState
 from e2ec.engine.train.trainer import Trainer
@@ -163,21 +161,3 @@ def test_the_state_itself_and_one_with_more_in_it_are_taken(saved: Saved) -> Non
     assert run.epoch == 1 and run.history == state["history"]
     for key, value in run.network.state_dict().items():
         assert torch.equal(value, state["network"][key])
-
-
-def test_a_state_from_before_a_setting_was_there() -> None:
-    """It was trained with what is the default today."""
-    config = Config(name="a")
-    old = fixed_settings(config)
-    del old["optim.clip_value"]
-    check_settings(old, config, name="state.pt")
-    changed = replace(config, optim=replace(config.optim, clip_value=3.5))
-    with pytest.raises(InputError, match=r"optim\.clip_value"):
-        check_settings(old, changed, name="state.pt")
-
-
-def test_what_is_no_state_at_all(tmp_path: Path) -> None:
-    for value in WRONG:
-        torch.save(value, tmp_path / "state.pt")
-        with pytest.raises(InputError, match=r"state\.pt: "):
-            load_state(tmp_path / "state.pt")

@@ -236,23 +236,6 @@ def test_resuming_with_other_settings_is_an_error(
         train(replace(config, resume=True, **sections))
 
 
-def test_a_finished_run_can_go_on_for_longer(tmp_path: Path) -> None:
-    train(tiny(tmp_path, epochs=1))
-    assert train(replace(tiny(tmp_path, epochs=2), resume=True))
-    assert load_state(tmp_path / "synthetic/last/state.pt")["epoch"] == 2
-
-
-def test_an_existing_run_is_not_overwritten(tmp_path: Path) -> None:
-    train(tiny(tmp_path, epochs=1))
-    with pytest.raises(InputError, match="--resume"):
-        train(tiny(tmp_path, epochs=1))
-
-
-def test_resuming_without_a_run_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no training state"):
-        train(replace(tiny(tmp_path), resume=True))
-
-
 def test_a_loss_that_is_not_finite_names_the_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,11 +288,3 @@ def test_two_processes_give_the_weights_of_one(optimizer: str, tmp_path: Path) -
         assert torch.allclose(value.double(), two["network"][key].double(), atol=1e-7), key
     start = trainer_module.build.build_model(tiny(tmp_path), 3).state_dict()
     assert not torch.allclose(start["offsets.2.weight"], one["network"]["offsets.2.weight"].float())
-
-
-def test_the_optimiser_of_the_settings_is_used(tmp_path: Path) -> None:
-    config = replace(tiny(tmp_path, epochs=1), optim=OptimConfig(optimizer="adamw", lr=1e-3))
-    network = trainer_module.build.build_model(config, 3)
-    optimizer = trainer_module.build.build_optimizer(config.optim, network)
-    assert isinstance(optimizer, torch.optim.AdamW)
-    assert optimizer.param_groups[0]["weight_decay"] == config.optim.weight_decay
