@@ -17,3 +17,14 @@ def with_settings(settings: Settings, values: Mapping[str, Any]) -> Settings:
             value = with_settings(getattr(settings, section), {rest: value})
         settings = replace(settings, **{section: value})  # type: ignore[type-var]
     return settings
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """What nested dictionaries hold, by dotted name."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = value
+    return found

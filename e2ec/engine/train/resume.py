@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from e2ec.config import Config
-from e2ec.named_settings import with_settings
+from e2ec.named_settings import flat, with_settings
 from lib.errors import InputError
 from lib.files import read_json
 
@@ -36,10 +36,9 @@ _ALSO = {
 
 def fixed_settings(config: Config) -> dict[str, Any]:
     """The settings that a training state belongs to, by dotted name."""
-    flat = _flatten(config.to_dict())
     return {
         name: value
-        for name, value in flat.items()
+        for name, value in flat(config.to_dict()).items()
         if not any(name == free or name.startswith(f"{free}.") for free in _FREE)
     }
 
@@ -72,16 +71,6 @@ def _option(name: str, value: Any) -> str:
         return f"--{section}{dot}{'' if value else 'no-'}{own}"
     words = map(str, value) if isinstance(value, (list, tuple)) else [str(value)]
     return " ".join([f"--{section}{dot}{own}", *words])
-
-
-def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def check_images(

@@ -10,6 +10,7 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from e2ec.families.model_card import ModelCard
+from e2ec.named_settings import flat
 from lib.errors import InputError
 from lib.nearest import nearest
 
@@ -46,15 +47,7 @@ def edit_card(card: ModelCard, changes: Sequence[str]) -> ModelCard:
 
 def flat_card(card: ModelCard) -> dict[str, Any]:
     """All fields but the settings by the names that `edit_card` takes: {"view.zoom": 2.0, ...}."""
-    flat: dict[str, Any] = {}
-    for name, value in asdict(card).items():
-        if name == "settings":
-            continue
-        if isinstance(value, dict):
-            flat |= {f"{name}.{key}": item for key, item in value.items()}
-        else:
-            flat[name] = value
-    return flat
+    return flat({name: value for name, value in asdict(card).items() if name != "settings"})
 
 
 def _with(value: Any, hint: Any, path: Sequence[str], text: str) -> Any:

@@ -63,35 +63,6 @@ def subdivide(contour: torch.Tensor) -> torch.Tensor:
     return (contour[:, :, None] + step * edges[:, :, None]).flatten(1, 2)
 
 
-def test_subdivision_splits_every_edge_into_ten() -> None:
-    points = subdivide(SQUARE)
-    assert points.shape == (1, 40, 2)
-    assert points[0, 3].tolist() == pytest.approx([3.0, 0.0])
-    assert points[0, 39].tolist() == pytest.approx([0.0, 1.0])
-
-
-@pytest.mark.parametrize(
-    ("distance", "expected_a", "expected_b"),
-    [
-        ("smooth_l1", 2 * 0.125 / 8, 0.125 / 2 + 0.125 / 2),
-        ("l1", 2 * 0.5 / 8, 0.5 / 2 + 0.5 / 2),
-    ],
-)
-def test_dynamic_matching_by_hand(distance: str, expected_a: float, expected_b: float) -> None:
-    """Pairs come from the contour before; distances are taken on the contour after."""
-    before = torch.tensor([[[2.1, -1.0], [9.0, 0.4], [10.0, 9.0], [1.0, 9.8]]])
-    # Nearest points of the boundary (edges split at whole units): (2,0), (9,0), (10,9), (1,10).
-    after = torch.tensor([[[2.0, 0.0], [9.5, 0.0], [10.0, 9.0], [1.0, 10.5]]])
-    # (a) vertex 1 is off by 0.5 in x, vertex 3 by 0.5 in y; 8 coordinates.
-    # (b) keys (10, 0) and (0, 10): the nearest vertices before are (9, 0.4) and (1, 9.8); after,
-    # they are (9.5, 0), off by 0.5 in x, and (1, 10.5), off by 1 in x and by 0.5 in y.
-    keys = torch.tensor([[False, True, False, True]])
-    sums = dynamic_matching_loss(before, after, SQUARE, keys, distance=distance)
-    off_by_one = 0.5 if distance == "smooth_l1" else 1.0
-    assert sums.to_boundary.item() == pytest.approx(expected_a)
-    assert sums.from_keys.item() == pytest.approx(expected_b + off_by_one / 2)
-
-
 @pytest.mark.parametrize(
     ("distance", "expected_a", "expected_b"),
     [("l1", 10 / 8, 0.5), ("smooth_l1", (0.5 + 1.5 + 2.5 + 3.5) / 8, 0.25)],

@@ -15,11 +15,11 @@ from own_data import (
     coco_file,
     converted,
     labelme_without_lists,
+    parsed,
     yolo_by_folders,
 )
 
 from dataset.formats.detect import format_named
-from e2ec.app.commands.command_line import parse_config
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.config import Config
 from e2ec.engine.data.open_data import build_dataset, open_data, require_trainable
@@ -52,8 +52,7 @@ SPLIT: dict[str, Callable[[Path], Path]] = {
 
 
 def custom(root: object, *options: object) -> Config:
-    arguments = ["custom", "--data.root", str(root), *map(str, options)]
-    return parse_config(arguments, program="train.py", purpose="")
+    return parsed("custom", "--data.root", root, *options)
 
 
 def names(data: TrainingData) -> dict[str, set[str]]:
@@ -178,16 +177,14 @@ def test_validation_images_without_an_object_are_told(tmp_path: Path) -> None:
 
 def test_other_presets_take_a_fraction_too(tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "data", images=5)
-    arguments = ["nuclei", "--data.root", str(root)]
-    whole = open_data(parse_config(arguments, program="", purpose=""))
+    words = ["nuclei", "--data.root", root]
+    whole = open_data(parsed(*words))
     assert (len(whole.train), len(whole.val)) == (5, 5)
-    arguments += ["--data.val-fraction", "0.4", "--data.train-limit", "2"]
-    data = open_data(parse_config(arguments, program="", purpose=""))
+    data = open_data(parsed(*words, "--data.val-fraction", 0.4, "--data.train-limit", 2))
     assert (len(data.train), len(data.val)) == (2, 2)
     assert not set(data.train.image_ids) & set(data.val.image_ids)
-    arguments = ["synthetic", "--data.val-fraction", "0.4"]
     with pytest.raises(InputError, match=r"--data\.synthetic-val"):
-        open_data(parse_config(arguments, program="", purpose=""))
+        open_data(parsed("synthetic", "--data.val-fraction", 0.4))
 
 
 def test_chosen_images_are_divided(tmp_path: Path) -> None:
@@ -225,8 +222,8 @@ def test_a_format_that_knows_its_places_has_no_labels_to_name(tmp_path: Path) ->
     with pytest.raises(InputError, match="yolo says itself where its labels are"):
         open_data(custom(root, "--data.train-annotations", "."))
     # Named by the preset and not by the user, they are passed over.
-    arguments = ["coco", "--data.root", str(root), "--data.format", "yolo"]
-    assert len(build_dataset(parse_config(arguments, program="", purpose=""), "train")) == 10
+    config = parsed("coco", "--data.root", root, "--data.format", "yolo")
+    assert len(build_dataset(config, "train")) == 10
 
 
 def test_images_elsewhere(tmp_path: Path) -> None:

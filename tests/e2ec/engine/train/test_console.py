@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from e2ec.config import Config
 from e2ec.engine.data.open_data import open_data
 from e2ec.engine.train.console import doubts, evaluation_line, image_folder, summary
 from e2ec.families.contour.family import CONTOUR
+from e2ec.named_settings import with_settings
 from e2ec.presets import load_preset
 from lib.images import write_image
 
@@ -34,7 +34,7 @@ def test_an_evaluation_in_one_line() -> None:
     line = evaluation_line(
         5,
         {METRIC: 0.1234, "stages/init": 0.05, "stages/refine1": 0.1234},
-        config=replace(Config(name="x"), train=replace(Config(name="x").train, epochs=30)),
+        config=with_settings(Config(name="x"), {"train.epochs": 30}),
         metric=METRIC,
         best=0.2,
         saved=None,
@@ -61,13 +61,8 @@ def test_a_loss_that_does_not_fall(now: float, silent: bool) -> None:
 
 
 def test_the_summary_has_the_commands_for_what_comes_next(tmp_path: Path) -> None:
-    config = load_preset("custom")
-    config = replace(
-        config,
-        name="mine",
-        out=Path("runs"),
-        data=replace(config.data, root=tmp_path / "my data"),
-    )
+    own = {"name": "mine", "out": Path("runs"), "data.root": tmp_path / "my data"}
+    config = with_settings(load_preset("custom"), own)
     history = [entry(1, 0.25), entry(2, 0.5), entry(3, 0.4)]
     text = summary(config, history, metric=METRIC, images=tmp_path)
     assert "best: segm/AP 50.0 (refine1) at epoch 2" in text
@@ -80,29 +75,18 @@ def test_the_summary_has_the_commands_for_what_comes_next(tmp_path: Path) -> Non
 
 def test_the_test_command_divides_the_data_as_the_run_did() -> None:
     """Labels that were named, a share, its seed: else it would test on images trained on."""
-    config = load_preset("custom")
-    config = replace(
-        config,
-        data=replace(
-            config.data,
-            train_images=Path("pictures"),
-            train_annotations=Path("mine.json"),
-            image_ids=(3, 5),
-        ),
-        train=replace(config.train, seed=7),
-    )
-    (line,) = (
-        line
-        for line in summary(config, [], metric=METRIC, images=None).splitlines()
-        if "test.py" in line
-    )
-    parsed = parse_config(
-        shlex.split(
-            line.partition("test.py ")[2].replace("--weights runs/custom/weights.safetensors", "")
-        ),
-        program="test.py",
-        purpose="",
-    )
+    own = {
+        "data.train_images": Path("pictures"),
+        "data.train_annotations": Path("mine.json"),
+        "data.image_ids": (3, 5),
+        "train.seed": 7,
+    }
+    config = with_settings(load_preset("custom"), own)
+    text = summary(config, [], metric=METRIC, images=None)
+    (line,) = (line for line in text.splitlines() if "test.py" in line)
+    command = line.partition("test.py ")[2]
+    words = shlex.split(command.replace("--weights runs/custom/weights.safetensors", ""))
+    parsed = parse_config(words, program="test.py", purpose="")
     assert parsed.data == config.data and parsed.train.seed == 7
 
 
@@ -114,8 +98,7 @@ def test_the_folder_of_the_demonstration_holds_the_images(tmp_path: Path) -> Non
         label.parent.mkdir(parents=True)
         label.write_text("0 0.1 0.1 0.9 0.1 0.9 0.9\n")
     (tmp_path / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [x]\n")
-    config = load_preset("custom")
-    data = open_data(replace(config, data=replace(config.data, root=tmp_path)))
+    data = open_data(with_settings(load_preset("custom"), {"data.root": tmp_path}))
     assert image_folder(data.val) == tmp_path / "images" / "val"
     assert image_folder(SyntheticDataset(1)) is None
 

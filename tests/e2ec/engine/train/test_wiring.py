@@ -30,6 +30,7 @@ from e2ec.engine.train import trainer as trainer_module
 from e2ec.engine.train.run import make_accelerator, train
 from e2ec.engine.weights.checkpoint import load_state, load_weights
 from e2ec.families.contour.family import CONTOUR
+from e2ec.named_settings import with_settings
 from network.contour.architecture import NANO
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerator")
@@ -94,8 +95,7 @@ def test_losses_are_weighed_as_set() -> None:
     # the contour moved by 5: 28 / 8 in L1; (b) every corner against its own: 5; the mean is 4.25.
     found = loss(output, batch, counts, epoch=4)
     assert found["refinement"].item() == pytest.approx(3.5 + 4.25)
-    averaging = replace(config.loss, average_refinements=True)
-    averaged = CONTOUR.loss(replace(config, loss=averaging))
+    averaged = CONTOUR.loss(with_settings(config, {"loss.average_refinements": True}))
     half = averaged(output, batch, counts, epoch=3)["refinement"]
     assert half.item() == pytest.approx((3.5 + 4.5) / 2)
 
@@ -139,7 +139,7 @@ def test_model_settings_arrive() -> None:
     plain = build.build_model(replace(config, model=ModelConfig(architecture="nano")), 3)
     assert len(plain.refinement.snakes) == NANO.refinements == 2 and plain.part_votes is None
     assert network.part_votes is not None and network.training
-    other = build.build_model(replace(config, train=replace(config.train, seed=18)), 3)
+    other = build.build_model(with_settings(config, {"train.seed": 18}), 3)
     again = build.build_model(config, 3)
     key = "offsets.0.weight"
     assert torch.equal(network.state_dict()[key], again.state_dict()[key])
@@ -244,26 +244,13 @@ def test_the_moving_average_is_evaluated_and_saved(
         assert all(torch.equal(found[key], average[key]) for key in average)
 
 
-def test_without_an_average_the_weights_themselves_are_saved(tmp_path: Path) -> None:
-    train(tiny(tmp_path, epochs=1, ema_decay=0.0))
-    folder = tmp_path / "synthetic"
-    state = load_state(folder / "last/state.pt")
-    saved = load_weights(folder / "weights.safetensors")[0].state_dict()
-    assert state["average"] is None
-    assert all(torch.equal(saved[key], value) for key, value in state["network"].items())
-
-
 def test_gradients_are_clipped_value_by_value(tmp_path: Path) -> None:
     """One step of plain SGD at rate 1 moves no weight by more than the clip value, and many by just
     that; without a limit some move further."""
     moved = {}
     for clip_value in (1e-3, 0.0):
-        config = replace(
-            tiny(tmp_path),
-            optim=OptimConfig(
-                optimizer="sgd", lr=1.0, weight_decay=0.0, momentum=0.0, clip_value=clip_value
-            ),
-        )
+        optim = OptimConfig("sgd", lr=1.0, weight_decay=0.0, momentum=0.0, clip_value=clip_value)
+        config = replace(tiny(tmp_path), optim=optim)
         trainer = trainer_module.Trainer(config, make_accelerator(config))
         before = {name: p.detach().clone() for name, p in trainer.state.network.named_parameters()}
         trainer._step(next(trainer._steps()), SimpleNamespace(requested=False))
