@@ -26,8 +26,7 @@ from e2ec.engine.train.profile import Profile
 from e2ec.engine.train.report import Report
 from e2ec.engine.train.run_state import RunState
 from e2ec.engine.train.schedule import learning_rate
-from e2ec.engine.train.step import count_step, train_step
-from e2ec.engine.train.step_record import StepRecord
+from e2ec.engine.train.step import StepRecord, count_step, train_step
 from e2ec.engine.weights.checkpoint import save_weights
 from e2ec.families.family import Batch, family_of
 from e2ec.families.model_card import ModelCard

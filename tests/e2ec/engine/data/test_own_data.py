@@ -97,7 +97,7 @@ def test_splits_that_the_data_has(name: str, tmp_path: Path) -> None:
     root = SPLIT[name](tmp_path / "data")
     data = open_data(custom(root))
     assert two_splits(data)["val"] == {f"{n}.jpg" for n in EXPECTED}
-    assert data.fraction is None
+    assert data.plan.fraction is None
     assert "8 images to train on, 2 to validate" in data.line()
     require_trainable(data.train, data.val)
 
@@ -208,13 +208,13 @@ def test_labels_that_are_named(tmp_path: Path) -> None:
         assert (len(data.train), len(data.val)) == (2, 8)
         assert data.train.folder.name == "photos" if images else "images"  # type: ignore[attr-defined]
     data = open_data(custom(root, "--data.train-annotations", "instances_train.json"))
-    assert (len(data.train), len(data.val), data.fraction) == (6, 2, 0.2)
+    assert (len(data.train), len(data.val), data.plan.fraction) == (6, 2, 0.2)
 
 
 def test_masks_that_are_named_have_their_images_in_images(tmp_path: Path) -> None:
     root = converted(tmp_path / "data", "masks")
     data = open_data(custom(root, "--data.train-annotations", "masks"))
-    assert data.format is format_named("masks") and two_splits(data)
+    assert data.plan.format is format_named("masks") and two_splits(data)
 
 
 def test_a_format_that_knows_its_places_has_no_labels_to_name(tmp_path: Path) -> None:
@@ -261,14 +261,14 @@ def test_the_places_that_custom_always_had(kind: str, tmp_path: Path) -> None:
     options = ["--data.format", kind]
     for arguments in ([], options):
         data = open_data(custom(root, *arguments))
-        assert (len(data.train), len(data.val), data.fraction) == (10, 10, None)
+        assert (len(data.train), len(data.val), data.plan.fraction) == (10, 10, None)
     (root / "labels/classes.txt").write_text("class 1\nclass 2\n")
     data = open_data(custom(root, *options))
-    assert (len(data.train), len(data.val), data.fraction) == (10, 10, None)
+    assert (len(data.train), len(data.val), data.plan.fraction) == (10, 10, None)
     named = ["--data.train-annotations", "labels/val", "--data.val-annotations", "labels/train"]
     named += ["--data.train-images", "images/val", "--data.val-images", "images/train"]
     data = open_data(custom(root, *named))
-    assert data.format is format_named(kind) and data.train.source == str(root / "labels/val")
+    assert data.plan.format is format_named(kind) and data.train.source == str(root / "labels/val")
 
 
 def test_what_cannot_be_trained_on_is_one_line(tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_a_test_split(tmp_path: Path) -> None:
     )
     config = custom(root)
     assert len(build_dataset(config, "test")) == 2
-    assert len(open_data(config).val) == 2 and open_data(config).fraction == 0.2
+    assert len(open_data(config).val) == 2 and open_data(config).plan.fraction == 0.2
     with pytest.raises(InputError, match=r"--data\.test-images"):
         build_dataset(custom(coco_file(tmp_path / "other")), "test")
 
