@@ -91,9 +91,7 @@ def stack_pictures(pictures: Sequence[np.ndarray], *, width: int = 1600) -> np.n
     widest = max(row.shape[1] for row in rows)
     gap = 4
     padded = [
-        cv2.copyMakeBorder(
-            row, 0, gap, 0, widest - row.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3
-        )
+        np.pad(row, ((0, gap), (0, widest - row.shape[1]), (0, 0)), constant_values=255)
         for row in rows
     ]
     return np.concatenate(padded)[:-gap]
