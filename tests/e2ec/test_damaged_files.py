@@ -44,18 +44,9 @@ SECRET = "secret.png"
 
 
 def coco(root: Path) -> DataConfig:
-    return _scene(root, "coco", write_scene(root))
-
-
-def _scene(root: Path, kind: Format, labels: Path) -> DataConfig:
-    images, where = Path("images"), labels.relative_to(root)
+    labels = write_scene(root).relative_to(root)
     return DataConfig(
-        format=kind,
-        root=root,
-        train_images=images,
-        train_annotations=where,
-        val_images=images,
-        val_annotations=where,
+        format="coco", root=root, train_images=Path("images"), train_annotations=labels
     )
 
 
