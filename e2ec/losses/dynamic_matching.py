@@ -4,7 +4,6 @@ sec. 3.3)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
@@ -17,6 +16,7 @@ TABLE = 2**21
 """Pairs compared at a time: their tables take about 8 MiB each, near a processor's cache size,
 however many contours there are."""
 
+_EXACT = "donot_use_mm_for_euclid_dist"
 Distance = Literal["smooth_l1", "l1"]
 _DISTANCES: dict[str, Callable[..., Tensor]] = {"smooth_l1": F.smooth_l1_loss, "l1": F.l1_loss}
 
@@ -46,9 +46,17 @@ def dynamic_matching_loss(
         distance: smooth_l1 as published, l1 as in the paper.
     """
     function = _DISTANCES[distance]
+    # So many contours at a time that the tables of all pairs stay small.
+    count = max(1, TABLE // max(before.shape[1] * label.shape[1], 1))
     with torch.no_grad():
-        target = nearest_on_boundary(before, label)
-        nearest_vertex = _nearest(label, before)
+        pairs = list(zip(before.split(count), label.split(count), strict=True))
+        target = torch.cat([nearest_on_boundary(points, contour) for points, contour in pairs])
+        nearest_vertex = torch.cat(
+            [
+                torch.cdist(contour, points, compute_mode=_EXACT).argmin(dim=2)
+                for points, contour in pairs
+            ]
+        )
     to_boundary = function(after, target, reduction="none").mean(dim=(1, 2)).sum()
     pulled = _take(after, nearest_vertex)
     per_vertex = function(pulled, label, reduction="none").mean(dim=2)
@@ -68,10 +76,6 @@ def nearest_on_boundary(points: Tensor, contour: Tensor) -> Tensor:
     Returns:
         (n, P, 2).
     """
-    return _in_tables(_nearest_on_edges, points, contour)
-
-
-def _nearest_on_edges(points: Tensor, contour: Tensor) -> Tensor:
     start_x, start_y = contour[:, None].unbind(3)  # (n, 1, N), as all that follows of edges
     edge_x, edge_y = (contour.roll(-1, dims=1) - contour)[:, None].unbind(3)
     x, y = points[:, :, None].unbind(3)  # (n, P, 1)
@@ -85,21 +89,6 @@ def _nearest_on_edges(points: Tensor, contour: Tensor) -> Tensor:
     following = contour.roll(-1, dims=1)
     start = _take(contour, edge)
     return start + step * (_take(following, edge) - start)
-
-
-def _nearest(points: Tensor, candidates: Tensor) -> Tensor:
-    """(n, P, 2), (n, Q, 2) -> (n, P): for every point the nearest candidate."""
-    distances = partial(torch.cdist, compute_mode="donot_use_mm_for_euclid_dist")
-    return _in_tables(lambda p, c: distances(p, c).argmin(dim=2), points, candidates)
-
-
-def _in_tables(
-    function: Callable[[Tensor, Tensor], Tensor], points: Tensor, others: Tensor
-) -> Tensor:
-    """A function of contours, of so many at a time that its tables stay small."""
-    count = max(1, TABLE // max(points.shape[1] * others.shape[1], 1))
-    pairs = zip(points.split(count), others.split(count), strict=True)
-    return torch.cat([function(*pair) for pair in pairs])
 
 
 def _take(points: Tensor, index: Tensor) -> Tensor:

@@ -145,8 +145,9 @@ class Predictor:
             TypeError: something else than an image.
         """
         batch, single = image_list(images)
+        if stage:
+            self.family.check_stage(stage)
         chosen = stage or self.card.stage
-        self.family.check_stage(chosen)
         found = self.predict_stages(
             batch,
             stages=[chosen],
