@@ -6,8 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -56,33 +59,34 @@ def same(first: object, second: object) -> bool:
     return first == second
 
 
+def whole_and_halves(
+    folder: Path, interrupt: Callable[[pytest.MonkeyPatch], None], **settings: object
+) -> list[dict[str, Any]]:
+    """The states of a run, and of one that was interrupted and went on with --resume."""
+    configs = [tiny(folder / name, **settings) for name in ("whole", "halves")]
+    assert train(configs[0])
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt(patch)
+        assert not train(configs[1])
+    assert train(replace(configs[1], resume=True))
+    return [load_state(config.out / "synthetic/last/state.pt") for config in configs]
+
+
 @pytest.mark.parametrize("stop_at", [1, 2, 3])
-def test_a_resumed_run_gives_the_same_numbers_bit_for_bit(
-    stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_resumed_run_gives_the_same_numbers_bit_for_bit(stop_at: int, tmp_path: Path) -> None:
     """SIGTERM in the middle or at the end of an epoch, then --resume, against one run."""
-    assert train(tiny(tmp_path / "whole"))
-    with monkeypatch.context() as patch:
-        stop_after(stop_at, patch)
-        assert not train(tiny(tmp_path / "halves"))
-    assert train(replace(tiny(tmp_path / "halves"), resume=True))
-    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
-    halves = load_state(tmp_path / "halves/synthetic/last/state.pt")
+    whole, halves = whole_and_halves(tmp_path, partial(stop_after, stop_at))
     assert whole["epoch"] == 2 and same(whole, halves)
 
 
-def test_a_state_of_the_other_memory_layout_is_continued(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_state_of_the_other_memory_layout_is_continued(tmp_path: Path) -> None:
     """As runs before channels last have left them, and from a GPU; in float64."""
-    assert train(tiny(tmp_path / "whole", precision="fp64"))
-    with monkeypatch.context() as patch:
+
+    def interrupt(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(trainer_module.build, "lay_out", lambda *arguments: None)
         stop_after(3, patch)
-        assert not train(tiny(tmp_path / "halves", precision="fp64"))
-    assert train(replace(tiny(tmp_path / "halves", precision="fp64"), resume=True))
-    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
-    halves = load_state(tmp_path / "halves/synthetic/last/state.pt")
+
+    whole, halves = whole_and_halves(tmp_path, interrupt, precision="fp64")
     assert (whole["epoch"], whole["step"]) == (halves["epoch"], halves["step"])
     for part in ("network", "average"):
         for key, value in whole[part].items():
@@ -185,25 +189,20 @@ def test_half_precision_trains_and_evaluates_in_full(tmp_path: Path) -> None:
         assert not torch.equal(other.heatmap, output.heatmap)
 
 
-def test_a_stop_while_evaluating_keeps_the_epoch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stop_while_evaluating_keeps_the_epoch(tmp_path: Path) -> None:
     """SIGTERM during the last evaluation: it stops, and resuming makes up for it."""
-    assert train(tiny(tmp_path / "whole"))
     original = validate_module.predict_dataset
 
     def interrupted(*args: object, **kwargs: object) -> object:
+        state = load_state(tmp_path / "halves/synthetic/last/state.pt")
+        assert (state["epoch"], state["step"]) == (1, 2)
         os.kill(os.getpid(), signal.SIGTERM)
         return original(*args, **kwargs)
 
-    with monkeypatch.context() as patch:
+    def interrupt(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(validate_module, "predict_dataset", interrupted)
-        assert not train(tiny(tmp_path / "halves"))
-    state = load_state(tmp_path / "halves/synthetic/last/state.pt")
-    assert (state["epoch"], state["step"]) == (1, 2)
-    assert train(replace(tiny(tmp_path / "halves"), resume=True))
-    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
-    assert same(whole, load_state(tmp_path / "halves/synthetic/last/state.pt"))
+
+    assert same(*whole_and_halves(tmp_path, interrupt))
 
 
 def test_an_evaluation_that_fails_loses_no_training(
