@@ -48,10 +48,7 @@ def evaluation_line(
 
     Args:
         epoch: counted from 1.
-        metrics: of the evaluation.
-        config: of the run.
-        metric: name of the main metric.
-        best: its highest value so far.
+        metric: name of the main metric; `best` is its highest value so far.
         saved: the weights file, where this evaluation was the best.
     """
     value = metrics.get(metric)
@@ -105,7 +102,6 @@ def summary(
     """The end of a run: its best evaluation, and the commands for what comes next.
 
     Args:
-        config: of the run.
         history: one entry an epoch.
         metric: name of the main metric.
         images: folder of the validation images, if they lie in one.

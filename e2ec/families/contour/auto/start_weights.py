@@ -26,14 +26,7 @@ BUNDLED = Path("bundled")
 
 @dataclass(frozen=True)
 class StartWeights:
-    """What a weights file fixes.
-
-    Attributes:
-        path: of the file.
-        architecture: name of its network.
-        vertices: of its contours.
-        refinements: number of its refinement modules.
-    """
+    """What a weights file fixes: its network's sizes, vertices a contour, refinement modules."""
 
     path: Path
     architecture: str
