@@ -38,14 +38,12 @@ class PrecisionRecall:
     Attributes:
         iou_thresholds: (T,) float64.
         category_ids: of the K classes, ascending.
-        limits: of detections an image and class, ascending; the last one is the evaluation's own.
-        precision: (T, 101, K, 4, len(limits)): by recall 0, 0.01, ..., 1 and by area.
-        recall: (T, K, 4, len(limits)): the highest recall reached.
+        precision: (T, 101, K, 4): by recall 0, 0.01, ..., 1 and by area.
+        recall: (T, K, 4): the highest recall reached.
     """
 
     iou_thresholds: np.ndarray
     category_ids: tuple[int, ...]
-    limits: tuple[int, ...]
     precision: np.ndarray
     recall: np.ndarray
 
@@ -56,21 +54,16 @@ class PrecisionRecall:
 
         It is undefined without ground truth, or when `iou` is not among the thresholds.
         """
-        values = self.precision[..., _AREAS.index(area), -1]
+        values = self.precision[..., _AREAS.index(area)]
         if iou is not None:
             values = values[np.isclose(self.iou_thresholds, iou)]
         if category is not None:
             values = values[..., self.category_ids.index(category)]
         return _mean(values)
 
-    def average_recall(self, *, limit: int | None = None, area: Area = "all") -> float | None:
-        """Mean over IoU thresholds and classes of the highest recall; None: undefined.
-
-        At most `limit` detections an image and class are taken, where one is given and the
-        evaluation itself takes more.
-        """
-        column = -1 if limit is None else self.limits.index(min(limit, self.limits[-1]))
-        return _mean(self.recall[..., _AREAS.index(area), column])
+    def average_recall(self) -> float | None:
+        """Mean over IoU thresholds and classes of the highest recall; None: undefined."""
+        return _mean(self.recall[..., _AREAS.index("all")])
 
 
 def precision_recall(
@@ -95,15 +88,14 @@ def precision_recall(
     with contextlib.redirect_stdout(io.StringIO()):  # it tells what it does
         evaluation = _evaluator(inputs, iou_type, max_detections)
         evaluation.params.iouThrs = thresholds
-        evaluation.params.maxDets = sorted({1, min(10, max_detections), max_detections})
+        evaluation.params.maxDets = [max_detections]
         evaluation.evaluate()
         evaluation.accumulate()
     return PrecisionRecall(
         iou_thresholds=thresholds,
         category_ids=tuple(int(i) for i in evaluation.params.catIds),
-        limits=tuple(evaluation.params.maxDets),
-        precision=np.asarray(evaluation.eval["precision"]),
-        recall=np.asarray(evaluation.eval["recall"]),
+        precision=np.asarray(evaluation.eval["precision"])[..., -1],
+        recall=np.asarray(evaluation.eval["recall"])[..., -1],
     )
 
 

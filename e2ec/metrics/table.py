@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-# What tells the rows of a protocol, and its columns. COCO's other recalls are left to the files.
+# What tells the rows of a protocol, and its columns.
 SUMMARY = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR")
 SBD_SUMMARY = ("APvol", "AP50", "AP70")
 OFFICIAL_SUMMARY = ("AP", "AP50")

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from e2ec.metrics.coco import Metrics
+from e2ec.metrics.coco_inputs import prepare_inputs
+from e2ec.metrics.sbd import sbd_metrics
+
 HEIGHT, WIDTH = 200, 240
+
+
+def evaluate_sbd(ground_truth: dict, results: list[dict], **options: Any) -> Metrics:
+    return sbd_metrics(prepare_inputs(ground_truth, results), **options)
 
 
 def rectangle(x: float, y: float, width: float, height: float) -> list[float]:

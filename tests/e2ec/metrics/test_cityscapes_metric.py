@@ -247,7 +247,7 @@ def test_changed_labels_are_noticed(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"image_id": 9}, "entry 0: image_id 9"),
-        ({"category_id": 29}, "entry 0: category 29"),
+        ({"category_id": 29}, "entry 0: category_id 29"),
         ({"score": None}, 'entry 0: "score"'),
         ({"segmentation": {"size": [96, 160], "counts": "??"}}, "entry 0: .* malformed"),
         ({"segmentation": {"size": [9, 9], "counts": [81]}}, "entry 0: mask size"),

@@ -19,19 +19,18 @@ from pycocotools import mask as coco_mask
 
 from e2ec.metrics.coco import evaluate_coco
 from e2ec.metrics.precision_recall import IOU_TYPES
-from lib.errors import InputError
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("iou_type", ["segm", "bbox"])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_agrees_with_pycocotools(seed: int, iou_type: Any, library: Any) -> None:
-    """All twelve numbers, also with scores that many detections share."""
+    """All numbers, also with scores that many detections share."""
     ground_truth, results = random_scene(seed, rle=True)
     if seed == 2:
         results = [{**r, "score": round(r["score"], 1)} for r in results]
     with computed_by(library):
-        metrics = evaluate_coco(ground_truth, results, iou_types=[iou_type], recalls=True)
+        metrics = evaluate_coco(ground_truth, results, iou_types=[iou_type])
     expected = pycocotools_metrics(ground_truth, results, iou_type)
     assert set(metrics) == {f"{iou_type}/{key}" for key in NAMES}
     for key in NAMES:
@@ -56,7 +55,7 @@ def test_both_libraries_give_the_same(seed: int, max_detections: int) -> None:
     """Every number of every type, boundaries and classes included, with crowds and ties."""
     ground_truth, results = random_scene(seed, rle=seed > 0)
     results = [{**r, "score": round(r["score"], 1)} for r in results]
-    settings: Any = {"per_class": True, "recalls": True, "max_detections": max_detections}
+    settings: Any = {"per_class": True, "max_detections": max_detections}
     settings["iou_thresholds"] = (0.3, 0.5, 0.6, 0.75, 0.99)
     first = evaluate_coco(ground_truth, results, **settings)
     with computed_by("pycocotools"):
@@ -185,16 +184,6 @@ def test_boundary_ap_by_hand() -> None:
     metrics = evaluate_coco(ground_truth, [found(1, 1, (22, 20, 100, 100), 0.9)])
     assert metrics["segm/AP"] == pytest.approx(1.0)
     assert metrics["boundary/AP"] == pytest.approx(0.5)
-
-
-def test_chosen_images_alone_are_evaluated() -> None:
-    box = (10, 10, 50, 50)
-    ground_truth = truth([(1, 1, box), (2, 1, box)], images=2)
-    results = [found(1, 1, box, 0.9), found(2, 1, (100, 100, 9, 9), 0.95)]
-    assert evaluate_coco(ground_truth, results, image_ids=[1])["segm/AP"] == pytest.approx(1.0)
-    assert evaluate_coco(ground_truth, results, image_ids=[2])["segm/AP"] == 0.0
-    with pytest.raises(InputError, match="image 9 is asked for"):
-        evaluate_coco(ground_truth, results, image_ids=[9])
 
 
 def test_classes_of_one_name_are_told_apart_by_their_ids() -> None:

@@ -75,13 +75,22 @@ def test_nothing_is_printed_and_inputs_stay_as_they_are(capfd: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"image_id": 5}, "entry 0: image_id 5"),
-        ({"image_id": None}, "entry 0: image_id None"),
-        ({"category_id": 8}, "entry 0: category 8"),
-        ({"score": None}, 'entry 0: "score"'),
-        ({"score": float("nan")}, 'entry 0: "score"'),
+        ({"image_id": 5}, "image_id 5 is not in the ground truth"),
+        ({"image_id": None}, "image_id None"),
+        ({"image_id": "1"}, "image_id '1' .*; write ids as numbers"),
+        ({"image_id": True}, "image_id True"),
+        ({"image_id": 1.5}, "image_id 1.5"),
+        ({"category_id": 8}, "category_id 8"),
+        ({"category_id": None}, "category_id None"),
+        ({"score": None}, '"score" must be a finite number'),
+        ({"score": "0.5"}, '"score" must be a finite number'),
+        ({"score": float("nan")}, '"score" must be a finite number'),
+        ({"score": 10**400}, '"score" must be a finite number'),
         ({"segmentation": None}, "polygons or run lengths"),
         ({"segmentation": []}, "polygons or run lengths"),
+        ({"segmentation": "mask.png"}, "polygons or run lengths"),
+        ({"segmentation": {"size": [3, 4]}}, 'an object with "size" and "counts"'),
+        ({"segmentation": [1, 2, 3, 4, 5, 6]}, r"write \[\[x0, y0"),
         ({"segmentation": [[1, 2, 3, 4]]}, "three x, y pairs"),
         ({"segmentation": [[1, 2, 3, 4, 5, 6, 7]]}, "three x, y pairs"),
         ({"segmentation": [[1, 2, 3, 4, 5, "6"]]}, "something else than numbers"),
@@ -89,15 +98,20 @@ def test_nothing_is_printed_and_inputs_stay_as_they_are(capfd: pytest.CaptureFix
         ({"segmentation": [[1, 2, 3, 4, 5, float("inf")]]}, "not finite"),
         ({"segmentation": [[1, 2, 3, 4, 5, 10**400]]}, "not finite"),
         ({"segmentation": {"size": [3, 4], "counts": "1"}}, r"mask size \[3, 4\]"),
+        ({"segmentation": {"counts": "abc"}}, "mask size None"),
+        ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": 5}}, "malformed"),
         ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": "zzz!!"}}, "malformed"),
         ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": [5, 5]}}, "malformed"),
-        ({"bbox": [1, 2, 3]}, '"bbox" must be'),
+        ({"bbox": [1, 2, 3]}, '"bbox" must be four numbers'),
+        ({"bbox": {"x": 1}}, '"bbox" must be four numbers'),
+        ({"bbox": [1, 2, 3, float("inf")]}, '"bbox" must be four numbers'),
     ],
 )
 def test_unusable_results_are_named(changes: dict, message: str) -> None:
     box = (10, 10, 50, 50)
-    with pytest.raises(InputError, match=message):
-        evaluate_coco(truth([(1, 1, box)]), [{**found(1, 1, box, 0.9), **changes}])
+    results = [found(1, 1, box, 0.9), {**found(1, 1, box, 0.9), **changes}]
+    with pytest.raises(InputError, match=f"theirs.json: entry 1: .*{message}"):
+        evaluate_coco(truth([(1, 1, box)]), results, results_name="theirs.json")
 
 
 def test_unusable_ground_truth_is_named() -> None:

@@ -36,10 +36,7 @@ def test_what_is_read_evaluates_as_it_was(tmp_path: Path) -> None:
             mask = coco_mask.decode(result["segmentation"])
             entry["segmentation"] = {"counts": uncompressed(mask), "size": [HEIGHT, WIDTH]}
         theirs.append(entry)
-    read = read_results(write(tmp_path, theirs))
-    assert {type(r["image_id"]) for r in read} == {int}
-    assert set(read[0]) == {"image_id", "category_id", "score", "segmentation", "bbox"}
-    assert evaluate_coco(ground_truth, read) == expected
+    assert evaluate_coco(ground_truth, read_results(write(tmp_path, theirs))) == expected
 
 
 def test_which_types_results_support() -> None:
@@ -54,33 +51,6 @@ def test_which_types_results_support() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"image_id": "1"}, "\"image_id\" must be a whole number, not '1'"),
-        ({"image_id": True}, '"image_id" must be a whole number'),
-        ({"image_id": 1.5}, '"image_id" must be a whole number'),
-        ({"category_id": None}, '"category_id" must be a whole number'),
-        ({"score": "0.5"}, '"score" must be a finite number'),
-        ({"score": float("nan")}, '"score" must be a finite number'),
-        ({"score": 10**400}, '"score" must be a finite number'),
-        ({"segmentation": None, "bbox": None}, "neither"),
-        ({"segmentation": [], "bbox": []}, "neither"),
-        ({"segmentation": [1, 2, 3, 4, 5, 6]}, "lists of their own"),
-        ({"segmentation": "mask.png"}, "polygons or run lengths"),
-        ({"segmentation": {"counts": "abc"}}, r'needs its "size"'),
-        ({"segmentation": {"size": [3, 4], "counts": 5}}, 'needs "counts"'),
-        ({"bbox": [1, 2, 3]}, '"bbox" must be four numbers'),
-        ({"bbox": {"x": 1}}, '"bbox" must be four numbers'),
-        ({"bbox": [1, 2, 3, float("inf")]}, '"bbox" must be four numbers'),
-    ],
-)
-def test_unusable_entries_are_named(tmp_path: Path, changes: dict, message: str) -> None:
-    path = write(tmp_path, [found(1, 1, BOX, 0.5), {**found(1, 1, BOX, 0.5), **changes}])
-    with pytest.raises(InputError, match=f"theirs.json: entry 1: .*{message}"):
-        read_results(path)
-
-
-@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", "not valid JSON"),
@@ -88,6 +58,8 @@ def test_unusable_entries_are_named(tmp_path: Path, changes: dict, message: str)
         ({"annotations": []}, "not COCO results"),
         ("3", "not COCO results"),
         ([3], "entry 0: not an object"),
+        ([found(1, 1, BOX, 0.5), {"image_id": 1}], "entry 1: neither"),
+        ([{**found(1, 1, BOX, 0.5), "segmentation": [], "bbox": []}], "entry 0: neither"),
     ],
 )
 def test_unusable_files_are_named(tmp_path: Path, content: Any, message: str) -> None:
@@ -95,12 +67,6 @@ def test_unusable_files_are_named(tmp_path: Path, content: Any, message: str) ->
         read_results(write(tmp_path, content))
     with pytest.raises(InputError, match="not found"):
         read_results(tmp_path / "missing.json")
-
-
-def test_masks_that_do_not_fit_name_file_and_entry() -> None:
-    result = {**found(1, 1, BOX, 0.5), "segmentation": {"size": [3, 4], "counts": "<"}}
-    with pytest.raises(InputError, match=r"theirs.json: entry 0: mask size \[3, 4\]"):
-        evaluate_coco(truth([(1, 1, BOX)]), [result], results_name="theirs.json")
 
 
 SIMPLE = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
