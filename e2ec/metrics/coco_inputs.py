@@ -93,30 +93,6 @@ def with_results(
     return replace(inputs, detections=detections)
 
 
-def evaluation_set(
-    inputs: EvaluationInputs, annotations: Sequence[Mapping[str, Any]], *, by_box: bool
-) -> dict[str, Any]:
-    """A COCO dictionary of the annotations or detections of `inputs`, for an evaluator to index.
-
-    Args:
-        inputs: where images and categories are taken from.
-        annotations: its annotations, or its detections.
-        by_box: a detection is sorted into small, medium and large by its box, not by its mask.
-    """
-    entries = []
-    for annotation in annotations:
-        entry = {"iscrowd": 0, **annotation}
-        if "area" not in entry:
-            _, _, box_width, box_height = entry["bbox"]
-            entry["area"] = box_width * box_height if by_box else entry["mask_area"]
-        entries.append(entry)
-    return {
-        "images": [{"id": i, "height": h, "width": w} for i, (h, w) in inputs.sizes.items()],
-        "categories": inputs.categories,
-        "annotations": entries,
-    }
-
-
 def _image_sizes(images: Iterable[Mapping[str, Any]]) -> Sizes:
     sizes: Sizes = {}
     for image in images:

@@ -21,7 +21,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 from pycocotools import mask as coco_mask
 
 from e2ec.metrics.boundary import run_length_boundary
-from e2ec.metrics.coco_inputs import EvaluationInputs, evaluation_set
+from e2ec.metrics.coco_inputs import EvaluationInputs
 
 IouType = Literal["segm", "bbox", "boundary"]
 Area = Literal["all", "small", "medium", "large"]
@@ -104,7 +104,11 @@ def _evaluator(inputs: EvaluationInputs, iou_type: IouType, max_detections: int)
     indices = []
     for entries in (inputs.annotations, inputs.detections):
         index = COCO()
-        index.dataset = evaluation_set(inputs, entries, by_box=by_box)
+        index.dataset = {
+            "images": [{"id": i, "height": h, "width": w} for i, (h, w) in inputs.sizes.items()],
+            "categories": inputs.categories,
+            "annotations": [_with_area(entry, by_box=by_box) for entry in entries],
+        }
         index.createIndex()
         indices.append(index)
     evaluation = COCOeval_faster(*indices, "bbox" if by_box else "segm")
@@ -115,6 +119,14 @@ def _evaluator(inputs: EvaluationInputs, iou_type: IouType, max_detections: int)
             mask_overlaps(*key), truth.get(key, []), found.get(key, []), max_detections
         )
     return evaluation
+
+
+def _with_area(entry: dict[str, Any], *, by_box: bool) -> dict[str, Any]:
+    """An entry with the area that sorts it: a detection's is of its box or, else, of its mask."""
+    if "area" in entry:
+        return dict(entry)
+    _, _, width, height = entry["bbox"]
+    return {**entry, "iscrowd": 0, "area": width * height if by_box else entry["mask_area"]}
 
 
 def _by_class(entries: Iterable[dict[str, Any]]) -> dict[tuple[int, int], list[dict[str, Any]]]:

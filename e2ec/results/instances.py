@@ -27,10 +27,9 @@ class ContourInstance:
         label: index of the class.
         class_name: name of the class.
         score: confidence, 0 to 1.
-        parts: closed polygons, each (N, 2) float64, x then y, pixels of the original image, the
-            centre of the top-left pixel at (0.5, 0.5); the last point does not repeat the first.
+        parts: closed polygons, each (N, 2) float64; the last point does not repeat the first.
         holes: the holes of every part, (M, 2) polygons; empty where no part has any.
-        runs: run lengths of the exact mask where the instance is a mask; see `Instances`.
+        runs: run lengths of the exact mask where the instance is a mask. All as in `Instances`.
     """
 
     label: int

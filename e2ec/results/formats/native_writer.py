@@ -58,8 +58,8 @@ def frame_line(contours: Instances, *, frame: int, time_s: float, decimals: int 
 
 
 def _image_entry(contours: Instances, decimals: int) -> dict[str, Any]:
-    masks = [runs is not None for runs in contours.runs]
-    counts = iter(compressed_masks(contours[np.array(masks, bool)]) if any(masks) else [])
+    masks = np.array([runs is not None for runs in contours.runs], bool)
+    counts = iter(compressed_masks(contours[masks]) if masks.any() else [])
     return {
         "source": contours.source,
         "width": contours.width,
