@@ -50,28 +50,3 @@ def test_apvol_is_the_mean_of_evaluations_at_each_threshold() -> None:
         assert metrics[f"{kind}/AP70"] == pytest.approx(each[6])
     coco = evaluate_coco(ground_truth, results, iou_types=["boundary"])
     assert {k: v for k, v in metrics.items() if k.startswith("boundary")} == coco
-
-
-def test_both_libraries_give_the_same() -> None:
-    ground_truth, results = random_scene(2, rle=True)
-    first = evaluate_sbd(ground_truth, results, per_class=True)
-    with computed_by("pycocotools"):
-        second = evaluate_sbd(ground_truth, results, per_class=True)
-    assert list(first) == list(second)
-    for key, value in first.items():
-        assert value == pytest.approx(second[key], abs=1e-6), key
-
-
-def test_images_without_detections_count() -> None:
-    """Two objects, one found: recall 1/2, 51 of 101 recall points have precision 1."""
-    box = (10, 10, 50, 50)
-    ground_truth = truth([(1, 1, box), (2, 1, box)], images=2)
-    results = [found(1, 1, box, 0.9)]
-    assert evaluate_sbd(ground_truth, results)["segm/APvol"] == pytest.approx(51 / 101)
-
-
-def test_perfect_results_give_one() -> None:
-    ground_truth, _ = random_scene(6, rle=True)
-    perfect = [{**a, "score": 1} for a in ground_truth["annotations"] if not a["iscrowd"]]
-    for key, value in evaluate_sbd(ground_truth, perfect, per_class=True).items():
-        assert value is None or value == pytest.approx(1.0), key

@@ -14,7 +14,6 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from e2ec.metrics.coco_inputs import prepare_inputs
-from e2ec.results.contours import Contours
 from e2ec.results.submission import write_cityscapes_submission, write_coco_submission
 from lib.errors import InputError
 
@@ -81,27 +80,6 @@ def test_coco_counts_become_text(tmp_path: Path) -> None:
     masks = [entry["segmentation"] for entry in json.loads(data)]
     assert [mask["counts"] for mask in masks[:2]] == [text, text]
     assert coco_mask.decode(masks[2]).sum() == 15 * 6
-
-
-def test_our_own_contours(tmp_path: Path) -> None:
-    square = np.array([[2, 2], [9, 2], [9, 9], [2, 9]], float)
-    contours = Contours(
-        height=HEIGHT,
-        width=WIDTH,
-        labels=np.array([0]),
-        scores=np.array([0.5]),
-        parts=[[square, square + 10]],
-        class_names=("car",),
-        category_ids=(26,),
-    )
-    results = contours.to_coco(3, segmentation="rle")
-    (data,) = read(write_coco_submission(tmp_path, results, name="x")).values()
-    (entry,) = json.loads(data)
-    decoded = coco_mask.decode(entry["segmentation"])
-    np.testing.assert_array_equal(decoded, contours.to_masks()[0])
-    files = read(write_cityscapes_submission(tmp_path / "c.zip", results, IMAGES))
-    mask = Image.open(io.BytesIO(files["masks/ulm_000000_000003_0.png"]))
-    np.testing.assert_array_equal(np.array(mask.convert("L")) != 0, decoded != 0)
 
 
 def test_cityscapes_file(tmp_path: Path) -> None:
