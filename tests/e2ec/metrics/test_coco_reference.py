@@ -17,22 +17,12 @@ from plain_pycocotools import (
 )
 
 from e2ec.metrics.coco import evaluate_coco
-from e2ec.metrics.results_file import read_results, supported_iou_types
+from e2ec.metrics.results_file import read_results
 
 # Printed with three decimals by COCO's tool (val2014_fake_eval_res.txt).
 OFFICIAL = {
     "segm": (0.320, 0.562, 0.299, 0.387, 0.310, 0.327, 0.417),
     "bbox": (0.505, 0.697, 0.573, 0.586, 0.519, 0.501, 0.595),
-}
-# Published nowhere: what faster-coco-eval's own boundaries and ours agree on.
-BOUNDARY = {
-    "AP": 0.226394,
-    "AP50": 0.377501,
-    "AP75": 0.225580,
-    "APs": 0.387374,
-    "APm": 0.272367,
-    "APl": 0.075544,
-    "AR": 0.314043,
 }
 
 
@@ -67,10 +57,3 @@ def test_boundary_numbers_from_both_libraries() -> None:
         assert first[name] == pytest.approx(second[name], abs=1e-6), key
     for key, value in library_boundary_metrics(ground_truth, results).items():
         assert first[f"boundary/{key}"] == pytest.approx(value, abs=1e-6), key
-    for key, value in BOUNDARY.items():
-        assert first[f"boundary/{key}"] == pytest.approx(value, abs=1e-6), key
-
-
-def test_what_the_files_can_be_evaluated_by() -> None:
-    assert supported_iou_types(load("segm")[1]) == ("segm", "bbox", "boundary")
-    assert supported_iou_types(load("bbox")[1]) == ("bbox",)

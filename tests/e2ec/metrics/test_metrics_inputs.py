@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from coco_scenes import HEIGHT, WIDTH, as_rle, found, random_scene, truth, uncompressed
+from coco_scenes import HEIGHT, WIDTH, as_rle, found, random_scene, truth
 from faster_coco_eval.core import mask as fast_mask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from label_scenes import run_length
 from pycocotools import mask as coco_mask
 
 from e2ec.metrics.coco import evaluate_coco
@@ -152,8 +153,7 @@ def test_what_is_read_evaluates_as_it_was(tmp_path: Path) -> None:
     for number, result in enumerate(results):
         entry = {**result, "image_id": float(result["image_id"]), "track": [number], "area": None}
         if number % 2:
-            mask = coco_mask.decode(result["segmentation"])
-            entry["segmentation"] = {"counts": uncompressed(mask), "size": [HEIGHT, WIDTH]}
+            entry["segmentation"] = run_length(coco_mask.decode(result["segmentation"]))
         theirs.append(entry)
     assert evaluate_coco(ground_truth, read_results(write(tmp_path, theirs))) == expected
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from coco_scenes import as_coco_mask
 from PIL import Image
 from pycocotools import mask as coco_mask
 
@@ -32,13 +33,8 @@ MASK[3:9, 5:20] = 1
 MASK[5, 7] = 0
 
 
-def run_lengths(mask: np.ndarray = MASK) -> dict[str, Any]:
-    compressed = coco_mask.encode(np.asfortranarray(mask))
-    return {"size": [HEIGHT, WIDTH], "counts": compressed["counts"].decode("ascii")}
-
-
 def result(**fields: Any) -> dict[str, Any]:
-    entry = {"image_id": 2, "category_id": 26, "segmentation": run_lengths(), "score": 1 / 3}
+    entry = {"image_id": 2, "category_id": 26, "segmentation": as_coco_mask(MASK), "score": 1 / 3}
     return {**entry, "bbox": [5, 3, 15, 6], "area": 89.0, **fields}
 
 
@@ -58,7 +54,7 @@ def test_coco_file(tmp_path: Path) -> None:
     assert first == {
         "image_id": 2,
         "category_id": 26,
-        "segmentation": run_lengths(),
+        "segmentation": as_coco_mask(MASK),
         "score": 1 / 3,
     }
     assert second["image_id"] == 1
@@ -68,7 +64,7 @@ def test_coco_file(tmp_path: Path) -> None:
 
 def test_coco_counts_become_text(tmp_path: Path) -> None:
     """Counts as bytes (pycocotools) and as numbers (COCO's crowd regions), and polygons."""
-    text = run_lengths()["counts"]
+    text = as_coco_mask(MASK)["counts"]
     # Down the columns: 5 columns and 3 rows of background, then 6 inside of every 20.
     numbers = [5 * 20 + 3, 6, 14, 6, 14, 2, 1, 3, *(12 * [14, 6]), 11 + 10 * 20]
     variants: list[Any] = [{"size": [20, 30], "counts": c} for c in (text.encode(), numbers)]
@@ -84,11 +80,11 @@ def test_coco_counts_become_text(tmp_path: Path) -> None:
 
 def test_cityscapes_file(tmp_path: Path) -> None:
     """A text file for every image at the top, its masks, read as the official script reads them."""
-    empty = run_lengths(np.zeros((HEIGHT, WIDTH), np.uint8))
+    empty = as_coco_mask(np.zeros((HEIGHT, WIDTH), np.uint8))
     results = [
         result(),
         result(segmentation=empty),
-        result(category_id=24, score=1.0, segmentation=run_lengths(1 - MASK)),
+        result(category_id=24, score=1.0, segmentation=as_coco_mask(1 - MASK)),
     ]
     files = read(write_cityscapes_submission(tmp_path / "out" / "x.zip", results, IMAGES))
     assert sorted(files) == [
