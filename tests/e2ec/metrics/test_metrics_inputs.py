@@ -31,14 +31,9 @@ def test_polygons_and_run_lengths_give_the_same() -> None:
 def test_missing_boxes_and_areas_come_from_the_masks() -> None:
     ground_truth, results = random_scene(4, rle=True)
     for entry in [*ground_truth["annotations"], *results]:
-        mask = entry["segmentation"]
-        if isinstance(mask, list) or isinstance(mask["counts"], list):
-            mask = coco_mask.frPyObjects(mask, HEIGHT, WIDTH)
-            mask = mask[0] if isinstance(mask, list) else mask
-        entry["bbox"] = [float(v) for v in coco_mask.toBbox(mask)]
-    for annotation in ground_truth["annotations"]:
-        mask = fast_mask.segmToRle(annotation["segmentation"], WIDTH, HEIGHT)
-        annotation["area"] = float(fast_mask.area(mask))
+        mask = fast_mask.segmToRle(entry["segmentation"], WIDTH, HEIGHT)
+        entry["bbox"] = fast_mask.toBbox(mask).tolist()
+        entry["area"] = float(fast_mask.area(mask))
     expected = evaluate_coco(ground_truth, results)
     for entry in [*ground_truth["annotations"], *results]:
         entry.pop("bbox")
