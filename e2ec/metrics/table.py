@@ -22,7 +22,7 @@ def format_table(metrics: Mapping[str, float | None]) -> str:
     """Metrics as tables in percent, a dash where a value is undefined.
 
     Args:
-        metrics: from `evaluate_coco` or `evaluate_sbd`, or official Cityscapes ("official/AP",
+        metrics: from `coco_metrics` or `sbd_metrics`, or official Cityscapes ("official/AP",
             "official/AP50"), or several of them together; with classes ("segm/AP/car") or without.
 
     Returns:
