@@ -112,7 +112,7 @@ def evaluate_stages(
     stages: Metrics = {}
     best: tuple[float, str, EvaluationInputs, Metrics] | None = None
     for name, found in results.items():
-        inputs = with_results(truth, ground_truth, found, masks=masks)
+        inputs = with_results(truth, found, masks=masks)
         metrics = _score(inputs, config, [main])
         value = stages[f"stages/{name}"] = metrics[main_metric(config)]
         rank = -1.0 if value is None else value

@@ -64,7 +64,12 @@ def draw_contours(
     Raises:
         ValueError: the image is not (height, width, 3) uint8.
     """
-    _check_image(image, contours)
+    expected = (contours.height, contours.width, 3)
+    if image.dtype != np.uint8 or image.shape != expected:
+        raise ValueError(
+            f"the contours belong to a uint8 image of shape {expected}, "
+            f"not {image.dtype} {image.shape}"
+        )
     count = len(contours.class_names) if color_by == "class" else len(contours)
     colors = palette(count)
     chosen = [colors[i] for i in (contours.labels if color_by == "class" else range(count))]
@@ -113,15 +118,6 @@ def draw_comparison(
     )
     gap = np.full((image.shape[0], _GAP, 3), 255, np.uint8)
     return np.concatenate([left, gap, right], axis=1)
-
-
-def _check_image(image: np.ndarray, contours: Instances) -> None:
-    expected = (contours.height, contours.width, 3)
-    if image.dtype != np.uint8 or image.shape != expected:
-        raise ValueError(
-            f"the contours belong to a uint8 image of shape {expected}, "
-            f"not {image.dtype} {image.shape}"
-        )
 
 
 def _fixed_point(part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from dataset.masks.run_lengths import run_lengths
 from e2ec.results.formats.native_writer import FORMAT, VERSION
-from e2ec.results.instances import AnyInstances
+from e2ec.results.instances import AnyInstances, ContourInstance
 from lib.errors import InputError
 
 
@@ -53,16 +53,6 @@ _IMAGE_KEYS = ("source", "width", "height", "instances")
 _INSTANCE_KEYS = ("class", "class_index", "score", "box", "area", "parts")
 
 
-class _Entry(NamedTuple):
-    """An instance as `Instances` wants it."""
-
-    label: int
-    score: float
-    parts: list[np.ndarray]
-    holes: list[list[np.ndarray]]
-    runs: np.ndarray | None
-
-
 def _read_image(
     image: dict[str, Any],
     kind: type[AnyInstances],
@@ -101,7 +91,8 @@ def _read_image(
 
 def _read_instance(
     entry: dict[str, Any], class_names: list[str], size: tuple[int, int], where: str
-) -> _Entry:
+) -> ContourInstance:
+    """An instance as the document has it; without polygons where it is a mask."""
     _check_keys(entry, _INSTANCE_KEYS, where, optional=("holes", "counts"))
     label, score = entry["class_index"], entry["score"]
     if not _is_int(label) or not 0 <= label < len(class_names):
@@ -120,9 +111,10 @@ def _read_instance(
         _read_rings(rings, f"{where}.holes[{i}]", f'{where}: "holes[{i}]"')
         for i, rings in enumerate(inner)
     ]
+    runs = None
     if "counts" in entry:
-        return _Entry(label, float(score), [], [], _read_counts(entry["counts"], size, where))
-    return _Entry(label, float(score), parts, holes, None)
+        parts, holes, runs = [], [], _read_counts(entry["counts"], size, where)
+    return ContourInstance(label, class_names[label], float(score), parts, holes, runs)
 
 
 def _read_rings(value: Any, where: str, what: str) -> list[np.ndarray]:

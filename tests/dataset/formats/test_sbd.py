@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sbd_tree
+from coco_scenes import evaluate_sbd
 from numpy.testing import assert_array_equal
 from pycocotools import mask as coco_mask
 from scipy import ndimage
@@ -23,7 +24,6 @@ from dataset.index.label_index import LabelIndex
 from dataset.masks.run_lengths import decode_mask
 from dataset.transforms.augmentation import AugmentationSettings
 from e2ec.metrics.coco import evaluate_coco
-from e2ec.metrics.sbd import evaluate_sbd
 from lib.errors import InputError
 from lib.images import write_image
 

@@ -17,6 +17,7 @@ import label_scenes
 import numpy as np
 import pytest
 import sbd_tree
+from coco_scenes import evaluate_sbd
 
 from dataset.formats.cityscapes import image_folder, label_path, read_cityscapes
 from dataset.formats.coco.read import read_coco
@@ -30,7 +31,6 @@ from dataset.loading.sample import Sample
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.metrics.cityscapes import evaluate_cityscapes
 from e2ec.metrics.coco import evaluate_coco
-from e2ec.metrics.sbd import evaluate_sbd
 from e2ec.results.labelled import labelled_contours
 
 Results = list[dict[str, Any]]
