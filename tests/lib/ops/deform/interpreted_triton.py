@@ -21,6 +21,7 @@ from triton.runtime.interpreter import InterpreterBuilder
 
 from lib.ops import deform_conv2d
 from lib.ops.deform import reference, triton_deform_conv2d
+from lib.ops.deform.geometry import Geometry
 
 assert os.environ.get("TRITON_INTERPRET") == "1"
 
@@ -201,8 +202,8 @@ def precision(dtype: torch.dtype) -> str:
         torch.empty(1, 2, 4, 4),
         torch.empty(1, 1, 1, 1),
     )
-    shape = triton_deform_conv2d._Shape.of(image, offset, weight, *[[1, 1]] * 3)
-    return triton_deform_conv2d._options(shape, dtype, 64, 16)["PRECISION"]
+    geometry = Geometry.of(image, offset, weight, *[[1, 1]] * 3)
+    return triton_deform_conv2d._options(geometry, dtype, 64, 16)["PRECISION"]
 
 
 def test_float32_products_are_exact() -> None:
