@@ -47,7 +47,7 @@ def deform_conv2d_backward(
     totals = [torch.zeros_like(tensor) for tensor in tensors]
     grad = grad.to(tensors[0].dtype).flatten(2)
     for tap in range(g.taps):  # one by one: autograd keeps all that the taps between have computed
-        _, gradients = torch.func.vjp(partial(_tap, g, tap), *tensors)
+        gradients = torch.func.vjp(partial(_tap, g, tap), *tensors)[1]
         for total, part in zip(totals, gradients(grad), strict=True):
             total += part
     grad_input, grad_offset, grad_weight, *grad_mask = totals

@@ -14,8 +14,7 @@ from network.contour.e2ec import E2EC, build_network
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import Recording, graph_network
 from network.inference.fold import fold_batchnorm
-from network.inference.layout import lay_channels_last
-from network.inference.precision import keep_logits
+from network.inference.precision import FullPrecisionHead
 from network.inference.prepare import for_prediction
 
 
@@ -60,7 +59,7 @@ def test_logits_keep_their_digits_under_autocast(network: E2EC) -> None:
     head = fold_batchnorm(network).heatmap
     features = torch.randn(1, head[0].in_channels, 8, 8)
     exact = head(features)
-    kept = keep_logits(fold_batchnorm(network)).heatmap
+    kept = FullPrecisionHead(head)
     assert torch.allclose(kept(features), exact, atol=1e-5)
     assert list(kept.state_dict()) == list(head.state_dict())
     with torch.autocast("cpu", torch.bfloat16):
@@ -71,14 +70,10 @@ def test_logits_keep_their_digits_under_autocast(network: E2EC) -> None:
 
 
 @torch.inference_mode()
-def test_channels_last_changes_the_layout_alone(network: E2EC) -> None:
-    changed = lay_channels_last(fold_batchnorm(network))
-    for (name, ours), theirs in zip(
-        changed.named_parameters(), fold_batchnorm(network).parameters(), strict=True
-    ):
-        layout = torch.channels_last if ours.ndim == 4 else torch.contiguous_format
-        assert ours.is_contiguous(memory_format=layout) and torch.equal(ours, theirs), name
-    assert torch.allclose(changed(images(64)).heatmap, network(images(64)).heatmap, atol=1e-4)
+def test_prepared_weights_lie_channels_last(network: E2EC) -> None:
+    for name, weights in for_prediction(network).named_parameters():
+        layout = torch.channels_last if weights.ndim == 4 else torch.contiguous_format
+        assert weights.is_contiguous(memory_format=layout), name
 
 
 @pytest.mark.slow
