@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import torch
 import triton.language as tl
-from test_deform_conv2d import Case
+from deform_case import Case
 from torch import Tensor
 from triton.runtime.interpreter import InterpreterBuilder
 
@@ -27,15 +27,6 @@ assert os.environ.get("TRITON_INTERPRET") == "1"
 
 F32 = torch.float32
 SMALL = {"size": (3, 4), "kernel": (1, 2)}  # the interpreter's time goes by taps and blocks
-
-
-class WideCase(Case):
-    """Offset and mask in float32 beside shorter images and weights, as under autocast."""
-
-    def tensors(self, seed: int = 0, requires_grad: bool = False) -> list[Tensor | None]:
-        image, offset, weight, bias, mask = super().tensors(seed, requires_grad)
-        assert offset is not None and mask is not None
-        return [image, offset.float(), weight, bias, mask.float()]
 
 
 CASES = [
@@ -65,8 +56,12 @@ CASES = [
     ),
     pytest.param(Case(dtype=torch.float16, **SMALL), id="float16"),
     pytest.param(Case(dtype=torch.bfloat16, **SMALL), id="bfloat16"),
-    pytest.param(WideCase(dtype=torch.float16, **SMALL), id="float16, wide positions"),
-    pytest.param(WideCase(dtype=torch.bfloat16, **SMALL), id="bfloat16, wide positions"),
+    pytest.param(
+        Case(dtype=torch.float16, position_dtype=F32, **SMALL), id="float16, wide positions"
+    ),
+    pytest.param(
+        Case(dtype=torch.bfloat16, position_dtype=F32, **SMALL), id="bfloat16, wide positions"
+    ),
     pytest.param(Case(**SMALL), id="float64"),
 ]
 # Sampled columns and their gradients are rounded to half precision before they are multiplied.
@@ -95,23 +90,24 @@ def assert_equal(actual: Tensor, expected: Tensor, computed: torch.dtype | None 
     torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_forward_equals_reference(case: Case) -> None:
-    tensors = case.tensors()
+def check(case: Case, tensors: Sequence[Tensor | None], grad: Tensor | None = None) -> None:
+    """Output and gradients of tensors like the case's against the reference."""
     output = triton_deform_conv2d.deform_conv2d(*tensors, *case.sizes)
     assert_equal(output, reference.deform_conv2d(*tensors, *case.sizes))
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_gradients_equal_reference(case: Case) -> None:
-    image, offset, weight, _, mask = case.tensors()
-    shape = (case.batch, case.out_channels, *offset.shape[2:])
-    grad = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(case.dtype)
+    if grad is None:
+        generator = torch.Generator().manual_seed(1)
+        grad = torch.randn(output.shape, generator=generator).to(case.dtype)
+    image, offset, weight, _, mask = tensors
     arguments = (grad, image, offset, weight, mask, *case.sizes)
     gradients = triton_deform_conv2d.deform_conv2d_backward(*arguments)
     expected = reference.deform_conv2d_backward(*arguments)
     for actual, wanted in zip(gradients, expected, strict=True):
         assert_equal(actual, wanted, case.dtype)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_equals_the_reference(case: Case) -> None:
+    check(case, case.tensors())
 
 
 def test_positions_far_outside_or_no_numbers() -> None:
@@ -120,14 +116,7 @@ def test_positions_far_outside_or_no_numbers() -> None:
     offset = tensors[1]
     offset[0, 0, 0, 0], offset[0, 3, 1, 1], offset[0, 4, 2, 2] = math.nan, math.inf, -1e30
     offset[0, 6, 0, 1], offset[0, 6, 2, 1] = -1.0, 1e4  # a row above the image exactly; far below
-    output = triton_deform_conv2d.deform_conv2d(*tensors, *case.sizes)
-    assert_equal(output, reference.deform_conv2d(*tensors, *case.sizes))
-    image, _, weight, _, mask = tensors
-    arguments = (torch.ones_like(output), image, offset, weight, mask, *case.sizes)
-    gradients = triton_deform_conv2d.deform_conv2d_backward(*arguments)
-    expected = reference.deform_conv2d_backward(*arguments)
-    for actual, wanted in zip(gradients, expected, strict=True):
-        assert_equal(actual, wanted)
+    check(case, tensors)
 
 
 def test_channels_last_and_strided_tensors() -> None:
@@ -135,14 +124,8 @@ def test_channels_last_and_strided_tensors() -> None:
     image, offset, weight, bias, mask = case.tensors()
     image = image.contiguous(memory_format=torch.channels_last)
     offset, weight, mask = (torch.stack([t, t], -1)[..., 0] for t in (offset, weight, mask))
-    tensors = (image, offset, weight, bias, mask)
-    output = triton_deform_conv2d.deform_conv2d(*tensors, *case.sizes)
-    assert_equal(output, reference.deform_conv2d(*tensors, *case.sizes))
-    grad = torch.ones(1, dtype=F32).expand(output.shape)
-    arguments = (grad, image, offset, weight, mask, *case.sizes)
-    gradients = triton_deform_conv2d.deform_conv2d_backward(*arguments)
-    for actual, wanted in zip(gradients, reference.deform_conv2d_backward(*arguments), strict=True):
-        assert_equal(actual, wanted)
+    out_size = (case.batch, case.out_channels, *offset.shape[2:])
+    check(case, (image, offset, weight, bias, mask), torch.ones(1).expand(out_size))
 
 
 def test_deterministic_algorithms_are_left_to_the_reference(

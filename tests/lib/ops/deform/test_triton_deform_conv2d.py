@@ -29,11 +29,10 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA de
 def run(*arguments: str, **environment: str) -> str:
     """A Python process of its own; its output. Triton reads its environment when imported."""
     inherited = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    search = os.pathsep.join([str(ROOT), str(HERE)])
     result = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**inherited, "PYTHONPATH": search, "OMP_NUM_THREADS": "1", **environment},
+        env={**inherited, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
         capture_output=True,
         text=True,
         timeout=600,
