@@ -6,11 +6,11 @@ from typing import get_args
 
 import pytest
 import torch
+from random_networks import random_images, random_network
 from torch import nn
 
-from network.contour.architecture import NANO
 from network.contour.contour_init import Clip
-from network.contour.e2ec import E2EC, build_network
+from network.contour.e2ec import E2EC
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import Recording, graph_network
 from network.inference.fold import fold_batchnorm
@@ -20,16 +20,11 @@ from network.inference.prepare import for_prediction
 
 @pytest.fixture
 def network() -> E2EC:
-    torch.manual_seed(0)
-    network = build_network(num_classes=3, architecture=NANO, vertices=32, part_votes=True)
-    with torch.no_grad():
-        network.offsets[2].weight.mul_(5)
-        network.heatmap[2].weight.mul_(5)
-    return network.eval()
+    return random_network(part_votes=True).eval()
 
 
 def images(size: int) -> torch.Tensor:
-    return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    return random_images(2, size)
 
 
 @torch.inference_mode()

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from random_networks import random_images, random_network
 from torch import nn
 from torch.testing import assert_close
 
 from lib.ops.library import LIBRARY_PATH
 from network.backbones.dla import BasicBlock
 from network.contour.architecture import DLA34, NANO, Architecture
-from network.contour.e2ec import E2EC, build_network
 from network.contour.snake import Snake
 from network.inference import winograd
 from network.inference.fold import fold_batchnorm
@@ -30,23 +30,14 @@ compiled = pytest.mark.skipif(
 )
 
 
-def random_network(architecture: Architecture) -> E2EC:
-    torch.manual_seed(0)
-    network = build_network(num_classes=3, architecture=architecture, vertices=32)
-    with torch.no_grad():
-        network.offsets[2].weight.mul_(5)
-        network.heatmap[2].weight.mul_(5)
-    return network.eval()
-
-
 @compiled
 @torch.inference_mode()
 @pytest.mark.parametrize("architecture", [DLA34, NANO])
 def test_contours_agree_within_a_hundredth_of_a_pixel(architecture: Architecture) -> None:
-    network = random_network(architecture)
+    network = random_network(architecture).eval()
     fast = for_prediction(network)
     assert sum(isinstance(module, WinogradConv2d) for module in fast.modules()) > 20
-    images = torch.randn(2, 3, 96, 64, generator=torch.Generator().manual_seed(0))
+    images = random_images(2, 96, 64)
     expected = network(images, score_threshold=0.0, max_detections=5)
     found = fast(images, expected.centers, expected.image_index)
     for ours, plain in zip(found.contours, expected.contours, strict=True):
