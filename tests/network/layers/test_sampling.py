@@ -61,15 +61,6 @@ def test_hand_worked_values(point: tuple[float, float], value: float) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_no_instances(batch: int) -> None:
-    features = torch.randn(batch, 4, 5, 7, requires_grad=True)
-    sampled = sample_features(features, torch.zeros(0, 6, 2), torch.zeros(0, dtype=torch.int64))
-    assert sampled.shape == (0, 4, 6)
-    sampled.sum().backward()
-    assert features.grad is not None and features.grad.abs().max() == 0
-
-
-@pytest.mark.parametrize("batch", [1, 2])
 def test_gradients_reach_features_and_points(batch: int) -> None:
     torch.manual_seed(0)
     features = torch.randn(batch, 2, 4, 4, dtype=torch.float64, requires_grad=True)

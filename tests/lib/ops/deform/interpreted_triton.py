@@ -64,6 +64,7 @@ CASES = [
     ),
     pytest.param(Case(**SMALL), id="float64"),
 ]
+CASE = Case(dtype=F32, batch=1, **SMALL)
 # Sampled columns and their gradients are rounded to half precision before they are multiplied.
 TOLERANCE = {torch.float16: 2e-3, torch.bfloat16: 2e-2, F32: 2e-6, torch.float64: 1e-12}
 
@@ -135,12 +136,12 @@ def test_deterministic_algorithms_are_left_to_the_reference(
         raise AssertionError("the kernel with atomic additions ran")
 
     monkeypatch.setattr(triton_deform_conv2d, "_weight_gradient", fail)
-    case = Case(dtype=F32, batch=1, size=(3, 3))
-    image, offset, weight, _, mask = case.tensors()
+    image, offset, weight, bias, mask = CASE.tensors()
+    output = reference.deform_conv2d(image, offset, weight, bias, mask, *CASE.sizes)
     torch.use_deterministic_algorithms(True)
     try:
         triton_deform_conv2d.deform_conv2d_backward(
-            torch.ones(1, 4, 3, 3), image, offset, weight, mask, *case.sizes
+            torch.ones_like(output), image, offset, weight, mask, *CASE.sizes
         )
     finally:
         torch.use_deterministic_algorithms(False)
@@ -169,23 +170,10 @@ def test_what_int32_does_not_count_is_left_to_the_reference() -> None:
     assert not triton_deform_conv2d._supported(image, few, many)
 
 
-@pytest.fixture
-def tf32() -> Iterator[None]:
-    """Switched on in the newer of torch's two ways; to ask in the older one then raises."""
-    before = torch.backends.cuda.matmul.fp32_precision
-    torch.backends.cuda.matmul.fp32_precision = "tf32"
-    yield
-    torch.backends.cuda.matmul.fp32_precision = before
-
-
 def precision(dtype: torch.dtype) -> str:
     """Of the products of a small convolution."""
-    image, offset, weight = (
-        torch.empty(1, 1, 4, 4),
-        torch.empty(1, 2, 4, 4),
-        torch.empty(1, 1, 1, 1),
-    )
-    geometry = Geometry.of(image, offset, weight, *[[1, 1]] * 3)
+    image, offset, weight, *_ = CASE.tensors()
+    geometry = Geometry.of(image, offset, weight, *CASE.sizes)
     return triton_deform_conv2d._options(geometry, dtype, 64, 16)["PRECISION"]
 
 
@@ -196,7 +184,9 @@ def test_float32_products_are_exact() -> None:
 @pytest.mark.skipif(
     not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="torch has one switch alone"
 )
-def test_float32_products_follow_torchs_switch(tf32: None) -> None:
+def test_float32_products_follow_torchs_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switched on in the newer of torch's two ways; to ask in the older one then raises."""
+    monkeypatch.setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32")
     assert precision(F32) == "tf32" and precision(torch.bfloat16) == "ieee"
 
 
@@ -212,19 +202,18 @@ def triton_on_cpu() -> Iterator[None]:
 
 
 def test_the_operator_with_autograd(triton_on_cpu: None) -> None:
-    case = Case(dtype=F32, batch=1, **SMALL)
-    tensors = case.tensors(requires_grad=True)
+    tensors = CASE.tensors(requires_grad=True)
     torch.library.opcheck(
         torch.ops.e2ec.deform_conv2d.default,
-        (*tensors, *case.sizes),
+        (*tensors, *CASE.sizes),
         test_utils=("test_schema", "test_faketensor", "test_autograd_registration"),
     )
-    output = deform_conv2d(*tensors, *case.sizes)
+    output = deform_conv2d(*tensors, *CASE.sizes)
     output.backward(torch.ones_like(output))
     image, offset, weight, bias, mask = tensors
     with torch.no_grad():
         expected = reference.deform_conv2d_backward(
-            torch.ones_like(output), image, offset, weight, mask, *case.sizes
+            torch.ones_like(output), image, offset, weight, mask, *CASE.sizes
         )
     for tensor, gradient in zip((image, offset, weight, mask), expected, strict=True):
         assert_equal(tensor.grad, gradient)
