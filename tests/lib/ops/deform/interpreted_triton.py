@@ -184,10 +184,14 @@ def test_float32_products_are_exact() -> None:
 @pytest.mark.skipif(
     not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="torch has one switch alone"
 )
-def test_float32_products_follow_torchs_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_float32_products_follow_torchs_switch() -> None:
     """Switched on in the newer of torch's two ways; to ask in the older one then raises."""
-    monkeypatch.setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32")
-    assert precision(F32) == "tf32" and precision(torch.bfloat16) == "ieee"
+    matmul = torch.backends.cuda.matmul
+    before, matmul.fp32_precision = matmul.fp32_precision, "tf32"
+    try:
+        assert precision(F32) == "tf32" and precision(torch.bfloat16) == "ieee"
+    finally:
+        matmul.fp32_precision = before
 
 
 @pytest.fixture
