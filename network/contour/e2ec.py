@@ -17,6 +17,7 @@ from network.contour.global_deform import GlobalDeformation
 from network.contour.neck import Neck
 from network.contour.part_votes import object_centers
 from network.contour.refine import Refinement
+from network.contour.snake import Snake
 from network.layers.heads import HEATMAP_PRIOR_LOGIT, DenseHead, head_at_cells
 from network.layers.precision import at_least_float32
 
@@ -204,6 +205,15 @@ def build_network(
     backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
     neck = Neck(backbone, deformable=a.deformable)
     channels = neck.channels
+
+    def snake() -> Snake:
+        return Snake(
+            channels + 2,
+            channels=a.snake_channels,
+            fusion_channels=a.snake_fusion_channels,
+            dilations=a.snake_dilations,
+        )
+
     return E2EC(
         backbone=backbone,
         neck=neck,
@@ -216,14 +226,7 @@ def build_network(
             channels=a.global_channels,
             hidden=a.global_hidden,
         ),
-        refinement=Refinement(
-            channels,
-            modules=a.refinements,
-            stride=neck.stride,
-            channels=a.snake_channels,
-            fusion_channels=a.snake_fusion_channels,
-            dilations=a.snake_dilations,
-        ),
+        refinement=Refinement((snake() for _ in range(a.refinements)), stride=neck.stride),
         num_classes=num_classes,
         vertices=vertices,
         part_votes=DenseHead(channels, a.head_channels, 2) if part_votes else None,
