@@ -12,11 +12,9 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from dataset.checks.problems import Problem, Report
+from dataset.checks.problems import Problem, Report, Unusable, read_whole
 from dataset.index.label_index import LabelIndex
 from dataset.index.records import ImageRecord
-from lib.errors import InputError
-from lib.image_limits import ImageTooLarge
 from lib.images import image_size, read_image
 
 # Images handed to the threads at a time: enough to keep them busy, few enough to stop soon.
@@ -63,35 +61,25 @@ def check_images(
 def _examine(folder: Path, source: str, decode: bool, record: ImageRecord) -> Problem | None:
     path = folder / record.name
     item = f"image {record.id} ({record.name})"
-    # Asked first: whether a file is missing or damaged makes different problems.
-    if not path.is_file():
-        return Problem(
-            str(path),
-            item,
-            "missing image",
-            "there is no such file",
-            "stops",
-            "add the image or remove its entry",
-        )
     try:
-        height, width = read_image(path).shape[:2] if decode else image_size(path)
-    except ImageTooLarge as error:
-        what, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
-        return Problem(str(path), item, "too large", what, "stops", remedy)
-    except InputError as error:
-        what = str(error).removeprefix(f"{path}: ")
-        return Problem(str(path), item, "unreadable image", what, "stops")
-    if (height, width) == (record.height, record.width):
-        return None
-    return Problem(
-        str(path),
-        item,
-        "size mismatch",
-        f"the image is {width} x {height} pixels but the labels ({Path(source).name}) are for "
-        f"{record.width} x {record.height}",
-        "stops",
-        "use the image that was labelled",
-    )
+        # Asked first: whether a file is missing or damaged makes different problems.
+        if not path.is_file():
+            remedy = "add the image or remove its entry"
+            raise Unusable("missing image", "there is no such file", remedy)
+        read = _decoded_size if decode else image_size
+        height, width = read_whole(read, path, "unreadable image")
+        if (height, width) != (record.height, record.width):
+            labels = f"the labels ({Path(source).name}) are for {record.width} x {record.height}"
+            what = f"the image is {width} x {height} pixels but {labels}"
+            raise Unusable("size mismatch", what, "use the image that was labelled")
+    except Unusable as error:
+        return error.problem(str(path), item)
+    return None
+
+
+def _decoded_size(path: Path) -> tuple[int, int]:
+    height, width = read_image(path).shape[:2]
+    return height, width
 
 
 def _listed_twice(records: list[ImageRecord], source: str) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from dataset.checks.problems import Action, Problem, Report, strict
+from dataset.checks.problems import Action, Report, Unusable, strict
 from dataset.formats.coco.json_stream import stream_members
 from dataset.formats.coco.read import CocoReader
 from dataset.formats.format import Format, Split, file_splits
@@ -71,43 +71,31 @@ def read_kins(
             `report`.
     """
     reader = _KinsReader(annotations, masks, report)
-    members = stream_members(
-        annotations,
-        {
-            "images": reader.coco.image,
-            "categories": reader.category,
-            "annotations": reader.annotation,
-        },
-    )
-    for key in ("images", "annotations"):
-        if not members.get(key):
-            raise InputError(
-                f"{annotations}: not a label file of KINS ('{key}' is not a list of objects); "
-                "give one of its JSON files"
-            )
-    if reader.masks_found == 0 and reader.seen:
+    members = stream_members(annotations, {**reader.lists(), "categories": reader.check_category})
+    reader.require(members, "images", "annotations")
+    if reader.masks_found == 0 and reader.counts["annotations"]:
         raise InputError(
             f"{annotations}: no annotation has a{'n' if masks == 'amodal' else ''} {masks} mask; "
             "choose the other kind of masks, or another file"
         )
-    return reader.coco.builder.finish()
+    return reader.builder.finish()
 
 
-class _KinsReader:
-    """Hands the entries of a file to a reader of COCO, under the names of COCO's fields."""
+class _KinsReader(CocoReader):
+    """Reads the entries of a file under the names of COCO's fields."""
+
+    file_kind = "a label file of KINS"
+    remedy = "give one of its JSON files"
 
     def __init__(self, path: str | Path, masks: Masks, report: Report) -> None:
-        self.coco = CocoReader(path, report)
-        self.seen = 0
+        super().__init__(path, report)
         self.masks_found = 0
-        self._path = path
         self._masks = masks
-        self._report = report
         self._fields: _Fields | None = None
         for category_id, name in CLASSES.items():
-            self.coco.builder.add_category(category_id, name)
+            self.builder.add_category(category_id, name)
 
-    def category(self, entry: Any) -> None:
+    def check_category(self, entry: Any) -> None:
         """Check an entry of `categories` against the classes of KINS."""
         if not isinstance(entry, dict):
             return
@@ -120,33 +108,26 @@ class _KinsReader:
         # Another of the names means that the ids were changed: classes would be mixed up.
         action: Action = "stops" if name in expected.values() else "kept"
         remedy = "restore the ids of KINS, or read the file as COCO"
-        item = f"category {category_id!r:.40}"
-        self._report(Problem(str(self._path), item, "category name", what, action, remedy))
+        error = Unusable("category name", what, remedy, action=action)
+        self.builder.report(error, f"category {category_id!r:.40}")
 
-    def annotation(self, entry: Any) -> None:
-        """An entry of `annotations`."""
-        if not isinstance(entry, dict):
-            self.coco.annotation(entry)  # which says what is wrong with it
-            return
-        self.seen += 1
+    def _annotation(self, entry: dict[str, Any]) -> None:
         if self._fields is None:
             self._fields = _GENERATIONS[self._generation(entry)][self._masks]
         fields = self._fields
-        item = f"annotation {entry.get('id')!r:.40}"
         if entry.get("category_id") == _RIDER:
             what = f"category {_RIDER} (rider) is not among the classes of KINS in use"
-            self.coco.builder.left_out(item, "unknown category", what)
-        elif entry.get(fields.segmentation) in (None, [], {}):
+            raise Unusable("unknown category", what, action="left out")
+        if entry.get(fields.segmentation) in (None, [], {}):
             what = f"has no {self._masks} mask ('{fields.segmentation}')"
-            self.coco.builder.left_out(item, f"no {self._masks} mask", what)
-        else:
-            self.masks_found += 1
-            shared = ("id", "image_id", "category_id", "iscrowd")
-            renamed = zip(("segmentation", "bbox", "area"), fields, strict=True)
-            self.coco.annotation(
-                {key: entry[key] for key in shared if key in entry}
-                | {key: entry.get(name) for key, name in renamed}
-            )
+            raise Unusable(f"no {self._masks} mask", what, action="left out")
+        self.masks_found += 1
+        shared = ("id", "image_id", "category_id", "iscrowd")
+        renamed = zip(("segmentation", "bbox", "area"), fields, strict=True)
+        super()._annotation(
+            {key: entry[key] for key in shared if key in entry}
+            | {key: entry.get(name) for key, name in renamed}
+        )
 
     def _generation(self, entry: dict[str, Any]) -> int:
         if "a_segm" in entry or "i_segm" in entry:
@@ -154,7 +135,7 @@ class _KinsReader:
         if "inmodal_seg" in entry or "inmodal_bbox" in entry:
             return 2019
         raise InputError(
-            f"{self._path}: not a label file of KINS (annotation {entry.get('id')!r:.40} has the "
+            f"{self.path}: not a label file of KINS (annotation {entry.get('id')!r:.40} has the "
             "fields of neither generation, 'a_segm' and 'i_segm' of 2020 or 'segmentation' and "
             "'inmodal_seg' of 2019); give one of its JSON files, or read it as COCO"
         )

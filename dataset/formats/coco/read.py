@@ -5,7 +5,8 @@ Everything a file can get wrong is found here, before training starts, and repor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from lib.errors import InputError
 Mask = tuple[np.ndarray, tuple[int, int]]
 """Run lengths, and (height, width)."""
 
-_PLURALS = {"image": "images", "category": "categories", "annotation": "annotations"}
+# The lists of a file, and what messages call an entry.
+_ITEMS = {"images": "image", "categories": "category", "annotations": "annotation"}
 # Ids are kept in 64 bits; evaluators keep them in the 53 of a float.
 _LARGEST_ID = 2**53
 
@@ -44,63 +46,56 @@ def read_coco(path: str | Path, report: Report = strict) -> LabelIndex:
             out of the image folder.
     """
     reader = CocoReader(path, report)
-    members = stream_members(
-        path,
-        {
-            "images": reader.image,
-            "categories": reader.category,
-            "annotations": reader.annotation,
-        },
-    )
-    for key in ("images", "categories", "annotations"):
-        if key == "annotations" and key not in members and "images" in members:
-            continue
-        if not members.get(key):
-            raise InputError(
-                f"{path}: not a COCO file ('{key}' is not a list of objects); "
-                "give an instance annotation file in COCO format"
-            )
-    return reader.builder.finish(labelled="annotations" in members)
+    members = stream_members(path, reader.lists())
+    labelled = "annotations" in members
+    reader.require(members, "images", "categories", *(["annotations"] if labelled else []))
+    return reader.builder.finish(labelled=labelled)
 
 
 class CocoReader:
     """Takes the entries of a COCO file one by one into `builder`."""
 
+    file_kind = "a COCO file"
+    remedy = "give an instance annotation file in COCO format"
+
     def __init__(self, path: str | Path, report: Report = strict) -> None:
         self.path = path
         self.builder = IndexBuilder(str(path), report)
-        self._counts = dict.fromkeys(_PLURALS, 0)
+        self.counts = dict.fromkeys(_ITEMS, 0)
 
-    def image(self, entry: Any) -> None:
-        """An entry of `images`."""
-        self._take("image", entry, self._image)
+    def lists(self) -> dict[str, Callable[[Any], None]]:
+        """What takes the entries of the lists of the file, by their names."""
+        uses = (self._image, self._category, self._annotation)
+        return {key: partial(self._take, key, use) for key, use in zip(_ITEMS, uses, strict=True)}
 
-    def category(self, entry: Any) -> None:
-        """An entry of `categories`."""
-        self._take("category", entry, self._category)
+    def require(self, members: Mapping[str, bool], *keys: str) -> None:
+        """Check that the file has these lists; `members` says which of its members are lists.
 
-    def annotation(self, entry: Any) -> None:
-        """An entry of `annotations`."""
-        self._take("annotation", entry, self._annotation)
+        Raises:
+            InputError: one is missing, or no list.
+        """
+        for key in keys:
+            if not members.get(key):
+                raise self._no_objects(key)
 
-    def _take(self, kind: str, entry: Any, use: Callable[[dict[str, Any]], None]) -> None:
+    def _no_objects(self, key: str) -> InputError:
+        what = f"not {self.file_kind} ('{key}' is not a list of objects)"
+        return InputError(f"{self.path}: {what}; {self.remedy}")
+
+    def _take(self, key: str, use: Callable[[dict[str, Any]], None], entry: Any) -> None:
         """Hand on an entry; what is wrong with it is reported under its id, or its position."""
-        self._counts[kind] += 1
+        self.counts[key] += 1
         if not isinstance(entry, dict):
-            raise InputError(
-                f"{self.path}: not a COCO file ('{_PLURALS[kind]}' is not a list of objects); "
-                "give an instance annotation file in COCO format"
-            )
+            raise self._no_objects(key)
         try:
             use(entry)
         except Unusable as error:
             known = type(entry.get("id")) is int
-            item = f"{kind} {entry['id']}" if known else self._position(kind)
-            self.builder.problem(item, error.kind, error.what, error.remedy)
+            self.builder.report(error, f"{_ITEMS[key]} {entry['id']}" if known else self._nth(key))
 
-    def _position(self, kind: str) -> str:
+    def _nth(self, key: str) -> str:
         """What an entry without an id is called: by its position in the list, from 0."""
-        return f"{kind} number {self._counts[kind] - 1}"
+        return f"{_ITEMS[key]} number {self.counts[key] - 1}"
 
     def _image(self, entry: dict[str, Any]) -> None:
         image_id = whole_number(entry.get("id"), "'id'")
@@ -133,7 +128,7 @@ class CocoReader:
             size=None if mask is None else mask[1],
             area=entry.get("area"),
             bbox=entry.get("bbox"),
-            item=None if "id" in entry else self._position("annotation"),
+            item=None if "id" in entry else self._nth("annotations"),
         )
 
 
