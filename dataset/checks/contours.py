@@ -7,7 +7,7 @@ points given twice, and contours that touch themselves are no problems.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -75,10 +75,7 @@ def check_contours(index: LabelIndex, report: Report, *, progress: bool = False)
 
 def _gather(index: LabelIndex, start: int, stop: int) -> _Contours:
     c = index.columns
-    ends, numbers = gather(c.annotation_offsets, index.rows[start:stop])
-    positions = np.repeat(np.arange(start, stop), np.diff(ends))
-    keep = ~c.crowd[numbers]
-    numbers, positions = numbers[keep], positions[keep]
+    numbers, positions = replace(index, rows=index.rows[start:stop]).objects()
     part_offsets, parts = gather(c.part_offsets, numbers)
     owners = np.repeat(np.arange(len(numbers)), np.diff(part_offsets))
     points = c.polygons.take(parts)
@@ -86,7 +83,7 @@ def _gather(index: LabelIndex, start: int, stop: int) -> _Contours:
     polygons = shapely.polygons(shapely.linearrings(points.points, indices=rings))
     return _Contours(
         numbers=numbers,
-        positions=positions,
+        positions=positions + start,
         owners=owners,
         parts=np.arange(len(parts)) - part_offsets[owners] + 1,
         polygons=polygons,

@@ -61,10 +61,8 @@ class Summary:
 def summarise(index: LabelIndex) -> Summary:
     """Count what a data set holds."""
     c = index.columns
-    ends, numbers = gather(c.annotation_offsets, index.rows)
-    learned = ~c.crowd[numbers]
-    objects = numbers[learned]
-    per_image = np.diff(np.concatenate([[0], np.cumsum(learned)])[ends])
+    objects, positions = index.objects()
+    per_image = np.bincount(positions, minlength=len(index))
     part_offsets, parts = gather(c.part_offsets, objects)
     contours = np.diff(part_offsets)
     areas = c.areas[objects]
@@ -75,7 +73,7 @@ def summarise(index: LabelIndex) -> Summary:
         images_without_objects=int((per_image == 0).sum()),
         objects=len(objects),
         parts=len(parts),
-        crowd_regions=len(numbers) - len(objects),
+        crowd_regions=index.annotation_count() - len(objects),
         labelled=index.labelled,
         class_names=tuple(index.categories.values()),
         objects_per_class=tuple(np.bincount(classes, minlength=len(index.categories)).tolist()),

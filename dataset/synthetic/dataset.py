@@ -72,40 +72,19 @@ class SyntheticDataset:
         self.occluders = occluders
         families = list(FAMILIES)
         rounds = [k // len(families) for k in range(classes)]
-        self._names = tuple(
+        self.class_names = tuple(
             families[k % len(families)] + (f"-{turn + 1}" if turn else "")
             for k, turn in enumerate(rounds)
         )
-
-    @property
-    def source(self) -> str:
-        """What messages call this data."""
-        return "synthetic"
-
-    @property
-    def labelled(self) -> bool:
-        """Always: the labels are made with the images."""
-        return True
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Name of every class, by class index."""
-        return self._names
-
-    @property
-    def category_ids(self) -> tuple[int, ...]:
-        """Category id of every class, by class index."""
-        return tuple(range(1, len(self._names) + 1))
-
-    @property
-    def image_ids(self) -> tuple[int, ...]:
-        """Image id of every sample, in order."""
-        return tuple(range(1, self.length + 1))
+        self.source = "synthetic"
+        self.labelled = True
+        self.category_ids = tuple(range(1, classes + 1))
+        self.image_ids = tuple(range(1, length + 1))
 
     @property
     def image_names(self) -> tuple[str, ...]:
         """File name of every sample, in order."""
-        return tuple(self._file_name(index) for index in range(self.length))
+        return tuple(map(self._file_name, range(self.length)))
 
     def __len__(self) -> int:
         return self.length
@@ -119,7 +98,7 @@ class SyntheticDataset:
         rng = np.random.default_rng([self.seed, index, 1])
         image = _texture(self.size, rng, np.array([0.45, 0.45, 0.45]), contrast=0.25)
         for shape in shapes:
-            _paint(image, shape.outline, _color(shape.class_index, len(self._names), rng), rng)
+            _paint(image, shape.outline, _color(shape.class_index, len(self.class_names), rng), rng)
         # The bars have random numbers of their own, so that the objects do not depend on them.
         bars_rng = np.random.default_rng([self.seed, index, 3])
         for bar in self._bars(index):
@@ -173,8 +152,8 @@ class SyntheticDataset:
         frame = box(0, 0, width, height)
         outlines, classes = [], []
         for _ in range(int(rng.integers(2, 7))):
-            class_index = int(rng.integers(len(self._names)))
-            family = FAMILIES[self._names[class_index].split("-")[0]]
+            class_index = int(rng.integers(len(self.class_names)))
+            family = FAMILIES[self.class_names[class_index].split("-")[0]]
             turn = rng.uniform(0, 2 * math.pi)
             cosine, sine = math.cos(turn), math.sin(turn)
             rotation = np.array([[cosine, -sine], [sine, cosine]])
