@@ -63,9 +63,9 @@ def read_yolo(
     """
     layout = yolo_layout(path, split, root)
     builder = IndexBuilder(str(layout.file), report)
-    for key, name in zip(layout.category_ids, layout.class_names, strict=True):
+    for key, name in layout.classes.items():
         builder.add_category(key, name)
-    by_class = dict(enumerate(layout.category_ids))
+    by_class = dict(enumerate(layout.classes))
     for key, name, height, width in add_images(builder, layout.folder, layout.images):
         labels = layout.folder / label_name(name)
         with builder.reading(labels):
