@@ -52,7 +52,6 @@ def check_dataset(
     report: Report,
     *,
     decode: bool = True,
-    workers: int | None = None,
     progress: bool = False,
 ) -> None:
     """Report what is wrong with the images and the shapes of the labels of a data set.
@@ -62,15 +61,12 @@ def check_dataset(
             data that are made on the fly are not looked at.
         report: called with every problem.
         decode: decode every image completely; False reads the headers alone.
-        workers: threads that read images; None takes one a processor.
         progress: show bars.
     """
     index = label_index(dataset)
     check_contours(index, report, progress=progress)
     if isinstance(dataset, IndexedDataset):
-        check_images(
-            dataset.folder, index, report, decode=decode, workers=workers, progress=progress
-        )
+        check_images(dataset.folder, index, report, decode=decode, progress=progress)
 
 
 def label_index(dataset: InstanceDataset) -> LabelIndex:

@@ -27,7 +27,6 @@ def check_images(
     report: Report,
     *,
     decode: bool = True,
-    workers: int | None = None,
     progress: bool = False,
 ) -> None:
     """Report images that training could not use, and files that are listed more than once.
@@ -38,14 +37,13 @@ def check_images(
         report: called with every problem, in the order of the images.
         decode: decode every image completely; False reads the headers alone, which finds missing
             files and wrong sizes but not every damaged file.
-        workers: threads; None takes one a processor.
         progress: show a bar.
     """
     records = [index.image(position) for position in range(len(index))]
     examine = partial(_examine, folder, index.source, decode)
     with (
         _quiet_decoder(),
-        ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
         tqdm(total=len(records), desc="images", unit=" images", disable=not progress) as bar,
     ):
         for start in range(0, len(records), _BATCH):

@@ -61,27 +61,26 @@ def strict(problem: Problem) -> None:
 
 
 class Unusable(Exception):
-    """An item cannot be used. The arguments are those of `Problem`, as far as they are known.
+    """An item cannot be used; the arguments are those of `Problem`.
 
     `IndexBuilder.reading` makes a problem of it.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        what: str,
-        remedy: str = "",
-        *,
-        action: Action = "stops",
-        file: str | None = None,
-    ) -> None:
+    action: Action = "stops"
+
+    def __init__(self, kind: str, what: str, remedy: str = "", *, file: str | None = None) -> None:
         super().__init__(kind, what, remedy)
-        self.kind, self.what, self.remedy = kind, what, remedy
-        self.action, self.file = action, file
+        self.kind, self.what, self.remedy, self.file = kind, what, remedy, file
 
     def problem(self, file: str, item: str) -> Problem:
         """The problem that it is in this item; `file` where it does not name its own."""
         return Problem(self.file or file, item, self.kind, self.what, self.action, self.remedy)
+
+
+class LeftOut(Unusable):
+    """An item cannot be used, and training goes on without it."""
+
+    action = "left out"
 
 
 def read_whole(read: Callable[[Path], T], path: Path, kind: str) -> T:

@@ -8,7 +8,6 @@ The polygons that these images were made from give the same by painting them ove
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,7 +16,7 @@ from cityscapesscripts.helpers import labels as official
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from dataset.checks.problems import Report, Unusable, read_whole, strict
+from dataset.checks.problems import LeftOut, Report, Unusable, read_whole, strict
 from dataset.formats.format import Format, Split, SplitName
 from dataset.formats.image_folder import add_images
 from dataset.index.builder import IndexBuilder
@@ -94,9 +93,9 @@ def read_cityscapes(
         builder.add_category(category_id, name)
     names = _image_names(folder)
     if not names:
-        what = f"no images CITY/*{_IMAGE_ENDING}"
-        none = Unusable("no images", what, "give the folder of leftImg8bit", file=str(folder))
-        builder.report(none, "")
+        with builder.reading(folder):
+            what = f"no images CITY/*{_IMAGE_ENDING}"
+            raise Unusable("no images", what, "give the folder of leftImg8bit")
     for image_id, name, height, width in add_images(builder, folder, names):
         if split != "test":
             path = label_path(root, split, name, labels)
@@ -164,38 +163,28 @@ def _wrong_size(size: tuple[Any, Any], height: int, width: int) -> Unusable:
 
 def _add_instances(builder: IndexBuilder, image_id: int, ids: np.ndarray, path: Path) -> None:
     """Add everything in an (H, W) image of instance ids that belongs to `CATEGORIES`."""
-    for instance_id, (rows, columns) in _regions(ids):
-        category_id, crowd = _class_of(instance_id), instance_id < FIRST_INSTANCE
-        if category_id not in official.id2label:
-            error = _left_out("unknown category", f"Cityscapes has no class {category_id}")
-            builder.report(error, f"id {instance_id}", str(path))
-        if category_id not in CATEGORIES:
+    for instance_id, box in enumerate(ndimage.find_objects(ids), start=1):
+        if box is None:
             continue
-        mask = ids[rows, columns] == instance_id
-        corner = np.array([columns.start, rows.start])
-        builder.add(
-            id=image_id * 100_000 + instance_id,
-            image_id=image_id,
-            category_id=category_id,
-            crowd=crowd,
-            polygons=[] if crowd else [points + corner for points in mask_to_contours(mask)],
-            runs=_runs(ids[:, columns] == instance_id, columns.start, ids.shape[1]),
-            size=(ids.shape[0], ids.shape[1]),
-            area=float(np.count_nonzero(mask)),
-            bbox=(columns.start, rows.start, mask.shape[1], mask.shape[0]),
-            item=f"id {instance_id}",
-            file=str(path),
-        )
-
-
-def _class_of(instance_id: int) -> int:
-    return instance_id if instance_id < FIRST_INSTANCE else instance_id // FIRST_INSTANCE
-
-
-def _regions(ids: np.ndarray) -> Iterator[tuple[int, tuple[slice, slice]]]:
-    """Every id of an image but 0, ascending, with its bounding box (rows, columns)."""
-    boxes = ndimage.find_objects(ids)
-    return ((number, box) for number, box in enumerate(boxes, start=1) if box is not None)
+        crowd = instance_id < FIRST_INSTANCE
+        category_id = instance_id if crowd else instance_id // FIRST_INSTANCE
+        with builder.reading(path, f"id {instance_id}"):
+            if category_id not in official.id2label:
+                raise LeftOut("unknown category", f"Cityscapes has no class {category_id}")
+            if category_id not in CATEGORIES:
+                continue
+            rows, columns = box
+            mask = ids[box] == instance_id
+            corner = np.array([columns.start, rows.start])
+            builder.add(
+                id=image_id * 100_000 + instance_id,
+                image_id=image_id,
+                category_id=category_id,
+                crowd=crowd,
+                polygons=[] if crowd else [points + corner for points in mask_to_contours(mask)],
+                runs=_runs(ids[:, columns] == instance_id, columns.start, ids.shape[1]),
+                size=(ids.shape[0], ids.shape[1]),
+            )
 
 
 def _runs(columns: np.ndarray, left: int, width: int) -> np.ndarray:
@@ -228,7 +217,7 @@ def _paint_polygons(builder: IndexBuilder, path: Path, height: int, width: int) 
     for number, entry in enumerate(objects):
         with builder.reading(path, f"object {number}"):
             if not isinstance(entry, dict):
-                raise _left_out("bad object", "not an object with 'label' and 'polygon'")
+                raise LeftOut("bad object", "not an object with 'label' and 'polygon'")
             if entry.get("deleted"):
                 continue
             instance_id = _official_id(entry.get("label"), seen)
@@ -238,24 +227,20 @@ def _paint_polygons(builder: IndexBuilder, path: Path, height: int, width: int) 
     return np.asarray(image)
 
 
-def _left_out(kind: str, what: str) -> Unusable:
-    return Unusable(kind, what, action="left out")
-
-
 def _official_id(label: Any, seen: Counter[str]) -> int:
     """The id an object is painted with, -1 for none; `seen` counts the instances by class."""
     name = label if isinstance(label, str) else ""
     group = name not in official.name2label and name.endswith("group")
     name = name.removesuffix("group") if group else name
     if name not in official.name2label:
-        raise _left_out("unknown category", f"Cityscapes has no label {label!r:.40}")
+        raise LeftOut("unknown category", f"Cityscapes has no label {label!r:.40}")
     class_id = official.name2label[name].id
     if group or not official.name2label[name].hasInstances:
         return class_id
     index = seen[name]
     seen[name] += 1
     if index >= FIRST_INSTANCE:
-        raise _left_out("too many instances", f"more than {FIRST_INSTANCE} of {name}")
+        raise LeftOut("too many instances", f"more than {FIRST_INSTANCE} of {name}")
     return class_id * FIRST_INSTANCE + index
 
 
@@ -263,11 +248,11 @@ def _points(polygon: Any) -> np.ndarray:
     """A polygon [[x, y], ...] as (n, 2) float64."""
     points = given_points(polygon)
     if points is None:
-        raise _left_out("bad polygon", "'polygon' is not a list of [x, y]")
+        raise LeftOut("bad polygon", "'polygon' is not a list of [x, y]")
     if len(points) < 3:
-        raise _left_out("few points", f"the polygon has {len(points)} points")
+        raise LeftOut("few points", f"the polygon has {len(points)} points")
     if not np.isfinite(points).all():
-        raise _left_out("bad number", "the polygon holds NaN, infinity or a number out of range")
+        raise LeftOut("bad number", "the polygon holds NaN, infinity or a number out of range")
     return points
 
 

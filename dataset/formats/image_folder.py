@@ -40,9 +40,11 @@ def add_images(
     """
     waiting = tqdm(names, desc="reading labels", unit="image", delay=PATIENCE, leave=False)
     for number, name in enumerate(waiting, start=1):
+        size = None
         with builder.reading(folder):
             if not is_file_name(name):
                 raise Unusable("file name", f"file name {name!r} is not one", "rename the image")
-            height, width = read_whole(image_size, folder / name, "unreadable image")
+            height, width = size = read_whole(image_size, folder / name, "unreadable image")
             builder.add_image(number, name, width, height)
-            yield number, name, height, width
+        if size is not None:
+            yield number, name, *size

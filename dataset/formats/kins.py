@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from dataset.checks.problems import Action, Report, Unusable, strict
+from dataset.checks.problems import LeftOut, Report, Unusable, strict
 from dataset.formats.coco.json_stream import stream_members
 from dataset.formats.coco.read import CocoReader
 from dataset.formats.format import Format, Split, file_splits
@@ -105,10 +105,10 @@ class _KinsReader(CocoReader):
         if name == wanted or not isinstance(name, str):
             return
         what = f"is called {name!r:.40}; in KINS this id is {wanted or 'not used'}"
-        # Another of the names means that the ids were changed: classes would be mixed up.
-        action: Action = "stops" if name in expected.values() else "kept"
         remedy = "restore the ids of KINS, or read the file as COCO"
-        error = Unusable("category name", what, remedy, action=action)
+        error = Unusable("category name", what, remedy)
+        # Another of the names means that the ids were changed: classes would be mixed up.
+        error.action = "stops" if name in expected.values() else "kept"
         self.builder.report(error, f"category {category_id!r:.40}")
 
     def _annotation(self, entry: dict[str, Any]) -> None:
@@ -117,10 +117,10 @@ class _KinsReader(CocoReader):
         fields = self._fields
         if entry.get("category_id") == _RIDER:
             what = f"category {_RIDER} (rider) is not among the classes of KINS in use"
-            raise Unusable("unknown category", what, action="left out")
+            raise LeftOut("unknown category", what)
         if entry.get(fields.segmentation) in (None, [], {}):
             what = f"has no {self._masks} mask ('{fields.segmentation}')"
-            raise Unusable(f"no {self._masks} mask", what, action="left out")
+            raise LeftOut(f"no {self._masks} mask", what)
         self.masks_found += 1
         shared = ("id", "image_id", "category_id", "iscrowd")
         renamed = zip(("segmentation", "bbox", "area"), fields, strict=True)

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dataset.checks.problems import Report, Unusable, read_whole, strict
+from dataset.checks.problems import LeftOut, Report, Unusable, read_whole, strict
 from dataset.formats.class_list import read_class_list
 from dataset.formats.format import Format, Split
 from dataset.formats.image_folder import add_images, image_names
@@ -60,48 +60,27 @@ def read_mask_folder(
         builder.add_category(key, name)
     names = [name for name in image_names(images) if not (images / name).is_relative_to(masks)]
     stems = {stem(name): name for name in names}
-    files = _MaskFiles(masks)
+    unused = set(image_names(masks))
+    # Some tools write suffixes in capitals, which are sorted before small letters.
+    files = {f"{stem(name)}.png": name for name in sorted(unused) if _is_png(name)}
     for key, name, height, width in add_images(builder, images, names):
         with builder.reading(images / name):
             if stems[stem(name)] != name:
                 what = f"has the same mask as {stems[stem(name)]}"
                 raise Unusable("file name", what, "give one of the images another name")
             for layer in layer_names(name, stems):
-                path = files.take(layer)
-                if path is None:
+                if layer not in files:
                     break
+                unused.discard(files[layer])
+                path = masks / files[layer]
                 with builder.reading(path):
                     _read_layer(builder, path, key, (height, width), classes)
-    files.report_rest(builder)
+    for name in sorted(unused):
+        with builder.reading(masks / name):
+            if _is_png(name):
+                raise LeftOut("mask without image", "belongs to no image")
+            raise LeftOut("mask not PNG", "is no PNG image", "save it as PNG")
     return builder.finish()
-
-
-class _MaskFiles:
-    """The masks of a folder, and which of them no image has asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._rest = set(image_names(folder))
-        # Some tools write suffixes in capitals.
-        self._spellings = {f"{stem(name)}.png": name for name in self._rest if _is_png(name)}
-
-    def take(self, name: str) -> Path | None:
-        """The mask of this name, None if there is none."""
-        if not (self._folder / name).is_file():
-            if name not in self._spellings:
-                return None
-            name = self._spellings[name]
-        self._rest.discard(name)
-        return self._folder / name
-
-    def report_rest(self, builder: IndexBuilder) -> None:
-        """Report all files that were not taken."""
-        for name in sorted(self._rest):
-            error = Unusable("mask without image", "belongs to no image", action="left out")
-            if not _is_png(name):
-                what, remedy = "is no PNG image", "save it as PNG"
-                error = Unusable("mask not PNG", what, remedy, action="left out")
-            builder.report(error, "", str(self._folder / name))
 
 
 def _is_png(name: str) -> bool:
@@ -127,8 +106,7 @@ def _read_layer(
     for value in np.unique(numbers).tolist():
         if value == 0:
             continue
-        item = f"object {value}"
-        with builder.reading(path, item):
+        with builder.reading(path, f"object {value}"):
             category, crowd = _class_of(value, classes)
             builder.add(
                 id=None,
@@ -137,8 +115,6 @@ def _read_layer(
                 crowd=crowd,
                 runs=encode_mask(numbers == value),
                 size=size,
-                item=item,
-                file=str(path),
             )
 
 

@@ -11,7 +11,13 @@ import numpy as np
 
 from dataset.checks.problems import Report, Unusable, strict
 from dataset.index.columns import Columns, fill_in, pack_names
-from dataset.index.inputs import MAX_COORDINATE, check_image, given_numbers, outlines
+from dataset.index.inputs import (
+    MAX_COORDINATE,
+    check_image,
+    check_shape,
+    given_numbers,
+    outlines,
+)
 from dataset.index.label_index import LabelIndex
 from lib.polygons.ragged import gather
 
@@ -33,6 +39,7 @@ class IndexBuilder:
         self._images: dict[int, tuple[str, int, int]] = {}
         self._categories: dict[int, str] = {}
         self._ids: set[int] = set()
+        self._place: tuple[str, str] | None = None  # file and item that are being read
         self._places: dict[int, tuple[str, str]] = {}  # where an annotation has its own
         self._keys = array("q")  # id, 0 or 1 for having one, image, category, crowd
         self._mask_sizes = array("q")  # height and width of the mask; 0 without
@@ -49,11 +56,17 @@ class IndexBuilder:
 
     @contextmanager
     def reading(self, file: str | Path, item: str = "") -> Iterator[None]:
-        """Report what the block finds unusable, under this file and item, and go on behind it."""
+        """Report what is unusable in the block, under this file and item, and go on behind it.
+
+        The annotations that the block adds are called so too.
+        """
+        outer, self._place = self._place, (str(file), item)
         try:
             yield
         except Unusable as error:
             self.report(error, item, str(file))
+        finally:
+            self._place = outer
 
     def add_image(self, image_id: int, name: str, width: int, height: int) -> None:
         """An image: id, file name relative to the image folder, size in pixels."""
@@ -84,10 +97,8 @@ class IndexBuilder:
         size: tuple[int, int] | None = None,
         area: float | None = None,
         bbox: Sequence[float] | None = None,
-        item: str | None = None,
-        file: str | None = None,
     ) -> None:
-        """An annotation.
+        """An annotation, which messages call by its id, or as `reading` says.
 
         Args:
             id: its id; one is found where the source has none.
@@ -98,9 +109,8 @@ class IndexBuilder:
             runs: run lengths of the exact mask; the outlines are traced where none are given.
             size: (height, width) of the mask.
             area, bbox: square pixels, and x, y, width, height; from the outlines without.
-            item, file: what messages call it.
         """
-        name = item or f"annotation {id}"
+        file, item = self._place or (self.file, f"annotation {id}")
         try:
             if id in self._ids:
                 remedy = "give every annotation its own"
@@ -108,12 +118,14 @@ class IndexBuilder:
             given = given_numbers(area, bbox)
             parts = outlines(polygons, None if crowd else runs, size)
             large = [part for part in parts if len(part) >= 6]
-            self._check_shape(name, file, len(parts), len(large), runs, crowd)
+            few = check_shape(len(parts), len(large), runs, crowd)
         except Unusable as error:
-            self.report(error, name, file)
+            self.report(error, item, file)
             return
-        if item is not None or file is not None:
-            self._places[len(self._part_offsets) - 1] = (file or self.file, name)
+        if few is not None:
+            self.report(few, item, file)
+        if self._place is not None:
+            self._places[len(self._part_offsets) - 1] = self._place
         if id is not None:
             self._ids.add(id)
         self._keys.extend((id or 0, id is not None, image_id, category_id, crowd))
@@ -126,33 +138,6 @@ class IndexBuilder:
         if runs is not None:
             self._runs.frombytes(np.asarray(runs, np.int64).tobytes())
         self._run_offsets.append(len(self._runs))
-
-    def _check_shape(
-        self,
-        name: str,
-        file: str | None,
-        given: int,
-        large: int,
-        runs: np.ndarray | None,
-        crowd: bool,
-    ) -> None:
-        """Report polygons that are left out; `large` of the `given` ones have enough points.
-
-        Raises:
-            Unusable: nothing is left of the annotation.
-        """
-        empty_mask = runs is not None and not runs[1::2].any()
-        if large < given:
-            count = "all" if large == 0 else f"{given - large} of {given}"
-            what = f"{count} polygons have fewer than 3 points"
-            few = Unusable("few points", what, action="left out")
-            if large == 0 and (not crowd or runs is None or empty_mask):
-                raise few
-            self.report(few, name, file)
-        elif large == 0 and empty_mask:
-            raise Unusable("empty mask", "its mask is empty", action="left out")
-        elif large == 0 and (runs is None or not crowd):
-            raise Unusable("no contour", "has no contour", action="left out")
 
     def finish(self, *, labelled: bool = True) -> LabelIndex:
         """Check what refers to what and make the index; the builder is used up.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dataset.checks.problems import Unusable
+from dataset.checks.problems import LeftOut, Unusable
 from dataset.masks.run_lengths import decode_mask
 from dataset.masks.tracing import mask_to_contours
 
@@ -115,6 +115,30 @@ def outlines(
             raise Unusable("bad mask", what, "correct or remove the annotation")
         polygons = mask_to_contours(decode_mask(runs, *size))
     return [_flat(polygon) for polygon in polygons]
+
+
+def check_shape(given: int, large: int, runs: np.ndarray | None, crowd: bool) -> LeftOut | None:
+    """Check that an annotation has a shape; `large` of its `given` polygons have enough points.
+
+    Returns:
+        What is wrong with the other polygons, if there are any.
+
+    Raises:
+        LeftOut: nothing is left of the annotation.
+    """
+    empty_mask = runs is not None and not runs[1::2].any()
+    region = crowd and runs is not None and not empty_mask  # which needs no polygons
+    if large < given:
+        count = "all" if large == 0 else f"{given - large} of {given}"
+        few = LeftOut("few points", f"{count} polygons have fewer than 3 points")
+        if large or region:
+            return few
+        raise few
+    if large or region:
+        return None
+    if empty_mask:
+        raise LeftOut("empty mask", "its mask is empty")
+    raise LeftOut("no contour", "has no contour")
 
 
 def _flat(polygon: np.ndarray | list[float]) -> array[float]:

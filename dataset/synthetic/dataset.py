@@ -2,9 +2,9 @@
 
 For tests, demonstrations and benchmarks without any download. A class is a family of shapes in a
 colour of its own, so a small network learns it in minutes. Objects are painted one over the other;
-the labels are either what remains visible (an occluder can split an object into several parts) or
-the whole shape (amodal). Bars without a label can be painted over all, which split about half of
-the objects.
+the labels are the outer outlines of what remains visible: an occluder can split an object into
+several parts, and leaves no hole where it lies wholly inside of it. Bars without a label can be
+painted over all, which split about half of the objects.
 """
 
 from __future__ import annotations
@@ -45,9 +45,6 @@ class SyntheticDataset:
         size: height, width of the images, pixels.
         classes: number of classes.
         seed: of everything drawn.
-        amodal: label whole shapes (inside the image) rather than what is visible of them. Visible
-            regions are labelled by their outer outlines: an occluder wholly inside an object leaves
-            no hole in its label.
         occluders: paint grey bars, which belong to no class, over the objects. They split objects
             into several visible parts, which stay one instance. The objects themselves are the same
             with and without.
@@ -60,7 +57,6 @@ class SyntheticDataset:
         size: tuple[int, int] = (128, 128),
         classes: int = 3,
         seed: int = 0,
-        amodal: bool = False,
         occluders: bool = False,
     ) -> None:
         if length < 0 or classes < 1 or min(size) < 16:
@@ -68,7 +64,6 @@ class SyntheticDataset:
         self.length = length
         self.size = size
         self.seed = seed
-        self.amodal = amodal
         self.occluders = occluders
         families = list(FAMILIES)
         rounds = [k // len(families) for k in range(classes)]
@@ -167,8 +162,7 @@ class SyntheticDataset:
         bars = self._bars(index)
         for order, outline in enumerate(outlines):
             hidden = shapely.union_all([*outlines[order + 1 :], *bars])
-            seen = outline if self.amodal else outline - hidden
-            shapes.append(_Shape(classes[order], outline, _exteriors(seen)))
+            shapes.append(_Shape(classes[order], outline, _exteriors(outline - hidden)))
         return shapes
 
     def _bars(self, index: int) -> list[Polygon]:

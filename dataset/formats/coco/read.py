@@ -83,19 +83,21 @@ class CocoReader:
         return InputError(f"{self.path}: {what}; {self.remedy}")
 
     def _take(self, key: str, use: Callable[[dict[str, Any]], None], entry: Any) -> None:
-        """Hand on an entry; what is wrong with it is reported under its id, or its position."""
+        """Hand on an entry; it is called by its id, or by its position in the list, from 0."""
+        number = self.counts[key]
         self.counts[key] += 1
         if not isinstance(entry, dict):
             raise self._no_objects(key)
+        if "id" not in entry:
+            with self.builder.reading(self.path, f"{_ITEMS[key]} number {number}"):
+                use(entry)
+            return
         try:
             use(entry)
         except Unusable as error:
-            known = type(entry.get("id")) is int
-            self.builder.report(error, f"{_ITEMS[key]} {entry['id']}" if known else self._nth(key))
-
-    def _nth(self, key: str) -> str:
-        """What an entry without an id is called: by its position in the list, from 0."""
-        return f"{_ITEMS[key]} number {self.counts[key] - 1}"
+            known = type(entry["id"]) is int
+            item = f"{_ITEMS[key]} {entry['id'] if known else f'number {number}'}"
+            self.builder.report(error, item)
 
     def _image(self, entry: dict[str, Any]) -> None:
         image_id = whole_number(entry.get("id"), "'id'")
@@ -128,7 +130,6 @@ class CocoReader:
             size=None if mask is None else mask[1],
             area=entry.get("area"),
             bbox=entry.get("bbox"),
-            item=None if "id" in entry else self._nth("annotations"),
         )
 
 

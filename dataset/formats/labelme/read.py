@@ -127,8 +127,7 @@ class _Reader:
                     "polygons": polygons,
                     "runs": runs,
                     "size": None if runs is None else (height, width),
-                    "item": "shape " + ", ".join(map(str, shapes)),
-                    "file": str(path),
+                    "place": (path, "shape " + ", ".join(map(str, shapes))),
                 }
             )
 
@@ -143,13 +142,12 @@ class _Reader:
         by_name = {name: key for key, name in classes.items()}
         for entry in self._objects:
             label = entry.pop("label")
-            if label in by_name:
+            with self._builder.reading(*entry.pop("place")):
+                if label not in by_name:
+                    what = f"label {label!r:.60} is not in the list of classes"
+                    remedy = "add it to the list or correct the label"
+                    raise Unusable("unknown category", what, remedy)
                 self._builder.add(id=None, category_id=by_name[label], **entry)
-            else:
-                what = f"label {label!r:.60} is not in the list of classes"
-                remedy = "add it to the list or correct the label"
-                error = Unusable("unknown category", what, remedy)
-                self._builder.report(error, entry["item"], entry["file"])
         return self._builder.finish()
 
     def _image_name(self, path: Path, document: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dataset.checks.problems import Unusable
+from dataset.checks.problems import LeftOut, Unusable
 from dataset.index.inputs import given_points
 from dataset.masks.rasterize import polygons_to_mask
 from dataset.masks.run_lengths import encode_mask
@@ -63,7 +63,7 @@ def read_shape(entry: Any, height: int, width: int) -> Shape:
     kind = entry.get("shape_type") or "polygon"
     if not isinstance(kind, str) or kind in _OPEN:
         what = f"is a {kind!s:.20}, which encloses nothing"
-        raise Unusable("open shape", what, action="left out")
+        raise LeftOut("open shape", what)
     points = _points(entry.get("points"))
     group, flags = entry.get("group_id"), entry.get("flags")
     is_mask = kind == "mask"
@@ -118,7 +118,7 @@ def _outline(kind: str, points: np.ndarray) -> np.ndarray:
         return points
     if kind == "circle":
         raise Unusable("bad shape", "a circle needs its centre and a point on it", _REMEDY)
-    raise Unusable("unknown shape", f"is of the unknown kind {kind!r:.20}", action="left out")
+    raise LeftOut("unknown shape", f"is of the unknown kind {kind!r:.20}")
 
 
 def _mask(value: Any, points: np.ndarray, pixels: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from dataset.checks.problems import Report, Unusable, read_whole, strict
+from dataset.checks.problems import LeftOut, Report, Unusable, read_whole, strict
 from dataset.formats.format import Format, Split, SplitName
 from dataset.formats.image_folder import PATIENCE
 from dataset.formats.sbd.matlab_file import read_struct
@@ -150,12 +150,11 @@ def _add_instances(
     for number in range(1, len(areas)):
         if number > len(category_ids) and not areas[number]:
             continue
-        item = f"instance {number}"
-        with builder.reading(file, item):
+        with builder.reading(file, f"instance {number}"):
             category_id = _category(number, category_ids)
             if not areas[number]:
                 what = "has a category but no pixel in 'Segmentation'"
-                raise Unusable("no contour", what, action="left out")
+                raise LeftOut("no contour", what)
             mask = segmentation == number
             builder.add(
                 id=image * _IDS_PER_IMAGE + number,
@@ -164,8 +163,6 @@ def _add_instances(
                 polygons=mask_to_contours(mask),
                 runs=encode_mask(mask),
                 size=mask.shape,
-                item=item,
-                file=str(file),
             )
 
 

@@ -102,8 +102,10 @@ def read_classes(path: Path, document: dict[str, Any]) -> dict[int, str]:
     ids = document.get("category_ids")
     if ids is None:
         return dict(enumerate(names, start=1))
-    numbers = [_whole_number(value) for value in ids] if isinstance(ids, list) else []
-    if len(numbers) != len(names) or len(set(numbers)) != len(names) or None in numbers:
+    if not isinstance(ids, list):
+        ids = []
+    numbers = [number for value in ids if (number := _whole_number(value)) is not None]
+    if not len(ids) == len(numbers) == len(set(numbers)) == len(names):
         raise InputError(
             f"{path}: 'category_ids' must hold a number for each class; correct or remove"
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dataset.checks.problems import Report, Unusable, read_whole, strict
+from dataset.checks.problems import LeftOut, Report, Unusable, read_whole, strict
 from dataset.formats.class_list import CLASSES_TXT
 from dataset.formats.format import Format, Split, SplitName
 from dataset.formats.image_folder import add_images
@@ -71,17 +71,14 @@ def read_yolo(
         with builder.reading(labels):
             text = read_whole(read_text, labels, "unreadable labels") if labels.exists() else ""
             for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
-                item = f"line {number}"
                 if line.strip():
-                    with builder.reading(labels, item):
+                    with builder.reading(labels, f"line {number}"):
                         category, points = _read_line(line.split(), by_class)
                         builder.add(
                             id=None,
                             image_id=key,
                             category_id=category,
                             **_shape(points, height, width),
-                            item=item,
-                            file=str(labels),
                         )
     _report_orphans(builder, layout)
     return builder.finish()
@@ -105,9 +102,9 @@ def _report_orphans(builder: IndexBuilder, layout: YoloLayout) -> None:
         stems = {path.stem for path in images if path.suffix.lower() in IMAGE_SUFFIXES}
         for path in sorted(rest):
             if path.stem not in stems and path.name[0] != ".":
-                what, remedy = "belongs to no image", "add the image or remove the file"
-                error = Unusable("labels without image", what, remedy, action="left out")
-                builder.report(error, "", str(path))
+                with builder.reading(path):
+                    remedy = "add the image or remove the file"
+                    raise LeftOut("labels without image", "belongs to no image", remedy)
 
 
 def _read_line(fields: list[str], by_class: dict[int, int]) -> tuple[int, np.ndarray]:
@@ -122,7 +119,7 @@ def _read_line(fields: list[str], by_class: dict[int, int]) -> tuple[int, np.nda
         what = f"class {fields[0]:.20} is not among the {len(by_class)} of 'names'"
         raise Unusable("unknown category", what, "correct the class or add its name")
     if len(values) == 4:
-        raise Unusable("box", "is a box (four numbers), not a contour", action="left out")
+        raise LeftOut("box", "is a box (four numbers), not a contour")
     if len(values) % 2:
         what = f"has an odd count of coordinates ({len(values)})"
         raise Unusable("odd count", what, "write x and y of every point")

@@ -25,7 +25,7 @@ def findings_of(folder: Path, *, decode: bool = True) -> Findings:
     findings = Findings()
     index = read_coco(folder / "instances_train.json", findings)
     dataset = IndexedDataset(folder / "images", index)
-    check_dataset(dataset, findings, decode=decode, workers=2)
+    check_dataset(dataset, findings, decode=decode)
     return findings
 
 

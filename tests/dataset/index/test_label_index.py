@@ -160,7 +160,8 @@ def test_a_collecting_report_gets_every_problem_and_the_rest_is_kept() -> None:
     builder.add(id=5, image_id=1, category_id=1, polygons=[SQUARE[:2]])
     builder.add(id=11, image_id=1, category_id=1, crowd=True)
     builder.add(id=6, image_id=1, category_id=1, runs=RUNS, size=(10, 8))
-    builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE], item="line 7", file="b.txt")
+    with builder.reading("b.txt", "line 7"):
+        builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE])
     builder.add(id=8, image_id=1, category_id=1, polygons=[SQUARE], bbox=[1])
     builder.add(id=9, image_id=1, category_id=1, polygons=[10**400])  # type: ignore[list-item]
     builder.add(id=10, image_id=1, category_id=1, polygons=[[10**400, 1, 2, 3, 4, 5]])
@@ -202,8 +203,9 @@ def test_places_of_annotations() -> None:
     problems: list[Problem] = []
     builder = IndexBuilder("labels", problems.append)
     builder.add_category(1, "thing")
-    for image, file, item in ((2, "b.txt", "line 1"), (1, "a.txt", "line 1"), (1, None, "shape 2")):
-        builder.add(id=None, image_id=image, category_id=1, polygons=[SQUARE], item=item, file=file)
+    for image, *place in ((2, "b.txt", "line 1"), (1, "a.txt", "line 1"), (1, "labels", "shape 2")):
+        with builder.reading(*place):
+            builder.add(id=None, image_id=image, category_id=1, polygons=[SQUARE])
     builder.add(id=9, image_id=2, category_id=1, polygons=[SQUARE])
     for key in (1, 2):
         builder.add_image(key, f"{key}.png", 10, 8)
