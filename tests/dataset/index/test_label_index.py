@@ -139,7 +139,7 @@ def test_clipped_polygons_end_with_the_image(seed: int) -> None:
 def test_subset() -> None:
     index, _ = build(2)
     chosen = index.subset(image_ids=[13, 11])
-    assert chosen.image_ids == (13, 11)
+    assert chosen.image_ids == (13, 11) and chosen.categories == index.categories
     assert {a["image_id"] for a in chosen.ground_truth()["annotations"]} <= {11, 13}
     assert index.subset(limit=4).image_ids == index.image_ids[:4]
     assert chosen.subset(limit=1).image_ids == (13,)
