@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +12,7 @@ from numpy.testing import assert_array_equal
 from odd_polygons import random_polygon
 
 from dataset.checks.problems import Problem
-from dataset.index import cache as index_cache
 from dataset.index.builder import IndexBuilder
-from dataset.index.cache import open_index
 from dataset.index.label_index import LabelIndex
 from dataset.masks.run_lengths import decode_mask, runs_box
 from lib.errors import InputError
@@ -231,131 +226,3 @@ def test_box_of_run_lengths(seed: int) -> None:
     if len(rows):
         expected = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     assert runs_box(runs, height) == expected
-
-
-@pytest.fixture
-def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A label file, and a cache that keeps everything."""
-    monkeypatch.setenv("E2EC_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(index_cache, "_WORTH", -1.0)
-    path = tmp_path / "labels.json"
-    path.write_text("one")
-    return path
-
-
-def refuse() -> LabelIndex:
-    raise AssertionError("read again")
-
-
-def assert_same(one: LabelIndex, other: LabelIndex) -> None:
-    assert one.ground_truth() == other.ground_truth()
-    assert (one.source, one.labelled) == (other.source, other.labelled)
-
-
-def test_an_index_is_kept(source: Path) -> None:
-    index, _ = build(3)
-    assert_same(open_index([source], "x", lambda: index), index)
-    kept = open_index([source], "x", refuse)
-    assert_same(kept, index)
-    assert isinstance(kept.columns.points, np.memmap)
-    with pytest.raises(AssertionError, match="read again"):
-        open_index([source], "y", refuse)
-
-
-@pytest.mark.parametrize("change", ["content", "time", "removed", "damaged", "other code"])
-def test_a_change_is_noticed(source: Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, _ = build(4)
-    second, _ = build(5)
-    open_index([source], "x", lambda: first)
-    (entry,) = (source.parent / "cache").iterdir()
-    if change == "content":  # of the same length and with the old time
-        times = source.stat()
-        time.sleep(0.01)
-        source.write_text("two")
-        os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
-    elif change == "time":
-        os.utime(source)
-    elif change == "removed":
-        source.unlink()
-    elif change == "damaged":
-        (entry / "points.npy").write_bytes((entry / "points.npy").read_bytes()[:100])
-    else:
-        monkeypatch.setattr(index_cache, "_code", lambda: "new")
-    assert_same(open_index([source], "x", lambda: second), second)
-    assert_same(open_index([source], "x", refuse), second)
-    assert [p for p in (source.parent / "cache").iterdir() if p.name.startswith(".")] == []
-
-
-def test_entries_belong_to_the_source_of_their_readers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of every file of both packages, however deep it lies."""
-    for package in ("dataset", "lib"):
-        path = tmp_path / package / "polygons" / "ragged.py"
-        path.parent.mkdir(parents=True)
-        path.write_text("one")
-        monkeypatch.setattr(getattr(index_cache, package), "__path__", [str(tmp_path / package)])
-    digest = index_cache._code.__wrapped__
-    before = digest()
-    assert digest() == before
-    for package in ("dataset", "lib"):
-        (tmp_path / package / "polygons" / "ragged.py").write_text("two")
-        assert digest() != before
-        before = digest()
-
-
-def test_an_entry_of_another_layout_is_read_again(source: Path) -> None:
-    """Before there were offsets, columns ended in `_ends`."""
-    first, _ = build(4)
-    second, _ = build(5)
-    open_index([source], "x", lambda: first)
-    (entry,) = (source.parent / "cache").iterdir()
-    for path in list(entry.glob("*_offsets.npy")):
-        path.rename(path.with_name(path.name.replace("_offsets", "_ends")))
-    assert_same(open_index([source], "x", lambda: second), second)
-    assert_same(open_index([source], "x", refuse), second)
-
-
-def test_an_entry_in_use_is_not_touched_and_an_outdated_one_goes(
-    source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, _ = build(4)
-    second, _ = build(5)
-    third, _ = build(6)
-    used = open_index([source], "x", lambda: first)
-    data = pickle.dumps(used)
-    source.write_text("two")
-    open_index([source], "x", lambda: second)
-    assert_same(pickle.loads(data), first)
-    assert len(list((source.parent / "cache").iterdir())) == 2
-    monkeypatch.setattr(index_cache, "_OUTDATED", -1.0)
-    source.write_text("three")
-    open_index([source], "x", lambda: third)
-    assert len(list((source.parent / "cache").iterdir())) == 1
-
-
-def test_nothing_is_kept_that_is_read_quickly(
-    source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(index_cache, "_WORTH", 60.0)
-    index, _ = build(6)
-    open_index([source], "x", lambda: index)
-    assert not (source.parent / "cache").exists()
-
-
-def test_a_folder_that_cannot_be_written_does_no_harm(source: Path) -> None:
-    (source.parent / "cache").write_text("a file")
-    index, _ = build(7)
-    assert_same(open_index([source], "x", lambda: index), index)
-
-
-def test_new_processes_open_the_files_instead_of_getting_a_copy(source: Path) -> None:
-    index, _ = build(8)
-    in_memory = pickle.loads(pickle.dumps(index))
-    assert_same(in_memory, index)
-    kept = open_index([source], "x", lambda: index).subset(limit=3)
-    data = pickle.dumps(kept)
-    assert len(data) < 1500
-    again = pickle.loads(data)
-    assert_same(again, kept)
-    assert isinstance(again.columns.points, np.memmap)
