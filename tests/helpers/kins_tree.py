@@ -84,21 +84,10 @@ def _annotation(number: int, generation: int, amodal_as: str) -> dict[str, Any]:
     outline = [[x, y, x + width, y, x + width, y + height, x, y + height]]
     segmentation = outline if amodal_as == "polygons" else as_coco_mask(amodal)
     shared = {"id": number + 1, "image_id": image, "category_id": category, "iscrowd": 0}
+    whole = (segmentation, box(amodal), int(amodal.sum()))
+    seen = (as_coco_mask(visible), box(visible), int(visible.sum()))
     if generation == 2019:
-        return shared | {
-            "segmentation": segmentation,
-            "bbox": box(amodal),
-            "area": int(amodal.sum()),
-            "inmodal_seg": as_coco_mask(visible),
-            "inmodal_bbox": box(visible),
-        }
-    return shared | {
-        "a_segm": segmentation,
-        "a_bbox": box(amodal),
-        "a_area": int(amodal.sum()),
-        "i_segm": as_coco_mask(visible),
-        "i_bbox": box(visible),
-        "i_area": int(visible.sum()),
-        "oco_id": image,
-        "ico_id": number + 1,
-    }
+        names = ("segmentation", "bbox", "area", "inmodal_seg", "inmodal_bbox")
+    else:
+        names = ("a_segm", "a_bbox", "a_area", "i_segm", "i_bbox", "i_area")
+    return shared | dict(zip(names, (*whole, *seen), strict=False))

@@ -25,7 +25,6 @@ HEIGHT, WIDTH = 12, 16
 
 def put(root: Path, masks: dict[str, np.ndarray], images: tuple[str, ...] = ("a.png",)) -> Path:
     for name in images:
-        (root / "images" / name).parent.mkdir(parents=True, exist_ok=True)
         write_image(root / "images" / name, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     (root / "masks").mkdir(exist_ok=True)
     for name, mask in masks.items():
