@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from dataset.formats.cityscapes import CITYSCAPES
-from dataset.formats.coco.format import COCO
+from dataset.formats.coco.read import COCO
 from dataset.formats.format import Format
 from dataset.formats.kins import KINS
 from dataset.formats.labelme.read import LABELME

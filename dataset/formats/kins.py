@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from dataset.checks.problems import LeftOut, Report, Unusable, strict
 from dataset.formats.coco.json_stream import stream_members
 from dataset.formats.coco.read import CocoReader
 from dataset.formats.format import Format, Split, file_splits
-from dataset.formats.json_files import json_files, json_holds
+from dataset.formats.json_files import is_kins_file, json_files
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
 
@@ -33,23 +33,12 @@ CLASSES = {
 _RIDER = 3
 
 
-class _Fields(NamedTuple):
-    """Names of the fields of an annotation; an empty one does not exist."""
-
-    segmentation: str
-    bbox: str
-    area: str
-
-
-_GENERATIONS: dict[int, dict[Masks, _Fields]] = {
-    2019: {
-        "amodal": _Fields("segmentation", "bbox", "area"),
-        "visible": _Fields("inmodal_seg", "inmodal_bbox", ""),
-    },
-    2020: {
-        "amodal": _Fields("a_segm", "a_bbox", "a_area"),
-        "visible": _Fields("i_segm", "i_bbox", "i_area"),
-    },
+# Names of the fields of segmentation, box and area, by generation; an empty one does not exist.
+_FIELDS: dict[tuple[int, Masks], tuple[str, str, str]] = {
+    (2019, "amodal"): ("segmentation", "bbox", "area"),
+    (2019, "visible"): ("inmodal_seg", "inmodal_bbox", ""),
+    (2020, "amodal"): ("a_segm", "a_bbox", "a_area"),
+    (2020, "visible"): ("i_segm", "i_bbox", "i_area"),
 }
 
 
@@ -91,7 +80,7 @@ class _KinsReader(CocoReader):
         super().__init__(path, report)
         self.masks_found = 0
         self._masks = masks
-        self._fields: _Fields | None = None
+        self._fields: tuple[str, str, str] | None = None
         for category_id, name in CLASSES.items():
             self.builder.add_category(category_id, name)
 
@@ -113,20 +102,20 @@ class _KinsReader(CocoReader):
 
     def _annotation(self, entry: dict[str, Any]) -> None:
         if self._fields is None:
-            self._fields = _GENERATIONS[self._generation(entry)][self._masks]
-        fields = self._fields
+            self._fields = _FIELDS[self._generation(entry), self._masks]
+        segmentation, bbox, area = self._fields
         if entry.get("category_id") == _RIDER:
             what = f"category {_RIDER} (rider) is not among the classes of KINS in use"
             raise LeftOut("unknown category", what)
-        if entry.get(fields.segmentation) in (None, [], {}):
-            what = f"has no {self._masks} mask ('{fields.segmentation}')"
+        if entry.get(segmentation) in (None, [], {}):
+            what = f"has no {self._masks} mask ('{segmentation}')"
             raise LeftOut(f"no {self._masks} mask", what)
         self.masks_found += 1
         shared = ("id", "image_id", "category_id", "iscrowd")
-        renamed = zip(("segmentation", "bbox", "area"), fields, strict=True)
+        renamed = {"segmentation": segmentation, "bbox": bbox, "area": area}
         super()._annotation(
             {key: entry[key] for key in shared if key in entry}
-            | {key: entry.get(name) for key, name in renamed}
+            | {key: entry.get(name) for key, name in renamed.items()}
         )
 
     def _generation(self, entry: dict[str, Any]) -> int:
@@ -139,11 +128,6 @@ class _KinsReader(CocoReader):
             "fields of neither generation, 'a_segm' and 'i_segm' of 2020 or 'segmentation' and "
             "'inmodal_seg' of 2019); give one of its JSON files, or read it as COCO"
         )
-
-
-def is_kins_file(path: Path) -> bool:
-    """Whether a JSON file has fields of KINS' annotations."""
-    return any(json_holds(path, key) for key in ("a_segm", "i_segm", "inmodal_seg"))
 
 
 def _recognise(path: Path) -> bool:

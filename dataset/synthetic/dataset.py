@@ -19,10 +19,9 @@ import numpy as np
 import shapely
 from shapely.geometry import Polygon, box
 
-from dataset.index.records import AnnotationRecord, ImageRecord, to_coco_dict
+from dataset.index.builder import IndexBuilder
 from dataset.loading.sample import Instance, Sample
 from dataset.synthetic.shapes import FAMILIES, SMALLEST_PART, largest_polygon
-from lib.polygons.geometry import area, bounding_box
 
 # Shapes are painted at this multiple of the resolution and averaged, for smooth edges.
 _SUPERSAMPLING = 4
@@ -110,27 +109,20 @@ class SyntheticDataset:
     def ground_truth(self) -> dict[str, Any]:
         """COCO dictionary of all images, without painting them."""
         height, width = self.size
-        images, annotations = [], []
-        for index in range(self.length):
-            images.append(ImageRecord(index + 1, self._file_name(index), width, height))
+        builder = IndexBuilder(self.source)
+        for category_id, name in zip(self.category_ids, self.class_names, strict=True):
+            builder.add_category(category_id, name)
+        for index, image_id in enumerate(self.image_ids):
+            builder.add_image(image_id, self._file_name(index), width, height)
             for order, shape in enumerate(self._scene(index)):
-                if not shape.parts:
-                    continue
-                x0, y0, x1, y1 = bounding_box(np.concatenate(shape.parts))
-                annotations.append(
-                    AnnotationRecord(
+                if shape.parts:
+                    builder.add(
                         id=self._annotation_id(index, order),
-                        image_id=index + 1,
+                        image_id=image_id,
                         category_id=self.category_ids[shape.class_index],
-                        crowd=False,
                         polygons=shape.parts,
-                        runs=None,
-                        area=float(sum(area(part) for part in shape.parts)),
-                        bbox=(x0, y0, x1 - x0, y1 - y0),
                     )
-                )
-        categories = dict(zip(self.category_ids, self.class_names, strict=True))
-        return to_coco_dict(images, categories, annotations)
+        return builder.finish().ground_truth()
 
     @staticmethod
     def _file_name(index: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from dataset.checks.problems import Report, Unusable, strict
 from dataset.formats.coco.json_stream import stream_members
+from dataset.formats.format import Format, file_splits
+from dataset.formats.json_files import MOST_FILES, is_kins_file, json_holds
 from dataset.index.builder import IndexBuilder
 from dataset.index.inputs import MAX_SIDE
 from dataset.index.label_index import LabelIndex
@@ -25,6 +28,8 @@ Mask = tuple[np.ndarray, tuple[int, int]]
 
 # The lists of a file, and what messages call an entry.
 _ITEMS = {"images": "image", "categories": "category", "annotations": "annotation"}
+# What tells a file from one of another format.
+_KEYS = ("images", "annotations")
 # Ids are kept in 64 bits; evaluators keep them in the 53 of a float.
 _LARGEST_ID = 2**53
 
@@ -172,3 +177,27 @@ def _read_mask(value: dict[str, Any]) -> Mask:
             except ValueError as error:
                 raise Unusable("bad mask", f"mask cannot be read ({error})", remedy) from None
     raise Unusable("bad mask", "the mask's 'size' must be [height, width]", remedy)
+
+
+def coco_files(folder: Path) -> list[Path]:
+    """The COCO annotation files of a folder or its `annotations`, sorted by name.
+
+    Where some are called `instances_...`, as COCO calls them, the others (captions, key points) are
+    not among them.
+    """
+    places = [folder, folder / "annotations", *sorted(p for p in folder.glob("*") if p.is_dir())]
+    files = dict.fromkeys(file for place in places for file in sorted(place.glob("*.json")))
+    known = [file for file in files if file.name.startswith("instances_")]
+    tried = islice(files, MOST_FILES)
+    return known or [file for file in tried if json_holds(file, *_KEYS) and not is_kins_file(file)]
+
+
+COCO = Format(
+    name="coco",
+    title="COCO",
+    recognise=lambda path: bool(coco_files(path)) if path.is_dir() else json_holds(path, *_KEYS),
+    splits=lambda path, images: file_splits(coco_files(path) if path.is_dir() else [path], images),
+    read=lambda split, report: read_coco(split.labels, report),
+    labels="file",
+    suffixes=(".json",),  # without the keys it is damaged, or lists images alone
+)

@@ -14,7 +14,7 @@ from kins_tree import write_kins
 
 from dataset.checks.problems import Problem, strict
 from dataset.formats.choose_split import require_split
-from dataset.formats.coco.format import coco_files
+from dataset.formats.coco.read import coco_files
 from dataset.formats.detect import detect_format, format_named
 from dataset.formats.format import SplitName, guess_image_folder
 from dataset.formats.open_path import open_path
