@@ -60,8 +60,7 @@ def check_dataset(
         dataset: opened with the same report, which has had what its reader found. The images of
             data that are made on the fly are not looked at.
         report: called with every problem.
-        decode: decode every image completely; False reads the headers alone.
-        progress: show bars.
+        decode, progress: those of `check_images`.
     """
     index = label_index(dataset)
     check_contours(index, report, progress=progress)

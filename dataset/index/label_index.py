@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dataset.index.columns import Columns
-from dataset.index.records import AnnotationRecord, ImageRecord, to_coco_dict
+from dataset.index.records import AnnotationRecord, ImageRecord
 from lib.errors import InputError
 from lib.polygons.ragged import Ragged, gather
 
@@ -149,12 +149,21 @@ class LabelIndex:
 
     def ground_truth(self) -> dict[str, Any]:
         """COCO dictionary of exactly these images, crowd regions included."""
-        positions = range(len(self))
-        return to_coco_dict(
-            (self.image(i) for i in positions),
-            self.categories,
-            (annotation for i in positions for annotation in self.annotations(i)),
-        )
+        images = [self.image(position) for position in range(len(self))]
+        return {
+            "info": {},
+            "licenses": [],
+            "images": [
+                {"id": i.id, "file_name": i.name, "width": i.width, "height": i.height}
+                for i in images
+            ],
+            "categories": [{"id": key, "name": name} for key, name in self.categories.items()],
+            "annotations": [
+                annotation.to_coco(image)
+                for position, image in enumerate(images)
+                for annotation in self.annotations(position)
+            ],
+        }
 
 
 def _within(polygons: Ragged, height: int, width: int) -> Ragged:

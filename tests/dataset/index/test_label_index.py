@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,54 +143,42 @@ def test_subset() -> None:
         index.subset(image_ids=[99])
 
 
+EMPTY = {"polygons": [], "runs": np.array([80]), "size": (8, 10)}
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({"image_id": 2}, "unknown image", "stops"),
+    ({"category_id": 9}, "unknown category", "stops"),
+    ({"polygons": [SQUARE * np.nan]}, "bad number", "stops"),
+    ({"polygons": [10**400]}, "bad number", "stops"),
+    ({"polygons": [[10**400, 1, 2, 3, 4, 5]]}, "bad number", "stops"),
+    ({"bbox": [1]}, "bad number", "stops"),
+    ({"polygons": [], "runs": RUNS, "size": (10, 8)}, "mask size", "stops"),
+    ({"polygons": [SQUARE[:2]]}, "few points", "left out"),
+    ({"polygons": [SQUARE[:2], SQUARE[:2]], "area": 1}, "few points", "left out"),
+    ({"polygons": [], "crowd": True}, "no contour", "left out"),
+    ({"polygons": []}, "no contour", "left out"),
+    (EMPTY, "empty mask", "left out"),
+    (EMPTY | {"crowd": True}, "empty mask", "left out"),
+]
+
+
 def test_a_collecting_report_gets_every_problem_and_the_rest_is_kept() -> None:
     problems: list[Problem] = []
     builder = IndexBuilder("labels.json", problems.append)
-    builder.add_image(1, "a.png", 10, 8)
-    builder.add_image(2, "../b.png", 10, 8)
-    builder.add_category(1, "thing")
-    builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE])
-    builder.add(id=2, image_id=2, category_id=1, polygons=[SQUARE])
-    builder.add(id=3, image_id=1, category_id=9, polygons=[SQUARE])
-    builder.add(id=4, image_id=1, category_id=1, polygons=[SQUARE * np.nan])
-    builder.add(id=5, image_id=1, category_id=1, polygons=[SQUARE[:2]])
-    builder.add(id=11, image_id=1, category_id=1, crowd=True)
-    builder.add(id=6, image_id=1, category_id=1, runs=RUNS, size=(10, 8))
-    with builder.reading("b.txt", "line 7"):
-        builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE])
-    builder.add(id=8, image_id=1, category_id=1, polygons=[SQUARE], bbox=[1])
-    builder.add(id=9, image_id=1, category_id=1, polygons=[10**400])  # type: ignore[list-item]
-    builder.add(id=10, image_id=1, category_id=1, polygons=[[10**400, 1, 2, 3, 4, 5]])
-    builder.add(id=11, image_id=1, category_id=1, polygons=[SQUARE[:2], SQUARE[:2]], area=1)
-    builder.add(id=12, image_id=1, category_id=1, crowd=True, runs=np.array([80]), size=(8, 10))
-    builder.add(id=13, image_id=1, category_id=1, runs=np.array([80]), size=(8, 10))
-    builder.add(id=14, image_id=1, category_id=1)
-    for key, name in enumerate(("a\ud800.png", "a\0.png"), start=3):
+    for key, name in enumerate(("a.png", "../b.png", "a\ud800.png", "a\0.png"), start=1):
         builder.add_image(key, name, 10, 8)
+    builder.add_category(1, "thing")
+    good: dict[str, Any] = {"id": 1, "image_id": 1, "category_id": 1, "polygons": [SQUARE]}
+    builder.add(**good)
+    with builder.reading("b.txt", "line 7"):
+        builder.add(**good)
+    for key, (change, _, _) in enumerate(BAD, start=2):
+        builder.add(**good | {"id": key} | change)
     index = builder.finish()
     assert [a.id for a in index.annotations(0)] == [1]
-    found = sorted((p.item, p.kind, p.action) for p in problems)
-    assert found == sorted(
-        [
-            ("image 2", "file name", "stops"),
-            ("annotation 2", "unknown image", "stops"),
-            ("annotation 3", "unknown category", "stops"),
-            ("annotation 4", "bad number", "stops"),
-            ("annotation 5", "few points", "left out"),
-            ("annotation 11", "no contour", "left out"),
-            ("annotation 6", "mask size", "stops"),
-            ("line 7", "repeated id", "stops"),
-            ("annotation 8", "bad number", "stops"),
-            ("annotation 9", "bad number", "stops"),
-            ("annotation 10", "bad number", "stops"),
-            ("annotation 11", "few points", "left out"),
-            ("annotation 12", "empty mask", "left out"),
-            ("annotation 13", "empty mask", "left out"),
-            ("annotation 14", "no contour", "left out"),
-            ("image 3", "file name", "stops"),
-            ("image 4", "file name", "stops"),
-        ]
-    )
+    expected = [(f"image {key}", "file name", "stops") for key in (2, 3, 4)]
+    expected.append(("line 7", "repeated id", "stops"))
+    expected += [(f"annotation {key}", *found) for key, (_, *found) in enumerate(BAD, start=2)]
+    assert sorted((p.item, p.kind, p.action) for p in problems) == sorted(expected)
     assert {p.file for p in problems} == {"labels.json", "b.txt"}
 
 
