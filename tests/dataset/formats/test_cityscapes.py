@@ -110,14 +110,6 @@ def test_masks_are_those_of_the_label_image(source: Path) -> None:
             assert annotation.area == expected.sum()
 
 
-def test_polygons_give_the_same_as_the_label_images(source: Path) -> None:
-    """Pixel by pixel: split, overlapping, deleted and grouped objects."""
-    from_images = read_cityscapes(source, "val").ground_truth()
-    from_polygons = read_cityscapes(source, "val", labels="polygons").ground_truth()
-    assert len(from_images["annotations"]) == 13
-    assert from_polygons == from_images
-
-
 def test_polygons_are_painted_as_the_official_tool_paints_them(tmp_path: Path) -> None:
     """Random polygons that cross themselves and leave the image, with and without fractions."""
     rng = np.random.default_rng(5)

@@ -162,6 +162,10 @@ def set_annotation(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda content: content["annotations"][0].update(values)
 
 
+def set_mask(size: list[int], counts: Any) -> Callable[[dict[str, Any]], None]:
+    return set_annotation(segmentation={"size": size, "counts": counts})
+
+
 BAD_DOCUMENTS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "no images": (lambda c: c.pop("images"), "not a COCO file.*images"),
     "annotations null": (lambda c: c.update(annotations=None), "not a COCO file.*annotations"),
@@ -192,18 +196,9 @@ BAD_DOCUMENTS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "flat": (set_annotation(segmentation=SQUARE), r"annotation 1.*\[\[x0, y0"),
     "texts": (set_annotation(segmentation=["5"]), r"annotation 1.*\[\[x0, y0"),
     "no segmentation": (set_annotation(segmentation=None), "annotation 1.*segmentation"),
-    "mask of another size": (
-        set_annotation(segmentation={"size": [40, 30], "counts": [0, 1200]}),
-        "annotation 1.*size",
-    ),
-    "broken mask": (
-        set_annotation(segmentation={"size": [30, 40], "counts": "P"}),
-        "annotation 1.*mask",
-    ),
-    "mask with a huge length": (
-        set_annotation(segmentation={"size": [30, 40], "counts": [10**400]}),
-        "annotation 1.*mask",
-    ),
+    "mask of another size": (set_mask([40, 30], [0, 1200]), "annotation 1.*size"),
+    "broken mask": (set_mask([30, 40], "P"), "annotation 1.*mask"),
+    "mask with a huge length": (set_mask([30, 40], [10**400]), "annotation 1.*mask"),
     "short box": (set_annotation(bbox=[1, 2, 3]), "annotation 1.*bbox"),
     "area NaN": (set_annotation(area=float("nan")), "annotation 1.*area"),
     "crowd": (set_annotation(iscrowd="yes"), "annotation 1.*iscrowd"),

@@ -144,13 +144,6 @@ def test_a_rider_is_reported_and_left_out(tmp_path: Path) -> None:
     assert len(index.categories) == 7
 
 
-def test_an_unknown_category_stops(tmp_path: Path) -> None:
-    labels = kins_tree.labels(2020)
-    labels["annotations"][3]["category_id"] = 9
-    with pytest.raises(InputError, match="annotation 4: category 9"):
-        read_kins(save(tmp_path, labels))
-
-
 def test_ids_that_were_changed_stop_and_names_that_differ_do_not(tmp_path: Path) -> None:
     """Numbered 1 to 7, a car (3) would be read as a rider and a tram (4) as a car."""
     labels = kins_tree.labels(2020)

@@ -96,11 +96,6 @@ def test_layers_hold_objects_that_overlap(tmp_path: Path) -> None:
     assert counts == {"deep/a.jpg": 3, "deep/a.2.jpg": 1}
 
 
-def test_images_without_masks_have_no_objects(tmp_path: Path) -> None:
-    index = read(put(tmp_path, {"a.png": numbers()}, ("a.png", "b.png")))
-    assert [index.annotations(i) for i in range(2)] == [[], []]
-
-
 def test_masks_inside_of_the_folder_of_images(tmp_path: Path) -> None:
     root = put(tmp_path, {"a.png": numbers(n1=(1, 6, 1, 6))})
     (root / "images/a.png").rename(root / "a.png")
