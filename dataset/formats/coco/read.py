@@ -11,8 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dataset.checks.problems import Report, Unusable, strict
 from dataset.formats.coco.json_stream import stream_members
 from dataset.formats.format import Format, file_splits
@@ -22,9 +20,6 @@ from dataset.index.inputs import MAX_SIDE
 from dataset.index.label_index import LabelIndex
 from dataset.masks.run_lengths import run_lengths
 from lib.errors import InputError
-
-Mask = tuple[np.ndarray, tuple[int, int]]
-"""Run lengths, and (height, width)."""
 
 # The lists of a file, and what messages call an entry.
 _ITEMS = {"images": "image", "categories": "category", "annotations": "annotation"}
@@ -105,16 +100,16 @@ class CocoReader:
             self.builder.report(error, item)
 
     def _image(self, entry: dict[str, Any]) -> None:
-        image_id = whole_number(entry.get("id"), "'id'")
+        image_id = _whole_number(entry.get("id"), "'id'")
         name = entry.get("file_name")
         if not isinstance(name, str) or not name or "\0" in name:
             raise Unusable("file name", "'file_name' must be the name of a file", "correct it")
-        width = whole_number(entry.get("width"), "'width'")
-        height = whole_number(entry.get("height"), "'height'")
+        width = _whole_number(entry.get("width"), "'width'")
+        height = _whole_number(entry.get("height"), "'height'")
         self.builder.add_image(image_id, name, width, height)
 
     def _category(self, entry: dict[str, Any]) -> None:
-        key = whole_number(entry.get("id"), "'id'")
+        key = _whole_number(entry.get("id"), "'id'")
         name = entry.get("name", str(key))
         if not isinstance(name, str):
             raise Unusable("category name", "'name' must be text", "correct it")
@@ -124,56 +119,45 @@ class CocoReader:
         crowd = entry.get("iscrowd", 0)
         if crowd not in (0, 1):
             raise Unusable("crowd flag", "'iscrowd' must be 0 or 1", "correct it")
-        polygons, mask = read_segmentation(entry.get("segmentation"))
         self.builder.add(
-            id=whole_number(entry["id"], "'id'") if "id" in entry else None,
-            image_id=whole_number(entry.get("image_id"), "'image_id'"),
-            category_id=whole_number(entry.get("category_id"), "'category_id'"),
+            id=_whole_number(entry["id"], "'id'") if "id" in entry else None,
+            image_id=_whole_number(entry.get("image_id"), "'image_id'"),
+            category_id=_whole_number(entry.get("category_id"), "'category_id'"),
             crowd=bool(crowd),
-            polygons=polygons,
-            runs=None if mask is None else mask[0],
-            size=None if mask is None else mask[1],
+            **_shape(entry.get("segmentation")),
             area=entry.get("area"),
             bbox=entry.get("bbox"),
         )
 
 
-def read_segmentation(value: Any) -> tuple[list[list[float]], Mask | None]:
-    """COCO's `segmentation`: a list of lists, not looked at yet, or a mask; never both.
-
-    Raises:
-        Unusable: neither, or a malformed mask.
-    """
+def _shape(value: Any) -> dict[str, Any]:
+    """COCO's `segmentation` for the builder: a list of lists, not looked at yet, or a mask."""
     if isinstance(value, dict):
-        return [], _read_mask(value)
+        return _mask(value)
     if not isinstance(value, list):
         what = "'segmentation' must be a list of polygons or a mask"
         raise Unusable("no contour", what, "correct or remove the annotation")
     if not set(map(type, value)) <= {list}:
         what = "'segmentation' must be a list of lists of numbers"
         raise Unusable("bad polygon", what, "write [[x0, y0, x1, y1, ...]]")
-    return value, None
+    return {"polygons": value}
 
 
-def whole_number(value: Any, name: str) -> int:
-    """An id or a size.
-
-    Raises:
-        Unusable: not a whole number, or one that evaluators cannot hold.
-    """
+def _whole_number(value: Any, name: str) -> int:
+    """An id or a size, which evaluators must be able to hold."""
     if type(value) is not int or abs(value) > _LARGEST_ID:
-        raise Unusable(
-            "bad number", f"{name} must be a whole number, not {value!r:.40}", "correct it"
-        )
+        what = f"{name} must be a whole number, not {value!r:.40}"
+        raise Unusable("bad number", what, "correct it")
     return value
 
 
-def _read_mask(value: dict[str, Any]) -> Mask:
+def _mask(value: dict[str, Any]) -> dict[str, Any]:
     remedy = "export it again"
     match value.get("size"):
         case [height, width] if all(type(s) is int and 0 < s <= MAX_SIDE for s in (height, width)):
             try:
-                return run_lengths(value.get("counts", []), height, width), (height, width)
+                runs = run_lengths(value.get("counts", []), height, width)
+                return {"runs": runs, "size": (height, width)}
             except ValueError as error:
                 raise Unusable("bad mask", f"mask cannot be read ({error})", remedy) from None
     raise Unusable("bad mask", "the mask's 'size' must be [height, width]", remedy)

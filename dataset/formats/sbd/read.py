@@ -109,7 +109,7 @@ def read_sbd(
             if size is None:
                 continue
             if segmentation.shape != size:
-                own, its = _extent(segmentation.shape), _extent(size)
+                own, its = (f"{width} x {height}" for height, width in (segmentation.shape, size))
                 what = f"segmentation is {own} pixels, its image {its}"
                 remedy = "use the images and annotations of one release"
                 raise Unusable("size mismatch", what, remedy)
@@ -175,10 +175,6 @@ def _category(number: int, category_ids: Sequence[int]) -> int:
         what = f"category {category_id} is not one of 1 to {len(CLASSES)}"
         raise Unusable("unknown category", what, _REMEDY)
     return category_id
-
-
-def _extent(size: tuple[int, ...]) -> str:
-    return f"{size[1]} x {size[0]}"
 
 
 def _recognise(path: Path) -> bool:

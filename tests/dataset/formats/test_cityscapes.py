@@ -55,15 +55,9 @@ def rectangle(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
 
 def test_the_classes_are_the_eight_evaluated_ones() -> None:
     assert CATEGORIES == {
-        24: "person",
-        25: "rider",
-        26: "car",
-        27: "truck",
-        28: "bus",
-        31: "train",
-        32: "motorcycle",
-        33: "bicycle",
-    }
+        24: "person", 25: "rider", 26: "car", 27: "truck",
+        28: "bus", 31: "train", 32: "motorcycle", 33: "bicycle",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("labels", ["instance_ids", "polygons"])
