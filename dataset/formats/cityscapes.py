@@ -88,9 +88,7 @@ def read_cityscapes(
         InputError: from `strict`, where a file is missing or unusable.
     """
     folder = image_folder(root, split)
-    builder = IndexBuilder(str(root), report)
-    for category_id, name in CATEGORIES.items():
-        builder.add_category(category_id, name)
+    builder = IndexBuilder(str(root), report, CATEGORIES)
     names = _image_names(folder)
     if not names:
         with builder.reading(folder):

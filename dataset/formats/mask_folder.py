@@ -55,9 +55,7 @@ def read_mask_folder(
     if not masks.is_dir():
         raise InputError(f"{masks}: folder of masks not found; give the folder of the masks")
     classes = read_class_list(masks)
-    builder = IndexBuilder(str(masks), report)
-    for key, name in (classes or {1: "object"}).items():
-        builder.add_category(key, name)
+    builder = IndexBuilder(str(masks), report, classes or {1: "object"})
     names = [name for name in image_names(images) if not (images / name).is_relative_to(masks)]
     stems = {stem(name): name for name in names}
     unused = set(image_names(masks))

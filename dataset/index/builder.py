@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from dataset.index.columns import Columns, fill_in, pack_names
 from dataset.index.inputs import (
     MAX_COORDINATE,
     check_image,
-    check_shape,
     given_numbers,
+    large_enough,
     outlines,
 )
 from dataset.index.label_index import LabelIndex
@@ -31,13 +31,16 @@ class IndexBuilder:
     Args:
         file: what messages name as the file, where an item does not name its own.
         report: told every problem.
+        categories: names by id, as far as they are known.
     """
 
-    def __init__(self, file: str, report: Report = strict) -> None:
+    def __init__(
+        self, file: str, report: Report = strict, categories: Mapping[int, str] | None = None
+    ) -> None:
         self.file = file
         self._report = report
         self._images: dict[int, tuple[str, int, int]] = {}
-        self._categories: dict[int, str] = {}
+        self._categories = dict(categories or {})
         self._ids: set[int] = set()
         self._place: tuple[str, str] | None = None  # file and item that are being read
         self._places: dict[int, tuple[str, str]] = {}  # where an annotation has its own
@@ -117,8 +120,7 @@ class IndexBuilder:
                 raise Unusable("repeated id", "the id appears twice", remedy)
             given = given_numbers(area, bbox)
             parts = outlines(polygons, None if crowd else runs, size)
-            large = [part for part in parts if len(part) >= 6]
-            few = check_shape(len(parts), len(large), runs, crowd)
+            large, few = large_enough(parts, runs, crowd)
         except Unusable as error:
             self.report(error, item, file)
             return

@@ -117,25 +117,25 @@ def outlines(
     return [_flat(polygon) for polygon in polygons]
 
 
-def check_shape(given: int, large: int, runs: np.ndarray | None, crowd: bool) -> LeftOut | None:
-    """Check that an annotation has a shape; `large` of its `given` polygons have enough points.
-
-    Returns:
-        What is wrong with the other polygons, if there are any.
+def large_enough(
+    parts: list[array[float]], runs: np.ndarray | None, crowd: bool
+) -> tuple[list[array[float]], LeftOut | None]:
+    """The polygons of an annotation that have three points, and what is wrong with the others.
 
     Raises:
         LeftOut: nothing is left of the annotation.
     """
+    large = [part for part in parts if len(part) >= 6]
     empty_mask = runs is not None and not runs[1::2].any()
     region = crowd and runs is not None and not empty_mask  # which needs no polygons
-    if large < given:
-        count = "all" if large == 0 else f"{given - large} of {given}"
+    few = None
+    if len(large) < len(parts):
+        count = f"{len(parts) - len(large)} of {len(parts)}" if large else "all"
         few = LeftOut("few points", f"{count} polygons have fewer than 3 points")
-        if large or region:
-            return few
-        raise few
     if large or region:
-        return None
+        return large, few
+    if few is not None:
+        raise few
     if empty_mask:
         raise LeftOut("empty mask", "its mask is empty")
     raise LeftOut("no contour", "has no contour")

@@ -109,9 +109,8 @@ class SyntheticDataset:
     def ground_truth(self) -> dict[str, Any]:
         """COCO dictionary of all images, without painting them."""
         height, width = self.size
-        builder = IndexBuilder(self.source)
-        for category_id, name in zip(self.category_ids, self.class_names, strict=True):
-            builder.add_category(category_id, name)
+        categories = dict(zip(self.category_ids, self.class_names, strict=True))
+        builder = IndexBuilder(self.source, categories=categories)
         for index, image_id in enumerate(self.image_ids):
             builder.add_image(image_id, self._file_name(index), width, height)
             for order, shape in enumerate(self._scene(index)):

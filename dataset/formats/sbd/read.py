@@ -95,9 +95,7 @@ def read_sbd(
         InputError: `root` is no SBD folder; or from `report`.
     """
     folder = release_folder(root)
-    builder = IndexBuilder(str(folder / "inst"), report)
-    for number, class_name in enumerate(CLASSES, start=1):
-        builder.add_category(number, class_name)
+    builder = IndexBuilder(str(folder / "inst"), report, dict(enumerate(CLASSES, start=1)))
     chosen = split_names(split) if names is None else names
     for name in tqdm(chosen, desc="reading labels", unit="image", delay=PATIENCE, leave=False):
         image, labels = folder / "img" / f"{name}.jpg", folder / "inst" / f"{name}.mat"

@@ -62,9 +62,7 @@ def read_yolo(
         InputError: data.yaml or a folder it names is missing or unusable.
     """
     layout = yolo_layout(path, split, root)
-    builder = IndexBuilder(str(layout.file), report)
-    for key, name in layout.classes.items():
-        builder.add_category(key, name)
+    builder = IndexBuilder(str(layout.file), report, layout.classes)
     by_class = dict(enumerate(layout.classes))
     for key, name, height, width in add_images(builder, layout.folder, layout.images):
         labels = layout.folder / label_name(name)
