@@ -85,14 +85,9 @@ def _listed_twice(records: list[ImageRecord], source: str) -> Iterator[Problem]:
     for record in records:
         original = first.setdefault(record.name, record.id)
         if original != record.id:
-            yield Problem(
-                source,
-                f"image {record.id} ({record.name})",
-                "image listed twice",
-                f"the same file as image {original}",
-                "kept",
-                "keep one entry, with the annotations of both",
-            )
+            item, what = f"image {record.id} ({record.name})", f"the same file as image {original}"
+            remedy = "keep one entry, with the annotations of both"
+            yield Problem(source, item, "image listed twice", what, "kept", remedy)
 
 
 @contextmanager

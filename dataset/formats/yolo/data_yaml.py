@@ -52,11 +52,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it cannot be read, or is no data.yaml.
     """
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if size > MAX_YAML_BYTES:
+    if path.is_file() and path.stat().st_size > MAX_YAML_BYTES:
         raise InputError(f"{path}: larger than {MAX_YAML_BYTES} bytes; not a data.yaml")
     text = read_text(path)
     try:

@@ -200,28 +200,24 @@ def test_nothing_to_open(tmp_path: Path) -> None:
         open_path(tmp_path)
 
 
-def labelme_splits(folder: Path, labels: str, path_to_images: str) -> Path:
-    """Two splits; the training image has one object, the validation image none."""
-    for split, shapes in (("train", [SHAPE]), ("val", [])):
-        document = LABELME | {"shapes": shapes, "imagePath": path_to_images.format(split)}
-        write(folder / labels.format(split) / "1.json", json.dumps(document))
-        picture(folder / labels.format(split) / path_to_images.format(split))
-        write(folder / labels.format(split) / "classes.txt", "thing")
-    return folder
-
-
 @pytest.mark.parametrize(
     ("labels", "images"), [("labels/{}", "../../images/{}/1.png"), ("{}", "1.png")]
 )
 def test_labelme_with_a_folder_for_each_split(tmp_path: Path, labels: str, images: str) -> None:
-    folder = labelme_splits(tmp_path, labels, images)
-    assert objects(folder) == {"train": 1, "val": 0}
+    """The training image has one object, the validation image none."""
+    for split, shapes in (("train", [SHAPE]), ("val", [])):
+        document = LABELME | {"shapes": shapes, "imagePath": images.format(split)}
+        folder = tmp_path / labels.format(split)
+        write(folder / "1.json", json.dumps(document))
+        picture(folder / images.format(split))
+        write(folder / "classes.txt", "thing")
+    assert objects(tmp_path) == {"train": 1, "val": 0}
     for split, number in (("train", 1), ("val", 0)):
-        index, place = read_split(folder, split, "labelme")  # type: ignore[arg-type]
+        index, place = read_split(tmp_path, split, "labelme")  # type: ignore[arg-type]
         assert index.annotation_count() == number
         assert (place / index.image(0).name).is_file()
     with pytest.raises(InputError, match="has no test split"):
-        read_split(folder, "test", "labelme")
+        read_split(tmp_path, "test", "labelme")
 
 
 @pytest.mark.parametrize("labels", ["labels", "masks"])

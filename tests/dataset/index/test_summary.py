@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -65,11 +64,6 @@ def test_without_objects_or_images() -> None:
     none = summarise(small_index().subset(image_ids=[]))
     assert none.images == 0 and none.objects_per_image == {}
     assert not summarise(replace(small_index(), labelled=False)).labelled
-
-
-def test_json() -> None:
-    summary = summarise(small_index())
-    assert json.loads(json.dumps(summary.to_dict()))["objects_per_class"] == [2, 1, 0]
 
 
 def test_table_of_two_splits() -> None:
