@@ -11,13 +11,7 @@ import numpy as np
 
 from dataset.checks.problems import Report, Unusable, strict
 from dataset.index.columns import Columns, fill_in, pack_names
-from dataset.index.inputs import (
-    MAX_COORDINATE,
-    check_image,
-    given_numbers,
-    large_enough,
-    outlines,
-)
+from dataset.index.inputs import MAX_COORDINATE, check_image, given_numbers, large_enough, outlines
 from dataset.index.label_index import LabelIndex
 from lib.polygons.ragged import gather
 

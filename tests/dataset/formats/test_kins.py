@@ -78,14 +78,6 @@ def test_classes_go_by_id(tmp_path: Path, generation: int) -> None:
     assert dataset.image_ids == (0, 7)
 
 
-def test_polygons_that_reach_out_of_the_image_are_kept(tmp_path: Path) -> None:
-    labels = kins_tree.labels(2020)
-    outline = [[-12.5, 40, 30, 40, 30, 110.25, -12.5, 110.25]]
-    labels["annotations"][0]["a_segm"] = outline
-    annotation = annotations_of(read_kins(save(tmp_path, labels)))[1]
-    assert_array_equal(np.ravel(annotation.polygons), outline[0])
-
-
 @pytest.mark.parametrize("hidden", [None, [], {}, "absent", "no pixel"])
 def test_an_object_that_cannot_be_seen_is_left_out_of_the_visible_masks(
     tmp_path: Path, hidden: Any

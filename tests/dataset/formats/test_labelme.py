@@ -32,6 +32,12 @@ def png(mask: np.ndarray) -> str:
     return base64.b64encode(cv2.imencode(".png", mask.astype(np.uint8))[1].tobytes()).decode()
 
 
+def mask_shape(mask: str | None, *box: int) -> dict[str, Any]:
+    """A mask between its first and its last pixel, (1, 2) and (3, 4) without."""
+    left, top, right, bottom = box or (1, 2, 3, 4)
+    return shape(points=[[left, top], [right, bottom]], shape_type="mask", mask=mask)
+
+
 def put(folder: Path, entries: Any, name: str = "a", **fields: Any) -> Path:
     """An image and its file; fields replace those of the file."""
     write_image(folder / f"{name}.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
@@ -85,7 +91,7 @@ def test_masks_lie_between_their_two_points(tmp_path: Path, x: int, y: int) -> N
     """The points are the first and the last pixel; what lies outside is cut off; holes stay."""
     part = np.ones((5, 8), bool)
     part[1:3, 2:5] = False
-    shapes = [shape(points=[[x, y], [x + 7, y + 4]], shape_type="mask", mask=png(part))]
+    shapes = [mask_shape(png(part), x, y, x + 7, y + 4)]
     (annotation,) = read_labelme(put(tmp_path, shapes)).annotations(0)
     padded = np.zeros((HEIGHT + 20, WIDTH + 20), bool)
     padded[10 + y : 15 + y, 10 + x : 18 + x] = part
@@ -94,12 +100,8 @@ def test_masks_lie_between_their_two_points(tmp_path: Path, x: int, y: int) -> N
 
 
 def test_a_group_of_a_polygon_and_a_mask_is_one_mask(tmp_path: Path) -> None:
-    shapes = [
-        shape(
-            points=[[20, 20], [22, 21]], shape_type="mask", mask=png(np.ones((2, 3))), group_id=1
-        ),
-        shape(points=[[0, 0], [4, 0], [4, 4], [0, 4]], group_id=1),
-    ]
+    mask = mask_shape(png(np.ones((2, 3))), 20, 20, 22, 21) | {"group_id": 1}
+    shapes = [mask, shape(points=[[0, 0], [4, 0], [4, 4], [0, 4]], group_id=1)]
     (annotation,) = read_labelme(put(tmp_path, shapes)).annotations(0)
     assert annotation.area == 6 + 16
     assert len(annotation.polygons) == 2
@@ -149,14 +151,10 @@ def test_images_elsewhere(tmp_path: Path) -> None:
         (shape(points=[[1, 2], [3, math.nan], [5, 6]]), "bad number", "stops"),
         (shape(points=[[1, 2, 3]] * 3), "bad number", "stops"),
         (shape(points=[[1, 2]], shape_type="circle"), "bad shape", "stops"),
-        (shape(points=[[1, 2], [3, 4]], shape_type="mask"), "bad mask", "stops"),
-        (shape(points=[[1, 2], [3, 4]], shape_type="mask", mask="***"), "bad mask", "stops"),
-        (shape(points=[[1, 2], [3, 4]], shape_type="mask", mask="QUJD"), "bad mask", "stops"),
-        (
-            shape(points=[[1, 2], [9, 9]], shape_type="mask", mask=png(np.ones((3, 3)))),
-            "bad mask",
-            "stops",
-        ),
+        (mask_shape(None), "bad mask", "stops"),
+        (mask_shape("***"), "bad mask", "stops"),
+        (mask_shape("QUJD"), "bad mask", "stops"),
+        (mask_shape(png(np.ones((3, 3))), 1, 2, 9, 9), "bad mask", "stops"),
     ],
 )
 def test_bad_shapes_are_named(tmp_path: Path, entry: Any, kind: str | None, action: str) -> None:
