@@ -98,7 +98,12 @@ def read_cityscapes(
         if split != "test":
             path = label_path(root, split, name, labels)
             with builder.reading(path):
-                ids = _read_labels(builder, path, height, width)
+                if not path.is_file():
+                    raise Unusable("missing labels", "not found", "add the file")
+                if labels == "polygons":
+                    ids = _paint_polygons(builder, path, height, width)
+                else:
+                    ids = _read_ids(path, height, width)
                 _add_instances(builder, image_id, ids, path)
     if split != "test":
         _report_missing_images(builder, Path(root), split, names, labels)
@@ -125,20 +130,8 @@ def _report_missing_images(
                 raise Unusable("missing image", "image not found", remedy)
 
 
-def _read_labels(builder: IndexBuilder, path: Path, height: int, width: int) -> np.ndarray:
-    """The (height, width) instance ids from either kind of file.
-
-    Raises:
-        Unusable: the file is missing, or as a whole of no use.
-    """
-    if not path.is_file():
-        raise Unusable("missing labels", "not found", "add the file")
-    if path.suffix == ".json":
-        return _paint_polygons(builder, path, height, width)
-    return _read_ids(path, height, width)
-
-
 def _read_ids(path: Path, height: int, width: int) -> np.ndarray:
+    """The instance ids of a label image, (H, W)."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             mode, size = image.mode, image.size
