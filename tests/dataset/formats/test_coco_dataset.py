@@ -217,14 +217,6 @@ def test_bad_labels_are_refused_in_one_line(images: Path, name: str) -> None:
     assert "labels.json" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["[]", "3", "{", "", '{"images": {}}'])
-def test_files_that_are_not_coco(images: Path, text: str) -> None:
-    path = images.parent / "other.json"
-    path.write_text(text)
-    with pytest.raises(InputError, match=r"other\.json"):
-        read_coco(path)
-
-
 def test_missing_folder_and_file(images: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         IndexedDataset(images / "nowhere", read_coco(save(images.parent, document())))
