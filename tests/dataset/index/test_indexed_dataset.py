@@ -34,10 +34,6 @@ def test_masks_are_those_of_the_labels_with_their_holes(tmp_path: Path) -> None:
     assert (doubled == ring_mask().repeat(2, 0).repeat(2, 1)).all()
 
 
-def test_crowd_regions_stay_out(tmp_path: Path) -> None:
-    assert 99 not in [instance.annotation_id for instance in two_png(tmp_path).instances]
-
-
 def test_a_mask_that_shows_nothing_is_none(tmp_path: Path) -> None:
     """A frame of a tenth of a pixel with a hole in it, between the centres of pixels."""
     write_image(tmp_path / "images" / "a.png", np.zeros((10, 10, 3), np.uint8))

@@ -317,7 +317,7 @@ def test_large_labels_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def refuse(*_: object) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr("dataset.formats.coco.format.read_coco", refuse)
+    monkeypatch.setattr("dataset.formats.coco.read.read_coco", refuse)
     assert names(open_data(custom(root))) == first
 
 
