@@ -187,10 +187,9 @@ def test_parts_beyond_the_cap_stay_on_the_heat_map() -> None:
         collate([build(what, settings, enabled=False) for what in (many, few)])
         for settings in (TargetSettings(max_instances=5), TargetSettings())
     )
-    assert len(whole.contours) == 17 and len(whole.heatmap_only) == 0
+    assert len(whole.contours) == len(whole.gaussians) == len(capped.gaussians) == 17
     assert len(capped.contours) == len(capped.centers) == len(capped.keys) == 6
     assert capped.image_index.tolist() == [0] * 5 + [1] and capped.max_per_image == 5
-    assert len(capped.heatmap_only) == 11
     assert (whole.heatmaps == 1).sum() == 17
     assert torch.equal(capped.heatmaps, whole.heatmaps)
     assert torch.equal(capped.to("cpu").heatmaps, whole.heatmaps)
