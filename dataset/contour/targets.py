@@ -19,13 +19,9 @@ from dataset.contour.heatmap import draw_heatmaps, gaussian_radius
 from dataset.contour.target_settings import TargetSettings
 from dataset.loading.sample import Sample
 from dataset.masks.visible_parts import visible_parts
-from dataset.transforms.augmentation import (
-    AugmentationSettings,
-    jitter_colors,
-    sample_crop,
-    warp_image,
-)
+from dataset.transforms.augmentation import AugmentationSettings, jitter_colors, sample_crop
 from dataset.transforms.test_transform import TestView
+from dataset.transforms.warping import warp_image
 from lib.ops import align_contours, key_vertices
 from lib.polygons.ragged import Ragged
 

@@ -15,28 +15,21 @@ MAX_ZOOM = 16.0
 MAX_SIDE = 16384
 
 
-def max_input_pixels() -> int:
-    """Pixels of the largest input.
-
-    Raises:
-        InputError: the environment variable holds no positive whole number.
-    """
-    return whole_number(VARIABLE, DEFAULT_PIXELS)
-
-
 def check_view(view: TestView) -> None:
     """A damaged or hostile description must not ask for an input of many gigabytes.
 
     Raises:
         ValueError: the zoom, a side, or the smallest input that the view ever makes is too large.
+        InputError: the environment variable holds no positive whole number.
     """
     if not 0 < view.zoom <= MAX_ZOOM or max(view.multiple, *(view.size or (1, 1))) > MAX_SIDE:
         raise ValueError(f"zoom must lie in (0, {MAX_ZOOM}], sides be {MAX_SIDE} at most")
     (height, width), _ = view.geometry(1, 1)
-    if height * width > max_input_pixels():
+    limit = whole_number(VARIABLE, DEFAULT_PIXELS)
+    if height * width > limit:
         raise ValueError(
             f"its view asks for inputs of {width} x {height} pixels, the limit is "
-            f"{max_input_pixels()} pixels; lower the view's size or zoom, or raise the limit with "
+            f"{limit} pixels; lower the view's size or zoom, or raise the limit with "
             f"the environment variable {VARIABLE}"
         )
 
@@ -45,16 +38,17 @@ def show(view: TestView, image: np.ndarray, source: str | None) -> tuple[np.ndar
     """`view.apply`, for inputs below the limit; `source` names the image in messages.
 
     Raises:
-        InputError: the input would be too large.
+        InputError: the input would be too large, or the limit is set to something that is none.
     """
     height, width = image.shape[:2]
     (input_height, input_width), _ = view.geometry(height, width)
-    if input_height * input_width > max_input_pixels():
+    limit = whole_number(VARIABLE, DEFAULT_PIXELS)
+    if input_height * input_width > limit:
         size = "" if view.size is None else f", size {view.size[0]} x {view.size[1]}"
         raise InputError(
             f"{source or 'the image'}: {width} x {height} pixels become an input of "
             f"{input_width} x {input_height} in the view '{view.mode}' (zoom {view.zoom:g}{size}), "
-            f"the limit is {max_input_pixels()} pixels; lower the zoom, choose a view of a fixed "
+            f"the limit is {limit} pixels; lower the zoom, choose a view of a fixed "
             f"size, cut the image up, or raise the limit with the environment variable "
             f"{VARIABLE}={input_height * input_width}"
         )

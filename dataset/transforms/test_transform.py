@@ -36,7 +36,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from lib.polygons.geometry import invert_affine, transform_points
+from lib.polygons.geometry import transform_points
 
 ViewMode = Literal["canvas", "pad", "long_side", "letterbox", "fixed"]
 Warp = Literal["exact", "published"]
@@ -87,9 +87,12 @@ class TestView:
             size = self.size
             factor = self.zoom * min(size[0] / height, size[1] / width)
         enlarged = factor if self.mode == "long_side" else self.zoom
-        input_height, input_width = (
-            self._whole_multiples(side * enlarged) * self.multiple for side in size
-        )
+        multiples = [round(side * enlarged / self.multiple, 9) for side in size]
+        if self.mode == "canvas":
+            whole = [math.floor(count) + 1 for count in multiples]
+        else:
+            whole = [max(1, math.ceil(count)) for count in multiples]
+        input_height, input_width = (count * self.multiple for count in whole)
         if self.mode == "canvas":
             factor = input_width / width
         if self.warp == "published":
@@ -102,11 +105,6 @@ class TestView:
         matrix = np.array([[factor, 0.0, left], [0.0, factor, top]])
         return (input_height, input_width), matrix
 
-    def _whole_multiples(self, side: float) -> int:
-        """How many multiples an enlarged side asks for, 1 at least."""
-        exact = round(side / self.multiple, 9)
-        return math.floor(exact) + 1 if self.mode == "canvas" else max(1, math.ceil(exact))
-
     def apply(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Present an image.
 
@@ -117,7 +115,7 @@ class TestView:
             The (h, w, 3) uint8 input and the (2, 3) map from image to input coordinates.
         """
         # A view is a setting too: only showing an image loads OpenCV.
-        from dataset.transforms.augmentation import warp_image
+        from dataset.transforms.warping import warp_image
 
         size, matrix = self.geometry(*image.shape[:2])
         if size == image.shape[:2] and np.array_equal(matrix, np.eye(2, 3)):
@@ -130,4 +128,6 @@ def restore_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
     `matrix` is the (2, 3) map that `TestView.apply` returned.
     """
-    return transform_points(np.asarray(points, dtype=np.float64), invert_affine(matrix))
+    linear = np.linalg.inv(matrix[:, :2])
+    inverse = np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
+    return transform_points(np.asarray(points, dtype=np.float64), inverse)

@@ -120,19 +120,6 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def invert_affine(matrix: np.ndarray) -> np.ndarray:
-    """The inverse (2, 3) of the affine map `matrix` (2, 3).
-
-    Raises:
-        ValueError: the map flattens the plane and has no inverse.
-    """
-    try:
-        linear = np.linalg.inv(matrix[:, :2])
-    except np.linalg.LinAlgError as error:
-        raise ValueError(f"the affine map has no inverse: {matrix.tolist()}") from error
-    return np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
-
-
 def _distances_to_segment(points: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     (along_x, along_y), (away_x, away_y) = stop - start, (points - start).T
     # A segment without length is the point `start`.

@@ -12,8 +12,8 @@ from dataset.transforms.augmentation import (
     AugmentationSettings,
     jitter_colors,
     sample_crop,
-    warp_image,
 )
+from dataset.transforms.warping import warp_image
 
 # OpenCV computes 8-bit colour maps with rounded coefficients.
 ROUNDING = 0.75
