@@ -65,21 +65,14 @@ def test_letterboxed_labels_follow_the_image() -> None:
     assert_allclose(contour.max(axis=0), [32 + 48, 80], atol=1e-4)
 
 
-def test_every_part_is_an_instance() -> None:
-    example = build(
-        sample([rectangle(0, 0, 20, 20), rectangle(40, 40, 70, 70)], [rectangle(80, 0, 99, 30)]),
-        enabled=False,
-    )
-    assert example.classes.tolist() == [0, 0, 1]
-
-
-def test_object_centres_are_of_all_parts_of_an_object() -> None:
+def test_every_part_is_an_instance_with_the_centre_of_its_object() -> None:
     """Parts (0, 0)-(20, 20) and (40, 40)-(70, 70): the box of both is (0, 0)-(70, 70), its centre
     (35, 35), in cells 8.75. An object in one piece: (80, 0)-(99, 30), its own centre (89.5, 15)."""
     example = build(
         sample([rectangle(0, 0, 20, 20), rectangle(40, 40, 70, 70)], [rectangle(80, 0, 99, 30)]),
         enabled=False,
     )
+    assert example.classes.tolist() == [0, 0, 1]
     expected = [[8.75, 8.75], [8.75, 8.75], [22.375, 3.75]]
     assert_allclose(example.object_centers, expected)
     assert example.object_centers.dtype == torch.float32
@@ -114,21 +107,18 @@ def test_center_at_the_border_stays_in_the_map() -> None:
 
 
 @pytest.mark.parametrize(
-    "points",
+    ("points", "kept"),
     [
-        rectangle(0, 0, 8, 10),  # 80 = 5 cells of 16 square pixels: not more than the minimum
-        rectangle(130, 0, 160, 90),  # outside
-        rectangle(120, -50, 160, -1),
-        np.array([[5.0, 5.0], [90.0, 90.0], [5.0, 5.0], [90.0, 90.0]]),  # two distinct points
-        rectangle(127.9, 0, 300, 100),  # 10 square pixels inside
+        (rectangle(0, 0, 8, 10), 0),  # 80 = 5 cells of 16 square pixels: not above the minimum
+        (rectangle(0, 0, 8.1, 10), 1),
+        (rectangle(130, 0, 160, 90), 0),  # outside
+        (rectangle(120, -50, 160, -1), 0),
+        (np.array([[5.0, 5.0], [90.0, 90.0], [5.0, 5.0], [90.0, 90.0]]), 0),  # two distinct points
+        (rectangle(127.9, 0, 300, 100), 0),  # 10 square pixels inside
     ],
 )
-def test_unusable_parts_are_dropped(points: np.ndarray) -> None:
-    assert len(build(sample([points]), enabled=False).classes) == 0
-
-
-def test_part_just_above_the_minimum_is_kept() -> None:
-    assert len(build(sample([rectangle(0, 0, 8.1, 10)]), enabled=False).classes) == 1
+def test_unusable_parts_are_dropped(points: np.ndarray, kept: int) -> None:
+    assert len(build(sample([points]), enabled=False).classes) == kept
 
 
 def test_same_center_cell_keeps_both() -> None:
