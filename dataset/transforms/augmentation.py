@@ -98,13 +98,9 @@ def jitter_colors(
     mean = np.array(cv2.mean(image)[:3])
     linear: np.ndarray = np.eye(3)
     offset: np.ndarray = np.zeros(3)
-    strengths = {
-        "brightness": settings.brightness,
-        "contrast": settings.contrast,
-        "saturation": settings.saturation,
-    }
-    for name in rng.permutation(list(strengths)):
-        factor = rng.uniform(1 - strengths[name], 1 + strengths[name])
+    for name in rng.permutation(["brightness", "contrast", "saturation"]):
+        strength = getattr(settings, name)
+        factor = rng.uniform(1 - strength, 1 + strength)
         step, shift = factor * np.eye(3), np.zeros(3)
         if name == "contrast":
             shift += (1 - factor) * (_GREY @ (linear @ mean + offset))
