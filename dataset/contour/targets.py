@@ -161,28 +161,26 @@ def build_example(
     else:
         image, matrix = TestView("letterbox", size).apply(sample.image)
     smallest = targets.min_area_cells * stride**2
-    parts = visible_parts(sample.instances, matrix, size, smallest=smallest)
-    count = len(parts.classes)
+    classes, parts, wholes = visible_parts(sample.instances, matrix, size, smallest=smallest)
+    count = len(classes)
     chosen = np.ones(count, bool)
     if targets.max_instances is not None and count > targets.max_instances:
         chosen[:] = False
         chosen[rng.choice(count, size=targets.max_instances, replace=False)] = True
 
-    centers, radii = part_centers(parts.polygons, size, targets)
-    polygons = parts.polygons.select(chosen)
-    contours = align_contours(polygons, targets.vertices, targets.directions)
-    object_centers = parts.object_centers[chosen] / stride
+    centers, radii = part_centers(parts, size, targets)
+    contours = align_contours(parts.select(chosen), targets.vertices, targets.directions)
     return TrainingExample(
         image=torch.from_numpy(np.stack(cv2.split(image))),
         heatmap_size=(num_classes, math.ceil(size[0] / stride), math.ceil(size[1] / stride)),
         centers=torch.from_numpy(centers[chosen]),
-        classes=torch.from_numpy(parts.classes[chosen]),
+        classes=torch.from_numpy(classes[chosen]),
         contours=torch.from_numpy(contours.astype(np.float32)),
         keys=torch.from_numpy(key_vertices(contours, targets.key_tolerance)),
-        object_centers=torch.from_numpy(object_centers.astype(np.float32)),
+        object_centers=torch.from_numpy((wholes[chosen] / stride).astype(np.float32)),
         image_id=sample.image_id,
         name=sample.name,
-        gaussians=torch.from_numpy(np.column_stack([parts.classes, centers, radii])),
+        gaussians=torch.from_numpy(np.column_stack([classes, centers, radii])),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,24 +11,13 @@ from lib.polygons.geometry import transform_points
 from lib.polygons.ragged import Ragged
 
 
-class VisibleParts(NamedTuple):
-    """The n parts worth training on, as the crop shows them; input pixels, x then y."""
-
-    classes: np.ndarray
-    """(n,) int64."""
-    polygons: Ragged
-    """n polygons in the crop, at least three points each."""
-    object_centers: np.ndarray
-    """(n, 2) centre of the box around all that the crop shows of each part's whole object."""
-
-
 def visible_parts(
     instances: Sequence[Instance],
     matrix: np.ndarray,
     crop_size: tuple[int, int],
     *,
     smallest: float,
-) -> VisibleParts:
+) -> tuple[np.ndarray, Ragged, np.ndarray]:
     """Every part worth training on, in the order of the labels.
 
     Args:
@@ -37,6 +25,11 @@ def visible_parts(
         matrix: (2, 3) map from there to the crop.
         crop_size: height, width of the crop, pixels.
         smallest: parts of this area or less are dropped, square pixels of the crop.
+
+    Returns:
+        Of n parts the classes, (n,) int64; the polygons in the crop, x then y, of at least three
+        points each; and (n, 2) the centre of the box around all that the crop shows of each part's
+        whole object.
     """
     height, width = crop_size
     labels = Ragged.pack([part for instance in instances for part in instance.parts])
@@ -56,4 +49,4 @@ def visible_parts(
     centers = np.repeat((low + high) / 2, np.diff(first, append=len(owners)), axis=0)
     classes = np.array([instance.class_index for instance in instances], np.int64)[owners]
     chosen = polygons.areas() > smallest
-    return VisibleParts(classes[chosen], polygons.select(chosen), centers[chosen])
+    return classes[chosen], polygons.select(chosen), centers[chosen]

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from dataset.transforms.input_limit import show
 from dataset.transforms.test_transform import TestView
 from e2ec.config import Precision
 from e2ec.engine.predict.device import select_device
@@ -197,7 +196,7 @@ class Predictor:
         """Images that fit into memory at once; those shown at one size form a batch."""
         pixels = [to_pixels(image) for image in images]
         sources = [image_source(image, source) for image in images]
-        shown = [show(self.card.view, *pair) for pair in zip(pixels, sources, strict=True)]
+        shown = [self.card.view.apply(*pair) for pair in zip(pixels, sources, strict=True)]
         images_shown = [
             ShownImage((image.shape[0], image.shape[1]), matrix, name)
             for image, (_, matrix), name in zip(pixels, shown, sources, strict=True)

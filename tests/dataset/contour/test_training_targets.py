@@ -93,17 +93,22 @@ def test_object_centres_are_of_what_the_crop_shows() -> None:
     assert_allclose(example.object_centers, [[21, 8.5]])
 
 
-def test_clipped_parts_use_the_clipped_box() -> None:
-    """Box (100, 100)-(160, 140) is clipped to (128, 128): centre (114, 114) / 4 = 28.5 -> 29."""
-    example = build(sample([rectangle(100, 100, 160, 140)]), enabled=False)
-    assert example.contours.max() == 128
-    assert example.centers.tolist() == [[29, 29]]
-
-
-def test_center_at_the_border_stays_in_the_map() -> None:
-    """A sliver at x = 126..128: centre 127 / 4 = 31.75 would round to cell 32 of 32."""
-    example = build(sample([rectangle(126, 0, 140, 120)]), enabled=False)
-    assert example.centers.tolist() == [[31, 15]]
+@pytest.mark.parametrize(
+    ("boxes", "centers"),
+    [
+        # Clipped to (128, 128): centre (114, 114) / 4 = 28.5 -> 29.
+        ([(100, 100, 160, 140)], [[29, 29]]),
+        # A sliver at x = 126..128: centre 127 / 4 = 31.75 would round to cell 32 of 32.
+        ([(126, 0, 140, 120)], [[31, 15]]),
+        # In the same cell both are kept.
+        ([(20, 20, 60, 60), (30, 30, 50, 50)], [[10, 10], [10, 10]]),
+    ],
+)
+def test_centres(boxes: list[tuple[float, ...]], centers: list[list[int]]) -> None:
+    example = build(sample(*([rectangle(*box)] for box in boxes)), enabled=False)
+    assert example.contours.max() <= 128
+    assert example.centers.tolist() == centers
+    assert example.classes.tolist() == list(range(len(boxes)))
 
 
 @pytest.mark.parametrize(
@@ -119,12 +124,6 @@ def test_center_at_the_border_stays_in_the_map() -> None:
 )
 def test_unusable_parts_are_dropped(points: np.ndarray, kept: int) -> None:
     assert len(build(sample([points]), enabled=False).classes) == kept
-
-
-def test_same_center_cell_keeps_both() -> None:
-    example = build(sample([rectangle(20, 20, 60, 60)], [rectangle(30, 30, 50, 50)]), enabled=False)
-    assert example.centers.tolist() == [[10, 10], [10, 10]]
-    assert example.classes.tolist() == [0, 1]
 
 
 def test_no_objects() -> None:

@@ -58,12 +58,10 @@ def test_all_parts_at_once_equal_part_by_part(seed: int, turned: bool) -> None:
     rng = np.random.default_rng(seed)
     instances = random_instances(rng)
     matrix = np.eye(2, 3) if not turned else rng.normal(size=(2, 3))
-    got = visible_parts(instances, matrix, (48, 64), smallest=5.0)
+    classes, polygons, centers = visible_parts(instances, matrix, (48, 64), smallest=5.0)
     expected = part_by_part(instances, matrix, (48, 64), 5.0)
-    assert got.classes.tolist() == [class_index for class_index, _, _ in expected]
-    assert len(got.polygons) == len(got.object_centers) == len(expected)
-    for points, center, (_, other, other_center) in zip(
-        got.polygons, got.object_centers, expected, strict=True
-    ):
+    assert classes.tolist() == [class_index for class_index, _, _ in expected]
+    assert len(polygons) == len(centers) == len(expected)
+    for points, center, (_, other, other_center) in zip(polygons, centers, expected, strict=True):
         assert_allclose(points, other, atol=1e-9)
         assert_allclose(center, other_center, atol=1e-9)

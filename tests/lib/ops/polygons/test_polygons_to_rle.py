@@ -1,10 +1,10 @@
-"""Polygons to run lengths: byte for byte what pycocotools makes."""
+"""Polygons to run lengths: byte for byte what pycocotools makes, by every kernel."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -14,12 +14,28 @@ from hypothesis import strategies as st
 from odd_offsets import BAD_OFFSETS
 from pycocotools import mask as coco_mask
 
-from lib.errors import InputError
-from lib.ops import polygons_to_rle, rasterize_polygons
+from lib.ops import polygons_to_rle
 from lib.ops.library import LIBRARY_PATH
 from lib.ops.polygons import reference
 from lib.ops.polygons.polygons_to_rle import LARGEST_SIDE
 from lib.polygons.ragged import Ragged
+
+
+def by_reference(
+    polygons: Sequence[np.ndarray], height: int, width: int, *, parts: Sequence[int] | None = None
+) -> list[bytes]:
+    packed = Ragged.pack(polygons)
+    objects = np.cumsum([0, *([1] * len(polygons) if parts is None else parts)])
+    arguments = map(torch.from_numpy, (packed.points, packed.offsets, objects))
+    text, offsets = reference.polygons_to_rle(*arguments, height, width)
+    return [bytes(text[a:b].numpy()) for a, b in itertools.pairwise(offsets.tolist())]
+
+
+KERNELS = [
+    pytest.param(polygons_to_rle, id="in use"),
+    pytest.param(by_reference, id="reference"),
+]
+Kernel = Callable[..., list[bytes]]
 
 
 def by_pycocotools(polygons: Sequence[np.ndarray], height: int, width: int) -> list[dict]:
@@ -34,17 +50,18 @@ def random_polygon(rng: np.random.Generator, height: int, width: int) -> np.ndar
     return np.round(points * grid) / grid if grid else points
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.integers(1, 90))
-def test_equals_pycocotools(seed: int, height: int, width: int) -> None:
+def test_equals_pycocotools(kernel: Kernel, seed: int, height: int, width: int) -> None:
     """One by one, and united to objects of one to four parts."""
     rng = np.random.default_rng(seed)
     polygons = [random_polygon(rng, height, width) for _ in range(20)]
     expected = by_pycocotools(polygons, height, width)
-    assert polygons_to_rle(polygons, height, width) == [one["counts"] for one in expected]
+    assert kernel(polygons, height, width) == [one["counts"] for one in expected]
     cuts = [0, *sorted(rng.choice(np.arange(1, 20), 8, replace=False).tolist()), 20]
     merged = [coco_mask.merge(expected[a:b])["counts"] for a, b in itertools.pairwise(cuts)]
-    assert polygons_to_rle(polygons, height, width, parts=np.diff(cuts).tolist()) == merged
+    assert kernel(polygons, height, width, parts=np.diff(cuts).tolist()) == merged
 
 
 def test_many_contours_at_coco_size_equal_pycocotools() -> None:
@@ -60,21 +77,21 @@ def test_many_contours_at_coco_size_equal_pycocotools() -> None:
     assert polygons_to_rle(Ragged.pack(list(contours)), 480, 640) == expected
 
 
-def test_box_worked_out_by_hand() -> None:
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_box_worked_out_by_hand(kernel: Kernel) -> None:
     """The box from (1, 1) to (3, 4) in 5 x 6 pixels: columns 1 and 2, rows 1 to 3. Runs 6 3 2 3 16;
     from the fourth on differences: 6 3 2 0 14, each one group, as characters 48 and up."""
     box = np.array([[1, 1], [3, 1], [3, 4], [1, 4]], np.float64)
-    assert polygons_to_rle([box], 5, 6) == [bytes(48 + value for value in (6, 3, 2, 0, 14))]
+    assert kernel([box], 5, 6) == [bytes(48 + value for value in (6, 3, 2, 0, 14))]
 
 
-def test_huge_images_do_not_overflow() -> None:
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_huge_images_do_not_overflow(kernel: Kernel) -> None:
     """A pixel in the last column of 90,000 x 60,000: 5.4e9 pixels. Before it 59,999 columns and
     89,998 pixels, behind it one."""
-    if not LIBRARY_PATH.exists():
-        pytest.skip("no compiled library here; `make ext` builds it")
     x, y = 59_999.0, 89_998.0
     box = np.array([[x, y], [x + 1, y], [x + 1, y + 1], [x, y + 1]])
-    (text,) = polygons_to_rle([box], 90_000, 60_000)
+    (text,) = kernel([box], 90_000, 60_000)
     assert text == _compressed([59_999 * 90_000 + 89_998, 1, 1])
 
 
@@ -94,21 +111,6 @@ def test_points_absurdly_far_away(far: float) -> None:
     quarter = np.where(box == end, far, box)
     assert polygons_to_rle([quarter, box], 40, 60) == [polygons_to_rle([box], 40, 60)[0]] * 2
     assert polygons_to_rle([quarter + far], 40, 60) == [b"P[2"]  # 2400 pixels of background
-
-
-def test_the_version_without_compiled_kernels() -> None:
-    """Of objects with one part, with none and with two; and of images too large for it."""
-    polygons = [random_polygon(np.random.default_rng(seed), 20, 30) for seed in range(3)]
-    packed, parts = Ragged.pack(polygons), [1, 0, 2]
-    objects = np.cumsum([0, *parts])
-    arguments = [torch.from_numpy(a) for a in (packed.points, packed.offsets, objects)]
-    text, offsets = reference.polygons_to_rle(*arguments, 20, 30)
-    found = [bytes(text[a:b].numpy()) for a, b in itertools.pairwise(offsets.tolist())]
-    assert found == polygons_to_rle(polygons, 20, 30, parts=parts)
-    masks = reference.rasterize_polygons(*arguments[:2], 20, 30)
-    assert torch.equal(masks, rasterize_polygons(polygons, 20, 30))
-    with pytest.raises(InputError, match="too large without the compiled"):
-        reference.polygons_to_rle(*arguments, 90_000, 60_000)
 
 
 def test_nothing_in_nothing_out() -> None:

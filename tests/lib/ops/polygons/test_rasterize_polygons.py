@@ -1,8 +1,9 @@
-"""Polygon rasterisation: bit for bit what pycocotools makes."""
+"""Polygon rasterisation: bit for bit what pycocotools makes, by every kernel."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +13,21 @@ from pycocotools import mask as coco_mask
 
 from lib.ops import rasterize_polygons
 from lib.ops.library import LIBRARY_PATH
+from lib.ops.polygons import reference
 from lib.polygons.ragged import Ragged
+
+
+def by_reference(polygons: Sequence[np.ndarray], height: int, width: int) -> torch.Tensor:
+    packed = Ragged.pack(polygons)
+    points, offsets = torch.from_numpy(packed.points), torch.from_numpy(packed.offsets)
+    return reference.rasterize_polygons(points, offsets, height, width)
+
+
+KERNELS = [
+    pytest.param(rasterize_polygons, id="in use"),
+    pytest.param(by_reference, id="reference"),
+]
+Kernel = Callable[[Sequence[np.ndarray], int, int], torch.Tensor]
 
 
 def by_pycocotools(polygon: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -47,26 +62,29 @@ def random_polygon(random: np.random.Generator, height: int, width: int) -> np.n
     return points
 
 
-def test_ten_thousand_random_polygons_equal_pycocotools() -> None:
+@pytest.mark.parametrize("rasterize", KERNELS)
+def test_ten_thousand_random_polygons_equal_pycocotools(rasterize: Kernel) -> None:
     random = np.random.default_rng(0)
     for _ in range(100):
         height, width = (int(value) for value in random.integers(1, 24, 2))
         polygons = [random_polygon(random, height, width) for _ in range(100)]
-        masks = rasterize_polygons(polygons, height, width)
+        masks = rasterize(polygons, height, width)
         assert masks.dtype == torch.uint8
         expected = [by_pycocotools(polygon, height, width) for polygon in polygons]
         np.testing.assert_array_equal(masks.numpy(), np.stack(expected))
 
 
-def test_smooth_contours_in_a_large_image() -> None:
+@pytest.mark.parametrize("rasterize", KERNELS)
+def test_smooth_contours_in_a_large_image(rasterize: Kernel) -> None:
     angles = np.linspace(0, 2 * np.pi, 128, endpoint=False)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     polygons = [circle * radius + [211.3, 140.8] for radius in (3.0, 90.5, 170.0)]
-    masks = rasterize_polygons(polygons, 301, 407).numpy()
+    masks = rasterize(polygons, 301, 407).numpy()
     for mask, polygon in zip(masks, polygons, strict=True):
         np.testing.assert_array_equal(mask, by_pycocotools(polygon, 301, 407))
 
 
+@pytest.mark.parametrize("rasterize", KERNELS)
 @pytest.mark.parametrize(
     "points",
     [
@@ -79,9 +97,9 @@ def test_smooth_contours_in_a_large_image() -> None:
     ],
     ids=["one point", "on the lower border", "negative", "repeated", "bow tie", "far"],
 )
-def test_odd_polygons_equal_pycocotools(points: list[list[float]]) -> None:
+def test_odd_polygons_equal_pycocotools(rasterize: Kernel, points: list[list[float]]) -> None:
     polygon = np.array(points, np.float64)
-    mask = rasterize_polygons([polygon], 9, 7)[0].numpy()
+    mask = rasterize([polygon], 9, 7)[0].numpy()
     np.testing.assert_array_equal(mask, by_pycocotools(polygon, 9, 7))
 
 
@@ -132,7 +150,7 @@ def test_packed_polygons_that_may_not_be_written_to() -> None:
     packed.points.flags.writeable = packed.offsets.flags.writeable = False
     expected = rasterize_polygons(boxes[:2], 6, 7)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error")
         assert torch.equal(rasterize_polygons(packed, 6, 7), expected)
     whole = Ragged(packed.points.astype(np.int32), packed.offsets)
     assert torch.equal(rasterize_polygons(whole, 6, 7), expected)
