@@ -183,13 +183,6 @@ def test_a_filled_last_batch_leaves_no_image_out(length: int) -> None:
     assert EpochSampler(length, batch_size=8, seed=0).batches_per_epoch == length // 8
 
 
-def test_accumulated_batches_are_filled_to_whole_steps() -> None:
-    """Three batches of two, two a step: a fourth is made of images of the beginning."""
-    sampler = EpochSampler(5, batch_size=2, seed=0, fill_to=2)
-    order = [index for batch in sampler for _, index in batch]
-    assert len(order) == 8 and set(order) == set(range(5)) and order[5:] == order[:3]
-
-
 def test_too_few_images_for_a_batch() -> None:
     with pytest.raises(InputError, match=r"5 images.*batch of 8"):
         EpochSampler(5, batch_size=8, seed=0)
