@@ -58,14 +58,9 @@ def labels_at_once(parts: list[np.ndarray], classes: np.ndarray) -> tuple[np.nda
     centers, radii = part_centers(polygons, CROP, settings)
     contours = align_contours(polygons, settings.vertices, settings.directions)
     keys = key_vertices(contours, settings.key_tolerance)
-    heatmaps = draw_heatmaps(
-        torch.from_numpy(centers),
-        torch.from_numpy(radii),
-        torch.from_numpy(classes),
-        torch.zeros(len(parts), dtype=torch.int64),
-        images=1,
-        size=(CLASSES, CROP[0] // settings.stride, CROP[1] // settings.stride),
-    )
+    gaussians = np.column_stack([np.zeros(len(parts), np.int64), classes, centers, radii])
+    size = (CLASSES, CROP[0] // settings.stride, CROP[1] // settings.stride)
+    heatmaps = draw_heatmaps(torch.from_numpy(gaussians), 1, size)
     return heatmaps[0].numpy(), contours, keys
 
 

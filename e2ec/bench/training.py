@@ -86,20 +86,22 @@ def synthetic_batch(images: int, instances: int, side: int, *, classes: int) -> 
     count, cells = images * instances, side // STRIDE
     centers = torch.randint(0, cells, (count, 2), generator=generator)
     radii = torch.randint(2, max(3, cells // 8), (count,), generator=generator)
+    size = (images, 3, side, side)
+    pixels = torch.randint(0, 256, size, generator=generator, dtype=torch.uint8)
+    labels = torch.randint(0, classes, (count,), generator=generator)
+    image_index = torch.arange(images).repeat_interleave(instances)
     batch = Batch(
-        images=torch.randint(
-            0, 256, (images, 3, side, side), generator=generator, dtype=torch.uint8
-        ),
+        images=pixels,
         heatmap_size=(classes, cells, cells),
-        image_index=torch.arange(images).repeat_interleave(instances),
+        image_index=image_index,
         centers=centers,
-        radii=radii,
-        classes=torch.randint(0, classes, (count,), generator=generator),
+        classes=labels,
         contours=_circles(centers, radii, generator),
         keys=torch.arange(128).expand(count, -1) % 16 == 0,
         object_centers=centers.float(),
         image_ids=list(range(images)),
         names=[str(number) for number in range(images)],
+        gaussians=torch.column_stack([image_index, labels, centers, radii]),
         max_per_image=instances,
     )
     assert batch.heatmaps.shape[0] == images

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from dataset.transforms.input_limit import show
 from dataset.transforms.test_transform import TestView
 from e2ec.config import Precision
 from e2ec.engine.predict.device import select_device
@@ -193,7 +192,7 @@ class Predictor:
         inputs, shown = [], []
         for image in images:
             pixels, name = to_pixels(image), image_source(image, source)
-            view, matrix = show(self.card.view, pixels, name)
+            view, matrix = self.card.view.apply(pixels, name)
             inputs.append(view)
             shown.append(ShownImage((pixels.shape[0], pixels.shape[1]), matrix, name))
         results: list[dict[str, Contours]] = []

@@ -42,13 +42,13 @@ def example(*contours: np.ndarray, whole: tuple[float, float] | None = None) -> 
         image=torch.full((3, 64, 64), 100, dtype=torch.uint8),
         heatmap_size=(1, 16, 16),
         centers=torch.from_numpy(np.floor(middle / 4).astype(np.int64)),
-        radii=torch.ones(len(points), dtype=torch.int64),
         classes=torch.zeros(len(points), dtype=torch.int64),
         contours=torch.from_numpy(points),
         keys=torch.from_numpy(keys),
         object_centers=torch.from_numpy(np.asarray(wholes, np.float32).reshape(-1, 2)),
         image_id=1,
         name="a.png",
+        gaussians=torch.zeros(0, 4, dtype=torch.int64),
     )
 
 
