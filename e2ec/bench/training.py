@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from accelerate import Accelerator
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dataset.contour.targets import Batch
 from e2ec.bench.plain_training import CLIP_VALUE, PlainTraining
-from e2ec.bench.row import Row
+from e2ec.bench.row import Row, optional
 from e2ec.config import LossConfig, OptimConfig
 from e2ec.engine.train.build import build_optimizer, lay_out
 from e2ec.engine.train.step import count_step, train_step
@@ -33,15 +33,8 @@ def rows() -> Iterator[Row]:
     torch.manual_seed(0)
     network = build_network(num_classes=CLASSES)
     batch = synthetic_batch(IMAGES, INSTANCES, SIDE, classes=CLASSES)
-    peers: dict[str, Callable[[], object]] = {}
-    missing: tuple[str, ...] = ()
-    try:
-        from torchvision.ops import deform_conv2d
-
-        plain = PlainTraining(network, deform_conv2d, lr=LR)
-        peers["plain step on torchvision"] = lambda: plain.step(batch)
-    except ImportError:
-        missing = ("torchvision",)
+    deform_conv = optional("torchvision.ops", "deform_conv2d")
+    plain = PlainTraining(network, deform_conv, lr=LR) if deform_conv else None
     ours = Training(network, lr=LR)
     yield Row(
         f"training step, DLA-34 {SIDE}x{SIDE}, batch {IMAGES}",
@@ -49,9 +42,8 @@ def rows() -> Iterator[Row]:
         "image; batch and heat maps made before; losses are the same step by step "
         "(tests/e2ec/bench/test_training.py): time to the same loss is in the same ratio",
         lambda: ours.step(batch),
-        peers,
+        {"plain step on torchvision": (lambda: plain.step(batch)) if plain else None},
         goal=5.0,
-        missing=missing,
     )
 
 

@@ -23,6 +23,7 @@ from e2ec.bench.studies.loader_benchmark import (
     finish,
     main,
 )
+from lib.errors import InputError
 from lib.images import write_image
 
 
@@ -51,8 +52,8 @@ def paths(tmp_path: Path) -> tuple[str, str]:
 def test_both_loaders_make_the_same_examples(paths: tuple[str, str]) -> None:
     """Targets equal; pixels within a level of 255: ours are whole numbers, and OpenCV's colour
     transform of whole numbers counts in steps of 1 / 1024."""
-    plain_data = PlainDataset(*paths, seed=7)
     coco = IndexedDataset(paths[0], read_coco(paths[1]))
+    plain_data = PlainDataset(coco, seed=7)
     data = training_path(coco, AugmentationSettings(), TargetSettings(), seed=7)
     examples = [data[3, index] for index in range(len(data))]
     assert all(isinstance(example, TrainingExample) for example in examples)
@@ -78,8 +79,6 @@ def test_the_command_prints_a_table(
     assert [line.split("|")[1].strip() for line in lines[2:]] == ["ours", "ours, finished", "plain"]
 
 
-def test_too_few_images_are_refused_in_one_line(
-    paths: tuple[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([*paths, "--batch", "4"]) == 1
-    assert "too few images for two batches" in capsys.readouterr().err
+def test_too_few_images_are_refused_in_one_line(paths: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match="too few images for two batches"):
+        main([*paths, "--batch", "4"])
