@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from e2ec.app.commands.command_line import run, usage_error
+from e2ec.app.commands.command_line import run
+from e2ec.app.commands.options import usage_error
 from lib.nearest import nearest
 
 _COMMANDS = {

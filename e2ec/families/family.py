@@ -105,6 +105,14 @@ class Family(ABC, Generic[Network, Example]):
     def num_classes(self, network: Network) -> int:
         """The number of classes that a network tells apart."""
 
+    def check_stage(self, stage: str) -> None:
+        """Refuse a name that no network of the family has for a stage; any may be one here.
+
+        Raises:
+            ValueError: says what stages are called.
+        """
+        return
+
     def resolve_stage(self, stage: str, stages: Sequence[str]) -> str:
         """Which of `stages` a name means; an empty one means the last.
 

@@ -22,7 +22,7 @@ from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
 from e2ec.families.contour.loss import ContourLoss
 from e2ec.families.contour.published import published_card
-from e2ec.families.contour.stages import resolve_stage, stage_names
+from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
 from e2ec.results.contours import Contours
 from lib.errors import InputError
@@ -67,6 +67,9 @@ class ContourFamily(Family[E2EC, TrainingExample]):
 
     def stages(self, network: E2EC) -> tuple[str, ...]:
         return network.stage_names
+
+    def check_stage(self, stage: str) -> None:
+        check_stage(stage)
 
     def resolve_stage(self, stage: str, stages: Sequence[str]) -> str:
         return resolve_stage(stage, stages)

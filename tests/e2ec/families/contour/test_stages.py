@@ -16,7 +16,7 @@ from coco_scenes import found, truth
 from front_doors import TINY, assert_one_line_error, call, write_picture
 from tiny_run import tiny
 
-from e2ec.config import EvalConfig, Stage
+from e2ec.config import EvalConfig
 from e2ec.engine.evaluate import validate as validate_module
 from e2ec.engine.evaluate.evaluator import Results, evaluate, evaluate_stages, main_metric
 from e2ec.engine.predict.predictor import Predictor
@@ -24,7 +24,7 @@ from e2ec.engine.train import trainer as trainer_module
 from e2ec.engine.train.run import train
 from e2ec.engine.weights.checkpoint import load_state, load_weights, save_weights
 from e2ec.families.contour.card import ContourCard
-from e2ec.families.contour.stages import resolve_stage, stage_names
+from e2ec.families.contour.stages import Stage, check_stage, resolve_stage, stage_names
 from lib.errors import InputError
 from network.contour.architecture import NANO
 from network.contour.e2ec import build_network
@@ -64,8 +64,10 @@ def test_every_stage_is_selected_by_its_name(refinements: int, final: str, last:
 def test_a_stage_that_the_network_lacks_is_refused_with_those_it_has() -> None:
     with pytest.raises(InputError, match=r"refine3: .*init, coarse, refine1, refine2 .*final"):
         resolve_stage("refine3", NANO_STAGES)
-    with pytest.raises(ValueError, match=r"one of init, .*not 'last'"):
+    with pytest.raises(InputError, match=r"last: .*init, coarse, refine1, refine2 .*final"):
         resolve_stage("last", NANO_STAGES)
+    with pytest.raises(ValueError, match=r"one of init, .*not 'last'"):
+        check_stage("last")
 
 
 # One run of the network
