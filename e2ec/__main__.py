@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from e2ec.app.commands.command_line import run
-from e2ec.app.commands.options import usage_error
+from e2ec.app.commands.options import parse_options, usage_error
 from lib.nearest import nearest
 
 _COMMANDS = {
@@ -40,9 +40,9 @@ def main() -> int:
 
 
 def _card(arguments: list[str]) -> int:
-    from e2ec.app.commands.card_options import parse_card
+    from e2ec.app.commands.card_options import CardOptions
 
-    options = parse_card(arguments)
+    options = parse_options(CardOptions, arguments, "python -m e2ec card")
     from e2ec.app.commands.card import card
 
     print(card(options))
@@ -61,9 +61,9 @@ def _check(arguments: list[str]) -> int:
 
 
 def _convert(arguments: list[str]) -> int:
-    from e2ec.app.commands.convert_options import parse_convert
+    from e2ec.app.commands.convert_options import ConvertOptions
 
-    options = parse_convert(arguments)
+    options = parse_options(ConvertOptions, arguments, "python -m e2ec convert")
     from e2ec.app.commands.convert import convert
 
     print(convert(options))

@@ -86,22 +86,10 @@ def measure(
     """
     threads = row.threads if threads is None else threads
     present = {name: peer for name, peer in row.peers.items() if peer is not None}
-    missing = tuple(name for name in row.peers if name not in present)
     runs = [row.ours, *present.values()]
-    rounds: list[list[float]] = []
     before = torch.get_num_threads(), cv2.getNumThreads()
     try:
-        start = clock()
-        for run in runs * WARM_UP_SAMPLES:
-            _sample(run, threads, clock)
-        while len(rounds) < repeats or (
-            len(rounds) < 3 * repeats and clock() - start < PATIENCE and _unsteady(rounds)
-        ):
-            seconds = [0.0] * len(runs)
-            for turn in range(len(runs)):
-                index = (turn + len(rounds)) % len(runs)
-                seconds[index] = _sample(runs[index], threads, clock)
-            rounds.append(seconds)
+        rounds = _rounds(runs, repeats, threads, clock)
     finally:
         _use_threads(*before)
     ours, *peers = zip(*rounds, strict=True)
@@ -110,7 +98,7 @@ def measure(
         includes=row.includes,
         threads=threads,
         goal=row.goal if [*present][:1] == [*row.peers][:1] else None,
-        missing=missing,
+        missing=tuple(name for name in row.peers if name not in present),
         rounds=len(rounds),
         ours=Summary.of(ours),
         peers={
@@ -118,6 +106,23 @@ def measure(
             for name, times in zip(present, peers, strict=True)
         },
     )
+
+
+def _rounds(runs: Sequence[Call], repeats: int, threads: int, clock: Clock) -> list[list[float]]:
+    """Seconds of every run, round by round."""
+    start = clock()
+    for run in [*runs] * WARM_UP_SAMPLES:
+        _sample(run, threads, clock)
+    rounds: list[list[float]] = []
+    while len(rounds) < repeats or (
+        len(rounds) < 3 * repeats and clock() - start < PATIENCE and _unsteady(rounds)
+    ):
+        seconds = [0.0] * len(runs)
+        for turn in range(len(runs)):
+            index = (turn + len(rounds)) % len(runs)
+            seconds[index] = _sample(runs[index], threads, clock)
+        rounds.append(seconds)
+    return rounds
 
 
 def _sample(run: Call, threads: int, clock: Clock) -> float:

@@ -137,16 +137,18 @@ def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Con
         raise SystemExit(0 if arguments else 2)
     try:
         preset = load_preset(arguments[0])
-        config = parse_options(
-            Config,
-            arguments[1:],
-            f"{program} {arguments[0]}",
-            default=preset,
-            description=f"{purpose}\n\n{preset_description(arguments[0])}".strip(),
-        )
-        config = keep_typed(config, arguments[1:])
-    except (InputError, ValueError) as error:
+    except InputError as error:
         usage_error(error)
+    description = f"{purpose}\n\n{preset_description(arguments[0])}".strip()
+    return parse_settings(preset, arguments[1:], f"{program} {arguments[0]}", description)
+
+
+def parse_settings(
+    default: Config, arguments: Sequence[str], program: str, description: str | None = None
+) -> Config:
+    """Settings changed by options; ends like `parse_config`."""
+    config = parse_options(Config, arguments, program, default=default, description=description)
+    config = keep_typed(config, arguments)
     if config.eval.stage is not None:
         from e2ec.families.family import family_of  # loads torch
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2ec.app.commands.options import parse_options
 from e2ec.config import ConversionTarget, LabelFormat, Split
 
 
@@ -43,8 +41,3 @@ class ConvertOptions:
             raise ValueError("--val-fraction divides the training split; leave out --split")
         if self.seed < 0:
             raise ValueError("--seed must not be negative")
-
-
-def parse_convert(arguments: Sequence[str]) -> ConvertOptions:
-    """The options of the command; exits with status 2 on a usage error."""
-    return parse_options(ConvertOptions, arguments, "python -m e2ec convert")
