@@ -15,6 +15,7 @@ from tyro.conf import Positional, arg
 from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
+from e2ec.bench.inputs import picture
 from e2ec.bench.memory import peak_memory
 from e2ec.bench.plain_network import PlainE2EC
 from e2ec.bench.row import Call, Row, optional
@@ -160,11 +161,6 @@ def plain_prediction(
 def end_to_end(model: Predictor, image: np.ndarray) -> Call:
     """Finds and draws the contours of an image."""
     return lambda: draw_contours(image, model.predict(image, score_threshold=0.0))
-
-
-def picture(side: int) -> np.ndarray:
-    """Noise, (side, side, 3) uint8 RGB: the time does not depend on what is seen."""
-    return np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
 
 
 def _yolo(name: str, pixels: torch.Tensor) -> Call | None:

@@ -10,12 +10,13 @@ import torch
 
 from dataset.contour.heatmap import draw_heatmaps
 from dataset.contour.targets import TargetSettings, part_centers
+from e2ec.bench.inputs import outline
 from e2ec.bench.plain_labels import plain_labels
 from e2ec.bench.row import Call, Row, optional
 from lib.ops import align_contours, key_vertices, polygons_to_rle, rasterize_polygons
 from lib.polygons.ragged import Ragged
 
-HEIGHT, WIDTH = 480, 640
+IMAGE = HEIGHT, WIDTH = 480, 640
 INSTANCES = 100
 CROP = (512, 512)
 CLASSES = 80
@@ -26,14 +27,14 @@ def rows() -> Iterator[Row]:
     rng = np.random.default_rng(0)
     # Polygons as people draw them, here of 8 to 60 vertices, and contours as the network has them.
     sets = {
-        "label polygons": [_outline(rng, int(rng.integers(8, 60))) for _ in range(INSTANCES)],
-        "contours of 128 vertices": [_outline(rng, 128) for _ in range(INSTANCES)],
+        "label polygons": [outline(rng, int(rng.integers(8, 60)), IMAGE) for _ in range(INSTANCES)],
+        "contours of 128 vertices": [outline(rng, 128, IMAGE) for _ in range(INSTANCES)],
     }
     for name, polygons in sets.items():
         for threads in (2, 1):
             yield _run_length_row(name, polygons, threads)
     yield _mask_row(sets["contours of 128 vertices"])
-    parts = [_outline(rng, 200, size=CROP) for _ in range(10)]
+    parts = [outline(rng, 200, CROP) for _ in range(10)]
     classes = rng.integers(0, CLASSES, len(parts))
     for threads in (2, 1):
         yield Row(
@@ -117,17 +118,3 @@ def opencv_masks(polygons: list[np.ndarray]) -> np.ndarray:
 
 def _named(threads: int) -> str:
     return "1 thread" if threads == 1 else f"{threads} threads"
-
-
-def _outline(
-    rng: np.random.Generator, vertices: int, size: tuple[int, int] = (HEIGHT, WIDTH)
-) -> np.ndarray:
-    """A random smooth outline (vertices, 2) in the image; its size varies as COCO's objects do."""
-    angle = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
-    radius = float(np.clip(rng.lognormal(3.5, 0.8), 5, 200))
-    wave = sum(
-        rng.uniform(0, 0.3) / k * np.sin(k * angle + rng.uniform(0, 2 * np.pi)) for k in range(2, 8)
-    )
-    ray = np.stack([np.cos(angle), rng.uniform(0.5, 1.5) * np.sin(angle)], axis=1)
-    center = rng.uniform(0.2, 0.8, 2) * np.array(size[::-1])
-    return center + radius * (1 + wave)[:, None] * ray

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
+import numpy as np
 import torch
 from accelerate import Accelerator
-from torch import Tensor
 
-from dataset.contour.targets import Batch
+from dataset.contour.targets import Batch, build_example, collate
+from dataset.loading.sample import Instance, Sample
+from e2ec.bench.inputs import outline, picture
 from e2ec.bench.plain_training import CLIP_VALUE, PlainTraining
 from e2ec.bench.row import Row, optional
-from e2ec.config import LossConfig, OptimConfig
+from e2ec.config import AugmentationSettings, LossConfig, OptimConfig, TargetSettings
 from e2ec.engine.train.build import build_optimizer, lay_out
 from e2ec.engine.train.step import count_step, train_step
 from e2ec.engine.train.step_record import StepRecord
 from e2ec.families.contour.family import CONTOUR
 from e2ec.families.contour.loss import ContourLoss
-from network.contour.e2ec import E2EC, STRIDE, build_network
+from network.contour.e2ec import E2EC, build_network
 
 CLASSES = 80
 IMAGES = 4
@@ -75,34 +78,22 @@ class Training:
 
 
 def synthetic_batch(images: int, instances: int, side: int, *, classes: int) -> Batch:
-    """Noise with round labels, the same in every run; the heat maps are drawn."""
-    generator = torch.Generator().manual_seed(0)
-    count, cells = images * instances, side // STRIDE
-    centers = torch.randint(0, cells, (count, 2), generator=generator)
-    radii = torch.randint(2, max(3, cells // 8), (count,), generator=generator)
-    batch = Batch(
-        images=torch.randint(
-            0, 256, (images, 3, side, side), generator=generator, dtype=torch.uint8
-        ),
-        heatmap_size=(classes, cells, cells),
-        image_index=torch.arange(images).repeat_interleave(instances),
-        centers=centers,
-        radii=radii,
-        classes=torch.randint(0, classes, (count,), generator=generator),
-        contours=_circles(centers, radii, generator),
-        keys=torch.arange(128).expand(count, -1) % 16 == 0,
-        object_centers=centers.float(),
-        image_ids=list(range(images)),
-        names=[str(number) for number in range(images)],
-        max_per_image=instances,
+    """Noise with random outlines, the same in every run; the heat maps are drawn."""
+    rng = np.random.default_rng(0)
+    make = partial(
+        build_example,
+        rng=rng,
+        augmentation=AugmentationSettings(crop_size=(side, side), enabled=False),
+        targets=TargetSettings(min_area_cells=0.0),
+        num_classes=classes,
     )
-    assert batch.heatmaps.shape[0] == images
+    examples = []
+    for number in range(images):
+        objects = [
+            Instance(int(rng.integers(classes)), [outline(rng, 128, (side, side))], annotation_id=k)
+            for k in range(instances)
+        ]
+        examples.append(make(Sample(number, str(number), picture(side), objects)))
+    batch = collate(examples)
+    assert len(batch.heatmaps) == images and len(batch.classes) == images * instances
     return batch
-
-
-def _circles(centers: Tensor, radii: Tensor, generator: torch.Generator) -> Tensor:
-    """(n, 128, 2), input pixels, with a little noise."""
-    angle = torch.arange(128) * (2 * torch.pi / 128)
-    unit = torch.stack([angle.sin(), -angle.cos()], dim=1)
-    contours = (centers[:, None] + radii[:, None, None] * unit) * STRIDE
-    return contours + 0.3 * torch.randn(contours.shape, generator=generator)
