@@ -24,13 +24,12 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
 from tyro.conf import Positional, arg
 
 from dataset.contour.targets import Batch, TargetSettings, build_example, collate
 from dataset.formats.coco.read import read_coco
 from dataset.index.dataset import IndexedDataset
-from dataset.loading.loader import EpochSampler, Key, TrainingDataset, make_loader
+from dataset.loading.loader import EpochSampler, TrainingDataset, TrainingLoader, make_loader
 from dataset.loading.sample import Sample
 from dataset.transforms.augmentation import (
     LIGHTING_VALUES,
@@ -49,81 +48,73 @@ MEAN_BGR = np.array([0.40789654, 0.44719302, 0.47026115], dtype=np.float32)
 STD_BGR = np.array([0.28863828, 0.27408164, 0.27809835], dtype=np.float32)
 
 
-class PlainDataset(Dataset[dict[str, Any]]):
-    """Training examples made in the straightforward way, with the random choices of ours.
+def plain_example(
+    sample: Sample,
+    rng: np.random.Generator,
+    *,
+    augmentation: AugmentationSettings,
+    targets: TargetSettings,
+    num_classes: int,
+) -> dict[str, np.ndarray]:
+    """A training example made in the straightforward way, with the random choices of ours.
 
-    Args:
-        data: images and labels.
-        seed: with epoch and index it fixes every random choice.
+    Arguments are those of `build_example`; the image is normalised BGR.
     """
+    height, width = sample.image.shape[:2]
+    matrix = sample_crop(height, width, augmentation, rng)
+    shifted = matrix.copy()
+    shifted[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
+    bgr = cv2.cvtColor(sample.image, cv2.COLOR_RGB2BGR)
+    image = cv2.warpAffine(bgr, shifted, augmentation.crop_size[::-1])
+    image = image.astype(np.float32) / 255
+    _jitter(image, augmentation, rng)
+    image = (image - MEAN_BGR) / STD_BGR
+    parts, classes = _visible(sample, matrix, augmentation.crop_size, targets)
+    heatmap, contours, keys, centers = plain_labels(
+        parts, classes, targets, num_classes=num_classes, size=augmentation.crop_size
+    )
+    return {
+        "image": np.ascontiguousarray(image.transpose(2, 0, 1)),
+        "heatmap": heatmap,
+        "centers": centers,
+        "classes": np.array(classes, dtype=np.int64),
+        "contours": contours.astype(np.float32),
+        "keys": keys,
+    }
 
-    def __init__(self, data: IndexedDataset, *, seed: int) -> None:
-        self.data = data
-        self.seed = seed
-        self.augmentation, self.targets = AugmentationSettings(), TargetSettings()
 
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __getitem__(self, key: Key) -> dict[str, Any]:
-        """The example of sample `index` in epoch `epoch`; images are normalised BGR."""
-        epoch, index = key
-        rng = np.random.default_rng([self.seed, epoch, index])
-        sample = self.data[index]
-        height, width = sample.image.shape[:2]
-        matrix = sample_crop(height, width, self.augmentation, rng)
-        shifted = matrix.copy()
-        shifted[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
-        bgr = cv2.cvtColor(sample.image, cv2.COLOR_RGB2BGR)
-        image = cv2.warpAffine(bgr, shifted, self.augmentation.crop_size[::-1])
-        image = image.astype(np.float32) / 255
-        self._jitter(image, rng)
-        image = (image - MEAN_BGR) / STD_BGR
-        targets = self._targets(sample, matrix)
-        return {"image": np.ascontiguousarray(image.transpose(2, 0, 1)), **targets}
-
-    def _jitter(self, image: np.ndarray, rng: np.random.Generator) -> None:
-        """Change the colours of a float BGR image in 0..1, in place."""
-        settings = self.augmentation
-        for name in rng.permutation(["brightness", "contrast", "saturation"]):
-            strength = getattr(settings, name)
-            factor = rng.uniform(1 - strength, 1 + strength)
-            if name == "brightness":
-                image *= factor
-                continue
-            grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+def _jitter(
+    image: np.ndarray, augmentation: AugmentationSettings, rng: np.random.Generator
+) -> None:
+    """Change the colours of a float BGR image in 0..1, in place."""
+    for name in rng.permutation(["brightness", "contrast", "saturation"]):
+        strength = getattr(augmentation, name)
+        factor = rng.uniform(1 - strength, 1 + strength)
+        if name == "brightness":
             image *= factor
-            image += (1 - factor) * (grey.mean() if name == "contrast" else grey[..., None])
-        noise = rng.normal(size=3) * settings.lighting
-        image += (LIGHTING_VECTORS @ (LIGHTING_VALUES * noise)).astype(np.float32)
+            continue
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        image *= factor
+        image += (1 - factor) * (grey.mean() if name == "contrast" else grey[..., None])
+    noise = rng.normal(size=3) * augmentation.lighting
+    image += (LIGHTING_VECTORS @ (LIGHTING_VALUES * noise)).astype(np.float32)
 
-    def _targets(self, sample: Sample, matrix: np.ndarray) -> dict[str, Any]:
-        targets = self.targets
-        height, width = self.augmentation.crop_size
-        smallest = targets.min_area_cells * targets.stride**2
-        parts, classes = [], []
-        for instance in sample.instances:
-            for part in instance.parts:
-                points = geometry.transform_points(part, matrix)
-                points = geometry.clip_to_box(points, width, height)
-                points = geometry.remove_repeated_points(points)
-                if len(points) >= 3 and geometry.area(points) > smallest:
-                    parts.append(points)
-                    classes.append(instance.class_index)
-        heatmap, contours, keys, centers = plain_labels(
-            parts,
-            classes,
-            targets,
-            num_classes=len(self.data.class_names),
-            size=self.augmentation.crop_size,
-        )
-        return {
-            "heatmap": heatmap,
-            "centers": centers,
-            "classes": np.array(classes, dtype=np.int64),
-            "contours": contours.astype(np.float32),
-            "keys": keys,
-        }
+
+def _visible(
+    sample: Sample, matrix: np.ndarray, size: tuple[int, int], targets: TargetSettings
+) -> tuple[list[np.ndarray], list[int]]:
+    """Parts in a crop of this height and width that are large enough, and their classes."""
+    parts, classes = [], []
+    for instance in sample.instances:
+        for part in instance.parts:
+            points = geometry.transform_points(part, matrix)
+            points = geometry.clip_to_box(points, size[1], size[0])
+            points = geometry.remove_repeated_points(points)
+            smallest = targets.min_area_cells * targets.stride**2
+            if len(points) >= 3 and geometry.area(points) > smallest:
+                parts.append(points)
+                classes.append(instance.class_index)
+    return parts, classes
 
 
 def collate_plain(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -142,7 +133,7 @@ def finish(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     return (batch.images.flip(1).to(torch.float32) - mean) / std, batch.heatmaps
 
 
-def images_per_second(loader: DataLoader[Any], size: int, use: Callable[[Any], object]) -> float:
+def images_per_second(loader: TrainingLoader, size: int, use: Callable[[Any], object]) -> float:
     """Rate of one pass from the arrival of its first batch to that of its last one."""
     batches = iter(loader)
     use(next(batches))
@@ -162,26 +153,21 @@ def compare(
         InputError: the data cannot be read, or is too small for two batches.
     """
     coco = IndexedDataset(images, read_coco(annotations).subset(limit=limit))
-    make_example = partial(
-        build_example,
-        augmentation=AugmentationSettings(),
-        targets=TargetSettings(),
-        num_classes=len(coco.class_names),
-    )
-    data = TrainingDataset(coco, make_example, seed=0)
-    sampler = EpochSampler(len(data), batch_size=batch, seed=0)
+    sampler = EpochSampler(len(coco), batch_size=batch, seed=0)
     if sampler.batches_per_epoch < 2:
         raise InputError(f"{annotations}: too few images for two batches; lower --batch")
-    plain: DataLoader[dict[str, Any]] = DataLoader(
-        PlainDataset(coco, seed=0),
-        batch_sampler=sampler,
-        collate_fn=collate_plain,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        worker_init_fn=(lambda _: cv2.setNumThreads(0)) if workers else None,
-    )
-    ours = make_loader(data, sampler, collate, num_workers=workers)
-    loaders: dict[str, tuple[DataLoader[Any], Callable[[Any], object]]] = {
+    settings = {
+        "augmentation": AugmentationSettings(),
+        "targets": TargetSettings(),
+        "num_classes": len(coco.class_names),
+    }
+
+    def loader(make_example: Callable[..., Any], collate: Callable[..., Any]) -> TrainingLoader:
+        data = TrainingDataset(coco, partial(make_example, **settings), seed=0)
+        return make_loader(data, sampler, collate, num_workers=workers)
+
+    ours, plain = loader(build_example, collate), loader(plain_example, collate_plain)
+    loaders: dict[str, tuple[TrainingLoader, Callable[[Any], object]]] = {
         "ours": (ours, lambda batch: batch.images),
         "ours, finished": (ours, finish),
         "plain": (plain, len),
@@ -189,9 +175,10 @@ def compare(
     rates: dict[str, list[float]] = {name: [] for name in loaders}
     for turn in range(turns):
         sampler.set_epoch(turn)
-        for name, (loader, use) in loaders.items():
-            rates[name].append(images_per_second(loader, batch, use))
+        for name, (one, use) in loaders.items():
+            rates[name].append(images_per_second(one, batch, use))
     ours.close()
+    plain.close()
     return rates
 
 
