@@ -158,6 +158,7 @@ def test_recording_and_checking(
     """Recorded 3; `a` is steady, `b` falls once, `c` falls twice."""
     topic("first", rows("a", "b", "c"))
     assert main(["--record"]) == 0
+    assert main(["--record", "--only", "b"]) == 0  # the rest is kept
     assert [r.result.name for r in read_records(ratios)] == ["a", "b", "c"]
     document = (ratios.parent / "benchmarks.md").read_text()
     assert document.startswith("# Title\n") and document.endswith(f"{END}\nend\n")
@@ -177,14 +178,6 @@ def test_recording_and_checking(
         "c: 1.5 times as fast as peer, recorded 3: fallen by 50%"
     )
     assert ratios.read_bytes() == before
-
-
-@pytest.mark.usefixtures("measured")
-def test_recording_a_part_keeps_the_rest(topic: Topic, ratios: Path) -> None:
-    topic("first", rows("a", "b"))
-    assert main(["--record"]) == 0
-    assert main(["--record", "--only", "b"]) == 0
-    assert [r.result.name for r in read_records(ratios)] == ["a", "b"]
 
 
 @pytest.mark.usefixtures("measured")

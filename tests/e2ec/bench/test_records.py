@@ -114,37 +114,22 @@ def test_what_cannot_be_compared_is_named_and_no_failure() -> None:
 
 
 def test_table_by_hand() -> None:
-    text = to_markdown(
-        [record("a", ("ultralytics",), torchvision=15.0, plain=2.5), record("b", plain=0.5)]
-    )
-    lines = text.splitlines()
+    """What several rows include is said once."""
+    a, b = record("a", ("ultralytics",), torchvision=15.0, plain=2.5), record("b", plain=0.5)
+    c = replace(record("c"), environment=THERE, result=replace(b.result, name="c", peers={}))
+    lines = to_markdown([a, b, c]).splitlines()
     assert lines[0].startswith("(1) 2 cores of AMD EPYC; Python 3.11.7, torch 2.12.1; ")
-    table = [line for line in lines if line.startswith("| a") or line.startswith("| b")]
-    assert table == [
+    assert lines[2].startswith("(2) 2 cores of other, H200; ")
+    assert "### Operators" in lines
+    assert [line for line in lines if line.startswith(("| a", "| b", "| c"))] == [
         "| a | 2 ms | torchvision | 30 ms | **15.0x** | 13.5x to 16.5x | 3x: reached"
         " | 1.5 to 2.2 (1) |",
         "| a | 2 ms | plain | 5 ms | **2.50x** | 2.25x to 2.75x |  | 1.5 to 2.2 (1) |",
         "| a | 2 ms | ultralytics | not installed |  |  |  | 1.5 to 2.2 (1) |",
         "| b | 2 ms | plain | 1 ms | **0.50x** | 0.45x to 0.55x | 3x: not yet | 1.5 to 2.2 (1) |",
+        "| c | 2 ms |  |  |  |  |  | 1.5 to 2.2 (2) |",
     ]
-    assert "### Operators" in lines
-    assert lines[-2:] == ["- a: all of a", "- b: all of b"]
-
-
-def test_what_is_included_is_said_once() -> None:
-    rows = [record("a", plain=1.0), record("b", plain=1.0), record("c", plain=1.0)]
-    both = [replace(r, result=replace(r.result, includes="the operator")) for r in rows[:2]]
-    assert to_markdown([*both, rows[2]]).splitlines()[-2:] == [
-        "- a; b: the operator",
-        "- c: all of c",
-    ]
-
-
-def test_every_table_row_has_as_many_cells() -> None:
-    text = to_markdown([record("a", ("x",), plain=1.0), replace(record("b"), environment=THERE)])
-    cells = {line.count("|") for line in text.splitlines() if line.startswith("|")}
-    assert cells == {9}
-    assert "(2) 2 cores of other, H200" in text
+    assert lines[-2:] == ["- a: all of a", "- b; c: all of b"]
 
 
 def test_the_section_between_the_markers_is_replaced() -> None:
