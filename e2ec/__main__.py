@@ -12,30 +12,19 @@ from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options, usage_error
 from lib.nearest import nearest
 
-_COMMANDS = {
-    "card": "show and change what a weights file says of itself",
-    "check": "find what is wrong with images and labels before training",
-    "convert": "convert labels from one format to another",
-}
-
 
 def main() -> int:
     """Call the command that the first argument names."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: python -m e2ec COMMAND ...\n\ncommands:")
-        for name, purpose in _COMMANDS.items():
+        for name, (purpose, _) in _COMMANDS.items():
             print(f"  {name:<9}{purpose}")
         print("\n`python -m e2ec COMMAND --help` lists the options of a command.")
         return 0 if arguments else 2
-    commands: dict[str, Callable[[list[str]], int]] = {
-        "card": _card,
-        "check": _check,
-        "convert": _convert,
-    }
-    command = commands.get(arguments[0])
-    if command is None:
+    if arguments[0] not in _COMMANDS:
         usage_error(f"no command {arguments[0]!r}; {nearest(arguments[0], _COMMANDS)}")
+    _, command = _COMMANDS[arguments[0]]
     return command(arguments[1:])
 
 
@@ -68,6 +57,13 @@ def _convert(arguments: list[str]) -> int:
 
     print(convert(options))
     return 0
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
+    "card": ("show and change what a weights file says of itself", _card),
+    "check": ("find what is wrong with images and labels before training", _check),
+    "convert": ("convert labels from one format to another", _convert),
+}
 
 
 if __name__ == "__main__":
