@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from e2ec.app.commands.command_line import parse_demo, run
+from e2ec.app.commands.command_line import run
+from e2ec.app.commands.demo_options import parse_demo
 from e2ec.app.commands.memory_line import PREDICTION_MEMORY
 
 

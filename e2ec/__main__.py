@@ -8,14 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from e2ec.app.commands.command_line import run, usage_error
+from e2ec.app.commands.command_line import run
+from e2ec.app.commands.options import parse_options, usage_error
 from lib.nearest import nearest
-
-_COMMANDS = {
-    "card": "show and change what a weights file says of itself",
-    "check": "find what is wrong with images and labels before training",
-    "convert": "convert labels from one format to another",
-}
 
 
 def main() -> int:
@@ -23,25 +18,20 @@ def main() -> int:
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: python -m e2ec COMMAND ...\n\ncommands:")
-        for name, purpose in _COMMANDS.items():
+        for name, (purpose, _) in _COMMANDS.items():
             print(f"  {name:<9}{purpose}")
         print("\n`python -m e2ec COMMAND --help` lists the options of a command.")
         return 0 if arguments else 2
-    commands: dict[str, Callable[[list[str]], int]] = {
-        "card": _card,
-        "check": _check,
-        "convert": _convert,
-    }
-    command = commands.get(arguments[0])
-    if command is None:
+    if arguments[0] not in _COMMANDS:
         usage_error(f"no command {arguments[0]!r}; {nearest(arguments[0], _COMMANDS)}")
+    _, command = _COMMANDS[arguments[0]]
     return command(arguments[1:])
 
 
 def _card(arguments: list[str]) -> int:
-    from e2ec.app.commands.card_options import parse_card
+    from e2ec.app.commands.card_options import CardOptions
 
-    options = parse_card(arguments)
+    options = parse_options(CardOptions, arguments, "python -m e2ec card")
     from e2ec.app.commands.card import card
 
     print(card(options))
@@ -60,13 +50,20 @@ def _check(arguments: list[str]) -> int:
 
 
 def _convert(arguments: list[str]) -> int:
-    from e2ec.app.commands.convert_options import parse_convert
+    from e2ec.app.commands.convert_options import ConvertOptions
 
-    options = parse_convert(arguments)
+    options = parse_options(ConvertOptions, arguments, "python -m e2ec convert")
     from e2ec.app.commands.convert import convert
 
     print(convert(options))
     return 0
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
+    "card": ("show and change what a weights file says of itself", _card),
+    "check": ("find what is wrong with images and labels before training", _check),
+    "convert": ("convert labels from one format to another", _convert),
+}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ errors need the settings alone.
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
 from dataclasses import asdict, dataclass, field
@@ -37,7 +38,6 @@ __all__ = [
     "TrainConfig",
 ]
 
-Stage = Literal["init", "coarse", "refine1", "refine2", "refine3", "final", "final-dml"]
 IouType = Literal["segm", "bbox", "boundary"]
 Precision = Literal["fp32", "bf16", "fp16"]
 AutoSetting = Literal[
@@ -110,11 +110,10 @@ class OptimConfig:
     """Every value of a gradient is clipped to +-this; 0 turns clipping off."""
 
     def __post_init__(self) -> None:
-        require(self.lr > 0, "optim.lr must be positive")
-        require(self.weight_decay >= 0, "optim.weight_decay must not be negative")
-        require(self.factor > 0, "optim.factor must be positive")
-        require(self.warmup_steps >= 0, "optim.warmup_steps must not be negative")
-        require(self.clip_value >= 0, "optim.clip_value must not be negative")
+        for name in ("lr", "factor"):
+            require(getattr(self, name) > 0, f"optim.{name} must be positive")
+        for name in ("weight_decay", "warmup_steps", "clip_value"):
+            require(getattr(self, name) >= 0, f"optim.{name} must not be negative")
 
 
 @dataclass(frozen=True)
@@ -195,10 +194,10 @@ class TrainConfig:
 class EvalConfig:
     """Decoding and evaluation."""
 
-    stage: Stage | None = None
-    """The contour that is evaluated, and that the weights of a training run name as theirs. None
-    takes the one with the best main metric on the validation data in training, and the one that
-    the weights file names in `test.py`."""
+    stage: str | None = None
+    """The result that is evaluated, and that the weights of a training run name as theirs: of
+    contours init, coarse, refine1, refine2, refine3, final or final-dml. None takes the one with
+    the best main metric on the validation data in training, and in `test.py` the weights' own."""
     score_threshold: float = 0.05
     """Detections with a lower score are left out (published: 0.05)."""
     max_detections: int = 100
@@ -230,8 +229,7 @@ class EvalConfig:
     def __post_init__(self) -> None:
         if self.library == "pycocotools":
             warnings.warn(
-                "eval.library has no effect any more, leave it out: faster-coco-eval computes AP, "
-                "and gives the numbers of pycocotools",
+                "eval.library has no effect any more: leave it out",
                 FutureWarning,
                 stacklevel=3,
             )
@@ -286,15 +284,8 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as JSON-ready values."""
-        return _plain(asdict(self))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        return values
 
 
 def _require_finite(value: Any, name: str = "") -> None:

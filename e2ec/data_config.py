@@ -45,7 +45,7 @@ class DataConfig:
     """Labels of the validation images."""
     val_fraction: float | None = None
     """Validate on this share of the training images, chosen by train.seed, and train on the rest.
-    By default a fifth, if no annotations are named and the data has no validation split."""
+    None takes a fifth, if no annotations are named and the data has no validation split."""
     test_images: Path | None = None
     """Folder of the test images."""
     test_annotations: Path | None = None

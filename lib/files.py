@@ -38,7 +38,9 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files private to the user; results are meant to be read by others.
-        os.chmod(temporary, 0o666 & ~_umask())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except OSError as error:
         if temporary is not None:
@@ -107,9 +109,3 @@ def read_json(path: str | Path) -> Any:
         raise InputError(f"{path}: not usable JSON (nested too deeply)") from error
     except ValueError as error:
         raise InputError(f"{path}: not valid JSON ({error})") from error
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

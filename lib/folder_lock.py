@@ -79,7 +79,6 @@ class FolderLock:
         """Open and lock the file; False where it was removed meanwhile."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         _held.add(self._file)
-        _close_in_children()
         try:
             _lock(self._file)
         except OSError as error:
@@ -138,19 +137,13 @@ def _lock(file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-_registered = False
-
-
-def _close_in_children() -> None:
-    """Forked processes, such as loader workers, would hold on to the lock of a killed parent."""
-    global _registered
-    if not _registered and hasattr(os, "register_at_fork"):
-        _registered = True
-        os.register_at_fork(after_in_child=_forget)
-
-
 def _forget() -> None:
+    """Forked processes, such as loader workers, would hold on to the lock of a killed parent."""
     for file in _held:
         with contextlib.suppress(OSError):
             os.close(file)
     _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

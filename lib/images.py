@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import cv2
@@ -10,17 +9,15 @@ import numpy as np
 
 from lib.errors import InputError
 from lib.files import atomic_write_bytes
-from lib.image_limits import check_image_size, header_size, open_header
+from lib.image_header import open_header, read_header
+from lib.image_limits import check_image_size
 from lib.memory import is_out_of_memory
 
-# A marker, but no stuffed zero and no restart marker: these two stand inside of compressed data.
-_JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
 _EXIF_ORIENTATION = 0x0112
 # Orientations that exchange width and height.
 _SIDEWAYS = (5, 6, 7, 8)
 # How many values are brought to 8 bits at a time.
 _BLOCK = 1 << 22
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What OpenCV decodes at most where the environment does not say otherwise.
 _OPENCV_PIXELS = 1 << 30
 _OPENCV_SIDE = 1 << 20
@@ -51,20 +48,11 @@ def image_size(path: str | Path) -> tuple[int, int]:
         InputError: the file is missing, is not an image, or is larger than the limit
             (`lib.image_limits`).
     """
-    try:
-        with open_header(path) as image:
-            width, height = image.size
-            # OpenCV does not turn TIFF images; of a PNG, `getexif` decodes all pixels first.
-            may_turn = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
-            turned = may_turn and image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: image cannot be read ({error.strerror})") from error
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged header makes Pillow raise almost anything
-        raise InputError(
-            f"{path}: not an image that can be decoded; convert it to PNG or JPEG"
-        ) from error
+    with open_header(path) as image:
+        width, height = image.size
+        # OpenCV does not turn TIFF images; of a PNG, `getexif` decodes all pixels first.
+        may_turn = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        turned = may_turn and image.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
     check_image_size(height, width, name=str(path))
     return (width, height) if turned else (height, width)
 
@@ -73,13 +61,7 @@ def decode_image(data: bytes, *, name: str) -> np.ndarray:
     """Like `read_image`, for an encoded image in memory; `name` is used in messages."""
     if not data:
         raise InputError(f"{name}: image file is empty")
-    if data[:2] == b"\xff\xd8" and not is_complete_jpeg(data):
-        # OpenCV fills the missing part of a JPEG with grey and says nothing.
-        raise InputError(f"{name}: JPEG is cut short; replace the file by a complete copy")
-    if data[:8] == _PNG_SIGNATURE and not _is_complete_png(data):
-        # The decoder would print lines of its own beside ours.
-        raise InputError(f"{name}: PNG is cut short; replace the file by a complete copy")
-    size = header_size(data)
+    size = read_header(data, name=name)
     if size is not None:
         check_image_size(*size, name=name)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
@@ -93,8 +75,18 @@ def decode_image(data: bytes, *, name: str) -> np.ndarray:
         image = None
     finally:
         cv2.utils.logging.setLogLevel(level)
+    # OpenCV has limits of its own, above ours unless that has been raised.
+    if (
+        image is None
+        and size is not None
+        and (size[0] * size[1] > _OPENCV_PIXELS or max(size) > _OPENCV_SIDE)
+    ):
+        raise InputError(
+            f"{name}: OpenCV does not decode {size[1]} x {size[0]} pixels by itself; cut the image "
+            f"up, or set OPENCV_IO_MAX_IMAGE_PIXELS={size[0] * size[1]} and "
+            f"OPENCV_IO_MAX_IMAGE_WIDTH={size[1]} OPENCV_IO_MAX_IMAGE_HEIGHT={size[0]} too"
+        )
     if image is None:
-        _check_opencv_limits(size, name)
         raise InputError(f"{name}: not an image that can be decoded; convert it to PNG or JPEG")
     check_image_size(*image.shape[:2], name=name)  # of files whose header only OpenCV knows
     return cv2.cvtColor(_to_uint8(image), cv2.COLOR_BGR2RGB)
@@ -136,46 +128,6 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     if not done:
         raise InputError(f"{path}: unknown image format; use .png or .jpg")
     atomic_write_bytes(path, data.tobytes())
-
-
-def _check_opencv_limits(size: tuple[int, int] | None, name: str) -> None:
-    """OpenCV has limits of its own, above ours unless that has been raised."""
-    if size is None:
-        return
-    if size[0] * size[1] > _OPENCV_PIXELS or max(size) > _OPENCV_SIDE:
-        raise InputError(
-            f"{name}: OpenCV does not decode {size[1]} x {size[0]} pixels by itself; cut the image "
-            f"up, or set OPENCV_IO_MAX_IMAGE_PIXELS={size[0] * size[1]} and "
-            f"OPENCV_IO_MAX_IMAGE_WIDTH={size[1]} OPENCV_IO_MAX_IMAGE_HEIGHT={size[0]} too"
-        )
-
-
-def is_complete_jpeg(data: bytes) -> bool:
-    """Whether the marker that ends a JPEG comes, walking from segment to segment.
-
-    Looking for its two bytes is not enough: thumbnails inside and films behind a photograph hold
-    them too.
-    """
-    position = 2
-    while match := _JPEG_MARKER.search(data, position):
-        position = match.end()
-        marker = match[1][0]
-        if marker == 0xD9:
-            return True
-        if marker not in (0x01, 0xD8):
-            position += int.from_bytes(data[position : position + 2], "big")
-    return False
-
-
-def _is_complete_png(data: bytes) -> bool:
-    """Whether the chunk that ends a PNG comes, walking from chunk to chunk."""
-    position = len(_PNG_SIGNATURE)
-    while position + 12 <= len(data):  # length, type, check sum
-        stop = position + 12 + int.from_bytes(data[position : position + 4], "big")
-        if data[position + 4 : position + 8] == b"IEND":
-            return stop <= len(data)
-        position = stop
-    return False
 
 
 def _to_uint8(image: np.ndarray) -> np.ndarray:

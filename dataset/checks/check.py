@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from dataset.checks.contours import check_contours
 from dataset.checks.images import check_images
 from dataset.checks.problems import Action, Problem, Report
-from dataset.index.builder import IndexBuilder
+from dataset.formats.coco.read import CocoReader
 from dataset.index.dataset import IndexedDataset
 from dataset.index.label_index import LabelIndex
 from dataset.loading.sample import InstanceDataset
@@ -52,7 +52,6 @@ def check_dataset(
     report: Report,
     *,
     decode: bool = True,
-    workers: int | None = None,
     progress: bool = False,
 ) -> None:
     """Report what is wrong with the images and the shapes of the labels of a data set.
@@ -61,16 +60,12 @@ def check_dataset(
         dataset: opened with the same report, which has had what its reader found. The images of
             data that are made on the fly are not looked at.
         report: called with every problem.
-        decode: decode every image completely; False reads the headers alone.
-        workers: threads that read images; None takes one a processor.
-        progress: show bars.
+        decode, progress: those of `check_images`.
     """
     index = label_index(dataset)
     check_contours(index, report, progress=progress)
     if isinstance(dataset, IndexedDataset):
-        check_images(
-            dataset.folder, index, report, decode=decode, workers=workers, progress=progress
-        )
+        check_images(dataset.folder, index, report, decode=decode, progress=progress)
 
 
 def label_index(dataset: InstanceDataset) -> LabelIndex:
@@ -78,18 +73,8 @@ def label_index(dataset: InstanceDataset) -> LabelIndex:
     if isinstance(dataset, IndexedDataset):
         return dataset.index
     truth = dataset.ground_truth()
-    builder = IndexBuilder(dataset.source)
-    for image in truth["images"]:
-        builder.add_image(image["id"], image["file_name"], image["width"], image["height"])
-    for category_id, name in zip(dataset.category_ids, dataset.class_names, strict=True):
-        builder.add_category(category_id, name)
-    for annotation in truth["annotations"]:
-        builder.add(
-            id=annotation["id"],
-            image_id=annotation["image_id"],
-            category_id=annotation["category_id"],
-            polygons=annotation["segmentation"],
-            area=annotation["area"],
-            bbox=annotation["bbox"],
-        )
-    return builder.finish()
+    reader = CocoReader(dataset.source)
+    for key, take in reader.lists().items():
+        for entry in truth[key]:
+            take(entry)
+    return reader.builder.finish()

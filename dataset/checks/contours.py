@@ -7,14 +7,14 @@ points given twice, and contours that touch themselves are no problems.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
 import torch
 from tqdm import tqdm
 
-from dataset.checks.problems import Problem, Report
+from dataset.checks.problems import Action, Problem, Report
 from dataset.index.label_index import LabelIndex
 from dataset.masks.self_intersection import find_self_intersection
 from lib.ops import rasterize_polygons
@@ -75,10 +75,7 @@ def check_contours(index: LabelIndex, report: Report, *, progress: bool = False)
 
 def _gather(index: LabelIndex, start: int, stop: int) -> _Contours:
     c = index.columns
-    ends, numbers = gather(c.annotation_offsets, index.rows[start:stop])
-    positions = np.repeat(np.arange(start, stop), np.diff(ends))
-    keep = ~c.crowd[numbers]
-    numbers, positions = numbers[keep], positions[keep]
+    numbers, positions = replace(index, rows=index.rows[start:stop]).objects()
     part_offsets, parts = gather(c.part_offsets, numbers)
     owners = np.repeat(np.arange(len(numbers)), np.diff(part_offsets))
     points = c.polygons.take(parts)
@@ -86,7 +83,7 @@ def _gather(index: LabelIndex, start: int, stop: int) -> _Contours:
     polygons = shapely.polygons(shapely.linearrings(points.points, indices=rings))
     return _Contours(
         numbers=numbers,
-        positions=positions,
+        positions=positions + start,
         owners=owners,
         parts=np.arange(len(parts)) - part_offsets[owners] + 1,
         polygons=polygons,
@@ -116,15 +113,11 @@ def _shapes(index: LabelIndex, contours: _Contours) -> Iterator[Problem]:
         part = _part(index, contours, k)
         place = find_self_intersection(contours.points[k])
         if place is not None:
-            yield Problem(
-                file,
-                item,
-                "self-crossing",
-                f"{part} crosses itself near ({place[0]:.1f}, {place[1]:.1f})"
-                + (", and its loops cancel out: no area is left" if flat[k] else ""),
-                "left out" if flat[k] else "kept",
-                "draw its outline without crossings",
-            )
+            what = f"{part} crosses itself near ({place[0]:.1f}, {place[1]:.1f})"
+            what += ", and its loops cancel out: no area is left" if flat[k] else ""
+            action: Action = "left out" if flat[k] else "kept"
+            remedy = "draw its outline without crossings"
+            yield Problem(file, item, "self-crossing", what, action, remedy)
         elif flat[k]:
             what = f"{part} has no area"
             yield Problem(file, item, "zero area", what, "left out", "draw it again or remove it")
@@ -170,14 +163,8 @@ def _duplicates(index: LabelIndex, contours: _Contours) -> Iterator[Problem]:
             file, item = _place(index, contours, owner)
             other_file, other = index.place(int(contours.numbers[twin]))
             other += "" if other_file == file else f" of {other_file}"
-            yield Problem(
-                file,
-                item,
-                "duplicate annotation",
-                f"covers the same as {other}, of the same category",
-                "kept",
-                "remove one of the two",
-            )
+            what = f"covers the same as {other}, of the same category"
+            yield Problem(file, item, "duplicate annotation", what, "kept", "remove one of the two")
 
 
 def _same_mask(index: LabelIndex, contours: _Contours, one: int, other: int) -> bool:

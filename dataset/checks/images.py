@@ -12,11 +12,9 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from dataset.checks.problems import Problem, Report
+from dataset.checks.problems import Problem, Report, Unusable, read_whole
 from dataset.index.label_index import LabelIndex
 from dataset.index.records import ImageRecord
-from lib.errors import InputError
-from lib.image_limits import ImageTooLarge
 from lib.images import image_size, read_image
 
 # Images handed to the threads at a time: enough to keep them busy, few enough to stop soon.
@@ -29,7 +27,6 @@ def check_images(
     report: Report,
     *,
     decode: bool = True,
-    workers: int | None = None,
     progress: bool = False,
 ) -> None:
     """Report images that training could not use, and files that are listed more than once.
@@ -40,14 +37,13 @@ def check_images(
         report: called with every problem, in the order of the images.
         decode: decode every image completely; False reads the headers alone, which finds missing
             files and wrong sizes but not every damaged file.
-        workers: threads; None takes one a processor.
         progress: show a bar.
     """
     records = [index.image(position) for position in range(len(index))]
     examine = partial(_examine, folder, index.source, decode)
     with (
         _quiet_decoder(),
-        ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
         tqdm(total=len(records), desc="images", unit=" images", disable=not progress) as bar,
     ):
         for start in range(0, len(records), _BATCH):
@@ -63,35 +59,25 @@ def check_images(
 def _examine(folder: Path, source: str, decode: bool, record: ImageRecord) -> Problem | None:
     path = folder / record.name
     item = f"image {record.id} ({record.name})"
-    # Asked first: whether a file is missing or damaged makes different problems.
-    if not path.is_file():
-        return Problem(
-            str(path),
-            item,
-            "missing image",
-            "there is no such file",
-            "stops",
-            "add the image or remove its entry",
-        )
     try:
-        height, width = read_image(path).shape[:2] if decode else image_size(path)
-    except ImageTooLarge as error:
-        what, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
-        return Problem(str(path), item, "too large", what, "stops", remedy)
-    except InputError as error:
-        what = str(error).removeprefix(f"{path}: ")
-        return Problem(str(path), item, "unreadable image", what, "stops")
-    if (height, width) == (record.height, record.width):
-        return None
-    return Problem(
-        str(path),
-        item,
-        "size mismatch",
-        f"the image is {width} x {height} pixels but the labels ({Path(source).name}) are for "
-        f"{record.width} x {record.height}",
-        "stops",
-        "use the image that was labelled",
-    )
+        # Asked first: whether a file is missing or damaged makes different problems.
+        if not path.is_file():
+            remedy = "add the image or remove its entry"
+            raise Unusable("missing image", "there is no such file", remedy)
+        read = _decoded_size if decode else image_size
+        height, width = read_whole(read, path, "unreadable image")
+        if (height, width) != (record.height, record.width):
+            labels = f"the labels ({Path(source).name}) are for {record.width} x {record.height}"
+            what = f"the image is {width} x {height} pixels but {labels}"
+            raise Unusable("size mismatch", what, "use the image that was labelled")
+    except Unusable as error:
+        return error.problem(str(path), item)
+    return None
+
+
+def _decoded_size(path: Path) -> tuple[int, int]:
+    height, width = read_image(path).shape[:2]
+    return height, width
 
 
 def _listed_twice(records: list[ImageRecord], source: str) -> Iterator[Problem]:
@@ -99,14 +85,9 @@ def _listed_twice(records: list[ImageRecord], source: str) -> Iterator[Problem]:
     for record in records:
         original = first.setdefault(record.name, record.id)
         if original != record.id:
-            yield Problem(
-                source,
-                f"image {record.id} ({record.name})",
-                "image listed twice",
-                f"the same file as image {original}",
-                "kept",
-                "keep one entry, with the annotations of both",
-            )
+            item, what = f"image {record.id} ({record.name})", f"the same file as image {original}"
+            remedy = "keep one entry, with the annotations of both"
+            yield Problem(source, item, "image listed twice", what, "kept", remedy)
 
 
 @contextmanager

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, TypeVar
 
 from lib.errors import InputError
+from lib.image_limits import ImageTooLarge
+
+T = TypeVar("T")
 
 Action = Literal["stops", "left out", "clipped", "kept"]
 
@@ -57,8 +61,38 @@ def strict(problem: Problem) -> None:
 
 
 class Unusable(Exception):
-    """An item cannot be used: what kind of problem, what it is in words, and the remedy."""
+    """An item cannot be used; the arguments are those of `Problem`.
 
-    def __init__(self, kind: str, what: str, remedy: str) -> None:
+    `IndexBuilder.reading` makes a problem of it.
+    """
+
+    action: Action = "stops"
+
+    def __init__(self, kind: str, what: str, remedy: str = "", *, file: str | None = None) -> None:
         super().__init__(kind, what, remedy)
-        self.kind, self.what, self.remedy = kind, what, remedy
+        self.kind, self.what, self.remedy, self.file = kind, what, remedy, file
+
+    def problem(self, file: str, item: str) -> Problem:
+        """The problem that it is in this item; `file` where it does not name its own."""
+        return Problem(self.file or file, item, self.kind, self.what, self.action, self.remedy)
+
+
+class LeftOut(Unusable):
+    """An item cannot be used, and training goes on without it."""
+
+    action = "left out"
+
+
+def read_whole(read: Callable[[Path], T], path: Path, kind: str) -> T:
+    """What `read` makes of a file.
+
+    Raises:
+        Unusable: of this kind, where `read` raises InputError; "too large" for an image above the
+            limit, whatever `kind` is.
+    """
+    try:
+        return read(path)
+    except InputError as error:
+        kind = "too large" if isinstance(error, ImageTooLarge) else kind
+        what, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
+        raise Unusable(kind, what, remedy, file=str(path)) from error

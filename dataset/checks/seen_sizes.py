@@ -10,7 +10,6 @@ import numpy as np
 from dataset.index.label_index import LabelIndex
 from dataset.transforms.augmentation import AugmentationSettings, crop_zoom
 from dataset.transforms.test_transform import TestView
-from lib.polygons.ragged import gather
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _NAMES = ("5 %", "25 %", "median", "75 %", "95 %")
@@ -36,13 +35,12 @@ class ObjectSizes:
 
 def object_sizes(index: LabelIndex) -> ObjectSizes:
     """The sizes of all objects that training learns; those without area are left out."""
-    c = index.columns
-    ends, numbers = gather(c.annotation_offsets, index.rows)
-    rows = np.repeat(index.rows, np.diff(ends))
-    learned = ~c.crowd[numbers] & (c.areas[numbers] > 0)
-    numbers, rows = numbers[learned], rows[learned]
-    most = int(np.bincount(rows).max()) if len(rows) else 0
-    return ObjectSizes(np.sqrt(c.areas[numbers]), c.image_sizes[rows].astype(np.int64), most)
+    numbers, positions = index.objects()
+    areas = index.columns.areas[numbers]
+    positions = positions[areas > 0]
+    sizes = index.columns.image_sizes[index.rows[positions]].astype(np.int64)
+    most = np.bincount(positions, minlength=1).max()
+    return ObjectSizes(np.sqrt(areas[areas > 0]), sizes, int(most))
 
 
 def training_zooms(images: np.ndarray, settings: AugmentationSettings) -> np.ndarray:

@@ -39,38 +39,25 @@ def gaussian_radius(height: float, width: float, min_overlap: float = 0.7) -> fl
     return min((b + math.sqrt(b * b - 4 * a * c)) / 2 for a, b, c in quadratics)
 
 
-def draw_heatmaps(
-    centers: Tensor,
-    radii: Tensor,
-    classes: Tensor,
-    image_index: Tensor,
-    *,
-    images: int,
-    size: tuple[int, int, int],
-) -> Tensor:
+def draw_heatmaps(gaussians: Tensor, images: int, size: tuple[int, int, int]) -> Tensor:
     """Heat maps with a Gaussian at every centre, combined by their maximum.
 
     Args:
-        centers: (n, 2) int64, x then y, cells, inside the map.
-        radii: (n,) int64, cells: a Gaussian is 2 radius + 1 cells wide, its standard deviation
+        gaussians: (n, 5) int64: the image, the class, x and y of the centre, which lies in the map,
+            and the radius, in cells: a Gaussian is 2 radius + 1 cells wide, its standard deviation
             a sixth of that.
-        classes: (n,) int64, the channel of every Gaussian.
-        image_index: (n,) int64, the image of every Gaussian.
         images: number B of images.
         size: channels C, height h and width w of a map.
 
     Returns:
         (B, C, h, w) float32 in [0, 1], exactly 1 at the centres.
     """
-    channels, height, width = size
-    heatmaps = _zeros((images * channels, height, width), centers.device)
-    maps = image_index * channels + classes
-    draw_gaussians(heatmaps, torch.cat([maps[:, None], centers, radii[:, None]], dim=1))
-    return heatmaps.view(images, channels, height, width)
-
-
-def _zeros(size: tuple[int, ...], device: torch.device) -> Tensor:
-    if device.type != "cpu":
-        return torch.zeros(size, device=device)
-    # numpy asks the system for pages that are zero already; torch writes all of them.
-    return torch.from_numpy(np.zeros(size, np.float32))
+    shape = (images, *size)
+    if gaussians.is_cpu:
+        # numpy asks the system for pages that are zero already; torch writes all of them.
+        heatmaps = torch.from_numpy(np.zeros(shape, np.float32))
+    else:
+        heatmaps = torch.zeros(shape, device=gaussians.device)
+    maps = gaussians[:, 0] * size[0] + gaussians[:, 1]
+    draw_gaussians(heatmaps.flatten(0, 1), torch.column_stack([maps, gaussians[:, 2:]]))
+    return heatmaps

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from operator import methodcaller
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,14 +18,10 @@ from torch.utils.data import default_collate
 from dataset.contour.heatmap import draw_heatmaps, gaussian_radius
 from dataset.contour.target_settings import TargetSettings
 from dataset.loading.sample import Sample
-from dataset.masks.visible_parts import VisibleParts, visible_parts
-from dataset.transforms.augmentation import (
-    AugmentationSettings,
-    jitter_colors,
-    sample_crop,
-    warp_image,
-)
+from dataset.masks.visible_parts import visible_parts
+from dataset.transforms.augmentation import AugmentationSettings, jitter_colors, sample_crop
 from dataset.transforms.test_transform import TestView
+from dataset.transforms.warping import warp_image
 from lib.ops import align_contours, key_vertices
 from lib.polygons.ragged import Ragged
 
@@ -36,7 +34,6 @@ class TrainingExample:
         image: (3, h, w) uint8, RGB.
         heatmap_size: channels C, height h / stride and width w / stride of the heat map.
         centers: (n, 2) int64, x then y, cells.
-        radii: (n,) int64, cells: reach of the gaussians at the centres.
         classes: (n,) int64.
         contours: (n, N, 2) float32, x then y, input pixels, aligned.
         keys: (n, N) bool, the key vertices.
@@ -46,21 +43,20 @@ class TrainingExample:
             object's, whatever the limit.
         image_id: of the sample.
         name: file name of the sample.
-        heatmap_only: (m, 4) int64: class, x and y of the centre, radius of parts whose centres are
-            learned and whose contours are not (`TargetSettings.max_instances`).
+        gaussians: (m, 4) int64: class, x and y of the centre, and radius, cells, on the heat map;
+            also of the parts whose contours are not learned (`TargetSettings.max_instances`).
     """
 
     image: torch.Tensor
     heatmap_size: tuple[int, int, int]
     centers: torch.Tensor
-    radii: torch.Tensor
     classes: torch.Tensor
     contours: torch.Tensor
     keys: torch.Tensor
     object_centers: torch.Tensor
     image_id: int
     name: str
-    heatmap_only: torch.Tensor = field(default_factory=lambda: torch.zeros(0, 4, dtype=torch.int64))
+    gaussians: torch.Tensor
 
 
 @dataclass
@@ -71,26 +67,25 @@ class Batch:
         images: (B, 3, h, w) uint8, RGB.
         heatmap_size: as in `TrainingExample`.
         image_index: (n,) int64, the position in the batch of every part's image.
-        centers, radii, classes, contours, keys, object_centers: as in `TrainingExample`, n parts
-            of all images.
+        centers, classes, contours, keys, object_centers: as in `TrainingExample`, n parts of all
+            images.
         image_ids, names: of the B images.
+        gaussians: (m, 5) int64, as in `TrainingExample` behind the position of the image.
         max_per_image: parts of the image that has most of them, known without waiting for a device.
-        heatmap_only: (m, 5) int64, as in `TrainingExample` behind the position of the image.
     """
 
     images: torch.Tensor
     heatmap_size: tuple[int, int, int]
     image_index: torch.Tensor
     centers: torch.Tensor
-    radii: torch.Tensor
     classes: torch.Tensor
     contours: torch.Tensor
     keys: torch.Tensor
     object_centers: torch.Tensor
     image_ids: list[int]
     names: list[str]
+    gaussians: torch.Tensor
     max_per_image: int | None = None
-    heatmap_only: torch.Tensor = field(default_factory=lambda: torch.zeros(0, 5, dtype=torch.int64))
 
     @cached_property
     def heatmaps(self) -> torch.Tensor:
@@ -98,40 +93,22 @@ class Batch:
 
         Drawn where the batch lies when they are first asked for: a batch travels without them.
         """
-        image_index, classes, x, y, radii = self.heatmap_only.unbind(1)
-        return draw_heatmaps(
-            torch.cat([self.centers, torch.stack([x, y], dim=1)]),
-            torch.cat([self.radii, radii]),
-            torch.cat([self.classes, classes]),
-            torch.cat([self.image_index, image_index]),
-            images=len(self.images),
-            size=self.heatmap_size,
-        )
+        return draw_heatmaps(self.gaussians, len(self.images), self.heatmap_size)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = True) -> Batch:
         """The batch with all tensors on a device."""
-        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        return self._map(methodcaller("to", device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory: copies from there to a GPU need not wait."""
-        return self._map(torch.Tensor.pin_memory)
+        return self._map(methodcaller("pin_memory"))
 
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
-        return Batch(
-            images=change(self.images),
-            heatmap_size=self.heatmap_size,
-            image_index=change(self.image_index),
-            centers=change(self.centers),
-            radii=change(self.radii),
-            classes=change(self.classes),
-            contours=change(self.contours),
-            keys=change(self.keys),
-            object_centers=change(self.object_centers),
-            image_ids=self.image_ids,
-            names=self.names,
-            max_per_image=self.max_per_image,
-            heatmap_only=change(self.heatmap_only),
-        )
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        tensors: dict[str, Any] = {
+            name: change(value) for name, value in values.items() if isinstance(value, torch.Tensor)
+        }
+        return replace(self, **tensors)
 
 
 def collate(examples: Sequence[TrainingExample]) -> Batch:
@@ -143,17 +120,16 @@ def collate(examples: Sequence[TrainingExample]) -> Batch:
         heatmap_size=examples[0].heatmap_size,
         image_index=torch.repeat_interleave(torch.arange(len(examples)), counts),
         centers=torch.cat([example.centers for example in examples]),
-        radii=torch.cat([example.radii for example in examples]),
         classes=torch.cat([example.classes for example in examples]),
         contours=torch.cat([example.contours for example in examples]),
         keys=torch.cat([example.keys for example in examples]),
         object_centers=torch.cat([example.object_centers for example in examples]),
         image_ids=[example.image_id for example in examples],
         names=[example.name for example in examples],
-        max_per_image=int(counts.max()),
-        heatmap_only=torch.cat(
-            [F.pad(one.heatmap_only, (1, 0), value=i) for i, one in enumerate(examples)]
+        gaussians=torch.cat(
+            [F.pad(example.gaussians, (1, 0), value=i) for i, example in enumerate(examples)]
         ),
+        max_per_image=int(counts.max()),
     )
 
 
@@ -177,57 +153,35 @@ def build_example(
         targets: form of the targets.
         num_classes: number C of heat map channels.
     """
-    image, matrix = _crop(sample.image, augmentation, rng)
-    smallest = targets.min_area_cells * targets.stride**2
-    parts = visible_parts(sample.instances, matrix, augmentation.crop_size, smallest=smallest)
-    count = len(parts.classes)
+    size, stride = augmentation.crop_size, targets.stride
+    if augmentation.enabled:
+        height, width = sample.image.shape[:2]
+        matrix = sample_crop(height, width, augmentation, rng)
+        image = jitter_colors(warp_image(sample.image, matrix, size), augmentation, rng)
+    else:
+        image, matrix = TestView("letterbox", size).apply(sample.image)
+    smallest = targets.min_area_cells * stride**2
+    classes, parts, wholes = visible_parts(sample.instances, matrix, size, smallest=smallest)
+    count = len(classes)
     chosen = np.ones(count, bool)
     if targets.max_instances is not None and count > targets.max_instances:
         chosen[:] = False
         chosen[rng.choice(count, size=targets.max_instances, replace=False)] = True
-    parts, others = parts.select(chosen), parts.select(~chosen)
 
-    centers, radii = part_centers(parts.polygons, augmentation.crop_size, targets)
-    contours = align_contours(parts.polygons, targets.vertices, targets.directions)
+    centers, radii = part_centers(parts, size, targets)
+    contours = align_contours(parts.select(chosen), targets.vertices, targets.directions)
     return TrainingExample(
         image=torch.from_numpy(np.stack(cv2.split(image))),
-        heatmap_size=(num_classes, *_cells(augmentation.crop_size, targets)),
-        centers=torch.from_numpy(centers),
-        radii=torch.from_numpy(radii),
-        classes=torch.from_numpy(parts.classes),
+        heatmap_size=(num_classes, math.ceil(size[0] / stride), math.ceil(size[1] / stride)),
+        centers=torch.from_numpy(centers[chosen]),
+        classes=torch.from_numpy(classes[chosen]),
         contours=torch.from_numpy(contours.astype(np.float32)),
         keys=torch.from_numpy(key_vertices(contours, targets.key_tolerance)),
-        object_centers=torch.from_numpy((parts.object_centers / targets.stride).astype(np.float32)),
+        object_centers=torch.from_numpy((wholes[chosen] / stride).astype(np.float32)),
         image_id=sample.image_id,
         name=sample.name,
-        heatmap_only=_gaussians(others, augmentation.crop_size, targets),
+        gaussians=torch.from_numpy(np.column_stack([classes, centers, radii])),
     )
-
-
-def _crop(
-    image: np.ndarray, augmentation: AugmentationSettings, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """The network input, (h, w, 3) uint8, and the (2, 3) map to it from the image."""
-    if not augmentation.enabled:
-        return TestView("letterbox", augmentation.crop_size).apply(image)
-    height, width = image.shape[:2]
-    matrix = sample_crop(height, width, augmentation, rng)
-    image = warp_image(image, matrix, augmentation.crop_size)
-    return jitter_colors(image, augmentation, rng), matrix
-
-
-def _gaussians(
-    parts: VisibleParts, crop_size: tuple[int, int], targets: TargetSettings
-) -> torch.Tensor:
-    """Class, x and y of the centre and radius of every part, (n, 4) int64."""
-    centers, radii = part_centers(parts.polygons, crop_size, targets)
-    return torch.from_numpy(np.column_stack([parts.classes, centers, radii]))
-
-
-def _cells(crop_size: tuple[int, int], targets: TargetSettings) -> tuple[int, int]:
-    """Height and width of the feature map."""
-    height, width = crop_size
-    return math.ceil(height / targets.stride), math.ceil(width / targets.stride)
 
 
 def part_centers(
@@ -238,11 +192,11 @@ def part_centers(
     As in CenterNet, the radius is that of the box with its sides rounded up to whole cells, and
     rounded down itself.
     """
-    height, width = _cells(crop_size, targets)
     boxes = parts.bounding_boxes() / targets.stride
     low, high = boxes[:, :2], boxes[:, 2:]
     middle = np.floor((low + high) / 2 + 0.5)
-    centers = np.clip(middle, 0, [width - 1, height - 1]).astype(np.int64)
+    last = np.ceil(np.array(crop_size[::-1]) / targets.stride) - 1
+    centers = np.clip(middle, 0, last).astype(np.int64)
     sizes = np.ceil(high - low).tolist()
     radii = [int(gaussian_radius(size_y, size_x, targets.min_overlap)) for size_x, size_y in sizes]
     return centers, np.array(radii, np.int64)

@@ -8,7 +8,6 @@ The polygons that these images were made from give the same by painting them ove
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,14 +16,14 @@ from cityscapesscripts.helpers import labels as official
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from dataset.checks.problems import Problem, Report, strict
+from dataset.checks.problems import LeftOut, Report, Unusable, read_whole, strict
 from dataset.formats.format import Format, Split, SplitName
-from dataset.formats.image_folder import add_images, unusable
+from dataset.formats.image_folder import add_images
 from dataset.index.builder import IndexBuilder
+from dataset.index.inputs import given_points
 from dataset.index.label_index import LabelIndex
 from dataset.masks.run_lengths import encode_mask
 from dataset.masks.tracing import mask_to_contours
-from lib.errors import InputError
 from lib.files import read_json
 from lib.polygons.geometry import clip_far
 
@@ -42,6 +41,8 @@ _LABEL_ENDINGS = {
 }
 # Grey PNG images of 8 and 16 bits; older versions of Pillow say "I" for the latter.
 _GREY = ("L", "I;16", "I")
+# The kind of problem of a label file that cannot be used at all.
+_KIND = "unusable labels"
 
 
 def image_folder(root: str | Path, split: SplitName) -> Path:
@@ -87,21 +88,25 @@ def read_cityscapes(
         InputError: from `strict`, where a file is missing or unusable.
     """
     folder = image_folder(root, split)
-    builder = IndexBuilder(str(root), report)
-    for category_id, name in CATEGORIES.items():
-        builder.add_category(category_id, name)
+    builder = IndexBuilder(str(root), report, CATEGORIES)
     names = _image_names(folder)
     if not names:
-        what = f"no images CITY/*{_IMAGE_ENDING}"
-        builder.problem("", "no images", what, "give the folder of leftImg8bit", file=str(folder))
-    for image_id, name, height, width in add_images(builder, folder, names, report):
+        with builder.reading(folder):
+            what = f"no images CITY/*{_IMAGE_ENDING}"
+            raise Unusable("no images", what, "give the folder of leftImg8bit")
+    for image_id, name, height, width in add_images(builder, folder, names):
         if split != "test":
             path = label_path(root, split, name, labels)
-            ids = _read_labels(path, height, width, report)
-            if ids is not None:
+            with builder.reading(path):
+                if not path.is_file():
+                    raise Unusable("missing labels", "not found", "add the file")
+                if labels == "polygons":
+                    ids = _paint_polygons(builder, path, height, width)
+                else:
+                    ids = _read_ids(path, height, width)
                 _add_instances(builder, image_id, ids, path)
     if split != "test":
-        _report_missing_images(Path(root), split, names, labels, report)
+        _report_missing_images(builder, Path(root), split, names, labels)
     return builder.finish(labelled=split != "test")
 
 
@@ -113,32 +118,20 @@ def _image_names(folder: Path) -> list[str]:
 
 
 def _report_missing_images(
-    root: Path, split: SplitName, names: list[str], source: Source, report: Report
+    builder: IndexBuilder, root: Path, split: SplitName, names: list[str], source: Source
 ) -> None:
     expected = {label_path(root, split, name, source) for name in names}
     for path in sorted((root / "gtFine" / split).glob(f"*/*{_LABEL_ENDINGS[source]}")):
         if path not in expected:
             stem = path.name.removesuffix(_LABEL_ENDINGS[source])
             image = image_folder(root, split) / path.parent.name / f"{stem}{_IMAGE_ENDING}"
-            remedy = f"add it or remove {path.name}"
-            report(Problem(str(image), "", "missing image", "image not found", "stops", remedy))
-
-
-def _read_labels(path: Path, height: int, width: int, report: Report) -> np.ndarray | None:
-    """The (height, width) instance ids from either kind of file; None where it was reported."""
-    if not path.is_file():
-        report(Problem(str(path), "", "missing labels", "not found", "stops", "add the file"))
-        return None
-    try:
-        if path.suffix == ".json":
-            return _paint_polygons(path, height, width, report)
-        return _read_ids(path, height, width)
-    except InputError as error:
-        report(unusable(path, "unusable labels", error))
-        return None
+            with builder.reading(image):
+                remedy = f"add it or remove {path.name}"
+                raise Unusable("missing image", "image not found", remedy)
 
 
 def _read_ids(path: Path, height: int, width: int) -> np.ndarray:
+    """The instance ids of a label image, (H, W)."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             mode, size = image.mode, image.size
@@ -147,53 +140,42 @@ def _read_ids(path: Path, height: int, width: int) -> np.ndarray:
     except MemoryError:
         raise
     except Exception as error:  # a damaged file makes Pillow raise almost anything
-        raise InputError(f"{path}: image cannot be decoded; replace the file") from error
+        raise Unusable(_KIND, "image cannot be decoded", "replace the file") from error
     if mode not in _GREY:
-        raise InputError(f"{path}: not a grey image of 16 bits; use the original file")
-    raise _wrong_size(path, size, height, width)
+        raise Unusable(_KIND, "not a grey image of 16 bits", "use the original file")
+    raise _wrong_size(size, height, width)
 
 
-def _wrong_size(path: Path, size: tuple[Any, Any], height: int, width: int) -> InputError:
-    return InputError(
-        f"{path}: labels of {size[0]!r:.20} x {size[1]!r:.20} pixels for an image of "
-        f"{width} x {height}; use the image that was labelled"
-    )
+def _wrong_size(size: tuple[Any, Any], height: int, width: int) -> Unusable:
+    labels = f"labels of {size[0]!r:.20} x {size[1]!r:.20} pixels"
+    what = f"{labels} for an image of {width} x {height}"
+    return Unusable(_KIND, what, "use the image that was labelled")
 
 
 def _add_instances(builder: IndexBuilder, image_id: int, ids: np.ndarray, path: Path) -> None:
     """Add everything in an (H, W) image of instance ids that belongs to `CATEGORIES`."""
-    for instance_id, (rows, columns) in _regions(ids):
-        category_id, crowd = _class_of(instance_id), instance_id < FIRST_INSTANCE
-        if category_id not in official.id2label:
-            what = f"Cityscapes has no class {category_id}"
-            builder.left_out(f"id {instance_id}", "unknown category", what, file=str(path))
-        if category_id not in CATEGORIES:
+    for instance_id, box in enumerate(ndimage.find_objects(ids), start=1):
+        if box is None:
             continue
-        mask = ids[rows, columns] == instance_id
-        corner = np.array([columns.start, rows.start])
-        builder.add(
-            id=image_id * 100_000 + instance_id,
-            image_id=image_id,
-            category_id=category_id,
-            crowd=crowd,
-            polygons=[] if crowd else [points + corner for points in mask_to_contours(mask)],
-            runs=_runs(ids[:, columns] == instance_id, columns.start, ids.shape[1]),
-            size=(ids.shape[0], ids.shape[1]),
-            area=float(np.count_nonzero(mask)),
-            bbox=(columns.start, rows.start, mask.shape[1], mask.shape[0]),
-            item=f"id {instance_id}",
-            file=str(path),
-        )
-
-
-def _class_of(instance_id: int) -> int:
-    return instance_id if instance_id < FIRST_INSTANCE else instance_id // FIRST_INSTANCE
-
-
-def _regions(ids: np.ndarray) -> Iterator[tuple[int, tuple[slice, slice]]]:
-    """Every id of an image but 0, ascending, with its bounding box (rows, columns)."""
-    boxes = ndimage.find_objects(ids)
-    return ((number, box) for number, box in enumerate(boxes, start=1) if box is not None)
+        crowd = instance_id < FIRST_INSTANCE
+        category_id = instance_id if crowd else instance_id // FIRST_INSTANCE
+        with builder.reading(path, f"id {instance_id}"):
+            if category_id not in official.id2label:
+                raise LeftOut("unknown category", f"Cityscapes has no class {category_id}")
+            if category_id not in CATEGORIES:
+                continue
+            rows, columns = box
+            mask = ids[box] == instance_id
+            corner = np.array([columns.start, rows.start])
+            builder.add(
+                id=image_id * 100_000 + instance_id,
+                image_id=image_id,
+                category_id=category_id,
+                crowd=crowd,
+                polygons=[] if crowd else [points + corner for points in mask_to_contours(mask)],
+                runs=_runs(ids[:, columns] == instance_id, columns.start, ids.shape[1]),
+                size=(ids.shape[0], ids.shape[1]),
+            )
 
 
 def _runs(columns: np.ndarray, left: int, width: int) -> np.ndarray:
@@ -208,80 +190,61 @@ def _runs(columns: np.ndarray, left: int, width: int) -> np.ndarray:
     return np.append(runs, rest) if rest else runs
 
 
-def _paint_polygons(path: Path, height: int, width: int, report: Report) -> np.ndarray:
+def _paint_polygons(builder: IndexBuilder, path: Path, height: int, width: int) -> np.ndarray:
     """The instance ids that the official tools draw from a file of polygons, (H, W) int32.
 
     Drawn by the same function of the same library as in `json2instanceImg` of cityscapesscripts.
     """
-    document = read_json(path)
+    document = read_whole(read_json, path, _KIND)
     objects = document.get("objects") if isinstance(document, dict) else None
     if not isinstance(objects, list):
-        raise InputError(f"{path}: has no list 'objects'; use the original file")
+        raise Unusable(_KIND, "has no list 'objects'", "use the original file")
     size = document.get("imgWidth"), document.get("imgHeight")
     if size != (width, height):
-        raise _wrong_size(path, size, height, width)
+        raise _wrong_size(size, height, width)
     image = Image.new("I", (width, height), official.name2label["unlabeled"].id)
     drawer = ImageDraw.Draw(image)
     seen: Counter[str] = Counter()
     for number, entry in enumerate(objects):
-        try:
+        with builder.reading(path, f"object {number}"):
             if not isinstance(entry, dict):
-                raise ValueError("bad object", "not an object with 'label' and 'polygon'")
+                raise LeftOut("bad object", "not an object with 'label' and 'polygon'")
             if entry.get("deleted"):
                 continue
             instance_id = _official_id(entry.get("label"), seen)
             points = clip_far(_points(entry.get("polygon")), width, height)
-        except ValueError as error:
-            kind, what = error.args
-            report(Problem(str(path), f"object {number}", kind, what, "left out"))
-            continue
-        if instance_id >= 0:
-            drawer.polygon(points.ravel().tolist(), fill=instance_id)
+            if instance_id >= 0:
+                drawer.polygon(points.ravel().tolist(), fill=instance_id)
     return np.asarray(image)
 
 
 def _official_id(label: Any, seen: Counter[str]) -> int:
-    """The id an object is painted with, -1 for none; `seen` counts the instances by class.
-
-    Raises:
-        ValueError: kind and description of what is wrong with the label.
-    """
+    """The id an object is painted with, -1 for none; `seen` counts the instances by class."""
     name = label if isinstance(label, str) else ""
     group = name not in official.name2label and name.endswith("group")
     name = name.removesuffix("group") if group else name
     if name not in official.name2label:
-        raise ValueError("unknown category", f"Cityscapes has no label {label!r:.40}")
+        raise LeftOut("unknown category", f"Cityscapes has no label {label!r:.40}")
     class_id = official.name2label[name].id
     if group or not official.name2label[name].hasInstances:
         return class_id
     index = seen[name]
     seen[name] += 1
     if index >= FIRST_INSTANCE:
-        raise ValueError("too many instances", f"more than {FIRST_INSTANCE} of {name}")
+        raise LeftOut("too many instances", f"more than {FIRST_INSTANCE} of {name}")
     return class_id * FIRST_INSTANCE + index
 
 
 def _points(polygon: Any) -> np.ndarray:
-    """A polygon [[x, y], ...] as (n, 2) float64.
-
-    Raises:
-        ValueError: kind and description of what is wrong with it.
-    """
-    if not isinstance(polygon, list) or not all(_is_point(point) for point in polygon):
-        raise ValueError("bad polygon", "'polygon' is not a list of [x, y]")
-    if len(polygon) < 3:
-        raise ValueError("few points", f"the polygon has {len(polygon)} points")
-    try:
-        points = np.array(polygon, np.float64)
-    except OverflowError:  # a whole number of hundreds of digits
-        points = np.full((3, 2), np.inf)
+    """A polygon [[x, y], ...] as (n, 2) float64."""
+    points = given_points(polygon)
+    if points is None:
+        raise LeftOut("bad polygon", "'polygon' is not a list of [x, y]")
+    if len(points) < 3:
+        raise LeftOut("few points", f"the polygon has {len(points)} points")
     if not np.isfinite(points).all():
-        raise ValueError("bad number", "the polygon holds NaN, infinity or a number out of range")
+        raise LeftOut("bad number", "the polygon holds NaN, infinity or a number out of range")
     return points
-
-
-def _is_point(point: Any) -> bool:
-    return isinstance(point, list) and len(point) == 2 and {*map(type, point)} <= {int, float}
 
 
 def _splits(root: Path, _: Path | None) -> list[Split]:

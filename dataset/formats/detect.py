@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 from dataset.formats.cityscapes import CITYSCAPES
-from dataset.formats.coco.format import COCO
+from dataset.formats.coco.read import COCO
 from dataset.formats.format import Format
 from dataset.formats.kins import KINS
-from dataset.formats.labelme.format import LABELME
+from dataset.formats.labelme.read import LABELME
 from dataset.formats.mask_folder import MASKS
-from dataset.formats.sbd.format import SBD
-from dataset.formats.yolo.format import YOLO
+from dataset.formats.sbd.read import SBD
+from dataset.formats.yolo.read import YOLO
 from lib.errors import InputError
 
 FORMATS: tuple[Format, ...] = (CITYSCAPES, SBD, KINS, YOLO, COCO, LABELME, MASKS)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dataset.checks.problems import Problem, Report
+from dataset.checks.problems import Unusable, read_whole
 from dataset.index.builder import IndexBuilder
 from dataset.index.inputs import is_file_name
 from lib.errors import InputError
-from lib.image_limits import ImageTooLarge
 from lib.images import IMAGE_SUFFIXES, image_size
 
 PATIENCE = 3.0
@@ -32,7 +31,7 @@ def image_names(folder: Path) -> list[str]:
 
 
 def add_images(
-    builder: IndexBuilder, folder: Path, names: Sequence[str], report: Report
+    builder: IndexBuilder, folder: Path, names: Sequence[str]
 ) -> Iterator[tuple[int, str, int, int]]:
     """Give a builder the images, numbered from 1; yields id, name, height and width of each.
 
@@ -41,25 +40,11 @@ def add_images(
     """
     waiting = tqdm(names, desc="reading labels", unit="image", delay=PATIENCE, leave=False)
     for number, name in enumerate(waiting, start=1):
-        if not is_file_name(name):
-            what = f"file name {name!r} is not one"
-            report(Problem(str(folder), "", "file name", what, "stops", "rename the image"))
-            continue
-        try:
-            height, width = image_size(folder / name)
-        except InputError as error:
-            report(unusable(folder / name, "unreadable image", error))
-            continue
-        builder.add_image(number, name, width, height)
-        yield number, name, height, width
-
-
-def unusable(path: Path, kind: str, error: InputError) -> Problem:
-    """The problem that stands for an error about a whole file.
-
-    An image above the limit is "too large", whatever `kind` is.
-    """
-    if isinstance(error, ImageTooLarge):
-        kind = "too large"
-    what, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
-    return Problem(str(path), "", kind, what, "stops", remedy)
+        size = None
+        with builder.reading(folder):
+            if not is_file_name(name):
+                raise Unusable("file name", f"file name {name!r} is not one", "rename the image")
+            height, width = size = read_whole(image_size, folder / name, "unreadable image")
+            builder.add_image(number, name, width, height)
+        if size is not None:
+            yield number, name, *size

@@ -36,3 +36,8 @@ def json_holds(path: Path, *keys: str) -> bool:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     except ValueError:
         return False  # an empty file
+
+
+def is_kins_file(path: Path) -> bool:
+    """Whether a JSON file has fields of KINS' annotations, which is COCO's format otherwise."""
+    return any(json_holds(path, key) for key in ("a_segm", "i_segm", "inmodal_seg"))

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from dataset.checks.problems import Action, Problem, Report, strict
+from dataset.checks.problems import LeftOut, Report, Unusable, strict
 from dataset.formats.coco.json_stream import stream_members
 from dataset.formats.coco.read import CocoReader
 from dataset.formats.format import Format, Split, file_splits
-from dataset.formats.json_files import json_files, json_holds
+from dataset.formats.json_files import is_kins_file, json_files
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
 
@@ -33,23 +33,12 @@ CLASSES = {
 _RIDER = 3
 
 
-class _Fields(NamedTuple):
-    """Names of the fields of an annotation; an empty one does not exist."""
-
-    segmentation: str
-    bbox: str
-    area: str
-
-
-_GENERATIONS: dict[int, dict[Masks, _Fields]] = {
-    2019: {
-        "amodal": _Fields("segmentation", "bbox", "area"),
-        "visible": _Fields("inmodal_seg", "inmodal_bbox", ""),
-    },
-    2020: {
-        "amodal": _Fields("a_segm", "a_bbox", "a_area"),
-        "visible": _Fields("i_segm", "i_bbox", "i_area"),
-    },
+# Names of the fields of segmentation, box and area, by generation; an empty one does not exist.
+_FIELDS: dict[tuple[int, Masks], tuple[str, str, str]] = {
+    (2019, "amodal"): ("segmentation", "bbox", "area"),
+    (2019, "visible"): ("inmodal_seg", "inmodal_bbox", ""),
+    (2020, "amodal"): ("a_segm", "a_bbox", "a_area"),
+    (2020, "visible"): ("i_segm", "i_bbox", "i_area"),
 }
 
 
@@ -71,43 +60,31 @@ def read_kins(
             `report`.
     """
     reader = _KinsReader(annotations, masks, report)
-    members = stream_members(
-        annotations,
-        {
-            "images": reader.coco.image,
-            "categories": reader.category,
-            "annotations": reader.annotation,
-        },
-    )
-    for key in ("images", "annotations"):
-        if not members.get(key):
-            raise InputError(
-                f"{annotations}: not a label file of KINS ('{key}' is not a list of objects); "
-                "give one of its JSON files"
-            )
-    if reader.masks_found == 0 and reader.seen:
+    members = stream_members(annotations, {**reader.lists(), "categories": reader.check_category})
+    reader.require(members, "images", "annotations")
+    if reader.masks_found == 0 and reader.counts["annotations"]:
         raise InputError(
             f"{annotations}: no annotation has a{'n' if masks == 'amodal' else ''} {masks} mask; "
             "choose the other kind of masks, or another file"
         )
-    return reader.coco.builder.finish()
+    return reader.builder.finish()
 
 
-class _KinsReader:
-    """Hands the entries of a file to a reader of COCO, under the names of COCO's fields."""
+class _KinsReader(CocoReader):
+    """Reads the entries of a file under the names of COCO's fields."""
+
+    file_kind = "a label file of KINS"
+    remedy = "give one of its JSON files"
 
     def __init__(self, path: str | Path, masks: Masks, report: Report) -> None:
-        self.coco = CocoReader(path, report)
-        self.seen = 0
+        super().__init__(path, report)
         self.masks_found = 0
-        self._path = path
         self._masks = masks
-        self._report = report
-        self._fields: _Fields | None = None
+        self._fields: tuple[str, str, str] | None = None
         for category_id, name in CLASSES.items():
-            self.coco.builder.add_category(category_id, name)
+            self.builder.add_category(category_id, name)
 
-    def category(self, entry: Any) -> None:
+    def check_category(self, entry: Any) -> None:
         """Check an entry of `categories` against the classes of KINS."""
         if not isinstance(entry, dict):
             return
@@ -117,36 +94,29 @@ class _KinsReader:
         if name == wanted or not isinstance(name, str):
             return
         what = f"is called {name!r:.40}; in KINS this id is {wanted or 'not used'}"
-        # Another of the names means that the ids were changed: classes would be mixed up.
-        action: Action = "stops" if name in expected.values() else "kept"
         remedy = "restore the ids of KINS, or read the file as COCO"
-        item = f"category {category_id!r:.40}"
-        self._report(Problem(str(self._path), item, "category name", what, action, remedy))
+        error = Unusable("category name", what, remedy)
+        # Another of the names means that the ids were changed: classes would be mixed up.
+        error.action = "stops" if name in expected.values() else "kept"
+        self.builder.report(error, f"category {category_id!r:.40}")
 
-    def annotation(self, entry: Any) -> None:
-        """An entry of `annotations`."""
-        if not isinstance(entry, dict):
-            self.coco.annotation(entry)  # which says what is wrong with it
-            return
-        self.seen += 1
+    def _annotation(self, entry: dict[str, Any]) -> None:
         if self._fields is None:
-            self._fields = _GENERATIONS[self._generation(entry)][self._masks]
-        fields = self._fields
-        item = f"annotation {entry.get('id')!r:.40}"
+            self._fields = _FIELDS[self._generation(entry), self._masks]
+        segmentation, bbox, area = self._fields
         if entry.get("category_id") == _RIDER:
             what = f"category {_RIDER} (rider) is not among the classes of KINS in use"
-            self.coco.builder.left_out(item, "unknown category", what)
-        elif entry.get(fields.segmentation) in (None, [], {}):
-            what = f"has no {self._masks} mask ('{fields.segmentation}')"
-            self.coco.builder.left_out(item, f"no {self._masks} mask", what)
-        else:
-            self.masks_found += 1
-            shared = ("id", "image_id", "category_id", "iscrowd")
-            renamed = zip(("segmentation", "bbox", "area"), fields, strict=True)
-            self.coco.annotation(
-                {key: entry[key] for key in shared if key in entry}
-                | {key: entry.get(name) for key, name in renamed}
-            )
+            raise LeftOut("unknown category", what)
+        if entry.get(segmentation) in (None, [], {}):
+            what = f"has no {self._masks} mask ('{segmentation}')"
+            raise LeftOut(f"no {self._masks} mask", what)
+        self.masks_found += 1
+        shared = ("id", "image_id", "category_id", "iscrowd")
+        renamed = {"segmentation": segmentation, "bbox": bbox, "area": area}
+        super()._annotation(
+            {key: entry[key] for key in shared if key in entry}
+            | {key: entry.get(name) for key, name in renamed.items()}
+        )
 
     def _generation(self, entry: dict[str, Any]) -> int:
         if "a_segm" in entry or "i_segm" in entry:
@@ -154,15 +124,10 @@ class _KinsReader:
         if "inmodal_seg" in entry or "inmodal_bbox" in entry:
             return 2019
         raise InputError(
-            f"{self._path}: not a label file of KINS (annotation {entry.get('id')!r:.40} has the "
+            f"{self.path}: not a label file of KINS (annotation {entry.get('id')!r:.40} has the "
             "fields of neither generation, 'a_segm' and 'i_segm' of 2020 or 'segmentation' and "
             "'inmodal_seg' of 2019); give one of its JSON files, or read it as COCO"
         )
-
-
-def is_kins_file(path: Path) -> bool:
-    """Whether a JSON file has fields of KINS' annotations."""
-    return any(json_holds(path, key) for key in ("a_segm", "i_segm", "inmodal_seg"))
 
 
 def _recognise(path: Path) -> bool:

@@ -15,10 +15,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dataset.checks.problems import Problem, Report, strict
+from dataset.checks.problems import LeftOut, Report, Unusable, read_whole, strict
 from dataset.formats.class_list import read_class_list
 from dataset.formats.format import Format, Split
-from dataset.formats.image_folder import add_images, image_names, unusable
+from dataset.formats.image_folder import add_images, image_names
 from dataset.formats.json_files import json_files
 from dataset.formats.split_folders import (
     folder_files,
@@ -55,52 +55,30 @@ def read_mask_folder(
     if not masks.is_dir():
         raise InputError(f"{masks}: folder of masks not found; give the folder of the masks")
     classes = read_class_list(masks)
-    builder = IndexBuilder(str(masks), report)
-    for key, name in (classes or {1: "object"}).items():
-        builder.add_category(key, name)
+    builder = IndexBuilder(str(masks), report, classes or {1: "object"})
     names = [name for name in image_names(images) if not (images / name).is_relative_to(masks)]
     stems = {stem(name): name for name in names}
-    files = _MaskFiles(masks)
-    for key, name, height, width in add_images(builder, images, names, report):
-        if stems[stem(name)] != name:
-            what = f"has the same mask as {stems[stem(name)]}"
-            remedy = "give one of the images another name"
-            report(Problem(str(images / name), "", "file name", what, "stops", remedy))
-            continue
-        for layer in layer_names(name, stems):
-            path = files.take(layer)
-            if path is None:
-                break
-            _read_layer(builder, path, key, (height, width), classes, report)
-    files.report_rest(report)
+    unused = set(image_names(masks))
+    # Some tools write suffixes in capitals, which are sorted before small letters.
+    files = {f"{stem(name)}.png": name for name in sorted(unused) if _is_png(name)}
+    for key, name, height, width in add_images(builder, images, names):
+        with builder.reading(images / name):
+            if stems[stem(name)] != name:
+                what = f"has the same mask as {stems[stem(name)]}"
+                raise Unusable("file name", what, "give one of the images another name")
+            for layer in layer_names(name, stems):
+                if layer not in files:
+                    break
+                unused.discard(files[layer])
+                path = masks / files[layer]
+                with builder.reading(path):
+                    _read_layer(builder, path, key, (height, width), classes)
+    for name in sorted(unused):
+        with builder.reading(masks / name):
+            if _is_png(name):
+                raise LeftOut("mask without image", "belongs to no image")
+            raise LeftOut("mask not PNG", "is no PNG image", "save it as PNG")
     return builder.finish()
-
-
-class _MaskFiles:
-    """The masks of a folder, and which of them no image has asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._rest = set(image_names(folder))
-        # Some tools write suffixes in capitals.
-        self._spellings = {f"{stem(name)}.png": name for name in self._rest if _is_png(name)}
-
-    def take(self, name: str) -> Path | None:
-        """The mask of this name, None if there is none."""
-        if not (self._folder / name).is_file():
-            if name not in self._spellings:
-                return None
-            name = self._spellings[name]
-        self._rest.discard(name)
-        return self._folder / name
-
-    def report_rest(self, report: Report) -> None:
-        """Report all files that were not taken."""
-        for name in sorted(self._rest):
-            kind, what, remedy = "mask without image", "belongs to no image", ""
-            if not _is_png(name):
-                kind, what, remedy = "mask not PNG", "is no PNG image", "save it as PNG"
-            report(Problem(str(self._folder / name), "", kind, what, "left out", remedy))
 
 
 def _is_png(name: str) -> bool:
@@ -113,19 +91,42 @@ def _read_layer(
     image_id: int,
     size: tuple[int, int],
     classes: dict[int, str] | None,
-    report: Report,
 ) -> None:
-    """Add the objects of a mask; `size` is the (height, width) of its image."""
-    try:
-        numbers = read_ids(path)
-    except InputError as error:
-        report(unusable(path, "unreadable mask", error))
-        return
+    """Add the objects of a mask; `size` is the (height, width) of its image.
+
+    Raises:
+        Unusable: the file is unreadable, or of another size.
+    """
+    numbers = read_whole(read_ids, path, "unreadable mask")
     if numbers.shape != size:
         what = f"is {numbers.shape[1]} x {numbers.shape[0]} pixels, its image {size[1]} x {size[0]}"
-        builder.problem("", "mask size", what, "make both of one size", file=str(path))
-        return
-    _add_objects(builder, numbers, image_id, path, classes)
+        raise Unusable("mask size", what, "make both of one size")
+    for value in np.unique(numbers).tolist():
+        if value == 0:
+            continue
+        with builder.reading(path, f"object {value}"):
+            category, crowd = _class_of(value, classes)
+            builder.add(
+                id=None,
+                image_id=image_id,
+                category_id=category,
+                crowd=crowd,
+                runs=encode_mask(numbers == value),
+                size=size,
+            )
+
+
+def _class_of(value: int, classes: dict[int, str] | None) -> tuple[int, bool]:
+    """Category id of an object's number, and whether it is a crowd region."""
+    if classes is None:
+        return 1, False
+    crowd = value < CLASS_STEP
+    category = value if crowd else value // CLASS_STEP
+    if category not in classes:
+        what = f"class {category} is not in the list of classes"
+        remedy = f"write class * {CLASS_STEP} + index, or add the class"
+        raise Unusable("unknown category", what, remedy)
+    return category, crowd
 
 
 def stem(name: str) -> str:
@@ -144,42 +145,6 @@ def layer_names(name: str, stems: Container[str]) -> Iterator[str]:
         number += 1
         if f"{stem(name)}.{number}" not in stems:
             yield f"{stem(name)}.{number}.png"
-
-
-def _add_objects(
-    builder: IndexBuilder,
-    numbers: np.ndarray,
-    image_id: int,
-    path: Path,
-    classes: dict[int, str] | None,
-) -> None:
-    height, width = numbers.shape
-    for value in np.unique(numbers).tolist():
-        if value == 0:
-            continue
-        category, crowd = 1, False
-        if classes is not None:
-            crowd = value < CLASS_STEP
-            category = value if crowd else value // CLASS_STEP
-            if category not in classes:
-                builder.problem(
-                    f"object {value}",
-                    "unknown category",
-                    f"class {category} is not in the list of classes",
-                    f"write class * {CLASS_STEP} + index, or add the class",
-                    file=str(path),
-                )
-                continue
-        builder.add(
-            id=None,
-            image_id=image_id,
-            category_id=category,
-            crowd=crowd,
-            runs=encode_mask(numbers == value),
-            size=(height, width),
-            item=f"object {value}",
-            file=str(path),
-        )
 
 
 def _recognise(path: Path) -> bool:

@@ -51,13 +51,9 @@ def open_path(
     if not found:
         raise InputError(f"{path}: holds no split that could be read; give the whole data set")
     for split, why in failed:
-        report(_unusable(split, why))
+        file, _, rest = str(why).partition(": ")
+        what, _, remedy = rest.partition("; ")
+        # Training does without test data.
+        action: Action = "left out" if split.role == "test" else "stops"
+        report(Problem(file, "", "unusable split", what, action, remedy))
     return found
-
-
-def _unusable(split: Split, error: InputError) -> Problem:
-    """The problem that stands for a split that cannot be read; training does without test data."""
-    file, _, rest = str(error).partition(": ")
-    what, _, remedy = rest.partition("; ")
-    action: Action = "left out" if split.role == "test" else "stops"
-    return Problem(file, "", "unusable split", what, action, remedy)

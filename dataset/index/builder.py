@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
-from dataset.checks.problems import Problem, Report, Unusable, strict
+from dataset.checks.problems import Report, Unusable, strict
 from dataset.index.columns import Columns, fill_in, pack_names
-from dataset.index.inputs import (
-    MAX_COORDINATE,
-    MAX_PIXELS,
-    MAX_SIDE,
-    flat_polygon,
-    given_numbers,
-    is_file_name,
-    leads_out,
-    trace,
-)
+from dataset.index.inputs import MAX_COORDINATE, check_image, given_numbers, large_enough, outlines
 from dataset.index.label_index import LabelIndex
 from lib.polygons.ragged import gather
 
@@ -32,14 +25,18 @@ class IndexBuilder:
     Args:
         file: what messages name as the file, where an item does not name its own.
         report: told every problem.
+        categories: names by id, as far as they are known.
     """
 
-    def __init__(self, file: str, report: Report = strict) -> None:
+    def __init__(
+        self, file: str, report: Report = strict, categories: Mapping[int, str] | None = None
+    ) -> None:
         self.file = file
         self._report = report
         self._images: dict[int, tuple[str, int, int]] = {}
-        self._categories: dict[int, str] = {}
+        self._categories = dict(categories or {})
         self._ids: set[int] = set()
+        self._place: tuple[str, str] | None = None  # file and item that are being read
         self._places: dict[int, tuple[str, str]] = {}  # where an annotation has its own
         self._keys = array("q")  # id, 0 or 1 for having one, image, category, crowd
         self._mask_sizes = array("q")  # height and width of the mask; 0 without
@@ -50,42 +47,38 @@ class IndexBuilder:
         self._run_offsets = array("q", [0])
         self._runs = array("q")
 
-    def problem(
-        self, item: str, kind: str, what: str, remedy: str = "", *, file: str | None = None
-    ) -> None:
-        """Report something that stops training."""
-        self._report(Problem(file or self.file, item, kind, what, "stops", remedy))
+    def report(self, error: Unusable, item: str, file: str | None = None) -> None:
+        """Report what is wrong with an item of a file, None being that of the builder."""
+        self._report(error.problem(file or self.file, item))
 
-    def left_out(self, item: str, kind: str, what: str, *, file: str | None = None) -> None:
-        """Report something that training goes on without."""
-        self._report(Problem(file or self.file, item, kind, what, "left out"))
+    @contextmanager
+    def reading(self, file: str | Path, item: str = "") -> Iterator[None]:
+        """Report what is unusable in the block, under this file and item, and go on behind it.
+
+        The annotations that the block adds are called so too.
+        """
+        outer, self._place = self._place, (str(file), item)
+        try:
+            yield
+        except Unusable as error:
+            self.report(error, item, str(file))
+        finally:
+            self._place = outer
 
     def add_image(self, image_id: int, name: str, width: int, height: int) -> None:
         """An image: id, file name relative to the image folder, size in pixels."""
-        item = f"image {image_id}"
-        if image_id in self._images:
-            remedy = "give every image an id of its own"
-            self.problem(item, "repeated id", "the id appears twice", remedy)
-        elif not is_file_name(name):
-            what = f"file name {name!r:.200} is none that a file can have"
-            self.problem(item, "file name", what, "correct it")
-        elif leads_out(name):
-            what = f"file name {name!r} leads out of the image folder"
-            self.problem(item, "file name", what, "make it relative to the folder")
-        elif not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE) or width * height > MAX_PIXELS:
-            what = (
-                f"'width' and 'height' must be positive, and the image at most {MAX_PIXELS} pixels"
-            )
-            self.problem(item, "image size", what, "correct the size")
-        else:
+        with self.reading(self.file, f"image {image_id}"):
+            if image_id in self._images:
+                remedy = "give every image an id of its own"
+                raise Unusable("repeated id", "the id appears twice", remedy)
+            check_image(name, width, height)
             self._images[image_id] = (name, width, height)
 
     def add_category(self, category_id: int, name: str) -> None:
         """A category: id and name."""
         if category_id in self._categories:
-            self.problem(
-                f"category {category_id}", "repeated id", "the id appears twice", "keep one of them"
-            )
+            error = Unusable("repeated id", "the id appears twice", "keep one of them")
+            self.report(error, f"category {category_id}")
         else:
             self._categories[category_id] = name
 
@@ -101,10 +94,8 @@ class IndexBuilder:
         size: tuple[int, int] | None = None,
         area: float | None = None,
         bbox: Sequence[float] | None = None,
-        item: str | None = None,
-        file: str | None = None,
     ) -> None:
-        """An annotation.
+        """An annotation, which messages call by its id, or as `reading` says.
 
         Args:
             id: its id; one is found where the source has none.
@@ -115,26 +106,22 @@ class IndexBuilder:
             runs: run lengths of the exact mask; the outlines are traced where none are given.
             size: (height, width) of the mask.
             area, bbox: square pixels, and x, y, width, height; from the outlines without.
-            item, file: what messages call it.
         """
-        name = item or f"annotation {id}"
+        file, item = self._place or (self.file, f"annotation {id}")
         try:
             if id in self._ids:
-                raise Unusable(
-                    "repeated id", "the id appears twice", "give every annotation its own"
-                )
+                remedy = "give every annotation its own"
+                raise Unusable("repeated id", "the id appears twice", remedy)
             given = given_numbers(area, bbox)
-            if runs is not None and size is not None and not len(polygons) and not crowd:
-                polygons = trace(runs, size)
-            parts = [flat_polygon(polygon) for polygon in polygons]
+            parts = outlines(polygons, None if crowd else runs, size)
+            large, few = large_enough(parts, runs, crowd)
         except Unusable as error:
-            self.problem(name, error.kind, error.what, error.remedy, file=file)
+            self.report(error, item, file)
             return
-        large = [part for part in parts if len(part) >= 6]
-        if not self._check_shape(name, file, len(parts), len(large), runs, crowd):
-            return
-        if item is not None or file is not None:
-            self._places[len(self._part_offsets) - 1] = (file or self.file, name)
+        if few is not None:
+            self.report(few, item, file)
+        if self._place is not None:
+            self._places[len(self._part_offsets) - 1] = self._place
         if id is not None:
             self._ids.add(id)
         self._keys.extend((id or 0, id is not None, image_id, category_id, crowd))
@@ -148,27 +135,6 @@ class IndexBuilder:
             self._runs.frombytes(np.asarray(runs, np.int64).tobytes())
         self._run_offsets.append(len(self._runs))
 
-    def _check_shape(
-        self,
-        name: str,
-        file: str | None,
-        given: int,
-        large: int,
-        runs: np.ndarray | None,
-        crowd: bool,
-    ) -> bool:
-        """Whether an annotation has a shape; `large` of the `given` polygons have enough points."""
-        empty_mask = runs is not None and not runs[1::2].any()
-        if large < given:
-            count = "all" if large == 0 else f"{given - large} of {given}"
-            what = f"{count} polygons have fewer than 3 points"
-            self.left_out(name, "few points", what, file=file)
-        elif large == 0 and empty_mask:
-            self.left_out(name, "empty mask", "its mask is empty", file=file)
-        elif large == 0 and (runs is None or not crowd):
-            self.left_out(name, "no contour", "has no contour", file=file)
-        return large > 0 or (crowd and runs is not None and not empty_mask)
-
     def finish(self, *, labelled: bool = True) -> LabelIndex:
         """Check what refers to what and make the index; the builder is used up.
 
@@ -176,7 +142,7 @@ class IndexBuilder:
             labelled: False where the source has images and no labels.
         """
         if not self._categories:
-            self.problem("", "no categories", "has no categories", "list at least one")
+            self.report(Unusable("no categories", "has no categories", "list at least one"), "")
         ids = np.fromiter(self._images, np.int64, len(self._images))
         row = _positions(ids, _numbers(self._keys).reshape(-1, 5)[:, 2])
         good = self._check_references(row) & self._check_masks(row) & self._check_points()
@@ -232,57 +198,56 @@ class IndexBuilder:
         sizes = [(height, width) for _, width, height in self._images.values()]
         return np.array(sizes, np.int32).reshape(-1, 2)
 
-    def _place(self, number: int) -> tuple[str, str]:
-        """File and name of an annotation in messages."""
-        given = self._places.get(number)
-        return given or (self.file, f"annotation {self._annotation_ids()[number]}")
+    def _reject(self, wrong: np.ndarray, why: Callable[[int], Unusable]) -> np.ndarray:
+        """Report the annotations that are `wrong`, (A,) bool, and return which are not."""
+        for number in np.flatnonzero(wrong).tolist():
+            own = self._places.get(number)
+            file, item = own or (self.file, f"annotation {self._annotation_ids()[number]}")
+            self.report(why(number), item, file)
+        return ~wrong
 
     def _check_references(self, row: np.ndarray) -> np.ndarray:
         """(A,) bool: image and category are there; `row` is the image's position, -1 for none."""
         keys = _numbers(self._keys).reshape(-1, 5)
         known = np.isin(keys[:, 3], np.fromiter(self._categories, np.int64))
-        for number in np.flatnonzero((row < 0) | ~known).tolist():
-            file, name = self._place(number)
+
+        def why(number: int) -> Unusable:
             if row[number] < 0:
-                kind, what = "unknown image", f"image {keys[number, 2]} is not in 'images'"
-                remedy = "add the image or remove the annotation"
-            else:
-                kind = "unknown category"
-                what = f"category {keys[number, 3]} is not in 'categories'"
-                remedy = "add the category or correct the annotation"
-            self.problem(name, kind, what, remedy, file=file)
-        return (row >= 0) & known
+                what = f"image {keys[number, 2]} is not in 'images'"
+                return Unusable("unknown image", what, "add the image or remove the annotation")
+            what = f"category {keys[number, 3]} is not in 'categories'"
+            remedy = "add the category or correct the annotation"
+            return Unusable("unknown category", what, remedy)
+
+        return self._reject((row < 0) | ~known, why)
 
     def _check_masks(self, row: np.ndarray) -> np.ndarray:
         """(A,) bool: the mask, if there is one, is as large as its image."""
         sizes = _numbers(self._mask_sizes).reshape(-1, 2)
         wanted = np.concatenate([self._image_sizes(), [[0, 0]]])[row]
         good = (sizes == wanted).all(axis=1) | (sizes == 0).all(axis=1) | (row < 0)
-        for number in np.flatnonzero(~good).tolist():
-            file, name = self._place(number)
+
+        def why(number: int) -> Unusable:
             what = (
                 f"the mask's 'size' {sizes[number].tolist()} is not [height, width] of its image, "
                 f"{wanted[number].tolist()}"
             )
-            self.problem(name, "mask size", what, "correct one of them", file=file)
-        return good
+            return Unusable("mask size", what, "correct one of them")
+
+        return self._reject(~good, why)
 
     def _check_points(self) -> np.ndarray:
         """(A,) bool: all coordinates are finite and not absurdly large."""
         flat = np.frombuffer(self._coordinates)
-        good = np.ones(len(self._part_offsets) - 1, bool)
+        bad = np.zeros(len(self._part_offsets) - 1, bool)
         # The extremes are NaN where any value is, and then nothing is above or below.
-        if len(flat) == 0 or -MAX_COORDINATE <= flat.min() <= flat.max() <= MAX_COORDINATE:
-            return good
-        wrong = np.flatnonzero(~(np.abs(flat) <= MAX_COORDINATE)) // 2
-        parts = np.searchsorted(_numbers(self._point_offsets), wrong, side="right") - 1
-        numbers = np.searchsorted(_numbers(self._part_offsets), parts, side="right") - 1
-        good[numbers] = False
-        for number in np.flatnonzero(~good).tolist():
-            file, name = self._place(number)
-            what = "a polygon holds NaN, infinity or a number out of range"
-            self.problem(name, "bad number", what, "correct or remove the annotation", file=file)
-        return good
+        if len(flat) and not -MAX_COORDINATE <= flat.min() <= flat.max() <= MAX_COORDINATE:
+            wrong = np.flatnonzero(~(np.abs(flat) <= MAX_COORDINATE)) // 2
+            parts = np.searchsorted(_numbers(self._point_offsets), wrong, side="right") - 1
+            bad[np.searchsorted(_numbers(self._part_offsets), parts, side="right") - 1] = True
+        what = "a polygon holds NaN, infinity or a number out of range"
+        remedy = "correct or remove the annotation"
+        return self._reject(bad, lambda _: Unusable("bad number", what, remedy))
 
 
 def _numbers(values: array[int]) -> np.ndarray:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dataset.index.label_index import LabelIndex
 from dataset.loading.sample import Instance, Sample
 from lib.errors import InputError
@@ -36,26 +34,10 @@ class IndexedDataset:
                 f"{self.folder}: image folder not found; give the folder of the images"
             )
         self._class_index = {key: number for number, key in enumerate(index.categories)}
-
-    @property
-    def source(self) -> str:
-        """The file or folder of the labels."""
-        return self.index.source
-
-    @property
-    def labelled(self) -> bool:
-        """False for the images of a test set, whose labels are not public."""
-        return self.index.labelled
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Name of every class, by class index."""
-        return tuple(self.index.categories.values())
-
-    @property
-    def category_ids(self) -> tuple[int, ...]:
-        """Category id of every class, by class index."""
-        return tuple(self.index.categories)
+        self.source = index.source
+        self.labelled = index.labelled
+        self.class_names = tuple(index.categories.values())
+        self.category_ids = tuple(index.categories)
 
     @property
     def image_ids(self) -> tuple[int, ...]:
@@ -69,9 +51,7 @@ class IndexedDataset:
 
     def object_count(self) -> int:
         """Number of labelled objects; crowd regions are none."""
-        columns = self.index.columns
-        before = np.concatenate([[0], np.cumsum(~columns.crowd)])[columns.annotation_offsets]
-        return int((before[self.index.rows + 1] - before[self.index.rows]).sum())
+        return len(self.index.objects()[0])
 
     def __len__(self) -> int:
         return len(self.index)

@@ -7,10 +7,11 @@ import os
 from array import array
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 import numpy as np
 
-from dataset.checks.problems import Unusable
+from dataset.checks.problems import LeftOut, Unusable
 from dataset.masks.run_lengths import decode_mask
 from dataset.masks.tracing import mask_to_contours
 
@@ -47,6 +48,39 @@ def is_file_name(name: str) -> bool:
         return False
 
 
+def check_image(name: str, width: int, height: int) -> None:
+    """Check the file name of an image, relative to its folder, and its size in pixels.
+
+    Raises:
+        Unusable: no file can have this name, or not inside of the folder; no image this size.
+    """
+    if not is_file_name(name):
+        what = f"file name {name!r:.200} is none that a file can have"
+        raise Unusable("file name", what, "correct it")
+    if leads_out(name):
+        what = f"file name {name!r} leads out of the image folder"
+        raise Unusable("file name", what, "make it relative to the folder")
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE) or width * height > MAX_PIXELS:
+        what = f"'width' and 'height' must be positive, and the image at most {MAX_PIXELS} pixels"
+        raise Unusable("image size", what, "correct the size")
+
+
+def given_points(value: Any) -> np.ndarray | None:
+    """[[x, y], ...] as (n, 2) float64, None where it is anything else.
+
+    All are infinity where one is too large for a float.
+    """
+    if not isinstance(value, list):
+        return None
+    for point in value:
+        if not isinstance(point, list) or len(point) != 2 or {*map(type, point)} - {int, float}:
+            return None
+    try:
+        return np.array(value, np.float64).reshape(-1, 2)
+    except OverflowError:
+        return np.full((len(value), 2), np.inf)
+
+
 def given_numbers(area: float | None, bbox: Sequence[float] | None) -> Sequence[float]:
     """Area and box (x, y, width, height), NaN for what is not given; an empty box is not.
 
@@ -65,19 +99,49 @@ def given_numbers(area: float | None, bbox: Sequence[float] | None) -> Sequence[
     raise Unusable("bad number", what, "correct or remove the annotation")
 
 
-def trace(runs: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
-    """Outlines of a mask.
+def outlines(
+    polygons: Sequence[np.ndarray | list[float]],
+    runs: np.ndarray | None,
+    size: tuple[int, int] | None,
+) -> list[array[float]]:
+    """Polygons as x, y, x, y, ...; those of a mask of (height, width) where none are given.
 
     Raises:
-        Unusable: it is absurdly large.
+        Unusable: one is no polygon, or the mask is absurdly large.
     """
-    if size[0] * size[1] > MAX_PIXELS:
-        what = f"the mask of {size[1]} x {size[0]} pixels is too large"
-        raise Unusable("bad mask", what, "correct or remove the annotation")
-    return mask_to_contours(decode_mask(runs, *size))
+    if runs is not None and size is not None and not len(polygons):
+        if size[0] * size[1] > MAX_PIXELS:
+            what = f"the mask of {size[1]} x {size[0]} pixels is too large"
+            raise Unusable("bad mask", what, "correct or remove the annotation")
+        polygons = mask_to_contours(decode_mask(runs, *size))
+    return [_flat(polygon) for polygon in polygons]
 
 
-def flat_polygon(polygon: np.ndarray | list[float]) -> array[float]:
+def large_enough(
+    parts: list[array[float]], runs: np.ndarray | None, crowd: bool
+) -> tuple[list[array[float]], LeftOut | None]:
+    """The polygons of an annotation that have three points, and what is wrong with the others.
+
+    Raises:
+        LeftOut: nothing is left of the annotation.
+    """
+    large = [part for part in parts if len(part) >= 6]
+    empty_mask = runs is not None and not runs[1::2].any()
+    region = crowd and runs is not None and not empty_mask  # which needs no polygons
+    few = None
+    if len(large) < len(parts):
+        count = f"{len(parts) - len(large)} of {len(parts)}" if large else "all"
+        few = LeftOut("few points", f"{count} polygons have fewer than 3 points")
+    if large or region:
+        return large, few
+    if few is not None:
+        raise few
+    if empty_mask:
+        raise LeftOut("empty mask", "its mask is empty")
+    raise LeftOut("no contour", "has no contour")
+
+
+def _flat(polygon: np.ndarray | list[float]) -> array[float]:
     """A polygon as x, y, x, y, ...; infinity stands for a number too large for a float.
 
     Raises:

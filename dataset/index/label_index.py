@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from dataset.index.columns import Columns
-from dataset.index.records import AnnotationRecord, ImageRecord, to_coco_dict
+from dataset.index.records import AnnotationRecord, ImageRecord
 from lib.errors import InputError
-from lib.polygons.ragged import Ragged
+from lib.polygons.ragged import Ragged, gather
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +56,17 @@ class LabelIndex:
     def image_names(self) -> tuple[str, ...]:
         """File name of every image, in order."""
         names, ends = self.columns.names.tobytes(), self.columns.name_offsets.tolist()
-        return tuple(_decode(names[ends[row] : ends[row + 1]]) for row in self.rows.tolist())
+        texts = (names[ends[row] : ends[row + 1]] for row in self.rows.tolist())
+        return tuple(text.decode("utf-8", "surrogateescape") for text in texts)
 
     def image(self, position: int) -> ImageRecord:
         """The image at a position."""
         row = int(self.rows[position])
         c = self.columns
         name = c.names[slice(*c.name_offsets[row : row + 2])].tobytes()
+        text = name.decode("utf-8", "surrogateescape")
         height, width = c.image_sizes[row].tolist()
-        return ImageRecord(int(c.image_ids[row]), _decode(name), width, height)
+        return ImageRecord(int(c.image_ids[row]), text, width, height)
 
     def annotations(self, position: int, *, clipped: bool = False) -> list[AnnotationRecord]:
         """The annotations of the image at a position, crowd regions included.
@@ -83,10 +85,40 @@ class LabelIndex:
         if clipped:
             polygons = _within(polygons, *c.image_sizes[row].tolist())
         parts = iter(polygons)
+        values = zip(
+            c.ids[first:last].tolist(),
+            c.category_ids[first:last].tolist(),
+            c.crowd[first:last].tolist(),
+            c.areas[first:last].tolist(),
+            c.boxes[first:last].tolist(),
+            itertools.pairwise(c.run_offsets[first : last + 1].tolist()),
+            np.diff(part_offsets).tolist(),
+            strict=True,
+        )
         return [
-            self._annotation(row, number, [p for p in itertools.islice(parts, count) if len(p)])
-            for number, count in enumerate(np.diff(part_offsets).tolist(), start=first)
+            AnnotationRecord(
+                id=key,
+                image_id=int(c.image_ids[row]),
+                category_id=category_id,
+                crowd=crowd,
+                polygons=[part for part in itertools.islice(parts, count) if len(part)],
+                runs=np.array(c.runs[start:stop]) if stop > start else None,
+                area=area,
+                bbox=tuple(box),
+            )
+            for key, category_id, crowd, area, box, (start, stop), count in values
         ]
+
+    def objects(self) -> tuple[np.ndarray, np.ndarray]:
+        """The annotations of all images in order, without crowd regions.
+
+        Returns:
+            (n,) int64 positions in the columns, and (n,) int64 position of each one's image.
+        """
+        ends, numbers = gather(self.columns.annotation_offsets, self.rows)
+        positions = np.repeat(np.arange(len(self)), np.diff(ends))
+        learned = ~self.columns.crowd[numbers]
+        return numbers[learned], positions[learned]
 
     def place(self, number: int) -> tuple[str, str]:
         """File and item of the annotation at a position in the columns, for messages."""
@@ -95,21 +127,6 @@ class LabelIndex:
     def annotation_count(self) -> int:
         """Number of annotations, crowd regions included."""
         return int(np.diff(self.columns.annotation_offsets)[self.rows].sum())
-
-    def _annotation(self, row: int, number: int, polygons: list[np.ndarray]) -> AnnotationRecord:
-        c = self.columns
-        runs = np.array(c.runs[slice(*c.run_offsets[number : number + 2].tolist())])
-        x, y, width, height = c.boxes[number].tolist()
-        return AnnotationRecord(
-            id=int(c.ids[number]),
-            image_id=int(c.image_ids[row]),
-            category_id=int(c.category_ids[number]),
-            crowd=bool(c.crowd[number]),
-            polygons=polygons,
-            runs=runs if len(runs) else None,
-            area=float(c.areas[number]),
-            bbox=(x, y, width, height),
-        )
 
     def subset(
         self, *, image_ids: Sequence[int] | None = None, limit: int | None = None
@@ -132,17 +149,21 @@ class LabelIndex:
 
     def ground_truth(self) -> dict[str, Any]:
         """COCO dictionary of exactly these images, crowd regions included."""
-        positions = range(len(self))
-        return to_coco_dict(
-            (self.image(i) for i in positions),
-            self.categories,
-            (annotation for i in positions for annotation in self.annotations(i)),
-        )
-
-
-def _decode(name: bytes) -> str:
-    """A file's name need not be UTF-8; its other bytes are handed through."""
-    return name.decode("utf-8", "surrogateescape")
+        images = [self.image(position) for position in range(len(self))]
+        return {
+            "info": {},
+            "licenses": [],
+            "images": [
+                {"id": i.id, "file_name": i.name, "width": i.width, "height": i.height}
+                for i in images
+            ],
+            "categories": [{"id": key, "name": name} for key, name in self.categories.items()],
+            "annotations": [
+                annotation.to_coco(image)
+                for position, image in enumerate(images)
+                for annotation in self.annotations(position)
+            ],
+        }
 
 
 def _within(polygons: Ragged, height: int, width: int) -> Ragged:

@@ -1,8 +1,7 @@
-"""Images and annotations as plain records, and as a COCO dictionary."""
+"""Images and annotations as plain records, and as COCO writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,34 +42,16 @@ class AnnotationRecord:
     area: float
     bbox: tuple[float, float, float, float]
 
-
-def to_coco_dict(
-    images: Iterable[ImageRecord],
-    categories: dict[int, str],
-    annotations: Iterable[AnnotationRecord],
-) -> dict[str, Any]:
-    """The records as a COCO dictionary with every field that pycocotools expects."""
-    images = list(images)
-    sizes = {image.id: [image.height, image.width] for image in images}
-    return {
-        "info": {},
-        "licenses": [],
-        "images": [
-            {"id": i.id, "file_name": i.name, "width": i.width, "height": i.height} for i in images
-        ],
-        "categories": [{"id": key, "name": name} for key, name in categories.items()],
-        "annotations": [
-            {
-                "id": a.id,
-                "image_id": a.image_id,
-                "category_id": a.category_id,
-                "iscrowd": int(a.crowd),
-                "area": a.area,
-                "bbox": list(a.bbox),
-                "segmentation": [p.ravel().tolist() for p in a.polygons]
-                if a.runs is None
-                else {"size": sizes[a.image_id], "counts": a.runs.tolist()},
-            }
-            for a in annotations
-        ],
-    }
+    def to_coco(self, image: ImageRecord) -> dict[str, Any]:
+        """An annotation of COCO on its image, with every field that pycocotools expects."""
+        return {
+            "id": self.id,
+            "image_id": self.image_id,
+            "category_id": self.category_id,
+            "iscrowd": int(self.crowd),
+            "area": self.area,
+            "bbox": list(self.bbox),
+            "segmentation": [polygon.ravel().tolist() for polygon in self.polygons]
+            if self.runs is None
+            else {"size": [image.height, image.width], "counts": self.runs.tolist()},
+        }

@@ -24,19 +24,14 @@ class Summary:
     """The numbers of a data set; crowd regions are counted apart and are in no other number.
 
     Attributes:
-        images: number of images.
-        images_without_objects: those of them without an object (they may have crowd regions).
-        objects: number of annotations.
+        images_without_objects: they may have crowd regions.
         parts: number of contours of all objects; each is an instance of its own in training.
-        crowd_regions: number of crowd regions.
         labelled: False for the images of a test set.
-        class_names: name of every class.
-        objects_per_class: number of objects of every class, in the order of the names.
+        objects_per_class: in the order of the names.
         sizes: number of objects that COCO calls small, medium and large, by area.
         side: quantiles of the square root of the area of the objects, pixels.
         parts_per_object: number of objects with 1, 2, 3, 4 and "5+" contours.
-        vertices_per_contour: quantiles of the number of points of the contours.
-        objects_per_image: quantiles.
+        vertices_per_contour, objects_per_image: quantiles.
     """
 
     images: int
@@ -61,10 +56,8 @@ class Summary:
 def summarise(index: LabelIndex) -> Summary:
     """Count what a data set holds."""
     c = index.columns
-    ends, numbers = gather(c.annotation_offsets, index.rows)
-    learned = ~c.crowd[numbers]
-    objects = numbers[learned]
-    per_image = np.diff(np.concatenate([[0], np.cumsum(learned)])[ends])
+    objects, positions = index.objects()
+    per_image = np.bincount(positions, minlength=len(index))
     part_offsets, parts = gather(c.part_offsets, objects)
     contours = np.diff(part_offsets)
     areas = c.areas[objects]
@@ -75,7 +68,7 @@ def summarise(index: LabelIndex) -> Summary:
         images_without_objects=int((per_image == 0).sum()),
         objects=len(objects),
         parts=len(parts),
-        crowd_regions=len(numbers) - len(objects),
+        crowd_regions=index.annotation_count() - len(objects),
         labelled=index.labelled,
         class_names=tuple(index.categories.values()),
         objects_per_class=tuple(np.bincount(classes, minlength=len(index.categories)).tolist()),

@@ -186,8 +186,6 @@ def make_loader(
     *,
     num_workers: int = 0,
     pin_memory: bool = False,
-    persistent_workers: bool = True,
-    prefetch_factor: int = 2,
 ) -> TrainingLoader:
     """A loader of training batches.
 
@@ -197,10 +195,9 @@ def make_loader(
         dataset: the examples.
         sampler: the order, and the share of this process.
         collate: makes a batch of examples.
-        num_workers: processes that make examples; 0 makes them in this one.
+        num_workers: processes that make examples, kept from epoch to epoch; 0 makes them in this
+            one.
         pin_memory: hand batches over in page-locked memory (for a GPU).
-        persistent_workers: keep the workers from epoch to epoch.
-        prefetch_factor: batches that every worker prepares ahead.
     """
     parallel = num_workers > 0
     return TrainingLoader(
@@ -210,8 +207,7 @@ def make_loader(
         collate_fn=partial(_collate_or_fail, collate),
         pin_memory=pin_memory,
         worker_init_fn=_start_worker if parallel else None,
-        persistent_workers=persistent_workers and parallel,
-        prefetch_factor=prefetch_factor if parallel else None,
+        persistent_workers=parallel,
     )
 
 

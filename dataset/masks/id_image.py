@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from lib.errors import InputError
-from lib.image_limits import check_image_size, open_header
+from lib.image_header import open_header
+from lib.image_limits import check_image_size
 
 
 def read_ids(path: str | Path) -> np.ndarray:
@@ -20,18 +21,9 @@ def read_ids(path: str | Path) -> np.ndarray:
         InputError: the file is missing, cut short, not such an image, or larger than the limit
             (`lib.image_limits`).
     """
-    try:
-        with open_header(path) as image:
-            check_image_size(image.height, image.width, name=str(path))
-            pixels = np.asarray(image.convert("RGB") if image.mode == "RGBA" else image)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # a damaged file makes Pillow raise almost anything
-        raise InputError(
-            f"{path}: not an image that can be decoded; write it as PNG again"
-        ) from error
+    with open_header(path, remedy="write it as PNG again") as image:
+        check_image_size(image.height, image.width, name=str(path))
+        pixels = np.asarray(image.convert("RGB") if image.mode == "RGBA" else image)
     if pixels.dtype.kind not in "bui" or pixels.ndim not in (2, 3):
         raise InputError(f"{path}: does not hold whole numbers; write an 8 or 16 bit grey PNG")
     pixels = pixels.astype(np.int64)

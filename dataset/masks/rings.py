@@ -66,15 +66,13 @@ def split_rings(polygon: np.ndarray) -> list[Component]:
 
 
 def _turned_rings(components: Sequence[Component]) -> Iterator[np.ndarray]:
+    """Outer rings clockwise on the screen, each before its holes, which run anticlockwise."""
     for outer, holes in components:
-        yield _turned(outer, 1.0)
-        for hole in holes:
-            yield _turned(hole, -1.0)
-
-
-def _turned(ring: np.ndarray, sign: float) -> np.ndarray:
-    ring = remove_repeated_points(ring)
-    return ring if signed_area(ring) * sign >= 0 else np.concatenate([ring[:1], ring[:0:-1]])
+        for ring, sign in ((outer, 1.0), *((hole, -1.0) for hole in holes)):
+            points = remove_repeated_points(ring)
+            if signed_area(points) * sign < 0:
+                points = np.concatenate([points[:1], points[:0:-1]])
+            yield points
 
 
 def _edges(points: list[_Point]) -> Iterable[_Edge]:

@@ -28,7 +28,7 @@ def mask_to_contours(mask: np.ndarray) -> list[np.ndarray]:
         of its first pixel.
     """
     window, offset = _tight_window(mask)
-    return [ring + offset for ring, _ in _trace(window, holes=False)]
+    return [ring + offset for ring, is_hole in _trace(window) if not is_hole]
 
 
 def mask_to_rings(mask: np.ndarray) -> list[tuple[np.ndarray, list[np.ndarray]]]:
@@ -46,7 +46,7 @@ def mask_to_rings(mask: np.ndarray) -> list[tuple[np.ndarray, list[np.ndarray]]]
         (n, 2) float64, anticlockwise on screen, starting at the top left corner of the hole.
     """
     window, offset = _tight_window(mask)
-    rings = _trace(window, holes=True)
+    rings = _trace(window)
     if not any(is_hole for _, is_hole in rings):
         return [(ring + offset, []) for ring, _ in rings]
     _, labels = cv2.connectedComponents(window, connectivity=8)
@@ -76,7 +76,7 @@ def _tight_window(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return window.view(np.uint8), np.array([left, top], np.float64)
 
 
-def _trace(inside: np.ndarray, *, holes: bool) -> list[tuple[np.ndarray, bool]]:
+def _trace(inside: np.ndarray) -> list[tuple[np.ndarray, bool]]:
     """The outlines of an (h, w) uint8 mask, and whether each is that of a hole, in reading order.
 
     A component walks clockwise, a hole anticlockwise, from the first of their vertices.
@@ -93,10 +93,7 @@ def _trace(inside: np.ndarray, *, holes: bool) -> list[tuple[np.ndarray, bool]]:
     rings = []
     for start, end, hole in zip([0, *ends[:-1]], ends, is_hole.tolist(), strict=True):
         ring = corners[2 * start : 2 * end]
-        if not hole:
-            rings.append((ring, False))
-        elif holes:
-            rings.append((np.concatenate([ring[:1], ring[:0:-1]]), True))
+        rings.append((np.concatenate([ring[:1], ring[:0:-1]]) if hole else ring, hole))
     return rings
 
 

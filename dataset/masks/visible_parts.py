@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,29 +11,13 @@ from lib.polygons.geometry import transform_points
 from lib.polygons.ragged import Ragged
 
 
-class VisibleParts(NamedTuple):
-    """The n parts worth training on, as the crop shows them; input pixels, x then y."""
-
-    classes: np.ndarray
-    """(n,) int64."""
-    polygons: Ragged
-    """n polygons in the crop, at least three points each."""
-    object_centers: np.ndarray
-    """(n, 2) centre of the box around all that the crop shows of each part's whole object."""
-
-    def select(self, chosen: np.ndarray) -> VisibleParts:
-        """The parts of a mask (n,) bool."""
-        polygons = self.polygons.select(chosen)
-        return VisibleParts(self.classes[chosen], polygons, self.object_centers[chosen])
-
-
 def visible_parts(
     instances: Sequence[Instance],
     matrix: np.ndarray,
     crop_size: tuple[int, int],
     *,
     smallest: float,
-) -> VisibleParts:
+) -> tuple[np.ndarray, Ragged, np.ndarray]:
     """Every part worth training on, in the order of the labels.
 
     Args:
@@ -42,22 +25,12 @@ def visible_parts(
         matrix: (2, 3) map from there to the crop.
         crop_size: height, width of the crop, pixels.
         smallest: parts of this area or less are dropped, square pixels of the crop.
+
+    Returns:
+        Of n parts the classes, (n,) int64; the polygons in the crop, x then y, of at least three
+        points each; and (n, 2) the centre of the box around all that the crop shows of each part's
+        whole object.
     """
-    polygons, owners = _clipped_parts(instances, matrix, crop_size)
-    # Where the parts of every object that is seen begin: its first part follows another object.
-    first = np.flatnonzero(np.diff(owners, prepend=-1))
-    boxes = polygons.bounding_boxes()
-    low = np.minimum.reduceat(boxes[:, :2], first, axis=0) if len(first) else boxes[:, :2]
-    high = np.maximum.reduceat(boxes[:, 2:], first, axis=0) if len(first) else boxes[:, 2:]
-    of_object = np.repeat((low + high) / 2, np.diff(first, append=len(owners)), axis=0)
-    classes = np.array([instance.class_index for instance in instances], np.int64)[owners]
-    return VisibleParts(classes, polygons, of_object).select(polygons.areas() > smallest)
-
-
-def _clipped_parts(
-    instances: Sequence[Instance], matrix: np.ndarray, crop_size: tuple[int, int]
-) -> tuple[Ragged, np.ndarray]:
-    """What the crop shows, of at least three points each, and the instance of each, (n,)."""
     height, width = crop_size
     labels = Ragged.pack([part for instance in instances for part in instance.parts])
     owners = np.repeat(np.arange(len(instances)), [len(one.parts) for one in instances])
@@ -66,4 +39,14 @@ def _clipped_parts(
     seen = (x1 > 0) & (y1 > 0) & (x0 < width) & (y0 < height)
     polygons = polygons.select(seen).clip_to_box(width, height).remove_repeated_points()
     enough = polygons.lengths >= 3
-    return polygons.select(enough), owners[seen][enough]
+    polygons, owners = polygons.select(enough), owners[seen][enough]
+
+    # Where the parts of every object that is seen begin: its first part follows another object.
+    first = np.flatnonzero(np.diff(owners, prepend=-1))
+    boxes = polygons.bounding_boxes()
+    low = np.minimum.reduceat(boxes[:, :2], first)
+    high = np.maximum.reduceat(boxes[:, 2:], first)
+    centers = np.repeat((low + high) / 2, np.diff(first, append=len(owners)), axis=0)
+    classes = np.array([instance.class_index for instance in instances], np.int64)[owners]
+    chosen = polygons.areas() > smallest
+    return classes[chosen], polygons.select(chosen), centers[chosen]

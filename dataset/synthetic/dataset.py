@@ -2,9 +2,9 @@
 
 For tests, demonstrations and benchmarks without any download. A class is a family of shapes in a
 colour of its own, so a small network learns it in minutes. Objects are painted one over the other;
-the labels are either what remains visible (an occluder can split an object into several parts) or
-the whole shape (amodal). Bars without a label can be painted over all, which split about half of
-the objects.
+the labels are the outer outlines of what remains visible: an occluder can split an object into
+several parts, and leaves no hole where it lies wholly inside of it. Bars without a label can be
+painted over all, which split about half of the objects.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ import numpy as np
 import shapely
 from shapely.geometry import Polygon, box
 
-from dataset.index.records import AnnotationRecord, ImageRecord, to_coco_dict
+from dataset.index.builder import IndexBuilder
 from dataset.loading.sample import Instance, Sample
 from dataset.synthetic.shapes import FAMILIES, SMALLEST_PART, largest_polygon
-from lib.polygons.geometry import area, bounding_box
 
 # Shapes are painted at this multiple of the resolution and averaged, for smooth edges.
 _SUPERSAMPLING = 4
@@ -45,9 +44,6 @@ class SyntheticDataset:
         size: height, width of the images, pixels.
         classes: number of classes.
         seed: of everything drawn.
-        amodal: label whole shapes (inside the image) rather than what is visible of them. Visible
-            regions are labelled by their outer outlines: an occluder wholly inside an object leaves
-            no hole in its label.
         occluders: paint grey bars, which belong to no class, over the objects. They split objects
             into several visible parts, which stay one instance. The objects themselves are the same
             with and without.
@@ -60,7 +56,6 @@ class SyntheticDataset:
         size: tuple[int, int] = (128, 128),
         classes: int = 3,
         seed: int = 0,
-        amodal: bool = False,
         occluders: bool = False,
     ) -> None:
         if length < 0 or classes < 1 or min(size) < 16:
@@ -68,44 +63,22 @@ class SyntheticDataset:
         self.length = length
         self.size = size
         self.seed = seed
-        self.amodal = amodal
         self.occluders = occluders
         families = list(FAMILIES)
         rounds = [k // len(families) for k in range(classes)]
-        self._names = tuple(
+        self.class_names = tuple(
             families[k % len(families)] + (f"-{turn + 1}" if turn else "")
             for k, turn in enumerate(rounds)
         )
-
-    @property
-    def source(self) -> str:
-        """What messages call this data."""
-        return "synthetic"
-
-    @property
-    def labelled(self) -> bool:
-        """Always: the labels are made with the images."""
-        return True
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Name of every class, by class index."""
-        return self._names
-
-    @property
-    def category_ids(self) -> tuple[int, ...]:
-        """Category id of every class, by class index."""
-        return tuple(range(1, len(self._names) + 1))
-
-    @property
-    def image_ids(self) -> tuple[int, ...]:
-        """Image id of every sample, in order."""
-        return tuple(range(1, self.length + 1))
+        self.source = "synthetic"
+        self.labelled = True
+        self.category_ids = tuple(range(1, classes + 1))
+        self.image_ids = tuple(range(1, length + 1))
 
     @property
     def image_names(self) -> tuple[str, ...]:
         """File name of every sample, in order."""
-        return tuple(self._file_name(index) for index in range(self.length))
+        return tuple(map(self._file_name, range(self.length)))
 
     def __len__(self) -> int:
         return self.length
@@ -119,7 +92,7 @@ class SyntheticDataset:
         rng = np.random.default_rng([self.seed, index, 1])
         image = _texture(self.size, rng, np.array([0.45, 0.45, 0.45]), contrast=0.25)
         for shape in shapes:
-            _paint(image, shape.outline, _color(shape.class_index, len(self._names), rng), rng)
+            _paint(image, shape.outline, _color(shape.class_index, len(self.class_names), rng), rng)
         # The bars have random numbers of their own, so that the objects do not depend on them.
         bars_rng = np.random.default_rng([self.seed, index, 3])
         for bar in self._bars(index):
@@ -136,27 +109,19 @@ class SyntheticDataset:
     def ground_truth(self) -> dict[str, Any]:
         """COCO dictionary of all images, without painting them."""
         height, width = self.size
-        images, annotations = [], []
-        for index in range(self.length):
-            images.append(ImageRecord(index + 1, self._file_name(index), width, height))
-            for order, shape in enumerate(self._scene(index)):
-                if not shape.parts:
-                    continue
-                x0, y0, x1, y1 = bounding_box(np.concatenate(shape.parts))
-                annotations.append(
-                    AnnotationRecord(
-                        id=self._annotation_id(index, order),
-                        image_id=index + 1,
-                        category_id=self.category_ids[shape.class_index],
-                        crowd=False,
-                        polygons=shape.parts,
-                        runs=None,
-                        area=float(sum(area(part) for part in shape.parts)),
-                        bbox=(x0, y0, x1 - x0, y1 - y0),
-                    )
-                )
         categories = dict(zip(self.category_ids, self.class_names, strict=True))
-        return to_coco_dict(images, categories, annotations)
+        builder = IndexBuilder(self.source, categories=categories)
+        for index, image_id in enumerate(self.image_ids):
+            builder.add_image(image_id, self._file_name(index), width, height)
+            for order, shape in enumerate(self._scene(index)):
+                if shape.parts:
+                    builder.add(
+                        id=self._annotation_id(index, order),
+                        image_id=image_id,
+                        category_id=self.category_ids[shape.class_index],
+                        polygons=shape.parts,
+                    )
+        return builder.finish().ground_truth()
 
     @staticmethod
     def _file_name(index: int) -> str:
@@ -173,8 +138,8 @@ class SyntheticDataset:
         frame = box(0, 0, width, height)
         outlines, classes = [], []
         for _ in range(int(rng.integers(2, 7))):
-            class_index = int(rng.integers(len(self._names)))
-            family = FAMILIES[self._names[class_index].split("-")[0]]
+            class_index = int(rng.integers(len(self.class_names)))
+            family = FAMILIES[self.class_names[class_index].split("-")[0]]
             turn = rng.uniform(0, 2 * math.pi)
             cosine, sine = math.cos(turn), math.sin(turn)
             rotation = np.array([[cosine, -sine], [sine, cosine]])
@@ -188,8 +153,7 @@ class SyntheticDataset:
         bars = self._bars(index)
         for order, outline in enumerate(outlines):
             hidden = shapely.union_all([*outlines[order + 1 :], *bars])
-            seen = outline if self.amodal else outline - hidden
-            shapes.append(_Shape(classes[order], outline, _exteriors(seen)))
+            shapes.append(_Shape(classes[order], outline, _exteriors(outline - hidden)))
         return shapes
 
     def _bars(self, index: int) -> list[Polygon]:

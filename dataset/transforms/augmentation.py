@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 
 from dataset.transforms.augmentation_settings import AugmentationSettings
-from dataset.transforms.warping import warp_in_tiles
 
 # Principal components of ImageNet colours (Krizhevsky et al., 2012), for B, G, R in 0..1.
 LIGHTING_VALUES = np.array([0.2141788, 0.01817699, 0.00341571])
@@ -23,27 +22,6 @@ LIGHTING_VECTORS = np.array(
 )
 # Luma of R, G, B (ITU-R BT.601), OpenCV's grey.
 _GREY = np.array([0.299, 0.587, 0.114])
-
-
-def warp_image(
-    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], *, exact: bool = True
-) -> np.ndarray:
-    """Resample an image under an affine map, bilinear, black outside.
-
-    The one place where the project's pixel convention (centre of the top-left pixel at (0.5, 0.5))
-    meets OpenCV's (at (0, 0)).
-
-    Args:
-        image: (H, W, C) uint8.
-        matrix: (2, 3) from image coordinates to coordinates of the result.
-        size: height, width of the result.
-        exact: False takes the map for one between OpenCV's coordinates, as the published code did:
-            what it shows lies 0.5 (zoom - 1) pixels up and left of where the map puts it.
-    """
-    shifted = np.array(matrix, dtype=np.float64)
-    if exact:
-        shifted[:, 2] += 0.5 * (shifted[:, 0] + shifted[:, 1]) - 0.5
-    return warp_in_tiles(image, shifted, size)
 
 
 def crop_zoom(height: int, width: int, settings: AugmentationSettings, factor: float) -> float:
@@ -120,13 +98,9 @@ def jitter_colors(
     mean = np.array(cv2.mean(image)[:3])
     linear: np.ndarray = np.eye(3)
     offset: np.ndarray = np.zeros(3)
-    strengths = {
-        "brightness": settings.brightness,
-        "contrast": settings.contrast,
-        "saturation": settings.saturation,
-    }
-    for name in rng.permutation(list(strengths)):
-        factor = rng.uniform(1 - strengths[name], 1 + strengths[name])
+    for name in rng.permutation(["brightness", "contrast", "saturation"]):
+        strength = getattr(settings, name)
+        factor = rng.uniform(1 - strength, 1 + strength)
         step, shift = factor * np.eye(3), np.zeros(3)
         if name == "contrast":
             shift += (1 - factor) * (_GREY @ (linear @ mean + offset))

@@ -44,11 +44,7 @@ class AugmentationSettings:
     """False shows the whole image, letterboxed and unchanged, for overfitting a few images."""
 
     def __post_init__(self) -> None:
-        if (
-            len(self.crop_size) != 2
-            or min(self.crop_size) < 32
-            or any(side % 32 for side in self.crop_size)
-        ):
+        if len(self.crop_size) != 2 or any(side < 32 or side % 32 for side in self.crop_size):
             raise ValueError(f"crop_size must be multiples of 32, not {self.crop_size}")
         if not 0 < self.scale_range[0] <= self.scale_range[1]:
             raise ValueError(f"scale_range must be 0 < low <= high, not {self.scale_range}")
@@ -62,11 +58,6 @@ class AugmentationSettings:
         for name in ("brightness", "contrast", "saturation"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), not {getattr(self, name)}")
-        for name in (
-            "flip_probability",
-            "vertical_flip_probability",
-            "grayscale_probability",
-            "invert_probability",
-        ):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
+        for name, value in vars(self).items():
+            if name.endswith("_probability") and not 0 <= value <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], not {value}")

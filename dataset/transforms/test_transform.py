@@ -36,12 +36,20 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from lib.polygons.geometry import invert_affine, transform_points
+from lib.errors import InputError
+from lib.image_limits import whole_number
+from lib.polygons.geometry import transform_points
 
 ViewMode = Literal["canvas", "pad", "long_side", "letterbox", "fixed"]
 Warp = Literal["exact", "published"]
 # Modes whose input is as large as the image wants; the others name a size.
 _SIZED_BY_IMAGE = ("canvas", "pad")
+# How large the input may be: memory grows with it, a few hundred bytes a pixel.
+VARIABLE = "E2EC_MAX_INPUT_PIXELS"
+"""The environment variable that changes the limit."""
+DEFAULT_PIXELS = 1 << 26
+MAX_ZOOM = 16.0
+MAX_SIDE = 16384
 
 
 @dataclass(frozen=True)
@@ -87,9 +95,12 @@ class TestView:
             size = self.size
             factor = self.zoom * min(size[0] / height, size[1] / width)
         enlarged = factor if self.mode == "long_side" else self.zoom
-        input_height, input_width = (
-            self._whole_multiples(side * enlarged) * self.multiple for side in size
-        )
+        multiples = [round(side * enlarged / self.multiple, 9) for side in size]
+        if self.mode == "canvas":
+            whole = [math.floor(count) + 1 for count in multiples]
+        else:
+            whole = [max(1, math.ceil(count)) for count in multiples]
+        input_height, input_width = (count * self.multiple for count in whole)
         if self.mode == "canvas":
             factor = input_width / width
         if self.warp == "published":
@@ -102,27 +113,56 @@ class TestView:
         matrix = np.array([[factor, 0.0, left], [0.0, factor, top]])
         return (input_height, input_width), matrix
 
-    def _whole_multiples(self, side: float) -> int:
-        """How many multiples an enlarged side asks for, 1 at least."""
-        exact = round(side / self.multiple, 9)
-        return math.floor(exact) + 1 if self.mode == "canvas" else max(1, math.ceil(exact))
-
-    def apply(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def apply(self, image: np.ndarray, source: str | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Present an image.
 
         Args:
             image: (H, W, 3) uint8, RGB. It is returned itself where nothing has to change.
+            source: names the image in messages.
 
         Returns:
             The (h, w, 3) uint8 input and the (2, 3) map from image to input coordinates.
+
+        Raises:
+            InputError: the input would be too large, or the limit is set to something that is none.
         """
         # A view is a setting too: only showing an image loads OpenCV.
-        from dataset.transforms.augmentation import warp_image
+        from dataset.transforms.warping import warp_image
 
-        size, matrix = self.geometry(*image.shape[:2])
+        height, width = image.shape[:2]
+        size, matrix = self.geometry(height, width)
+        limit = whole_number(VARIABLE, DEFAULT_PIXELS)
+        if size[0] * size[1] > limit:
+            into = "" if self.size is None else f", size {self.size[0]} x {self.size[1]}"
+            raise InputError(
+                f"{source or 'the image'}: {width} x {height} pixels become an input of "
+                f"{size[1]} x {size[0]} in the view '{self.mode}' (zoom {self.zoom:g}{into}), the "
+                f"limit is {limit} pixels; lower the zoom, choose a view of a fixed size, cut the "
+                f"image up, or raise the limit with the environment variable "
+                f"{VARIABLE}={size[0] * size[1]}"
+            )
         if size == image.shape[:2] and np.array_equal(matrix, np.eye(2, 3)):
             return image, matrix
         return warp_image(image, matrix, size, exact=self.warp == "exact"), matrix
+
+
+def check_view(view: TestView) -> None:
+    """A damaged or hostile description must not ask for an input of many gigabytes.
+
+    Raises:
+        ValueError: the zoom, a side, or the smallest input that the view ever makes is too large.
+        InputError: the environment variable holds no positive whole number.
+    """
+    if not 0 < view.zoom <= MAX_ZOOM or max(view.multiple, *(view.size or (1, 1))) > MAX_SIDE:
+        raise ValueError(f"zoom must lie in (0, {MAX_ZOOM}], sides be {MAX_SIDE} at most")
+    (height, width), _ = view.geometry(1, 1)
+    limit = whole_number(VARIABLE, DEFAULT_PIXELS)
+    if height * width > limit:
+        raise ValueError(
+            f"its view asks for inputs of {width} x {height} pixels, the limit is "
+            f"{limit} pixels; lower the view's size or zoom, or raise the limit with "
+            f"the environment variable {VARIABLE}"
+        )
 
 
 def restore_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -130,4 +170,6 @@ def restore_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
     `matrix` is the (2, 3) map that `TestView.apply` returned.
     """
-    return transform_points(np.asarray(points, dtype=np.float64), invert_affine(matrix))
+    linear = np.linalg.inv(matrix[:, :2])
+    inverse = np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
+    return transform_points(np.asarray(points, dtype=np.float64), inverse)

@@ -18,19 +18,28 @@ MAX_SIDE = (1 << 15) - 2
 _MARGIN = 2
 
 
-def warp_in_tiles(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """`cv2.warpAffine`, bilinear and black outside, for images and results of any size.
+def warp_image(
+    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], *, exact: bool = True
+) -> np.ndarray:
+    """Resample an image of any size under an affine map, bilinear, black outside.
+
+    The one place where the project's pixel convention (centre of the top-left pixel at (0.5, 0.5))
+    meets OpenCV's (at (0, 0)).
 
     Args:
         image: (H, W, C) uint8.
-        matrix: (2, 3) float64 from image to result, centres of the top-left pixels at (0, 0).
+        matrix: (2, 3) from image coordinates to coordinates of the result.
         size: height, width of the result.
+        exact: False takes the map for one between OpenCV's coordinates, as the published code did:
+            what it shows lies 0.5 (zoom - 1) pixels up and left of where the map puts it.
     """
-    height, width = size
+    shifted = np.array(matrix, dtype=np.float64)
+    if exact:
+        shifted[:, 2] += 0.5 * (shifted[:, 0] + shifted[:, 1]) - 0.5
     if _fits(image) and max(size) <= MAX_SIDE:
-        return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    result = np.zeros((height, width, image.shape[2]), image.dtype)
-    _fill(result, image, matrix, 0, 0)
+        return cv2.warpAffine(image, shifted, size[::-1], flags=cv2.INTER_LINEAR)
+    result = np.zeros((*size, image.shape[2]), image.dtype)
+    _fill(result, image, shifted, 0, 0)
     return result
 
 
@@ -40,7 +49,10 @@ def _fits(image: np.ndarray) -> bool:
 
 
 def _fill(tile: np.ndarray, image: np.ndarray, matrix: np.ndarray, x: int, y: int) -> None:
-    """Fill a tile of the result in place; (x, y) is its first pixel in the result."""
+    """Fill a tile of the result in place; (x, y) is its first pixel in the result.
+
+    The map is one between OpenCV's coordinates.
+    """
     height, width = tile.shape[:2]
     left, top, right, bottom = _seen(image, matrix, x, y, width, height)
     if left >= right or top >= bottom:

@@ -10,6 +10,7 @@ if __name__ == "__main__":
     # something else as well they then take the cores from the threads they wait for: short calls
     # become hundreds of times slower, at random. Ours and all peers run under the same policy.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from e2ec.app.commands.command_line import run
     from e2ec.bench.command import main
 
-    sys.exit(main())
+    sys.exit(run(main))

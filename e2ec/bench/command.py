@@ -16,7 +16,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, UseAppendAction, arg
 
 from e2ec.app.commands.options import parse_options
-from e2ec.bench.check import compared, fallen, not_compared
+from e2ec.bench.check import compare
 from e2ec.bench.records import Record, merge, read_records, write_records
 from e2ec.bench.report import replace_section, to_markdown
 from e2ec.bench.run import TOPICS, Run
@@ -55,26 +55,25 @@ class BenchOptions:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 1 if a row failed or its ratio has fallen, or a file is unusable."""
+    """Returns 0, or 1 if a row failed or its ratio has fallen.
+
+    Raises:
+        InputError: a file is unusable, or no row is named like that.
+    """
     options = parse_options(BenchOptions, arguments, "python -m e2ec.bench")
-    run = Run(options.only, options.repeats, options.threads)
-    try:
-        recorded = read_records(RATIOS) if options.check else []
-        fresh = list(run.records())
-        if not fresh and not run.failures:
-            raise InputError(f"no row is named {' or '.join(options.only) or 'at all'}")
-        if options.json is not None:
-            write_records(options.json, fresh)
-        print(to_markdown(fresh))
-        if options.record:
-            record(fresh)
-        lines = check(run, recorded, fresh) if options.check else []
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    for line in [*lines, *run.failures]:
-        print(line, file=sys.stderr)
-    return 1 if lines or run.failures else 0
+    bench = Run(options.only, options.repeats, options.threads)
+    recorded = read_records(RATIOS) if options.check else []
+    fresh = list(bench.records())
+    if not fresh and not bench.failures:
+        raise InputError(f"no row is named {' or '.join(options.only) or 'at all'}")
+    if options.json is not None:
+        write_records(options.json, fresh)
+    print(to_markdown(fresh))
+    if options.record:
+        record(fresh)
+    lines = check(bench, recorded, fresh) if options.check else []
+    _say(*lines, *bench.failures)
+    return 1 if lines or bench.failures else 0
 
 
 def record(fresh: Sequence[Record]) -> None:
@@ -88,25 +87,27 @@ def record(fresh: Sequence[Record]) -> None:
     text = replace_section(text, to_markdown(merged))
     write_records(RATIOS, merged)
     atomic_write_text(DOCUMENT, text)
-    for line in kept:
-        print(line, file=sys.stderr)
+    _say(*kept)
 
 
-def check(run: Run, recorded: Sequence[Record], fresh: Sequence[Record]) -> list[str]:
+def check(bench: Run, recorded: Sequence[Record], fresh: Sequence[Record]) -> list[str]:
     """One line for every ratio that has fallen, also when its row is measured again."""
-    if run.only:
+    if bench.only:
         measured = {entry.key for entry in fresh}
         recorded = [entry for entry in recorded if entry.key in measured]
-    for line in not_compared(recorded, fresh):
-        print(line, file=sys.stderr)
-    count, total = compared(recorded, fresh)
-    print(f"compared {count} of {total} recorded ratios", file=sys.stderr)
-    suspects = fallen(recorded, fresh)
-    if not suspects:
-        if count:
-            print("no ratio has fallen by more than a third", file=sys.stderr)
+    total = sum(len(entry.result.peers) for entry in recorded)
+    found = compare(recorded, fresh)
+    _say(*found.unmatched, f"compared {found.count} of {total} recorded ratios")
+    if not found.fallen:
+        if found.count:
+            _say("no ratio has fallen by more than a third")
         return []
-    print("measuring again what has fallen", file=sys.stderr)
-    again = replace(run, only=[name for _, name in suspects])
-    confirmed = fallen(recorded, list(again.records()))
-    return [line for key in suspects for line in confirmed.get(key, [])]
+    _say("measuring again what has fallen")
+    again = replace(bench, only=[name for _, name in found.fallen])
+    confirmed = compare(recorded, list(again.records())).fallen
+    return [line for key in found.fallen for line in confirmed.get(key, [])]
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)

@@ -7,15 +7,15 @@ is the median of those; quartiles say how far it can be trusted.
 from __future__ import annotations
 
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import torch
 
-from e2ec.bench.row import Row
+from e2ec.bench.row import Call, Row
 
 Clock = Callable[[], float]
 
@@ -40,10 +40,7 @@ class Summary:
     @classmethod
     def of(cls, values: Sequence[float]) -> Summary:
         """Of one value or more."""
-        if len(values) == 1:
-            return cls(values[0], values[0], values[0])
-        low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-        return cls(median, low, high)
+        return cls(*np.percentile(values, (50, 25, 75)).tolist())
 
     @property
     def spread(self) -> float:
@@ -86,49 +83,56 @@ def measure(
         repeats: rounds at least.
         threads: in place of the row's own number.
         clock: seconds from any origin.
-
-    Raises:
-        ValueError: fewer than one repeat or thread.
     """
     threads = row.threads if threads is None else threads
-    if repeats < 1 or threads < 1:
-        raise ValueError(f"repeats and threads must be at least 1, not {repeats} and {threads}")
-    runs = [row.ours, *row.peers.values()]
-    with restored_threads():
-        start = clock()
-        for run in runs * WARM_UP_SAMPLES:
-            _sample(run, threads, clock)
-        rounds: list[list[float]] = []
-        while len(rounds) < repeats or (
-            len(rounds) < 3 * repeats and clock() - start < PATIENCE and _unsteady(rounds)
-        ):
-            seconds = [0.0] * len(runs)
-            for turn in range(len(runs)):
-                index = (turn + len(rounds)) % len(runs)
-                seconds[index] = _sample(runs[index], threads, clock)
-            rounds.append(seconds)
+    present = {name: peer for name, peer in row.peers.items() if peer is not None}
+    runs = [row.ours, *present.values()]
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    try:
+        rounds = _rounds(runs, repeats, threads, clock)
+    finally:
+        _use_threads(*before)
     ours, *peers = zip(*rounds, strict=True)
     return Result(
         name=row.name,
         includes=row.includes,
         threads=threads,
-        goal=row.goal,
-        missing=row.missing,
+        goal=row.goal if [*present][:1] == [*row.peers][:1] else None,
+        missing=tuple(name for name in row.peers if name not in present),
         rounds=len(rounds),
         ours=Summary.of(ours),
         peers={
             name: PeerResult(Summary.of(times), _ratio(ours, times))
-            for name, times in zip(row.peers, peers, strict=True)
+            for name, times in zip(present, peers, strict=True)
         },
     )
 
 
-def _sample(run: Callable[[], object], threads: int, clock: Clock) -> float:
+def _rounds(runs: Sequence[Call], repeats: int, threads: int, clock: Clock) -> list[list[float]]:
+    """Seconds of every run, round by round."""
+    start = clock()
+    for run in [*runs] * WARM_UP_SAMPLES:
+        _sample(run, threads, clock)
+    rounds: list[list[float]] = []
+    while len(rounds) < repeats or (
+        len(rounds) < 3 * repeats and clock() - start < PATIENCE and _unsteady(rounds)
+    ):
+        seconds = [0.0] * len(runs)
+        for turn in range(len(runs)):
+            index = (turn + len(rounds)) % len(runs)
+            seconds[index] = _sample(runs[index], threads, clock)
+        rounds.append(seconds)
+    return rounds
+
+
+def _sample(run: Call, threads: int, clock: Clock) -> float:
     """Median seconds of one call, of as many as fit into the sample, at least one.
 
     The median leaves out the calls that the scheduler interrupted.
     """
-    use_threads(threads)
+    # Packages change these numbers on their own: ultralytics when it is imported and when it
+    # chooses a device.
+    _use_threads(threads, threads)
     seconds: list[float] = []
     start = now = clock()
     while not seconds or (now - start < SAMPLE and len(seconds) < MOST_CALLS):
@@ -148,27 +152,9 @@ def _unsteady(rounds: Sequence[Sequence[float]]) -> bool:
     return any(_ratio(ours, peer).spread > STEADY for peer in peers)
 
 
-def use_threads(count: int) -> None:
-    """Let torch, the compiled operators (which follow torch) and OpenCV run on `count` threads.
-
-    Done before every sample, since packages change these numbers on their own (ultralytics does
-    when it is imported and when it chooses a device).
-    """
+def _use_threads(count: int, opencv: int) -> None:
+    """Threads of torch, with the compiled operators, which follow it, and of OpenCV."""
     if torch.get_num_threads() != count:
         torch.set_num_threads(count)
-    cv2 = sys.modules.get("cv2")
-    if cv2 is not None and cv2.getNumThreads() != count:
-        cv2.setNumThreads(count)
-
-
-@contextmanager
-def restored_threads() -> Iterator[None]:
-    """Put back the numbers of threads that `use_threads` changes."""
-    cv2 = sys.modules.get("cv2")
-    before = torch.get_num_threads(), None if cv2 is None else cv2.getNumThreads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        if cv2 is not None:
-            cv2.setNumThreads(before[1])
+    if cv2.getNumThreads() != opencv:
+        cv2.setNumThreads(opencv)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-import functools
-import resource
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import nn
+from tyro.conf import Positional, arg
 
 from dataset.transforms.test_transform import TestView
+from e2ec.app.commands.command_line import run
+from e2ec.app.commands.options import parse_options
+from e2ec.bench.inputs import picture
+from e2ec.bench.memory import peak_memory
 from e2ec.bench.plain_network import PlainE2EC
-from e2ec.bench.row import Row
+from e2ec.bench.row import Call, Row, optional
 from e2ec.config import Precision
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.engine.preprocess import normalize
@@ -46,73 +49,58 @@ def rows() -> Iterator[Row]:
 
 def _dla34(image: np.ndarray) -> Iterator[Row]:
     network = benchmark_network("dla34")
-    peers: dict[str, Callable[[], object]] = {}
-    missing: tuple[str, ...] = ()
-    try:
-        from torchvision.ops import deform_conv2d
-
-        plain = PlainE2EC(copy.deepcopy(network), deform_conv2d)
-        peers["plain network on torchvision"] = lambda: draw_contours(
-            image, plain_prediction(plain, image)
-        )
-    except ImportError:
-        missing = ("torchvision",)
+    plain = _plain(image)
     settings: tuple[tuple[Precision, float], ...] = (("fp32", 6.0), ("bf16", 9.0))
     for precision, goal in settings:
-        model = predictor(network, "dla34", precision=precision)
         yield Row(
             f"DLA-34 {SIDE}x{SIDE}, {precision}",
             f"{END_TO_END}; {INSTANCES} instances; the peer in fp32",
-            functools.partial(_end_to_end, model, image),
-            peers,
+            end_to_end(predictor(network, "dla34", precision=precision), image),
+            {"plain network on torchvision": plain},
             goal=goal,
-            missing=missing,
         )
 
 
+def _plain(image: np.ndarray) -> Call | None:
+    deform_conv = optional("torchvision.ops", "deform_conv2d")
+    if deform_conv is None:
+        return None
+    network = PlainE2EC(benchmark_network("dla34"), deform_conv)
+    return lambda: draw_contours(image, plain_prediction(network, image))
+
+
 def _nano(image: np.ndarray) -> Iterator[Row]:
-    model = predictor(benchmark_network("nano"), "nano")
-    peers: dict[str, Callable[[], object]] = {}
-    missing: tuple[str, ...] = ()
-    try:
-        pixels = torch.rand(1, 3, SIDE, SIDE)
-        for name, network in _smallest_yolos():
-            peers[f"ultralytics {name}"] = functools.partial(_infer, network, pixels)
-    except ImportError:
-        missing = ("ultralytics",)
+    pixels = torch.rand(1, 3, SIDE, SIDE)
     yield Row(
         f"nano {SIDE}x{SIDE}, fp32",
         f"ours {END_TO_END}; {INSTANCES} instances; the peer its network alone, random weights",
-        functools.partial(_end_to_end, model, image),
-        peers,
+        end_to_end(predictor(benchmark_network("nano"), "nano"), image),
+        {f"ultralytics {name}": _yolo(name, pixels) for name in SMALLEST_YOLO},
         goal=1.0,
-        missing=missing,
     )
 
 
 def _instances(image: np.ndarray) -> Iterator[Row]:
     """How the cost grows: a ratio of 0.5 is twice the cost of one instance."""
     network = benchmark_network("dla34")
-    single = predictor(network, "dla34", instances=1)
+    single = end_to_end(predictor(network, "dla34", instances=1), image)
     for count in (1, 10, 100, 400):
-        model = predictor(network, "dla34", instances=count)
         yield Row(
             f"DLA-34, cost of {count} instances",
             f"{END_TO_END}; the peer is ours with 1 instance",
-            functools.partial(_end_to_end, model, image),
-            {"1 instance": functools.partial(_end_to_end, single, image)},
+            end_to_end(predictor(network, "dla34", instances=count), image),
+            {"1 instance": single},
         )
 
 
 def _pixels() -> Iterator[Row]:
     model = predictor(benchmark_network("dla34"), "dla34")
-    small = picture(256)
     for side in (256, 512, 1024, 2048):
         yield Row(
             f"DLA-34, cost of {side}x{side} pixels",
             f"{END_TO_END}; the peer is ours at 256x256",
-            functools.partial(_end_to_end, model, picture(side)),
-            {"256x256": functools.partial(_end_to_end, model, small)},
+            end_to_end(model, picture(side)),
+            {"256x256": end_to_end(model, picture(256))},
         )
 
 
@@ -139,10 +127,11 @@ def predictor(
     network: E2EC, name: str, *, instances: int = INSTANCES, precision: Precision = "fp32"
 ) -> Predictor:
     """Finds exactly this many instances in an image that is large enough."""
+    names = tuple(str(number) for number in range(network.num_classes))
     card = ContourCard(
         architecture=name,
-        class_names=tuple(str(number) for number in range(network.num_classes)),
-        category_ids=tuple(range(network.num_classes)),
+        class_names=names,
+        category_ids=tuple(range(len(names))),
         view=TestView("pad"),
         score_threshold=0.0,
         max_detections=instances,
@@ -169,36 +158,40 @@ def plain_prediction(
     )
 
 
-def _end_to_end(model: Predictor, image: np.ndarray) -> np.ndarray:
-    found = model.predict(image, score_threshold=model.card.score_threshold)
-    return draw_contours(image, found)
+def end_to_end(model: Predictor, image: np.ndarray) -> Call:
+    """Finds and draws the contours of an image."""
+    return lambda: draw_contours(image, model.predict(image, score_threshold=0.0))
 
 
-def picture(side: int) -> np.ndarray:
-    """Noise, (side, side, 3) uint8 RGB: the time does not depend on what is seen."""
-    return np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
+def _yolo(name: str, pixels: torch.Tensor) -> Call | None:
+    """One of ultralytics' networks; None where that is not installed."""
+    kind = optional("ultralytics.nn.tasks", "SegmentationModel")
+    if kind is None:
+        return None
+    network = kind(name, nc=CLASSES, verbose=False).fuse(verbose=False).eval()
+    return torch.inference_mode()(lambda: network(pixels))
 
 
-def _smallest_yolos() -> Iterator[tuple[str, Any]]:
-    """Names and networks of ultralytics' smallest segmentation networks."""
-    from ultralytics.nn.tasks import SegmentationModel
+@dataclass(frozen=True)
+class MemoryOptions:
+    """Peak memory of a process that segments one square image with DLA-34 and nothing else."""
 
-    for name in SMALLEST_YOLO:
-        network = SegmentationModel(name, nc=CLASSES, verbose=False)
-        yield name, network.fuse(verbose=False).eval()
+    side: Annotated[Positional[int], arg(metavar="SIDE")]
+    """Of the image, in pixels."""
 
-
-@torch.inference_mode()
-def _infer(network: torch.nn.Module, pixels: torch.Tensor) -> object:
-    return network(pixels)
+    def __post_init__(self) -> None:
+        if self.side < 1:
+            raise ValueError("SIDE must be positive")
 
 
-def peak_memory(side: int) -> float:
-    """Peak memory in MiB of a process that has segmented one square image and nothing else."""
-    predictor(benchmark_network("dla34"), "dla34").predict(picture(side), score_threshold=0.0)
-    scale = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Segment, and print the memory in MiB."""
+    options = parse_options(MemoryOptions, arguments, "python -m e2ec.bench.inference")
+    model = predictor(benchmark_network("dla34"), "dla34")
+    model.predict(picture(options.side), score_threshold=0.0)
+    print(f"{peak_memory():.0f} MiB")
+    return 0
 
 
 if __name__ == "__main__":
-    print(f"{peak_memory(int(sys.argv[1])):.0f} MiB")
+    sys.exit(run(main))

@@ -9,134 +9,113 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from e2ec.bench.row import Row
+from e2ec.bench.row import Call, Row, optional
 from lib.ops import deform_conv2d
 
-try:
-    from torchvision.ops import (  # type: ignore[import-not-found, unused-ignore]
-        deform_conv2d as torchvision_deform_conv2d,
-    )
-except ImportError:
-    torchvision_deform_conv2d = None
-
 TORCHVISION, CONV2D = "torchvision deform_conv2d", "plain conv2d"
-Call = Callable[[], object]
-Operator = Callable[["Tensors"], Tensor]
+Operator = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A 3x3 convolution with padding 1, and the speed asked of it in float32."""
+class Layer:
+    """A 3x3 convolution with padding 1, and how many of the neck's 16 have this shape."""
 
     channels: int
-    out_channels: int
+    outputs: int
     size: int
-    forward_goal: float
-    training_goal: float
+    count: int = 1
 
     def __str__(self) -> str:
-        return f"{self.channels}->{self.out_channels} {self.size}x{self.size}"
+        return f"{self.channels}->{self.outputs} {self.size}x{self.size}"
 
 
-SHAPES = (
-    Shape(64, 64, 128, forward_goal=15, training_goal=15),
-    Shape(128, 64, 64, forward_goal=10, training_goal=15),
-    Shape(256, 128, 32, forward_goal=6, training_goal=12),
+# With the speed asked of each in float32, forward and in training.
+GOALS = (
+    (Layer(64, 64, 128), 15, 15),
+    (Layer(128, 64, 64), 10, 15),
+    (Layer(256, 128, 32), 6, 12),
 )
-
-
-@dataclass(frozen=True)
-class Tensors:
-    """Arguments of one deformable convolution; an ordinary one leaves out offset and mask."""
-
-    input: Tensor
-    offset: Tensor
-    weight: Tensor
-    bias: Tensor
-    mask: Tensor
-
-    @classmethod
-    def random(cls, shape: Shape, dtype: torch.dtype, trained: bool) -> Tensors:
-        """A batch of one; offsets of two pixels or so."""
-        generator = torch.Generator().manual_seed(0)
-
-        def normal(*sizes: int, scale: float = 1.0) -> Tensor:
-            values = torch.randn(*sizes, generator=generator) * scale
-            return values.to(dtype).requires_grad_(trained)
-
-        extent = (shape.size, shape.size)
-        scale = (9 * shape.channels) ** -0.5
-        return cls(
-            normal(1, shape.channels, *extent),
-            normal(1, 18, *extent, scale=2.0),
-            normal(shape.out_channels, shape.channels, 3, 3, scale=scale),
-            normal(shape.out_channels),
-            normal(1, 9, *extent).detach().sigmoid().requires_grad_(trained),
-        )
-
-    def all(self) -> tuple[Tensor, ...]:
-        """Every tensor, for their gradients."""
-        return self.input, self.offset, self.weight, self.bias, self.mask
 
 
 def rows() -> Iterator[Row]:
     """Forward and forward + backward of every shape in float32, then in bfloat16."""
     for dtype in (torch.float32, torch.bfloat16):
-        for shape in SHAPES:
-            for trained in (False, True):
-                yield _row(shape, dtype, trained)
+        for layer, forward_goal, training_goal in GOALS:
+            yield _row(layer, dtype, forward_goal, trained=False)
+            yield _row(layer, dtype, training_goal, trained=True)
 
 
-def _row(shape: Shape, dtype: torch.dtype, trained: bool) -> Row:
-    tensors = Tensors.random(shape, dtype, trained)
-    timed = _forward_backward if trained else _forward
-    peers = {CONV2D: timed(_conv2d, tensors)}
-    if torchvision_deform_conv2d is not None:
-        peers = {TORCHVISION: timed(_torchvision, tensors), **peers}
+def _row(layer: Layer, dtype: torch.dtype, goal: float, *, trained: bool) -> Row:
+    tensors = random_tensors(layer, 1, dtype, trained)
     work = "forward+backward" if trained else "forward"
     includes = f"one call, {work}, from and to NCHW tensors"
     if dtype != torch.float32:
         includes += "; torchvision with its conversions to float32 and back, as under autocast"
-    goal = shape.training_goal if trained else shape.forward_goal
     return Row(
-        name=f"deform_conv2d {work} {shape} {str(dtype).removeprefix('torch.')}",
+        name=f"deform_conv2d {work} {layer} {str(dtype).removeprefix('torch.')}",
         includes=includes,
-        ours=timed(_ours, tensors),
-        peers=peers,
-        goal=goal if torchvision_deform_conv2d is not None else None,
-        missing=() if torchvision_deform_conv2d is not None else (TORCHVISION,),
+        ours=timed(ours, tensors),
+        peers=torchvision_peer(tensors, widened=True) | {CONV2D: timed(_ordinary, tensors)},
+        goal=goal,
     )
 
 
-def _ours(t: Tensors) -> Tensor:
-    return deform_conv2d(t.input, t.offset, t.weight, t.bias, t.mask, padding=1)
+def random_tensors(
+    layer: Layer, batch: int, dtype: torch.dtype, trained: bool, device: str = "cpu"
+) -> tuple[Tensor, ...]:
+    """input, offset (of two pixels or so), weight, bias, mask; contiguous, which suits the peer."""
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*sizes: int, scale: float = 1.0) -> Tensor:
+        return torch.randn(*sizes, generator=generator) * scale
+
+    extent = (layer.size, layer.size)
+    tensors = (
+        normal(batch, layer.channels, *extent),
+        normal(batch, 18, *extent, scale=2.0),
+        normal(layer.outputs, layer.channels, 3, 3, scale=(9 * layer.channels) ** -0.5),
+        normal(layer.outputs),
+        normal(batch, 9, *extent).sigmoid(),
+    )
+    return tuple(t.to(device, dtype).requires_grad_(trained) for t in tensors)
 
 
-def _torchvision(t: Tensors) -> Tensor:
-    image, offset, weight, bias, mask = (tensor.float() for tensor in t.all())
-    output = torchvision_deform_conv2d(image, offset, weight, bias, padding=(1, 1), mask=mask)
-    return output.to(t.input.dtype)
-
-
-def _conv2d(t: Tensors) -> Tensor:
-    return conv2d(t.input, t.weight, t.bias, padding=1)
-
-
-def _forward(operator: Operator, tensors: Tensors) -> Call:
-    def call() -> Tensor:
-        with torch.inference_mode():
-            return operator(tensors)
-
-    return call
-
-
-def _forward_backward(operator: Operator, tensors: Tensors) -> Call:
+def timed(operator: Operator, tensors: tuple[Tensor, ...]) -> Call:
+    """Forward, and backward to all tensors if they want gradients; waits for a GPU."""
+    image, *_ = tensors
+    trained = image.requires_grad
     with torch.no_grad():
-        grad = torch.ones_like(operator(tensors))
+        grad = torch.ones_like(operator(*tensors)) if trained else None
 
     def call() -> None:
-        for tensor in tensors.all():
-            tensor.grad = None
-        operator(tensors).backward(grad)
+        with torch.inference_mode(not trained):
+            output = operator(*tensors)
+        if trained:
+            # An ordinary convolution has no use for offset and mask.
+            torch.autograd.grad(output, tensors, grad, allow_unused=True)
+        if image.is_cuda:
+            torch.cuda.synchronize()
 
     return call
+
+
+def ours(image: Tensor, offset: Tensor, weight: Tensor, bias: Tensor, mask: Tensor) -> Tensor:
+    """The operator of this project."""
+    return deform_conv2d(image, offset, weight, bias, mask, padding=1)
+
+
+def torchvision_peer(tensors: tuple[Tensor, ...], *, widened: bool) -> dict[str, Call | None]:
+    """torchvision's operator; `widened` converts to float32 and back."""
+    theirs = optional("torchvision.ops", "deform_conv2d")
+
+    def operator(*tensors: Tensor) -> Tensor:
+        given = (tensor.float() for tensor in tensors) if widened else tensors
+        image, offset, weight, bias, mask = given
+        output: Tensor = theirs(image, offset, weight, bias, padding=1, mask=mask)
+        return output.to(tensors[0].dtype)
+
+    return {TORCHVISION: timed(operator, tensors) if theirs else None}
+
+
+def _ordinary(image: Tensor, offset: Tensor, weight: Tensor, bias: Tensor, mask: Tensor) -> Tensor:
+    return conv2d(image, weight, bias, padding=1)

@@ -8,6 +8,7 @@ modules of a network of ours are used for their weights.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -16,28 +17,11 @@ from torch import Tensor, nn
 from network.contour.contour_init import OFFSET_SCALE as INITIAL_SCALE
 from network.contour.e2ec import E2EC
 from network.contour.global_deform import OFFSET_SCALE as COARSE_SCALE
-from network.contour.neck import IterativeAggregation, ModulatedDeformConv
+from network.contour.neck import ModulatedDeformConv
 from network.contour.snake import Snake
 
 DeformConv = Callable[..., Tensor]
 """Arguments and meaning of `torchvision.ops.deform_conv2d`."""
-
-
-class PlainDeformConv(nn.Module):
-    """DCNv2 with a given operator."""
-
-    def __init__(self, ours: ModulatedDeformConv, deform_conv: DeformConv) -> None:
-        super().__init__()
-        self.weight, self.bias = ours.weight, ours.bias
-        self.conv_offset_mask = ours.conv_offset_mask
-        self.deform_conv = deform_conv
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, channels_in, H, W) -> (B, channels_out, H, W)."""
-        dy_dx, mask = self.conv_offset_mask(x).split([18, 9], dim=1)
-        return self.deform_conv(
-            x, dy_dx, self.weight, self.bias, padding=1, mask=torch.sigmoid(mask)
-        )
 
 
 class PlainE2EC(nn.Module):
@@ -46,12 +30,9 @@ class PlainE2EC(nn.Module):
     def __init__(self, network: E2EC, deform_conv: DeformConv) -> None:
         super().__init__()
         self.network = network.eval()
-        for level in network.neck.children():
-            assert isinstance(level, IterativeAggregation)
-            for node in level.children():
-                inner = getattr(node, "conv", None)
-                if isinstance(inner, ModulatedDeformConv):
-                    node.conv = PlainDeformConv(inner, deform_conv)
+        for module in network.neck.modules():
+            if isinstance(module, ModulatedDeformConv):
+                module.forward = partial(_deform, module, deform_conv)  # type: ignore[method-assign]
 
     @torch.no_grad()
     def forward(
@@ -67,6 +48,12 @@ class PlainE2EC(nn.Module):
         image_index, classes, scores, centers = _decode(heatmap, score_threshold, max_detections)
         contours = plain_stages(self.network, features, offsets, centers, image_index)
         return image_index, classes, scores, contours[-1]
+
+
+def _deform(module: ModulatedDeformConv, deform_conv: DeformConv, x: Tensor) -> Tensor:
+    """DCNv2 with a given operator, (B, channels_in, H, W) -> (B, channels_out, H, W)."""
+    dy_dx, mask = module.conv_offset_mask(x).split([18, 9], dim=1)
+    return deform_conv(x, dy_dx, module.weight, module.bias, padding=1, mask=torch.sigmoid(mask))
 
 
 def plain_stages(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Iterable, Sequence
@@ -16,15 +17,10 @@ from e2ec.bench.harness import PeerResult, Result, Summary
 from lib.errors import InputError
 from lib.files import atomic_write_json, read_json
 
+# What is compared, or what ours stands on.
 PACKAGES = (
-    "torch",
-    "torchvision",
-    "triton",
-    "numpy",
-    "opencv-python",
-    "opencv-python-headless",
-    "pycocotools",
-    "ultralytics",
+    *("torch", "torchvision", "triton", "numpy", "opencv-python", "opencv-python-headless"),
+    *("pycocotools", "ultralytics"),
 )
 
 
@@ -42,12 +38,13 @@ class Environment:
     @classmethod
     def here(cls) -> Environment:
         """Of this process."""
+        installed = {found.name: found.version for found in metadata.distributions()}
         return cls(
             cpu=cpu_model(),
             cores=usable_cores(),
             gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             python=platform.python_version(),
-            versions=installed_versions(),
+            versions={name: installed[name] for name in PACKAGES if name in installed},
             openmp_wait_policy=os.environ.get("OMP_WAIT_POLICY", "default"),
         )
 
@@ -69,9 +66,8 @@ class Record:
 
 def usable_cores() -> int:
     """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    known = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
 
 
 def cpu_model() -> str:
@@ -85,17 +81,6 @@ def cpu_model() -> str:
     flags = facts.get("flags", "").split()
     vectors = [name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags]
     return " ".join([facts.get("model name", platform.machine()), *(f"({v})" for v in vectors[:1])])
-
-
-def installed_versions() -> dict[str, str]:
-    """Versions of the packages that are compared or that ours stands on."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def load_average() -> float:
@@ -117,7 +102,9 @@ def write_records(path: str | Path, records: Iterable[Record]) -> None:
         row = {"topic": record.topic, **asdict(record.result), "load": list(record.load)}
         rows.append({**row, "environment": environments.index(record.environment)})
     document = {"environments": [asdict(e) for e in environments], "rows": rows}
-    atomic_write_json(path, _rounded(document), indent=1)
+    # Floats to four digits: what lies beyond them is noise.
+    rounded = json.loads(json.dumps(document), parse_float=lambda text: float(f"{float(text):.4g}"))
+    atomic_write_json(path, rounded, indent=1)
 
 
 def read_records(path: str | Path) -> list[Record]:
@@ -130,36 +117,20 @@ def read_records(path: str | Path) -> list[Record]:
     try:
         environments = [Environment(**fields) for fields in document["environments"]]
         return [_record(row, environments) for row in document["rows"]]
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a file of measured ratios ({error!r})") from error
 
 
 def _record(row: dict[str, Any], environments: Sequence[Environment]) -> Record:
-    peers = {
+    fields = dict(row)
+    topic, (before, after), place = (fields.pop(k) for k in ("topic", "load", "environment"))
+    fields["missing"] = tuple(row["missing"])
+    fields["ours"] = Summary(**row["ours"])
+    fields["peers"] = {
         name: PeerResult(Summary(**peer["seconds"]), Summary(**peer["ratio"]))
         for name, peer in row["peers"].items()
     }
-    result = Result(
-        name=row["name"],
-        includes=row["includes"],
-        threads=row["threads"],
-        goal=row["goal"],
-        missing=tuple(row["missing"]),
-        rounds=row["rounds"],
-        ours=Summary(**row["ours"]),
-        peers=peers,
-    )
-    before, after = row["load"]
-    return Record(row["topic"], result, (before, after), environments[row["environment"]])
-
-
-def _rounded(value: Any) -> Any:
-    """Floats to four digits: what lies beyond them is noise."""
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return [_rounded(item) for item in value] if isinstance(value, list | tuple) else value
+    return Record(topic, Result(**fields), (before, after), environments[place])
 
 
 def merge(recorded: Sequence[Record], fresh: Sequence[Record]) -> tuple[list[Record], list[str]]:
@@ -174,13 +145,10 @@ def merge(recorded: Sequence[Record], fresh: Sequence[Record]) -> tuple[list[Rec
     kept = []
     for record in fresh:
         old = merged.get(record.key)
-        # A peer is named by what it does ("plain network on torchvision"), what is missing by its
-        # package: so what tells is that something is missing and which peers are not there.
-        gone: list[str] = []
-        if old and record.result.missing:
-            gone = sorted(set(old.result.peers) - set(record.result.peers))
+        gone = set(old.result.peers) & set(record.result.missing) if old else ()
         if gone:
-            kept.append(f"{record.result.name}: stays as recorded, without {', '.join(gone)} here")
+            peers = ", ".join(sorted(gone))
+            kept.append(f"{record.result.name}: stays as recorded, without {peers} here")
         else:
             merged[record.key] = record
     return list(merged.values()), kept

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from e2ec.bench.records import Record
 from lib.errors import InputError
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, *rows]
+    text = [f"| {' | '.join(cells)} |" for cells in lines]
+    return "\n".join([text[0], "|---" * len(header) + "|", *text[1:]])
 
 
 def to_markdown(records: Sequence[Record]) -> str:
@@ -16,37 +23,41 @@ def to_markdown(records: Sequence[Record]) -> str:
     parts = [f"({number}) {text}." for number, text in enumerate(environments, 1)]
     for topic in dict.fromkeys(record.topic for record in records):
         chosen = [record for record in records if record.topic == topic]
-        lines = [f"### {topic.replace('_', ' ').capitalize()}", "", *_HEAD]
-        for record in chosen:
-            lines += _table_lines(record, environments.index(_describe(record)) + 1)
+        title = f"### {topic.replace('_', ' ').capitalize()}"
+        rows = [
+            cells
+            for record in chosen
+            for cells in _cells(record, environments.index(_describe(record)) + 1)
+        ]
         names: dict[str, list[str]] = {}
         for record in chosen:
             names.setdefault(record.result.includes, []).append(record.result.name)
         notes = [f"- {'; '.join(named)}: {includes}" for includes, named in names.items()]
-        parts += ["\n".join(lines), "\n".join(["What is included:", "", *notes])]
+        parts += [title, table(_HEADER, rows), "What is included:", "\n".join(notes)]
     return "\n\n".join(parts)
 
 
-_HEAD = (
-    "| what | ours | peer | its time | ours is faster by | quartiles | goal | load, where |",
-    "|---|---|---|---|---|---|---|---|",
+_HEADER = (
+    *("what", "ours", "peer", "its time", "ours is faster by", "quartiles", "goal"),
+    "load, where",
 )
 
 
-def _table_lines(record: Record, place: int) -> list[str]:
+def _cells(record: Record, place: int) -> list[list[str]]:
+    """A line of the table for each peer."""
     result = record.result
     where = f"{record.load[0]:.1f} to {record.load[1]:.1f} ({place})"
-    start = f"| {result.name} | {_seconds(result.ours.median)}"
-    lines = []
+    peers = []
     for index, (name, peer) in enumerate(result.peers.items()):
         ratio, goal = peer.ratio, ""
         if index == 0 and result.goal is not None:
             goal = f"{result.goal:g}x: {'reached' if ratio.median >= result.goal else 'not yet'}"
-        middle = f"{_seconds(peer.seconds.median)} | **{_times(ratio.median)}**"
         quartiles = f"{_times(ratio.low)} to {_times(ratio.high)}"
-        lines.append(f"{start} | {name} | {middle} | {quartiles} | {goal} | {where} |")
-    lines += [f"{start} | {name} | not installed | | | | {where} |" for name in result.missing]
-    return lines or [f"{start} | | | | | | {where} |"]
+        faster = f"**{_times(ratio.median)}**"
+        peers.append([name, _seconds(peer.seconds.median), faster, quartiles, goal])
+    peers += [[name, "not installed", "", "", ""] for name in result.missing]
+    ours = [result.name, _seconds(result.ours.median)]
+    return [[*ours, *cells, where] for cells in peers or [[""] * 5]]
 
 
 def _describe(record: Record) -> str:

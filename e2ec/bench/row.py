@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+Call = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -18,13 +22,20 @@ class Row:
     """Unique and stable: recorded ratios are found by it."""
     includes: str
     """What is included in the time, for readers of the table."""
-    ours: Callable[[], object]
+    ours: Call
     """Our implementation."""
-    peers: dict[str, Callable[[], object]]
-    """What one would use instead, by name; the first is the one that `goal` speaks of."""
+    peers: Mapping[str, Call | None]
+    """What one would use instead, by name; None where its package cannot be imported. The first is
+    the one that `goal` speaks of."""
     goal: float | None = None
     """Ours should be at least this many times faster than the first peer."""
     threads: int = 2
     """CPU threads of either side."""
-    missing: tuple[str, ...] = ()
-    """Peers that cannot be imported here."""
+
+
+def optional(module: str, name: str) -> Any:
+    """What a module of a package calls `name`; None where that is not installed."""
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ImportError:
+        return None

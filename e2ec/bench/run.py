@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from e2ec.bench.harness import Result, measure
+from e2ec.bench.harness import measure
 from e2ec.bench.records import Environment, Record, load_average
 from e2ec.bench.row import Row
 
@@ -25,7 +25,7 @@ class Run:
         only: topics, or parts of the names of rows; without any all rows.
         repeats: rounds of every row at least.
         threads: in place of the rows' own number.
-        failures: grows by a line for everything that raised an error.
+        failures: grows by a line for everything that raised an error; the rest goes on.
     """
 
     only: Sequence[str] = ()
@@ -34,47 +34,34 @@ class Run:
     failures: list[str] = field(default_factory=list)
 
     def records(self) -> Iterator[Record]:
-        """Every chosen row, measured."""
-        environment = Environment.here()
-        for topic, row in self.rows():
-            before = load_average()
-            result = self.measure(row)
-            del row  # networks are large: free this one's before the next is made
-            if result is not None:
-                yield Record(topic, result, (before, load_average()), environment)
-
-    def rows(self) -> Iterator[tuple[str, Row]]:
-        """Topic and row, each row made when the one before has been measured."""
-        for topic in self.topics():
+        """Every chosen row, measured; says so on stderr."""
+        for topic in TOPICS:
+            # Where topics alone are named, the others are not set up.
+            if self.only and set(self.only) <= set(TOPICS) and topic not in self.only:
+                continue
             try:
                 for row in importlib.import_module(f"e2ec.bench.{topic}").rows():
                     if not self.only or any(n == topic or n in row.name for n in self.only):
-                        yield topic, row
-                    del row
+                        yield from self._record(topic, row)
+                    del row  # networks are large: free this one's before the next is made
                     gc.collect()
             except Exception as error:
-                self.fail(topic, error)
+                self._fail(topic, error)
 
-    def topics(self) -> list[str]:
-        """The named topics where nothing else is asked for, so that the others are not set up."""
-        if self.only and set(self.only) <= set(TOPICS):
-            return [topic for topic in TOPICS if topic in self.only]
-        return list(TOPICS)
-
-    def measure(self, row: Row) -> Result | None:
-        """The measured row, or None with a line in `failures`; says so on stderr."""
+    def _record(self, topic: str, row: Row) -> Iterator[Record]:
+        """One record; none, and a line in `failures`, if the row fails."""
         print(f"{row.name} ...", end=" ", flush=True, file=sys.stderr)
+        before = load_average()
         try:
             result = measure(row, repeats=self.repeats, threads=self.threads)
         except Exception as error:
-            self.fail(row.name, error)
-            return None
+            self._fail(row.name, error)
+            return
         ratios = [f"{p.ratio.median:.3g} times {name}" for name, p in result.peers.items()]
-        missing = [f"no {name}" for name in row.missing]
+        missing = [f"no {name}" for name in result.missing]
         print(", ".join([*ratios, *missing]) or "measured", file=sys.stderr)
-        return result
+        yield Record(topic, result, (before, load_average()), Environment.here())
 
-    def fail(self, name: str, error: Exception) -> None:
-        """Note what went wrong; the rest goes on."""
+    def _fail(self, name: str, error: Exception) -> None:
         traceback.print_exception(error)
         self.failures.append(f"{name}: failed ({type(error).__name__}: {error})")

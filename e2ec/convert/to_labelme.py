@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
 from dataset.formats.class_list import CLASSES_JSON
-from dataset.index.records import AnnotationRecord, ImageRecord
 from e2ec.convert.job import Job, as_instances, label_names
 from e2ec.results.formats.labelme import labelme_document
 from lib.errors import InputError
@@ -43,7 +41,14 @@ def write_labelme(job: Job) -> None:
             path = _relative(
                 job.source.image_path(position), (job.final / job.folder / label).parent
             )
-        document = _document(job.outlined(found), image, path, name, categories)
+        objects = job.outlined(found)
+        instances = as_instances(objects, image, name, categories)
+        # Polygons stand first, masks behind them.
+        order = np.argsort([any(instance.holes) for instance in instances], kind="stable")
+        flags = [{"crowd": True} if objects[i].crowd else {} for i in order]
+        document = labelme_document(
+            instances[order], path, decimals=None, flags=flags, scores=False
+        )
         job.write(f"{job.folder}{label}", json.dumps(document, allow_nan=False).encode())
 
 
@@ -59,18 +64,3 @@ def _relative(image: Path, folder: Path) -> str:
         raise InputError(
             f"{image}: lies on another drive than {folder}; give --copy-images"
         ) from error
-
-
-def _document(
-    objects: list[AnnotationRecord],
-    image: ImageRecord,
-    path: str,
-    name: str,
-    categories: dict[int, str],
-) -> dict[str, Any]:
-    instances = as_instances(objects, image, name, categories)
-    pierced = np.array([any(instance.holes) for instance in instances], bool)
-    # Polygons stand first, masks behind them.
-    order = np.argsort(pierced, kind="stable")
-    flags = [{"crowd": True} if objects[i].crowd else {} for i in order]
-    return labelme_document(instances[order], path, decimals=None, flags=flags, scores=False)

@@ -30,7 +30,7 @@ class Writer:
         replaced: those of them that go, given the names of the new ones.
         images: whether a reader finds them: always, where there are several splits, or if told.
         divides: it has a place for each of several splits.
-        repeated: for splits that it names and that are not there, the one whose images they have.
+        places: for every split that it names the one whose images it has.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Writer:
     replaced: Callable[[Job, Names], Names] = lambda _, __: set()
     images: Literal["found", "found if divided", "named"] = "found"
     divides: bool = True
-    repeated: Callable[[Job], dict[str, str]] = lambda _: {}
+    places: Callable[[Job], dict[str, str]] = lambda _: {}
 
 
 def _below(folder: Path, pattern: str, base: Path) -> Names:
@@ -52,10 +52,6 @@ def _yolo_images(job: Job) -> Names:
     if not (job.final / folder).is_dir():
         return set()
     return {f"{folder}/{name}" for name in image_names(job.final / folder)}
-
-
-def _yolo_repeated(job: Job) -> dict[str, str]:
-    return {split: place for split, place in yolo_places(job).items() if split != place}
 
 
 def _old_layers(job: Job, new: Names) -> Names:
@@ -82,7 +78,7 @@ WRITERS: tuple[Writer, ...] = (
         labels=lambda job: _below(job.final, "instances_*.json", job.final),
         images="named",
     ),
-    Writer("yolo", write_yolo, labels=_yolo_images, repeated=_yolo_repeated),
+    Writer("yolo", write_yolo, labels=_yolo_images, places=yolo_places),
     Writer(
         "labelme",
         write_labelme,

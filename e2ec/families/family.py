@@ -82,6 +82,9 @@ class Family(ABC, Generic[Network, Example]):
     """In weights files."""
     card_type: ClassVar[type[ModelCard]] = ModelCard
     """What a weights file says of itself."""
+    falling_losses: ClassVar[Mapping[str, str]] = {}
+    """The losses that fall wherever anything is learned, by name, and what each is of: a run in
+    which none of them does is doubted. None where any may rise on the way."""
 
     # ---- the network
 
@@ -104,6 +107,14 @@ class Family(ABC, Generic[Network, Example]):
     @abstractmethod
     def num_classes(self, network: Network) -> int:
         """The number of classes that a network tells apart."""
+
+    def check_stage(self, stage: str) -> None:
+        """Refuse a name that no network of the family has for a stage; any may be one here.
+
+        Raises:
+            ValueError: says what stages are called.
+        """
+        return
 
     def resolve_stage(self, stage: str, stages: Sequence[str]) -> str:
         """Which of `stages` a name means; an empty one means the last.

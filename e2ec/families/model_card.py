@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-from dataset.transforms.input_limit import check_view
-from dataset.transforms.test_transform import TestView
+from dataset.transforms.test_transform import TestView, check_view
 from e2ec.config import Config, EvalConfig
 from lib.errors import InputError
 

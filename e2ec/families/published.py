@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from e2ec.config import Config
+from e2ec.named_settings import with_settings
 
 
 def is_published(path: Path) -> bool:
@@ -15,5 +15,4 @@ def is_published(path: Path) -> bool:
 
 def with_published_warp(config: Config) -> Config:
     """The settings with the test geometry that published weights were trained for."""
-    view = replace(config.data.view, warp="published")
-    return replace(config, data=replace(config.data, view=view))
+    return with_settings(config, {"data.view.warp": "published"})

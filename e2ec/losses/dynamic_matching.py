@@ -16,6 +16,7 @@ TABLE = 2**21
 """Pairs compared at a time: their tables take about 8 MiB each, near a processor's cache size,
 however many contours there are."""
 
+_EXACT = "donot_use_mm_for_euclid_dist"
 Distance = Literal["smooth_l1", "l1"]
 _DISTANCES: dict[str, Callable[..., Tensor]] = {"smooth_l1": F.smooth_l1_loss, "l1": F.l1_loss}
 
@@ -45,17 +46,25 @@ def dynamic_matching_loss(
         distance: smooth_l1 as published, l1 as in the paper.
     """
     function = _DISTANCES[distance]
+    # So many contours at a time that the tables of all pairs stay small.
+    count = max(1, TABLE // max(before.shape[1] * label.shape[1], 1))
     with torch.no_grad():
-        target = nearest_on_boundary(before, label)
-        nearest_vertex = _nearest(label, before)
+        pairs = list(zip(before.split(count), label.split(count), strict=True))
+        target = torch.cat([nearest_on_boundary(points, contour) for points, contour in pairs])
+        nearest_vertex = torch.cat(
+            [
+                torch.cdist(contour, points, compute_mode=_EXACT).argmin(dim=2)
+                for points, contour in pairs
+            ]
+        )
     to_boundary = function(after, target, reduction="none").mean(dim=(1, 2)).sum()
     pulled = _take(after, nearest_vertex)
     per_vertex = function(pulled, label, reduction="none").mean(dim=2)
     return MatchingSums(to_boundary, (per_vertex * keys).sum())
 
 
-def nearest_on_boundary(points: Tensor, contour: Tensor, segments: int = SUBDIVISION) -> Tensor:
-    """For every point the nearest of those that divide every edge into `segments` equal ones.
+def nearest_on_boundary(points: Tensor, contour: Tensor) -> Tensor:
+    """For every point the nearest of those that divide every edge into `SUBDIVISION` equal parts.
 
     The nearest point of one edge is the one next to the foot of the perpendicular, so every edge is
     looked at once instead of once per segment. Of equally near points the first is taken.
@@ -67,38 +76,19 @@ def nearest_on_boundary(points: Tensor, contour: Tensor, segments: int = SUBDIVI
     Returns:
         (n, P, 2).
     """
-    count = max(1, TABLE // max(points.shape[1] * contour.shape[1], 1))
-    found = [
-        _nearest_on_edges(p, c, segments)
-        for p, c in zip(points.split(count), contour.split(count), strict=True)
-    ]
-    return torch.cat(found)
-
-
-def _nearest_on_edges(points: Tensor, contour: Tensor, segments: int) -> Tensor:
     start_x, start_y = contour[:, None].unbind(3)  # (n, 1, N), as all that follows of edges
     edge_x, edge_y = (contour.roll(-1, dims=1) - contour)[:, None].unbind(3)
     x, y = points[:, :, None].unbind(3)  # (n, P, 1)
     # The foot of the perpendicular, counted in segments of the edge. Edges of no length have any.
-    scale = segments / (edge_x**2 + edge_y**2).clamp(min=1e-12)
+    scale = SUBDIVISION / (edge_x**2 + edge_y**2).clamp(min=1e-12)
     foot = (x * edge_x + y * edge_y - (start_x * edge_x + start_y * edge_y)) * scale
-    step = foot.sub_(0.5).ceil_().clamp_(0, segments - 1).div_(segments)
+    step = foot.sub_(0.5).ceil_().clamp_(0, SUBDIVISION - 1).div_(SUBDIVISION)
     distance = (start_x + step * edge_x - x).square_() + (start_y + step * edge_y - y).square_()
     edge = distance.argmin(dim=2)
     step = step.gather(2, edge[:, :, None])
     following = contour.roll(-1, dims=1)
     start = _take(contour, edge)
     return start + step * (_take(following, edge) - start)
-
-
-def _nearest(points: Tensor, candidates: Tensor) -> Tensor:
-    """(n, P, 2), (n, Q, 2) -> (n, P): for every point the nearest candidate."""
-    count = max(1, TABLE // max(points.shape[1] * candidates.shape[1], 1))
-    found = [
-        torch.cdist(p, c, compute_mode="donot_use_mm_for_euclid_dist").argmin(dim=2)
-        for p, c in zip(points.split(count), candidates.split(count), strict=True)
-    ]
-    return torch.cat(found)
 
 
 def _take(points: Tensor, index: Tensor) -> Tensor:

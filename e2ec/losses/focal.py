@@ -25,8 +25,3 @@ def focal_loss(logits: Tensor, target: Tensor) -> Tensor:
     at_positives = (1 - p) ** ALPHA * p.log()
     at_negatives = (1 - target) ** BETA * p**ALPHA * (1 - p).log()
     return -torch.where(positive, at_positives, at_negatives).sum()
-
-
-def count_positives(target: Tensor) -> Tensor:
-    """Number of positive cells, a float scalar."""
-    return (target == 1).sum().float()

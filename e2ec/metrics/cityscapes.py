@@ -81,7 +81,7 @@ def evaluate_cityscapes(
         averages = official.computeAverages(_precisions(matches, args), args)
     values = {"AP": averages["allAp"], "AP50": averages["allAp50%"]}
     values |= {f"AP/{name}": entry["ap"] for name, entry in averages["classes"].items()}
-    return {f"official/{key}": _number(value) for key, value in values.items()}
+    return {f"official/{k}": None if math.isnan(v) else float(v) for k, v in values.items()}
 
 
 def _checked_labels(
@@ -191,7 +191,3 @@ def _naming(path: str) -> Iterator[None]:
         raise InputError(
             f"{path}: the official evaluation cannot use it ({reason}); use the original file"
         ) from error
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

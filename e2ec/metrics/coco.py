@@ -7,16 +7,11 @@ with boundaries max(1, round(0.02 * image diagonal)) pixels wide.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs
-from e2ec.metrics.precision_recall import (
-    IOU_TYPES,
-    IouType,
-    PrecisionRecall,
-    precision_recall,
-)
+from e2ec.metrics.precision_recall import IOU_TYPES, IouType, PrecisionRecall, precision_recall
 
 Metrics = dict[str, float | None]
 
@@ -31,8 +26,6 @@ def evaluate_coco(
     iou_thresholds: Sequence[float] = COCO_THRESHOLDS,
     max_detections: int = 100,
     per_class: bool = False,
-    recalls: bool = False,
-    image_ids: Collection[int] | None = None,
     results_name: str = "results",
 ) -> Metrics:
     """COCO metrics of `results` against `ground_truth`.
@@ -54,17 +47,13 @@ def evaluate_coco(
             uses 100; images that hold more objects need a higher limit to reach an AP of 1. It
             applies to every value returned.
         per_class: give the AP of every class as well.
-        recalls: give COCO's other recalls as well.
-        image_ids: evaluate these images alone; results of other images are ignored.
         results_name: the results' file, for messages.
 
     Returns:
         For each IoU type "<type>/AP" (mean over the IoU thresholds), "AP50", "AP75", "APs", "APm",
         "APl" (by area: below 32^2, below 96^2, above; mask area of detections, box area for
-        "bbox"), "AR" (mean recall over the same IoUs); with `recalls` "AR1" and "AR10" (with so
-        many detections an image and class), "ARs", "ARm", "ARl"; with `per_class`
-        "<type>/AP/<class name>", and " (id <category id>)" behind the names that several classes
-        share.
+        "bbox"), "AR" (mean recall over the same IoUs); with `per_class` "<type>/AP/<class name>",
+        and " (id <category id>)" behind the names that several classes share.
 
     Raises:
         InputError: an image, annotation or result is unusable; the message names it.
@@ -74,7 +63,6 @@ def evaluate_coco(
         ground_truth,
         results,
         masks=any(iou_type != "bbox" for iou_type in iou_types),
-        image_ids=image_ids,
         results_name=results_name,
     )
     return coco_metrics(
@@ -83,7 +71,6 @@ def evaluate_coco(
         iou_thresholds=iou_thresholds,
         max_detections=max_detections,
         per_class=per_class,
-        recalls=recalls,
     )
 
 
@@ -94,7 +81,6 @@ def coco_metrics(
     iou_thresholds: Sequence[float] = COCO_THRESHOLDS,
     max_detections: int = 100,
     per_class: bool = False,
-    recalls: bool = False,
 ) -> Metrics:
     """`evaluate_coco` for inputs that are prepared already."""
     metrics: Metrics = {}
@@ -106,8 +92,6 @@ def coco_metrics(
             max_detections=max_detections,
         )
         metrics |= coco_summary(found, iou_type)
-        if recalls:
-            metrics |= _recalls(found, iou_type)
         if per_class:
             metrics |= class_summary(found, f"{iou_type}/AP", inputs.categories)
     return metrics
@@ -135,16 +119,6 @@ def class_summary(
     return {
         f"{name}/{names[category]}": found.average_precision(category=category)
         for category in found.category_ids
-    }
-
-
-def _recalls(found: PrecisionRecall, iou_type: IouType) -> Metrics:
-    return {
-        f"{iou_type}/AR1": found.average_recall(limit=1),
-        f"{iou_type}/AR10": found.average_recall(limit=10),
-        f"{iou_type}/ARs": found.average_recall(area="small"),
-        f"{iou_type}/ARm": found.average_recall(area="medium"),
-        f"{iou_type}/ARl": found.average_recall(area="large"),
     }
 
 

@@ -8,7 +8,7 @@ assertion. Everything is therefore brought to one form first, in copies.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
@@ -44,195 +44,141 @@ def prepare_inputs(
     results: Iterable[Mapping[str, Any]],
     *,
     masks: bool = True,
-    image_ids: Collection[int] | None = None,
     results_name: str = "results",
 ) -> EvaluationInputs:
     """Checked copies of ground truth and results with their masks as compressed run lengths.
 
     Args:
         ground_truth: COCO dictionary. A missing area or bbox is taken from the mask.
-        results: COCO results; those of known images outside `image_ids` are left out.
+        results: COCO results.
         masks: whether masks are compared. Without, one is read only where the box is missing.
-        image_ids: the images to evaluate; all when None.
         results_name: the results' file, for messages.
 
     Raises:
         InputError: an image, annotation or result is unusable; the message names it.
     """
-    sizes = image_sizes(ground_truth, image_ids)
-    return EvaluationInputs(
-        sizes=sizes,
-        categories=[dict(category) for category in ground_truth["categories"]],
-        annotations=_prepare_ground_truth(ground_truth, sizes, masks=masks),
-        detections=_prepare_results(results, ground_truth, sizes, masks=masks, name=results_name),
-    )
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(ground_truth.get(key), list):
+            raise InputError(f'ground truth: the list "{key}" is missing')
+    sizes = _image_sizes(ground_truth["images"])
+    categories = [dict(category) for category in ground_truth["categories"]]
+    annotations = _prepare_annotations(ground_truth["annotations"], sizes, categories, masks=masks)
+    inputs = EvaluationInputs(sizes, categories, annotations, [])
+    return with_results(inputs, results, masks=masks, results_name=results_name)
 
 
 def with_results(
     inputs: EvaluationInputs,
-    ground_truth: Mapping[str, Any],
     results: Iterable[Mapping[str, Any]],
     *,
     masks: bool = True,
     results_name: str = "results",
 ) -> EvaluationInputs:
-    """Other results beside the same ground truth, which is not prepared again.
+    """Other results beside the same ground truth; arguments and errors as `prepare_inputs`."""
+    categories = {category["id"] for category in inputs.categories}
+    detections: list[dict[str, Any]] = []
+    for number, result in enumerate(results):
+        where = f"{results_name}: entry {number}"
+        detection: dict[str, Any] = {
+            "id": number + 1,
+            "image_id": int(_known_id(result, "image_id", inputs.sizes, where)),
+            "category_id": int(_known_id(result, "category_id", categories, where)),
+            "score": _score(result.get("score"), where),
+        }
+        size = inputs.sizes[detection["image_id"]]
+        mask_area = _add_mask_and_box(detection, result, size, where, masks=masks)
+        if mask_area is not None:
+            detection["mask_area"] = mask_area
+        detections.append(detection)
+    return replace(inputs, detections=detections)
 
-    Arguments and errors as `prepare_inputs`, which made `inputs` of the same `ground_truth`.
-    """
-    found = _prepare_results(results, ground_truth, inputs.sizes, masks=masks, name=results_name)
-    return replace(inputs, detections=found)
 
-
-def image_sizes(ground_truth: Mapping[str, Any], image_ids: Collection[int] | None) -> Sizes:
-    """(height, width) of every image to evaluate, by image id.
-
-    Raises:
-        InputError: the ground truth lacks a list, an image lacks its size, or an asked id is
-            unknown.
-    """
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(ground_truth.get(key), list):
-            raise InputError(f'ground truth: the list "{key}" is missing')
+def _image_sizes(images: Iterable[Mapping[str, Any]]) -> Sizes:
     sizes: Sizes = {}
-    for image in ground_truth["images"]:
+    for image in images:
         try:
             sizes[int(image["id"])] = (int(image["height"]), int(image["width"]))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"ground truth: image {image!r:.80} needs whole numbers id, height and width"
             ) from error
-    if image_ids is None:
-        return sizes
-    wanted = set(image_ids)
-    if unknown := sorted(wanted - sizes.keys()):
-        raise InputError(f"ground truth: image {unknown[0]} is asked for but not in it")
-    return {image_id: size for image_id, size in sizes.items() if image_id in wanted}
+    return sizes
 
 
-def evaluation_set(
-    inputs: EvaluationInputs, annotations: Sequence[Mapping[str, Any]], *, by_box: bool
-) -> dict[str, Any]:
-    """A COCO dictionary of the annotations or detections of `inputs`, for an evaluator to index.
-
-    Args:
-        inputs: where images and categories are taken from.
-        annotations: its annotations, or its detections.
-        by_box: a detection is sorted into small, medium and large by its box, not by its mask.
-    """
-    entries = []
-    for annotation in annotations:
-        entry = {"iscrowd": 0, **annotation}
-        if "area" not in entry:
-            _, _, box_width, box_height = entry["bbox"]
-            entry["area"] = box_width * box_height if by_box else entry["mask_area"]
-        entries.append(entry)
-    return {
-        "images": [{"id": i, "height": h, "width": w} for i, (h, w) in inputs.sizes.items()],
-        "categories": inputs.categories,
-        "annotations": entries,
-    }
-
-
-def _prepare_ground_truth(
-    ground_truth: Mapping[str, Any], sizes: Sizes, *, masks: bool
+def _prepare_annotations(
+    annotations: Iterable[Mapping[str, Any]],
+    sizes: Sizes,
+    categories: Iterable[Mapping[str, Any]],
+    *,
+    masks: bool,
 ) -> list[dict[str, Any]]:
-    categories = {category["id"] for category in ground_truth["categories"]}
-    annotations: list[dict[str, Any]] = []
-    for annotation in ground_truth["annotations"]:
+    category_ids = {category["id"] for category in categories}
+    prepared: list[dict[str, Any]] = []
+    for annotation in annotations:
         image_id = int(annotation["image_id"])
         if image_id not in sizes:
             continue
         where = f"ground truth: annotation {annotation.get('id')}"
-        _check_category(annotation, categories, where)
-        prepared = {
-            "id": len(annotations) + 1,
+        entry: dict[str, Any] = {
+            "id": len(prepared) + 1,
             "image_id": image_id,
-            "category_id": annotation["category_id"],
+            "category_id": _known_id(annotation, "category_id", category_ids, where),
             "iscrowd": int(annotation.get("iscrowd", 0)),
         }
         area = annotation.get("area")
-        mask = None
-        if masks or area is None or not annotation.get("bbox"):
-            mask, mask_area = compressed_mask(
-                annotation.get("segmentation"), sizes[image_id], where
-            )
-            prepared["segmentation"] = mask
-            area = mask_area if area is None else area
-        prepared["area"] = float(area)
-        prepared["bbox"] = _box(annotation, mask, where)
-        annotations.append(prepared)
-    return annotations
+        needed = masks or area is None
+        mask_area = _add_mask_and_box(entry, annotation, sizes[image_id], where, masks=needed)
+        entry["area"] = float(mask_area if area is None else area)  # type: ignore[arg-type]
+        prepared.append(entry)
+    return prepared
 
 
-def _prepare_results(
-    results: Iterable[Mapping[str, Any]],
-    ground_truth: Mapping[str, Any],
-    sizes: Sizes,
-    *,
-    masks: bool,
-    name: str,
-) -> list[dict[str, Any]]:
-    known = {int(image["id"]) for image in ground_truth["images"]}
-    categories = {category["id"] for category in ground_truth["categories"]}
-    detections: list[dict[str, Any]] = []
-    for number, result in enumerate(results):
-        where = f"{name}: entry {number}"
-        image_id = result.get("image_id")
-        if not _is_one_of(image_id, known):
-            raise InputError(
-                f"{where}: image_id {image_id!r:.40} is not in the ground truth; "
-                "evaluate results with the data they were made for"
-            )
-        if image_id not in sizes:
-            continue
-        _check_category(result, categories, where)
-        detection: dict[str, Any] = {
-            "id": len(detections) + 1,
-            "image_id": int(image_id),
-            "category_id": int(result["category_id"]),
-            "score": _score(result.get("score"), where),
-        }
-        mask = None
-        if masks or not result.get("bbox"):
-            mask, detection["mask_area"] = compressed_mask(
-                result.get("segmentation"), sizes[int(image_id)], where
-            )
-            detection["segmentation"] = mask
-        detection["bbox"] = _box(result, mask, where)
-        detections.append(detection)
-    return detections
-
-
-def _check_category(entry: Mapping[str, Any], categories: set[Any], where: str) -> None:
-    category = entry.get("category_id")
-    if not _is_one_of(category, categories):
-        raise InputError(f"{where}: category {category!r:.40} is not in the categories")
-
-
-def _is_one_of(value: Any, ids: set[Any]) -> bool:
-    # Lists and dictionaries cannot even be looked up.
-    return isinstance(value, Real) and value in ids
+def _known_id(entry: Mapping[str, Any], key: str, known: Container[Any], where: str) -> Any:
+    value = entry.get(key)
+    # Lists and dictionaries cannot even be looked up, and true would be 1.
+    if not isinstance(value, Real) or isinstance(value, bool) or value not in known:
+        raise InputError(
+            f"{where}: {key} {value!r:.40} is not in the ground truth; write ids as numbers, and "
+            "evaluate results with the data they were made for"
+        )
+    return value
 
 
 def _score(value: Any, where: str) -> float:
-    try:
-        if isinstance(value, Real) and math.isfinite(value):
-            return float(value)
-    except OverflowError:  # a whole number of hundreds of digits
-        pass
-    raise InputError(f'{where}: "score" must be a finite number, not {value!r:.40}')
+    if not _is_finite(value):
+        raise InputError(
+            f'{where}: "score" must be a finite number, not {value!r:.40}; results need one, '
+            "ground truth has none"
+        )
+    return float(value)
 
 
-def _box(entry: Mapping[str, Any], mask: dict[str, Any] | None, where: str) -> list[float]:
-    """[x, y, width, height]: as given, or around the mask."""
+def _add_mask_and_box(
+    prepared: dict[str, Any],
+    entry: Mapping[str, Any],
+    size: tuple[int, int],
+    where: str,
+    *,
+    masks: bool,
+) -> float | None:
+    """Add the mask, if asked for or needed, and the box; returns the mask's area."""
+    area = None
     box = entry.get("bbox")
+    if masks or not box:
+        prepared["segmentation"], area = compressed_mask(entry.get("segmentation"), size, where)
     if not box:
-        return [float(v) for v in coco_mask.toBbox(mask)]
+        box = coco_mask.toBbox(prepared["segmentation"]).tolist()
+    elif not isinstance(box, Sequence) or len(box) != 4 or not all(map(_is_finite, box)):
+        raise InputError(
+            f'{where}: "bbox" must be four numbers, not {box!r:.60}; write [x, y, width, height]'
+        )
+    prepared["bbox"] = [float(value) for value in box]
+    return area
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether it is a number, and one that a float can hold."""
     try:
-        x, y, width, height = (float(v) for v in box)
-        if not all(map(math.isfinite, (x, y, width, height))):
-            raise ValueError("not finite")
-    except (OverflowError, TypeError, ValueError) as error:
-        raise InputError(f'{where}: "bbox" must be [x, y, width, height]') from error
-    return [x, y, width, height]
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False

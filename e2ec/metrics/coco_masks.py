@@ -35,7 +35,10 @@ def compressed_mask(
         mask = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
         return mask, float(coco_mask.area(mask))
     if not isinstance(segmentation, Mapping) or "counts" not in segmentation:
-        raise InputError(f'{where}: "segmentation" must be polygons or run lengths')
+        raise InputError(
+            f'{where}: "segmentation" must be polygons or run lengths, not {segmentation!r:.40}; '
+            'write [[x0, y0, x1, y1, ...], ...], or an object with "size" and "counts"'
+        )
     if segmentation.get("size") not in ([height, width], (height, width)):
         raise InputError(
             f"{where}: mask size {segmentation.get('size')!r:.40} is not the image's "
@@ -57,7 +60,10 @@ def compressed_mask(
 def _near_polygon(polygon: Any, size: tuple[int, int], where: str) -> list[float]:
     """A flat polygon without points so far outside that the evaluator's rasteriser would crash."""
     if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-        raise InputError(f"{where}: a polygon must be a list of at least three x, y pairs")
+        raise InputError(
+            f"{where}: a polygon must be a list of at least three x, y pairs; "
+            "write [[x0, y0, x1, y1, x2, y2, ...], ...]"
+        )
     if not all(isinstance(value, Real) for value in polygon):
         raise InputError(f"{where}: a polygon holds something else than numbers")
     try:

@@ -21,7 +21,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 from pycocotools import mask as coco_mask
 
 from e2ec.metrics.boundary import run_length_boundary
-from e2ec.metrics.coco_inputs import EvaluationInputs, evaluation_set
+from e2ec.metrics.coco_inputs import EvaluationInputs
 
 IouType = Literal["segm", "bbox", "boundary"]
 Area = Literal["all", "small", "medium", "large"]
@@ -38,14 +38,12 @@ class PrecisionRecall:
     Attributes:
         iou_thresholds: (T,) float64.
         category_ids: of the K classes, ascending.
-        limits: of detections an image and class, ascending; the last one is the evaluation's own.
-        precision: (T, 101, K, 4, len(limits)): by recall 0, 0.01, ..., 1 and by area.
-        recall: (T, K, 4, len(limits)): the highest recall reached.
+        precision: (T, 101, K, 4): by recall 0, 0.01, ..., 1 and by area.
+        recall: (T, K, 4): the highest recall reached.
     """
 
     iou_thresholds: np.ndarray
     category_ids: tuple[int, ...]
-    limits: tuple[int, ...]
     precision: np.ndarray
     recall: np.ndarray
 
@@ -56,21 +54,16 @@ class PrecisionRecall:
 
         It is undefined without ground truth, or when `iou` is not among the thresholds.
         """
-        values = self.precision[..., _AREAS.index(area), -1]
+        values = self.precision[..., _AREAS.index(area)]
         if iou is not None:
             values = values[np.isclose(self.iou_thresholds, iou)]
         if category is not None:
             values = values[..., self.category_ids.index(category)]
         return _mean(values)
 
-    def average_recall(self, *, limit: int | None = None, area: Area = "all") -> float | None:
-        """Mean over IoU thresholds and classes of the highest recall; None: undefined.
-
-        At most `limit` detections an image and class are taken, where one is given and the
-        evaluation itself takes more.
-        """
-        column = -1 if limit is None else self.limits.index(min(limit, self.limits[-1]))
-        return _mean(self.recall[..., _AREAS.index(area), column])
+    def average_recall(self) -> float | None:
+        """Mean over IoU thresholds and classes of the highest recall; None: undefined."""
+        return _mean(self.recall[..., _AREAS.index("all")])
 
 
 def precision_recall(
@@ -95,15 +88,14 @@ def precision_recall(
     with contextlib.redirect_stdout(io.StringIO()):  # it tells what it does
         evaluation = _evaluator(inputs, iou_type, max_detections)
         evaluation.params.iouThrs = thresholds
-        evaluation.params.maxDets = sorted({1, min(10, max_detections), max_detections})
+        evaluation.params.maxDets = [max_detections]
         evaluation.evaluate()
         evaluation.accumulate()
     return PrecisionRecall(
         iou_thresholds=thresholds,
         category_ids=tuple(int(i) for i in evaluation.params.catIds),
-        limits=tuple(evaluation.params.maxDets),
-        precision=np.asarray(evaluation.eval["precision"]),
-        recall=np.asarray(evaluation.eval["recall"]),
+        precision=np.asarray(evaluation.eval["precision"])[..., -1],
+        recall=np.asarray(evaluation.eval["recall"])[..., -1],
     )
 
 
@@ -112,7 +104,11 @@ def _evaluator(inputs: EvaluationInputs, iou_type: IouType, max_detections: int)
     indices = []
     for entries in (inputs.annotations, inputs.detections):
         index = COCO()
-        index.dataset = evaluation_set(inputs, entries, by_box=by_box)
+        index.dataset = {
+            "images": [{"id": i, "height": h, "width": w} for i, (h, w) in inputs.sizes.items()],
+            "categories": inputs.categories,
+            "annotations": [_with_area(entry, by_box=by_box) for entry in entries],
+        }
         index.createIndex()
         indices.append(index)
     evaluation = COCOeval_faster(*indices, "bbox" if by_box else "segm")
@@ -123,6 +119,14 @@ def _evaluator(inputs: EvaluationInputs, iou_type: IouType, max_detections: int)
             mask_overlaps(*key), truth.get(key, []), found.get(key, []), max_detections
         )
     return evaluation
+
+
+def _with_area(entry: dict[str, Any], *, by_box: bool) -> dict[str, Any]:
+    """An entry with the area that sorts it: a detection's is of its box or, else, of its mask."""
+    if "area" in entry:
+        return dict(entry)
+    _, _, width, height = entry["bbox"]
+    return {**entry, "iscrowd": 0, "area": width * height if by_box else entry["mask_area"]}
 
 
 def _by_class(entries: Iterable[dict[str, Any]]) -> dict[tuple[int, int], list[dict[str, Any]]]:

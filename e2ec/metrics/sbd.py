@@ -7,47 +7,14 @@ AP50 and AP70 are at one of them. The boundary AP that papers give for SBD has C
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from e2ec.metrics.coco import COCO_THRESHOLDS, Metrics, class_summary, coco_summary
-from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs
+from e2ec.metrics.coco_inputs import EvaluationInputs
 from e2ec.metrics.precision_recall import IOU_TYPES, IouType, precision_recall
 
 # Written out: 0.7 computed as a multiple of 0.1 is another number.
 SBD_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-
-
-def evaluate_sbd(
-    ground_truth: Mapping[str, Any],
-    results: Sequence[Mapping[str, Any]],
-    *,
-    iou_types: Sequence[IouType] = IOU_TYPES,
-    max_detections: int = 100,
-    per_class: bool = False,
-    image_ids: Collection[int] | None = None,
-    results_name: str = "results",
-) -> Metrics:
-    """SBD's metrics of COCO results; arguments, undefined values and errors as `evaluate_coco`.
-
-    Returns:
-        "segm/APvol", "segm/AP50", "segm/AP70" and the same for "bbox"; for "boundary" what
-        `evaluate_coco` returns. With `per_class` "<type>/APvol/<class name>" and
-        "boundary/AP/<class name>".
-    """
-    inputs = prepare_inputs(
-        ground_truth,
-        results,
-        masks=any(iou_type != "bbox" for iou_type in iou_types),
-        image_ids=image_ids,
-        results_name=results_name,
-    )
-    return sbd_metrics(
-        inputs,
-        iou_types=iou_types,
-        max_detections=max_detections,
-        per_class=per_class,
-    )
 
 
 def sbd_metrics(
@@ -57,7 +24,13 @@ def sbd_metrics(
     max_detections: int = 100,
     per_class: bool = False,
 ) -> Metrics:
-    """`evaluate_sbd` for inputs that are prepared already."""
+    """SBD's metrics; arguments and undefined values as of `evaluate_coco`.
+
+    Returns:
+        "segm/APvol", "segm/AP50", "segm/AP70" and the same for "bbox"; for "boundary" what
+        `evaluate_coco` returns. With `per_class` "<type>/APvol/<class name>" and
+        "boundary/AP/<class name>".
+    """
     metrics: Metrics = {}
     for iou_type in iou_types:
         boundary = iou_type == "boundary"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-# What tells the rows of a protocol, and its columns. COCO's other recalls are left to the files.
+# What tells the rows of a protocol, and its columns.
 SUMMARY = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR")
 SBD_SUMMARY = ("APvol", "AP50", "AP70")
 OFFICIAL_SUMMARY = ("AP", "AP50")
@@ -22,7 +22,7 @@ def format_table(metrics: Mapping[str, float | None]) -> str:
     """Metrics as tables in percent, a dash where a value is undefined.
 
     Args:
-        metrics: from `evaluate_coco` or `evaluate_sbd`, or official Cityscapes ("official/AP",
+        metrics: from `coco_metrics` or `sbd_metrics`, or official Cityscapes ("official/AP",
             "official/AP50"), or several of them together; with classes ("segm/AP/car") or without.
 
     Returns:

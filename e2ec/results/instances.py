@@ -11,13 +11,7 @@ import numpy as np
 
 from dataset.masks.run_lengths import runs_box
 from e2ec.results.one_line import one_line
-from e2ec.results.shapes import (
-    LazyRings,
-    TracedRings,
-    as_given,
-    checked_polygons,
-    checked_runs,
-)
+from e2ec.results.shapes import LazyRings, TracedMasks, as_given, checked_polygons, checked_runs
 from lib.polygons.geometry import area, bounding_box
 
 _CLASSES_SHOWN = 4
@@ -33,10 +27,9 @@ class ContourInstance:
         label: index of the class.
         class_name: name of the class.
         score: confidence, 0 to 1.
-        parts: closed polygons, each (N, 2) float64, x then y, pixels of the original image, the
-            centre of the top-left pixel at (0.5, 0.5); the last point does not repeat the first.
+        parts: closed polygons, each (N, 2) float64; the last point does not repeat the first.
         holes: the holes of every part, (M, 2) polygons; empty where no part has any.
-        runs: run lengths of the exact mask where the instance is a mask; see `Instances`.
+        runs: run lengths of the exact mask where the instance is a mask. All as in `Instances`.
         track_id: number of its track in a video, -1 where it has none; None without tracks.
     """
 
@@ -66,16 +59,12 @@ class ContourInstance:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """The smallest box (x0, y0, x1, y1) around all parts, in pixels."""
-        x0, y0, x1, y1 = bounding_box(np.concatenate(self.parts))
-        return float(x0), float(y0), float(x1), float(y1)
+        return bounding_box(np.concatenate(self.parts))
 
     @property
     def area(self) -> float:
-        """The areas of the parts less those of their holes in square pixels.
-
-        An overlap of parts counts twice.
-        """
-        return _polygon_area(self.parts, self.holes)
+        """See `components_area`; an overlap of parts counts twice."""
+        return components_area(self.parts, self.holes)
 
     @property
     def _all_holes(self) -> list[np.ndarray]:
@@ -135,8 +124,8 @@ class Instances:
         put(self, "class_names", tuple(self.class_names))
         put(self, "labels", _vector(self.labels, np.int64, "labels"))
         put(self, "scores", _vector(self.scores, np.float64, "scores"))
-        ids = tuple(int(i) for i in self.category_ids or range(1, len(self.class_names) + 1))
-        put(self, "category_ids", ids)
+        ids = self.category_ids or range(1, len(self.class_names) + 1)
+        put(self, "category_ids", tuple(map(int, ids)))
         if self.track_ids is not None:
             put(self, "track_ids", _vector(self.track_ids, np.int64, "track ids"))
         self._put_shapes()
@@ -145,32 +134,26 @@ class Instances:
     def _put_shapes(self) -> None:
         """Check parts, holes and run lengths, and bring each to one entry an instance."""
         count, size = len(self.labels), (self.height, self.width)
-        given_runs = list(self.runs) or [None] * count
-        masks = any(entry is not None for entry in given_runs)
-        given_parts = as_given(self.parts) or [[] for _ in range(count * masks)]
-        given_holes = as_given(self.holes) or [[]] * count
-        lengths = {"labels": count, "scores": len(self.scores), "contours": len(given_parts)}
-        lengths |= {"lists of holes": len(given_holes)} if len(self.holes) else {}
-        lengths |= {"masks": len(given_runs)} if len(self.runs) else {}
+        runs = list(self.runs) or [None] * count
+        masks = any(entry is not None for entry in runs)
+        parts = as_given(self.parts) or [[] for _ in range(count * masks)]
+        holes = as_given(self.holes) or [[] for _ in range(count)]
+        lengths = {"labels": count, "scores": len(self.scores), "contours": len(parts)}
+        lengths |= {"lists of holes": len(holes)} if len(self.holes) else {}
+        lengths |= {"masks": len(runs)} if len(self.runs) else {}
         if set(lengths.values()) != {count}:
             counts = ", ".join(f"{number} {what}" for what, number in lengths.items())
             raise ValueError(f"{counts} do not belong together")
-        parts: list[list[np.ndarray]] = []
-        holes: list[list[list[np.ndarray]]] = []
-        runs: list[np.ndarray | None] = []
-        for i, (outer, inner, mask) in enumerate(
-            zip(given_parts, given_holes, given_runs, strict=True)
-        ):
+        for i, mask in enumerate(runs):
             if mask is None:
-                outer, inner = checked_polygons(outer, inner, i)
-            elif len(outer) or len(inner):
+                parts[i], holes[i] = checked_polygons(parts[i], holes[i], i)
+            elif len(parts[i]) or len(holes[i]):
                 raise ValueError(f"instance {i}: give polygons or run lengths, not both")
-            parts.append(outer)
-            holes.append(inner)
-            runs.append(None if mask is None else checked_runs(mask, size, i))
+            else:
+                runs[i] = checked_runs(mask, size, i)
         put = object.__setattr__
         put(self, "runs", runs)
-        traced = TracedRings(runs, self.height)
+        traced = TracedMasks(runs, self.height)
         put(self, "parts", LazyRings(parts, traced, 0) if masks else parts)
         put(self, "holes", LazyRings(holes, traced, 1) if masks else holes)
 
@@ -248,7 +231,7 @@ class Instances:
     def areas(self) -> np.ndarray:
         """(n,) float64: the area of every instance, in square pixels (see ContourInstance.area)."""
         areas = [
-            _polygon_area(self.parts[i], self.holes[i]) if runs is None else runs[1::2].sum()
+            components_area(self.parts[i], self.holes[i]) if runs is None else runs[1::2].sum()
             for i, runs in enumerate(self.runs)
         ]
         return np.array(areas, np.float64)
@@ -259,7 +242,8 @@ class Instances:
         return Path(self.source).name if self.source else ""
 
 
-def _polygon_area(parts: Sequence[np.ndarray], holes: Sequence[Sequence[np.ndarray]]) -> float:
+def components_area(parts: Sequence[np.ndarray], holes: Sequence[Sequence[np.ndarray]]) -> float:
+    """The areas of parts less those of all their holes, in square pixels."""
     return float(sum(map(area, parts)) - sum(area(hole) for inner in holes for hole in inner))
 
 

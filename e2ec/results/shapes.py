@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -25,31 +26,27 @@ def trace_runs(runs: np.ndarray, height: int) -> list[Component]:
     return [(ring + offset, [hole + offset for hole in holes]) for ring, holes in components]
 
 
-class TracedRings:
-    """The components of instances that are masks, each traced when it is first asked for.
+class TracedMasks(dict[int, list[Component]]):
+    """Outer rings with their holes by instance that is a mask, traced when first asked for.
 
     Args:
         runs: checked run lengths by instance, None for one that is no mask.
         height: of the image, pixels.
     """
 
-    def __init__(self, runs: Sequence[np.ndarray | None], height: int) -> None:
+    def __init__(self, runs: Sequence[Any], height: int) -> None:
         self._runs = runs
         self._height = height
-        self._traced: dict[int, list[Component]] = {}
 
-    def components(self, index: int) -> list[Component]:
-        """Outer rings with their holes of a mask."""
-        runs = self._runs[index]
-        if runs is None:
-            raise ValueError(f"instance {index} is no mask")
-        if index not in self._traced:
-            self._traced[index] = trace_runs(runs, self._height)
-        return self._traced[index]
+    def __missing__(self, index: int) -> list[Component]:
+        self[index] = trace_runs(self._runs[index], self._height)
+        return self[index]
 
 
 class LazyRings(Sequence[list[Any]]):
     """Parts, or holes of the parts, by instance: as given, or traced from its mask.
+
+    It compares and shows like the list that it stands for.
 
     Args:
         given: by instance what was given; empty for a mask.
@@ -57,7 +54,7 @@ class LazyRings(Sequence[list[Any]]):
         member: 0 for the parts, 1 for their holes.
     """
 
-    def __init__(self, given: list[list[Any]], traced: TracedRings, member: Literal[0, 1]) -> None:
+    def __init__(self, given: list[list[Any]], traced: TracedMasks, member: Literal[0, 1]) -> None:
         self.given = given
         self._traced = traced
         self._member = member
@@ -69,13 +66,18 @@ class LazyRings(Sequence[list[Any]]):
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         place = range(len(self))[index]
-        found = self.given[place]
-        return found or [rings[self._member] for rings in self._traced.components(place)]
+        return self.given[place] or [rings[self._member] for rings in self._traced[place]]
+
+    def __eq__(self, other: object) -> bool:
+        return self[:] == (other[:] if isinstance(other, LazyRings) else other)
+
+    def __repr__(self) -> str:
+        return repr(self[:])
 
 
 def as_given(rings: Sequence[list[Any]]) -> list[list[Any]]:
-    """Parts or holes by instance without what is traced."""
-    return rings.given if isinstance(rings, LazyRings) else list(rings)
+    """A new list of parts or holes by instance, without what is traced."""
+    return list(rings.given if isinstance(rings, LazyRings) else rings)
 
 
 def checked_polygons(
@@ -117,6 +119,7 @@ def _ring(points: Any, what: str) -> np.ndarray:
     array = np.asarray(points, np.float64)
     if array.ndim != 2 or array.shape[1] != 2 or len(array) < 3:
         raise ValueError(f"{what} must be (N, 2) with N >= 3, not {array.shape}")
-    if not np.isfinite(array).all():
+    # A finite sum of squares tells most rings at once: there are hundreds an image.
+    if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
         raise ValueError(f"{what.rpartition(':')[0]}: a coordinate is not finite")
     return array

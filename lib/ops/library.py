@@ -10,6 +10,7 @@ in Triton.
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,22 +65,16 @@ def register_triton_kernels() -> bool:
     """Add the Triton kernels for CUDA to the operators; False where triton is not installed."""
     if importlib.util.find_spec("triton") is None:
         return False
-    torch.library.impl("e2ec::deform_conv2d", "cuda", _triton_deform_conv2d)
-    torch.library.impl("e2ec::deform_conv2d_backward", "cuda", _triton_deform_conv2d_backward)
+    for name in ("deform_conv2d", "deform_conv2d_backward"):
+        torch.library.impl(f"e2ec::{name}", "cuda", partial(_run_triton, name))
     return True
 
 
-def _triton_deform_conv2d(*arguments: Any) -> Any:
+def _run_triton(name: str, *arguments: Any) -> Any:
     # Imported at the first call: triton takes long to import, and a CPU never needs it.
     from lib.ops.deform import triton_deform_conv2d
 
-    return triton_deform_conv2d.deform_conv2d(*arguments)
-
-
-def _triton_deform_conv2d_backward(*arguments: Any) -> Any:
-    from lib.ops.deform import triton_deform_conv2d
-
-    return triton_deform_conv2d.deform_conv2d_backward(*arguments)
+    return getattr(triton_deform_conv2d, name)(*arguments)
 
 
 def describe_kernels() -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lib.polygons.ragged import Ragged
+
 # Coordinates beyond this are absurdly far, in pixels.
 FAR = 1e5
 # What `clip_far` leaves around the image, in pixels.
@@ -46,16 +48,13 @@ def bounding_box(points: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def remove_repeated_points(points: np.ndarray) -> np.ndarray:
-    """The polygon (N, 2) without points equal to the one before them.
+    """The polygon (N, 2) without points equal to the one after them, the first after the last.
 
-    The first point stays; points at the end that repeat it go.
+    Of points that are all equal one stays.
     """
-    if len(points) == 0:
-        return points.copy()
-    moved = np.ones(len(points), bool)
-    moved[1:] = (points[1:] != points[:-1]).any(axis=1)
-    kept = points[moved]
-    return kept[:-1] if len(kept) > 1 and (kept[-1] == kept[0]).all() else kept
+    moves = (points != np.concatenate([points[1:], points[:1]])).any(axis=1)
+    moves[:1] |= not moves.any()
+    return points[moves]
 
 
 def simplify_closed(points: np.ndarray, tolerance: float) -> np.ndarray:
@@ -90,18 +89,13 @@ def simplify_closed(points: np.ndarray, tolerance: float) -> np.ndarray:
 
 
 def clip_to_box(points: np.ndarray, width: float, height: float) -> np.ndarray:
-    """What of the polygon (N, 2) lies in [0, width] x [0, height] (Sutherland-Hodgman).
-
-    Where the polygon leaves the box and comes back, the border of the box joins both places. Pieces
-    that the box cuts apart stay joined along the border: the area is that of the intersection.
+    """What of the polygon (N, 2) lies in [0, width] x [0, height]: `Ragged.clip_to_box`.
 
     Returns:
         (K, 2) float64, K = 0 where nothing is left.
     """
-    clipped = np.asarray(points, np.float64).reshape(-1, 2)
-    for axis, bound, side in ((0, 0.0, 1.0), (0, width, -1.0), (1, 0.0, 1.0), (1, height, -1.0)):
-        clipped = _clip_half_plane(clipped, axis, bound, side)
-    return clipped
+    polygon = np.asarray(points, np.float64).reshape(-1, 2)
+    return Ragged.pack([polygon]).clip_to_box(width, height).points
 
 
 def clip_far(points: np.ndarray, width: float, height: float) -> np.ndarray:
@@ -126,19 +120,6 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def invert_affine(matrix: np.ndarray) -> np.ndarray:
-    """The inverse (2, 3) of the affine map `matrix` (2, 3).
-
-    Raises:
-        ValueError: the map flattens the plane and has no inverse.
-    """
-    try:
-        linear = np.linalg.inv(matrix[:, :2])
-    except np.linalg.LinAlgError as error:
-        raise ValueError(f"the affine map has no inverse: {matrix.tolist()}") from error
-    return np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
-
-
 def _distances_to_segment(points: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     (along_x, along_y), (away_x, away_y) = stop - start, (points - start).T
     # A segment without length is the point `start`.
@@ -146,22 +127,3 @@ def _distances_to_segment(points: np.ndarray, start: np.ndarray, stop: np.ndarra
     # In the order of the compiled kernel, to the last bit.
     position = np.clip(away_x * (along_x / squared) + away_y * (along_y / squared), 0.0, 1.0)
     return np.hypot(away_x - position * along_x, away_y - position * along_y)
-
-
-def _clip_half_plane(points: np.ndarray, axis: int, bound: float, side: float) -> np.ndarray:
-    """Keep where side * (coordinate - bound) >= 0."""
-    if len(points) == 0:
-        return points
-    before = points[:, axis] - bound
-    inside = side * before >= 0
-    if inside.all():
-        return points
-    following = np.concatenate([points[1:], points[:1]])
-    after = following[:, axis] - bound
-    crossing = inside != (side * after >= 0)
-    # An edge gives its start, if inside, and then where it crosses the border, if it does.
-    span = np.where(crossing, before - after, 1.0)
-    borders = points + (before / span)[:, None] * (following - points)
-    borders[:, axis] = bound
-    candidates = np.stack([points, borders], axis=1)
-    return candidates[np.stack([inside, crossing], axis=1)]

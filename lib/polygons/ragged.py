@@ -78,16 +78,11 @@ class Ragged:
         One without points has the box from infinity to minus infinity, which adds nothing to a
         union of boxes.
         """
-        boxes = np.empty((len(self), 4))
-        boxes[:] = np.inf, np.inf, -np.inf, -np.inf
+        boxes = np.tile([np.inf, np.inf, -np.inf, -np.inf], (len(self), 1))
         filled = self.lengths > 0
         first = self.offsets[:-1][filled]
-        if len(first):
-            columns = np.ascontiguousarray(self.points.T)
-            found = [
-                f.reduceat(column, first) for f in (np.minimum, np.maximum) for column in columns
-            ]
-            boxes[filled] = np.array(found).T
+        boxes[filled, :2] = np.minimum.reduceat(self.points, first)
+        boxes[filled, 2:] = np.maximum.reduceat(self.points, first)
         return boxes
 
     def areas(self) -> np.ndarray:
@@ -95,47 +90,48 @@ class Ragged:
         areas = np.zeros(len(self))
         filled = self.lengths > 0
         first = self.offsets[:-1][filled]
-        if len(first):
-            # From the first point: keeps digits far from the origin.
-            x, y = (self.points - np.repeat(self.points[first], self.lengths[filled], axis=0)).T
-            after = self._following()
-            areas[filled] = np.abs(np.add.reduceat(x * y[after] - x[after] * y, first)) / 2
+        # From the first point: keeps digits far from the origin.
+        x, y = (self.points - np.repeat(self.points[first], self.lengths[filled], axis=0)).T
+        after = self._following()
+        areas[filled] = np.abs(np.add.reduceat(x * y[after] - x[after] * y, first)) / 2
         return areas
 
     def remove_repeated_points(self) -> Ragged:
-        """The polygons without points equal to the one before them; the first ones stay."""
-        moved = np.ones(len(self.points), bool)
-        moved[1:] = (self.points[1:] != self.points[:-1]).any(axis=1)
-        moved[self.offsets[:-1][self.lengths > 0]] = True
-        kept = self.keep(moved)
-        first, last = kept.offsets[:-1], kept.offsets[1:] - 1
-        longer = last > first
-        first, last = first[longer], last[longer]
-        closing = last[(kept.points[last] == kept.points[first]).all(axis=1)]
-        moved = np.ones(len(kept.points), bool)
-        moved[closing] = False
-        return kept.keep(moved)
+        """The polygons without points equal to the one after them; of equal ones alone, one stays.
+
+        After the last point comes the first.
+        """
+        moves = (self.points != self.points[self._following()]).any(axis=1)
+        first = self.offsets[:-1][self.lengths > 0]
+        moves[first] |= ~np.logical_or.reduceat(moves, first)
+        return self.keep(moves)
 
     def clip_to_box(self, width: float, height: float) -> Ragged:
-        """What of the polygons lies in [0, width] x [0, height] (Sutherland-Hodgman)."""
-        clipped = self._clip_half_planes(0, 0.0, 1.0)._clip_half_planes(0, width, -1.0)
-        return clipped._clip_half_planes(1, 0.0, 1.0)._clip_half_planes(1, height, -1.0)
+        """What of the polygons lies in [0, width] x [0, height] (Sutherland-Hodgman).
 
-    def _clip_half_planes(self, axis: int, bound: float, side: float) -> Ragged:
-        """Keep where side * (coordinate - bound) >= 0."""
-        before = self.points[:, axis] - bound
-        inside = side * before >= 0
-        if inside.all():
+        Where a polygon leaves the box and comes back, the border of the box joins both places.
+        Pieces that the box cuts apart stay joined along the border: the area is that of the
+        intersection.
+        """
+        if ((self.points >= 0) & (self.points <= (width, height))).all():
             return self
-        after = self._following()
-        crossing = inside != inside[after]
-        # An edge gives its start, if inside, and then where it crosses the border, if it does.
-        span = np.where(crossing, before - before[after], 1.0)
-        borders = self.points + (before / span)[:, None] * (self.points[after] - self.points)
-        borders[:, axis] = bound
-        kept = np.stack([inside, crossing], axis=1)
-        points = np.stack([self.points, borders], axis=1)[kept]
-        return Ragged(points, offsets_of(kept.sum(axis=1))[self.offsets])
+        clipped = self
+        for axis, bound, side in ((0, 0.0, 1), (0, width, -1), (1, 0.0, 1), (1, height, -1)):
+            points = clipped.points
+            before = points[:, axis] - bound
+            inside = side * before >= 0
+            if inside.all():
+                continue
+            after = clipped._following()
+            crossing = inside != inside[after]
+            # An edge gives its start, if inside, and then where it crosses the border, if it does.
+            span = np.where(crossing, before - before[after], 1.0)
+            borders = points + (before / span)[:, None] * (points[after] - points)
+            borders[:, axis] = bound
+            kept = np.stack([inside, crossing], axis=1)
+            offsets = offsets_of(kept.sum(axis=1))[clipped.offsets]
+            clipped = Ragged(np.stack([points, borders], axis=1)[kept], offsets)
+        return clipped
 
     def _following(self) -> np.ndarray:
         """The index of the point after each, (T,): after the last of a polygon comes its first."""

@@ -7,22 +7,13 @@ from typing import Protocol
 from torch import Tensor
 
 
-class MapSizes(Protocol):
-    """The maps that a backbone gives, finest first."""
+class Backbone(Protocol):
+    """An image encoder; an `nn.Module`. Its maps are given finest first."""
 
-    @property
-    def channels(self) -> tuple[int, ...]:
-        """Of every map."""
-        ...
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """Input pixels a cell, of every map."""
-        ...
-
-
-class Backbone(MapSizes, Protocol):
-    """An image encoder; an `nn.Module`."""
+    channels: tuple[int, ...]
+    """Of every map."""
+    strides: tuple[int, ...]
+    """Input pixels a cell, of every map."""
 
     def __call__(self, images: Tensor, /) -> list[Tensor]:
         """(B, 3, H, W), sides multiples of the last stride -> the maps, (B, channels, H/stride,

@@ -115,8 +115,8 @@ class DLA(nn.Module):
         if len(channels) != 6 or stem_stride not in (1, 2):
             raise ValueError("DLA needs six channel counts and a stem stride of 1 or 2")
         c = list(channels)
-        self.channels = tuple(c[2:])
-        self.strides = (4, 8, 16, 32)
+        self.channels: tuple[int, ...] = tuple(c[2:])
+        self.strides: tuple[int, ...] = (4, 8, 16, 32)
         self.base_layer = _conv_bn_relu(3, c[0], kernel=7, stride=stem_stride)
         self.level0 = _conv_bn_relu(c[0], c[0], kernel=3, stride=1)
         self.level1 = _conv_bn_relu(c[0], c[1], kernel=3, stride=2 // stem_stride)

@@ -17,6 +17,7 @@ from network.contour.global_deform import GlobalDeformation
 from network.contour.neck import Neck
 from network.contour.part_votes import object_centers
 from network.contour.refine import Refinement
+from network.contour.snake import Snake
 from network.layers.heads import HEATMAP_PRIOR_LOGIT, DenseHead, head_at_cells
 from network.layers.precision import at_least_float32
 
@@ -90,27 +91,24 @@ class ContourNetwork(nn.Module):
         """
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"images must be (B, 3, H, W), not {tuple(images.shape)}")
-        labelled = centers is not None and image_index is not None
-        if self.training and not labelled:
+        if self.training and (centers is None or image_index is None):
             raise ValueError("training needs the labelled centers and their image_index")
         features, heatmap = self.dense(images)
         if centers is not None and image_index is not None:
             unknown = features.new_zeros(0)
             found = Centers(image_index, unknown.long(), unknown, centers)
         else:
+            height, width = (-(-side // self.stride) for side in images.shape[2:])
             found = decode_centers(
                 heatmap,
                 score_threshold=score_threshold,
                 max_detections=max_detections,
-                valid_size=(-(-images.shape[2] // self.stride), -(-images.shape[3] // self.stride)),
+                valid_size=(height, width),
             )
             # Known here, so that `outline` need not count.
             max_per_image = int(found.image_index.bincount(minlength=1).amax())
         stages, votes = self.outline(features, found.centers, found.image_index, max_per_image)
-        image_index, classes, scores, centers = found
-        return NetworkOutput(
-            heatmap, image_index, classes, scores, centers, stages, votes, self.stride
-        )
+        return NetworkOutput(heatmap, *found, stages, votes, self.stride)
 
 
 class E2EC(ContourNetwork):
@@ -132,7 +130,6 @@ class E2EC(ContourNetwork):
     ) -> None:
         super().__init__()
         assert isinstance(backbone, nn.Module)
-        # Images are padded to multiples of the coarsest stride.
         self.side_multiple = backbone.strides[-1]
         self.stride = neck.stride
         self.backbone = backbone
@@ -153,8 +150,13 @@ class E2EC(ContourNetwork):
         return ("init", "coarse", *self.refinement.stage_names)
 
     def dense(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """What covers the image: the shared map (B, C, h, w), and the heat map's logits."""
-        features = self.neck(self.backbone(pad_to_multiple(images, self.side_multiple)))
+        """What covers the image: the shared map (B, C, h, w), and the heat map's logits.
+
+        Zeros at the bottom and right make the image's sides multiples of the coarsest stride.
+        """
+        height, width = images.shape[2:]
+        padding = (0, -width % self.side_multiple, 0, -height % self.side_multiple)
+        features = self.neck(self.backbone(F.pad(images, padding)))
         return features, at_least_float32(self.heatmap(features))
 
     def outline(
@@ -203,6 +205,15 @@ def build_network(
     backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
     neck = Neck(backbone, deformable=a.deformable)
     channels = neck.channels
+
+    def snake() -> Snake:
+        return Snake(
+            channels + 2,
+            channels=a.snake_channels,
+            fusion_channels=a.snake_fusion_channels,
+            dilations=a.snake_dilations,
+        )
+
     return E2EC(
         backbone=backbone,
         neck=neck,
@@ -215,22 +226,9 @@ def build_network(
             channels=a.global_channels,
             hidden=a.global_hidden,
         ),
-        refinement=Refinement(
-            channels,
-            modules=a.refinements,
-            stride=neck.stride,
-            channels=a.snake_channels,
-            fusion_channels=a.snake_fusion_channels,
-            dilations=a.snake_dilations,
-        ),
+        refinement=Refinement((snake() for _ in range(a.refinements)), stride=neck.stride),
         num_classes=num_classes,
         vertices=vertices,
         part_votes=DenseHead(channels, a.head_channels, 2) if part_votes else None,
         clip=clip,
     )
-
-
-def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
-    """(B, C, H, W) padded with zeros at the bottom and right to sides that `multiple` divides."""
-    height, width = images.shape[2:]
-    return F.pad(images, (0, -width % multiple, 0, -height % multiple))

@@ -55,14 +55,12 @@ class GlobalDeformation(nn.Module):
             reach it through the sampling positions.
         """
         points = torch.cat([centers[:, None].to(contours.dtype), contours], dim=1)
-        sampled = self.vertex_features(features, points, image_index, max_per_image)
+        own_map = self.own_map(features, points, image_index)
+        sampled = sample_features(own_map, points, image_index, max_per_image=max_per_image)
         with full_precision(features.device):
             offsets = self.trans_fuse(self.trans_poly(sampled.flatten(1)))
         return contours.detach() + OFFSET_SCALE * offsets.view_as(contours)
 
-    def vertex_features(
-        self, features: Tensor, points: Tensor, image_index: Tensor, max_per_image: int | None
-    ) -> Tensor:
-        """(n, channels, P): the module's own map of the features, sampled at (n, P, 2) points."""
-        own_map = self.trans_feature(features)
-        return sample_features(own_map, points, image_index, max_per_image=max_per_image)
+    def own_map(self, features: Tensor, points: Tensor, image_index: Tensor) -> Tensor:
+        """(B, channels, h, w): the module's features, of which the points (n, P, 2) are read."""
+        return self.trans_feature(features)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lib.ops import deform_conv2d
-from network.backbones.backbone import MapSizes
+from network.backbones.backbone import Backbone
 from network.layers.precision import full_precision
 
 
@@ -109,7 +109,7 @@ class IterativeAggregation(nn.Module):
 class Neck(nn.Module):
     """Aggregates four maps (of strides 4, 8, 16, 32) into the shared map of the finest stride."""
 
-    def __init__(self, backbone: MapSizes, *, deformable: bool = True) -> None:
+    def __init__(self, backbone: Backbone, *, deformable: bool = True) -> None:
         """For the four maps of `backbone`, each half as fine as the one before.
 
         Raises:

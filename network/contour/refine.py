@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -15,27 +15,11 @@ from network.layers.sampling import sample_features
 class Refinement(nn.Module):
     """A chain of snakes; each sees the features at the contour of the one before."""
 
-    def __init__(
-        self,
-        feature_channels: int,
-        *,
-        modules: int = 3,
-        stride: int = 4,
-        channels: int = 128,
-        fusion_channels: int = 256,
-        dilations: Sequence[int],
-    ) -> None:
+    def __init__(self, snakes: Iterable[Snake], *, stride: int) -> None:
+        """`snakes` read the map's channels and a position; `stride` is that of the map."""
         super().__init__()
         self.stride = stride
-        self.snakes = nn.ModuleList(
-            Snake(
-                feature_channels + 2,
-                channels=channels,
-                fusion_channels=fusion_channels,
-                dilations=dilations,
-            )
-            for _ in range(modules)
-        )
+        self.snakes = nn.ModuleList(snakes)
 
     @property
     def stage_names(self) -> tuple[str, ...]:

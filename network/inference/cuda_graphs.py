@@ -20,6 +20,8 @@ from network.inference.prepared import PreparedNetwork
 
 WARM_UP = 3
 """Calls before a recording, in which kernels are compiled and chosen and workspaces allocated."""
+SHAPES = 4
+"""So many recordings are kept, each with the memory of one run; the least recently used goes."""
 
 
 @dataclass(frozen=True)
@@ -73,21 +75,11 @@ class GraphCache:
 
     Args:
         function: takes (B, 3, H, W), returns tensors; its weights must not move afterwards.
-        shapes: at most this many recordings are kept, each with the memory of one run; the least
-            recently used is dropped.
         record: makes a recording.
     """
 
-    def __init__(
-        self,
-        function: Dense,
-        *,
-        shapes: int = 4,
-        record: Record = record_cuda_graph,
-    ) -> None:
-        if shapes < 1:
-            raise ValueError(f"shapes must be positive, not {shapes}")
-        self._function, self._shapes, self._record = function, shapes, record
+    def __init__(self, function: Dense, *, record: Record = record_cuda_graph) -> None:
+        self._function, self._record = function, record
         self._recordings: OrderedDict[Hashable, Recording] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -108,7 +100,7 @@ class GraphCache:
         if key not in self._recordings:
             self._recordings[key] = self._record(self._function, images)
             # Only now: recording has waited for the replays of the one that is dropped.
-            if len(self._recordings) > self._shapes:
+            if len(self._recordings) > SHAPES:
                 self._recordings.popitem(last=False)
         self._recordings.move_to_end(key)
         return self._recordings[key]
@@ -123,12 +115,12 @@ def _key(images: Tensor) -> Hashable:
 
 
 def graph_network(
-    prepared: PreparedNetwork, *, shapes: int = 4, record: Record = record_cuda_graph
+    prepared: PreparedNetwork, *, record: Record = record_cuda_graph
 ) -> PreparedNetwork:
     """The network, which lies on a CUDA device, with a replayed `dense`.
 
     It may be compiled before. Afterwards weights may be changed in place, but neither replaced nor
     moved.
     """
-    dense = GraphCache(prepared.dense, shapes=shapes, record=record)
+    dense = GraphCache(prepared.dense, record=record)
     return PreparedNetwork(prepared.network, dense=dense, outline=prepared.outline)

@@ -14,17 +14,11 @@ from network.layers.precision import full_precision
 LOWERED = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, ModulatedDeformConv)
 
 
-def keep_logits(network: E2EC) -> E2EC:
-    """Let the heat map's last layer compute in full precision under autocast, in place."""
-    network.heatmap = FullPrecisionHead(network.heatmap)
-    return network
-
-
-def lower_precision(network: E2EC, dtype: torch.dtype) -> E2EC:
+def lower_precision(network: E2EC, dtype: torch.dtype) -> None:
     """Convert the weights of convolutions to what autocast computes in, in place and once.
 
     What computes coordinates and logits, or reads coordinates (a snake's first block), stays as it
-    is. The heat map needs `keep_logits` then.
+    is. The heat map needs a `FullPrecisionHead` then.
     """
     parts: list[nn.Module] = [
         network.backbone,
@@ -37,7 +31,6 @@ def lower_precision(network: E2EC, dtype: torch.dtype) -> E2EC:
         for module in part.modules():
             if isinstance(module, LOWERED):
                 module.to(dtype)
-    return network
 
 
 class FullPrecisionHead(DenseHead):

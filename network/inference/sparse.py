@@ -5,10 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from network.contour.e2ec import E2EC
 from network.contour.global_deform import GlobalDeformation
 from network.layers.heads import DenseHead, head_at_cells
-from network.layers.sampling import sample_features
 
 SPARSE_SHARE = 0.25
 """Up to this share of a map's cells, computing them one by one is faster than a convolution."""
@@ -16,17 +14,11 @@ CELLS_AT_ONCE = 2048
 """Cells computed at a time: their patches fit into a cache, and a big batch takes little memory."""
 
 
-def use_sparse_maps(network: E2EC) -> E2EC:
-    """Exchange the global deformation of a network on a CPU, in place.
-
-    A GPU would have to be waited for.
-    """
-    network.global_deformation = SparseGlobalDeformation(network.global_deformation)
-    return network
-
-
 class SparseGlobalDeformation(GlobalDeformation):
-    """Computes its map where contours read it, if they read few cells of it."""
+    """Computes its map where contours read it, if they read few cells of it.
+
+    For a CPU: a GPU would have to be waited for.
+    """
 
     def __init__(self, plain: GlobalDeformation) -> None:
         """With the layers of `plain`."""
@@ -34,17 +26,14 @@ class SparseGlobalDeformation(GlobalDeformation):
         self.trans_feature = plain.trans_feature
         self.trans_poly, self.trans_fuse = plain.trans_poly, plain.trans_fuse
 
-    def vertex_features(
-        self, features: Tensor, points: Tensor, image_index: Tensor, max_per_image: int | None
-    ) -> Tensor:
+    def own_map(self, features: Tensor, points: Tensor, image_index: Tensor) -> Tensor:
         """As the plain module. A graph of `torch.compile` cannot depend on a number of cells."""
         batch, _, height, width = features.shape
         if not torch.compiler.is_compiling():
             read = cells_read(points, image_index, (batch, height, width))
             if int(read.sum()) <= SPARSE_SHARE * read.numel():
-                own_map = head_where(self.trans_feature, features, read)
-                return sample_features(own_map, points, image_index, max_per_image=max_per_image)
-        return super().vertex_features(features, points, image_index, max_per_image)
+                return head_where(self.trans_feature, features, read)
+        return super().own_map(features, points, image_index)
 
 
 def cells_read(points: Tensor, image_index: Tensor, shape: tuple[int, int, int]) -> Tensor:

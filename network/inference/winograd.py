@@ -2,56 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import torch
 from torch import Tensor, nn
 
-from lib.ops import (
-    snake_block_weight,
-    winograd_conv2d,
-    winograd_snake_block,
-    winograd_weight,
-)
+from lib.ops import snake_block_weight, winograd_conv2d, winograd_snake_block, winograd_weight
 from lib.ops.library import LIBRARY_PATH
 from lib.ops.winograd.minimal_filtering import LANES
 from network.backbones.dla import BasicBlock
 from network.contour.snake import Snake, SnakeBlock
 
-Network = TypeVar("Network", bound=nn.Module)
-
 FEWEST_PRODUCTS = 32 * 27
 """Input times output channels: below it, memory limits the speed and not multiplications."""
 
 
-def use_winograd_convolutions(network: Network) -> Network:
-    """Replace, in place, the convolutions that the operator computes faster.
+def use_winograd(network: nn.Module, *, convolutions: bool = True) -> None:
+    """Replace, in place, what the operators compute faster: snakes and, if wanted, convolutions.
 
-    The network can then only evaluate in float32 on a CPU. Without the compiled operators nothing
-    changes: their plain versions are slower.
+    They can then only evaluate in float32 on a CPU; a snake's layers other than its blocks may
+    still be lowered. Without the compiled operators nothing changes: their plain versions are
+    slower.
     """
     if not LIBRARY_PATH.exists():
-        return network
-    for parent in list(network.modules()):
-        for name, child in parent.named_children():
-            if type(child) is BasicBlock and _can_join(child):
-                setattr(parent, name, WinogradBlock(child))
-    for parent in list(network.modules()):
-        for name, child in parent.named_children():
-            if type(child) is nn.Conv2d and pays(child):
-                setattr(parent, name, WinogradConv2d(child, relu=_takes_relu(parent, child)))
-    return network
-
-
-def use_winograd_snakes(network: Network) -> Network:
-    """Replace, in place, the snakes; layers other than their blocks may still be lowered."""
-    if not LIBRARY_PATH.exists():
-        return network
-    for parent in list(network.modules()):
-        for name, child in parent.named_children():
-            if type(child) is Snake and child.head.norm.num_features % LANES == 0:
-                setattr(parent, name, WinogradSnake(child))
-    return network
+        return
+    for name, child in network.named_children():
+        if type(child) is Snake and child.head.norm.num_features % LANES == 0:
+            setattr(network, name, WinogradSnake(child))
+        elif convolutions and type(child) is BasicBlock and _can_join(child):
+            setattr(network, name, WinogradBlock(child))
+        elif convolutions and type(child) is nn.Conv2d and pays(child):
+            setattr(network, name, WinogradConv2d(child, relu=_takes_relu(network, child)))
+        else:
+            use_winograd(child, convolutions=convolutions)
 
 
 def _can_join(block: BasicBlock) -> bool:

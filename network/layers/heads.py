@@ -13,7 +13,7 @@ HEATMAP_PRIOR_LOGIT = -2.19
 
 
 class DenseHead(nn.Sequential):
-    """3x3 convolution, ReLU, 1x1 convolution."""
+    """3x3 convolution, ReLU, 1x1 convolution: (B, channels_in, H, W) -> (B, channels_out, H, W)."""
 
     def __init__(
         self, channels_in: int, hidden: int, channels_out: int, *, last_bias: float = 0.0
@@ -21,10 +21,6 @@ class DenseHead(nn.Sequential):
         last = nn.Conv2d(hidden, channels_out, 1)
         nn.init.constant_(last.bias, last_bias)  # type: ignore[arg-type]
         super().__init__(nn.Conv2d(channels_in, hidden, 3, padding=1), nn.ReLU(inplace=True), last)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, channels_in, H, W) -> (B, channels_out, H, W), no activation at the end."""
-        return super().forward(x)
 
 
 def head_at_cells(head: DenseHead, features: Tensor, cells: Tensor, image_index: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from network.layers.precision import at_least_float32
+
 
 def sample_features(
     features: Tensor, points: Tensor, image_index: Tensor, *, max_per_image: int | None = None
@@ -27,8 +29,7 @@ def sample_features(
         (n, C, P) float32 (float64 for float64 features).
     """
     batch, channels, height, width = features.shape
-    if not features.is_floating_point() or features.dtype != torch.float64:
-        features = features.float()
+    features = at_least_float32(features)
     # Filled on the device: copying numbers from the host would wait for it.
     size = torch.stack([points.new_full((), width), points.new_full((), height)])
     grid_points = (points / (size / 2) - 1).to(features.dtype)

@@ -11,6 +11,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from network.layers.precision import at_least_float32
+
 
 class _SumOverProcesses(torch.autograd.Function):
     """Sum over all processes; the gradient of a sum is the sum of the gradients."""
@@ -40,7 +42,7 @@ class SyncBatchNorm(nn.modules.batchnorm._BatchNorm):
         """(B, C, ...) -> the same shape; a process may hold an empty batch."""
         if not self.training:
             return super().forward(input)
-        x = input.float() if input.dtype.itemsize < 4 else input
+        x = at_least_float32(input)
         axes = [axis for axis in range(x.ndim) if axis != 1]
         count = x.new_full((1,), x.numel() / max(x.shape[1], 1))
         # Two passes: the variance from squared distances to the mean loses no digits.

@@ -26,3 +26,11 @@ def weights(run: Path) -> Path:
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing may depend on the folder that a program is started from."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def fresh_accelerator() -> None:
+    """accelerate allows one precision a process; every test starts anew."""
+    from accelerate.state import AcceleratorState  # loads torch
+
+    AcceleratorState._reset_state(reset_partial_state=True)

@@ -31,8 +31,7 @@ from e2ec.config import (
     TestView,
     TrainConfig,
 )
-from e2ec.engine.train.resume import check_settings, fixed_settings
-from e2ec.engine.train.resumed import keep_choices
+from e2ec.engine.train.resume import check_settings, fixed_settings, keep_choices
 from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError
 from network.contour.architecture import NANO

@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 from cityscapes_tree import write_tree
 from kins_tree import write_kins
+from label_scenes import files as contents_of
 from label_scenes import write_scene
 from sbd_tree import NAMES as SBD_NAMES
 from sbd_tree import write_sbd
@@ -44,18 +45,9 @@ SECRET = "secret.png"
 
 
 def coco(root: Path) -> DataConfig:
-    return _scene(root, "coco", write_scene(root))
-
-
-def _scene(root: Path, kind: Format, labels: Path) -> DataConfig:
-    images, where = Path("images"), labels.relative_to(root)
+    labels = write_scene(root).relative_to(root)
     return DataConfig(
-        format=kind,
-        root=root,
-        train_images=images,
-        train_annotations=where,
-        val_images=images,
-        val_annotations=where,
+        format="coco", root=root, train_images=Path("images"), train_annotations=labels
     )
 
 
@@ -158,7 +150,7 @@ def test_damaged_files(
     files = sorted(path for path in root.rglob(pattern) if path.is_file())
     contents = {path: path.read_bytes() for path in files}
     assert _use(config) == "", "the undamaged data must be readable"
-    before = _listing(tmp_path)
+    before = contents_of(tmp_path)
     errors = 0
     watch.on = True
     for case in range(CASES):
@@ -176,7 +168,7 @@ def test_damaged_files(
         assert not outside, (name, case, outside)
         path.write_bytes(contents[path])
     watch.on = False
-    assert _listing(tmp_path) == before
+    assert contents_of(tmp_path) == before
     assert errors > CASES / 5, "the damage does too little"
 
 
@@ -236,10 +228,6 @@ def _look_at(index: LabelIndex) -> None:
     truth = index.ground_truth()
     json.dumps(truth, allow_nan=False)
     assert all(math.isfinite(a["area"]) for a in truth["annotations"])
-
-
-def _listing(folder: Path) -> dict[str, int]:
-    return {str(p): p.stat().st_size for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def damage(data: bytes, suffix: str, rng: np.random.Generator) -> bytes:

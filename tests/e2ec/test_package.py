@@ -14,14 +14,11 @@ import e2ec
 ROOT = Path(__file__).parents[2]
 
 
-def run(
-    code: str, *path: Path, cwd: Path, isolated: bool = False
-) -> subprocess.CompletedProcess[str]:
-    """`isolated` leaves out what is installed, this project among it."""
+def run(words: list[str], *path: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Python with these words and folders of modules."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
-    options = ["-S"] if isolated else []
     return subprocess.run(
-        [sys.executable, *options, "-c", code, str(ROOT)],
+        [sys.executable, *words],
         env=environment, cwd=cwd, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 
@@ -78,7 +75,7 @@ def collide(folder: Path, name: str, kind: str) -> Path:
 def test_a_foreign_neighbour_is_passed_over(name: str, kind: str, tmp_path: Path) -> None:
     """Ours are imported, and a line says so where the other one could have been meant."""
     place = collide(tmp_path, name, kind)
-    done = run(OURS, tmp_path, ROOT, cwd=tmp_path)
+    done = run(["-c", OURS, str(ROOT)], tmp_path, ROOT, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     if kind in ("package", "module"):
         assert f"'{name}' means e2ec's own" in done.stderr and str(place) in done.stderr
@@ -89,9 +86,10 @@ def test_a_foreign_neighbour_is_passed_over(name: str, kind: str, tmp_path: Path
 @pytest.mark.parametrize("kind", ["package", "module", "code"])
 def test_a_foreign_neighbour_that_is_in_use_is_a_clear_error(kind: str, tmp_path: Path) -> None:
     place = collide(tmp_path, "lib", kind)
-    # Without our root on the path: a folder without __init__.py gives way to a package.
+    # Without our root on the path: a folder without __init__.py gives way to a package. -S leaves
+    # out what is installed, this project among it.
     code = f"import lib, sys; sys.path.append({str(ROOT)!r}); import e2ec"
-    done = run(code, tmp_path, cwd=tmp_path, isolated=True)
+    done = run(["-S", "-c", code], tmp_path, cwd=tmp_path)
     assert done.returncode != 0
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("ImportError: ")
@@ -108,7 +106,7 @@ def test_workers_and_prediction_beside_foreign_neighbours(where: str, tmp_path: 
         code = "import runpy; runpy.run_path('script.py', run_name='__main__')"
     else:
         code = SPAWN
-    done = run(code, tmp_path, ROOT, cwd=tmp_path)
+    done = run(["-c", code], tmp_path, ROOT, cwd=tmp_path)
     assert done.returncode == 0 and done.stdout == "done\n", done.stderr[-2000:]
 
 
@@ -117,17 +115,14 @@ def test_front_doors_beside_foreign_neighbours(program: str, tmp_path: Path) -> 
     collide(tmp_path, "lib", "package")
     collide(tmp_path, "dataset", "module")
     arguments = ["-m", "e2ec", "check"] if program == "-m e2ec" else [str(ROOT / program)]
-    done = subprocess.run(
-        [sys.executable, *arguments, "--help"], env={**os.environ, "PYTHONPATH": str(ROOT)},
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = run([*arguments, "--help"], ROOT, cwd=tmp_path)
     assert done.returncode == 0 and "usage" in done.stdout, done.stderr
 
 
 def test_importing_is_cheap_and_silent(tmp_path: Path) -> None:
     """No torch, no OpenCV, nothing printed, no file written."""
     code = "import sys, e2ec; assert not {'torch', 'cv2', 'numpy'} & set(sys.modules)"
-    done = run(code, ROOT, cwd=tmp_path)
+    done = run(["-c", code], ROOT, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not list(tmp_path.iterdir())
 

@@ -18,6 +18,7 @@ from e2ec.config import Config, OptimConfig
 from e2ec.engine import preprocess
 from e2ec.engine.train.schedule import learning_rate
 from e2ec.losses import dynamic_matching, focal
+from e2ec.named_settings import flat
 from e2ec.presets import load_preset, preset_names
 from lib.polygons.geometry import transform_points
 from network.contour import contour_init, global_deform
@@ -143,16 +144,6 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "model.multi_component": True,
     },
 }
-
-
-def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings by dotted name."""
-    found: dict[str, Any] = {}
-    for key, value in settings.items():
-        found |= (
-            flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-        )
-    return found
 
 
 def test_defaults_are_the_published_ones() -> None:

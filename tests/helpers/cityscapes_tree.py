@@ -90,17 +90,22 @@ def write_tree(root: Path) -> Path:
 def write_scene(root: Path, split: str, name: str, objects: list[dict[str, Any]] | None) -> None:
     """One image, and its label files where there are objects."""
     image = root / "leftImg8bit" / split / f"{name}_leftImg8bit.png"
-    image.parent.mkdir(parents=True, exist_ok=True)
     write_image(image, np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
     if objects is None:
         return
-    text = json.dumps({"imgHeight": HEIGHT, "imgWidth": WIDTH, "objects": objects})
-    polygons = root / "gtFine" / split / f"{name}_gtFine_polygons.json"
-    polygons.parent.mkdir(parents=True, exist_ok=True)
-    polygons.write_text(text)
+    polygons = write_polygons(root, split, name, objects)
     annotation = Annotation()
-    annotation.fromJsonText(text)
+    annotation.fromJsonFile(str(polygons))
     instance_ids = polygons.with_name(polygons.name.replace("polygons.json", "instanceIds.png"))
     # 16 bits, as in the distribution; newer versions of Pillow refuse to do that by themselves.
     ids = np.asarray(createInstanceImage(annotation, "ids")).astype(np.uint16)
     Image.fromarray(ids).save(instance_ids)
+
+
+def write_polygons(root: Path, split: str, name: str, objects: list[dict[str, Any]]) -> Path:
+    """The file of the polygons of an image."""
+    path = root / "gtFine" / split / f"{name}_gtFine_polygons.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {"imgHeight": HEIGHT, "imgWidth": WIDTH, "objects": objects}
+    path.write_text(json.dumps(document))
+    return path

@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from label_scenes import run_length
 from pycocotools import mask as coco_mask
 
+from e2ec.metrics.coco import Metrics
+from e2ec.metrics.coco_inputs import prepare_inputs
+from e2ec.metrics.sbd import sbd_metrics
+
 HEIGHT, WIDTH = 200, 240
+
+
+def evaluate_sbd(ground_truth: dict, results: list[dict], **options: Any) -> Metrics:
+    return sbd_metrics(prepare_inputs(ground_truth, results), **options)
 
 
 def rectangle(x: float, y: float, width: float, height: float) -> list[float]:
@@ -62,28 +71,14 @@ def random_scene(seed: int, *, rle: bool) -> tuple[dict, list[dict]]:
     ground_truth = truth(boxes, images=12, classes=4)
     for annotation in ground_truth["annotations"][::7]:
         mask = coco_mask.frPyObjects(annotation["segmentation"], HEIGHT, WIDTH)[0]
-        decoded = coco_mask.decode(mask)
         annotation["iscrowd"] = 1
-        annotation["segmentation"] = {
-            "size": [HEIGHT, WIDTH],
-            "counts": uncompressed(decoded),
-        }
+        annotation["segmentation"] = run_length(coco_mask.decode(mask))
     return ground_truth, [as_rle(result) for result in results] if rle else results
-
-
-def uncompressed(mask: np.ndarray) -> list[int]:
-    """Run lengths down the columns, beginning with zeros."""
-    flat = np.concatenate([[0], mask.ravel(order="F")])
-    changes = np.flatnonzero(np.diff(flat))
-    return np.diff(np.concatenate([[0], changes, [mask.size]])).tolist()
 
 
 def as_rle(result: dict[str, Any]) -> dict[str, Any]:
     mask = coco_mask.frPyObjects(result["segmentation"], HEIGHT, WIDTH)[0]
-    return {
-        **result,
-        "segmentation": {"size": mask["size"], "counts": mask["counts"].decode("ascii")},
-    }
+    return {**result, "segmentation": as_coco_mask(coco_mask.decode(mask))}
 
 
 def as_coco_mask(mask: np.ndarray) -> dict[str, Any]:

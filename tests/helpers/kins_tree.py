@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
+from coco_scenes import as_coco_mask
 
 from lib.images import write_image
 
@@ -71,12 +71,6 @@ def write_kins(root: Path, generation: int, *, amodal_as: str = "polygons") -> t
     return folder, path
 
 
-def rle(mask: np.ndarray) -> dict[str, Any]:
-    """Compressed run lengths, as in JSON."""
-    encoded = coco_mask.encode(np.asfortranarray(mask, np.uint8))
-    return {"size": list(mask.shape), "counts": encoded["counts"].decode("ascii")}
-
-
 def box(mask: np.ndarray) -> list[int]:
     """x, y, width, height around a mask."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -88,23 +82,12 @@ def _annotation(number: int, generation: int, amodal_as: str) -> dict[str, Any]:
     image, category, (x, y, width, height) = OBJECTS[number]
     amodal, visible = masks()[number]
     outline = [[x, y, x + width, y, x + width, y + height, x, y + height]]
-    segmentation = outline if amodal_as == "polygons" else rle(amodal)
+    segmentation = outline if amodal_as == "polygons" else as_coco_mask(amodal)
     shared = {"id": number + 1, "image_id": image, "category_id": category, "iscrowd": 0}
+    whole = (segmentation, box(amodal), int(amodal.sum()))
+    seen = (as_coco_mask(visible), box(visible), int(visible.sum()))
     if generation == 2019:
-        return shared | {
-            "segmentation": segmentation,
-            "bbox": box(amodal),
-            "area": int(amodal.sum()),
-            "inmodal_seg": rle(visible),
-            "inmodal_bbox": box(visible),
-        }
-    return shared | {
-        "a_segm": segmentation,
-        "a_bbox": box(amodal),
-        "a_area": int(amodal.sum()),
-        "i_segm": rle(visible),
-        "i_bbox": box(visible),
-        "i_area": int(visible.sum()),
-        "oco_id": image,
-        "ico_id": number + 1,
-    }
+        names = ("segmentation", "bbox", "area", "inmodal_seg", "inmodal_bbox")
+    else:
+        names = ("a_segm", "a_bbox", "a_area", "i_segm", "i_bbox", "i_area")
+    return shared | dict(zip(names, (*whole, *seen), strict=False))

@@ -81,9 +81,8 @@ def write_scene(folder: Path) -> Path:
     """Images in `folder/images`; returns the COCO file beside them."""
     rng = np.random.default_rng(0)
     for name in IMAGES.values():
-        path = folder / "images" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(path, rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8))
+        pixels = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+        write_image(folder / "images" / name, pixels)
     (folder / "labels.json").write_text(json.dumps(document()))
     return folder / "labels.json"
 

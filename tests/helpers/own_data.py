@@ -8,7 +8,9 @@ from pathlib import Path
 
 from front_doors import coco_folder
 
+from e2ec.app.commands.command_line import parse_config
 from e2ec.app.commands.convert import ConvertOptions, convert
+from e2ec.config import Config
 
 TINY_CUSTOM = [
     "--device", "cpu", "--model.architecture", "nano", "--data.workers", "0",
@@ -16,6 +18,11 @@ TINY_CUSTOM = [
     "--train.epochs", "1", "--train.batch-size", "2", "--optim.warmup-steps", "0",
     "--eval.iou-types", "segm", "--eval.max-detections", "5",
 ]  # fmt: skip
+
+
+def parsed(*words: object) -> Config:
+    """The settings of a command: a preset, and the options behind it."""
+    return parse_config(list(map(str, words)), program="train.py", purpose="")
 
 
 def coco_file(folder: Path, images: int = 10, classes: int = 2) -> Path:
@@ -35,14 +42,7 @@ def converted(
 ) -> Path:
     """The same in another format, without a split or with one."""
     source = coco_file(folder.with_name(f"{folder.name}-source"))
-    options = ConvertOptions(
-        source,
-        kind,
-        folder,
-        val_fraction=fraction,
-        copy_images=copy_images,  # type: ignore[arg-type]
-    )
-    convert(options)
+    convert(ConvertOptions(source, kind, folder, val_fraction=fraction, copy_images=copy_images))  # type: ignore[arg-type]
     return folder
 
 

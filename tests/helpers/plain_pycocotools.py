@@ -16,14 +16,15 @@ from pycocotools.cocoeval import COCOeval
 
 from e2ec.metrics import precision_recall
 
-# In the order in which pycocotools gives its twelve numbers.
-NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR", "ARs", "ARm", "ARl")
+NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR")
+# Where they stand among the twelve numbers of pycocotools.
+_PLACES = (0, 1, 2, 3, 4, 5, 8)
 
 
 def pycocotools_metrics(
     ground_truth: dict, results: list[dict], iou_type: str
 ) -> dict[str, float | None]:
-    """The twelve numbers by name; None where pycocotools has -1.
+    """The numbers by name; None where pycocotools has -1.
 
     Results with a box and a mask go in without the other one: pycocotools takes the area of a
     result from its box where it has one.
@@ -38,7 +39,7 @@ def pycocotools_metrics(
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    values = dict(zip(NAMES, evaluation.stats.tolist(), strict=True))
+    values = dict(zip(NAMES, evaluation.stats[list(_PLACES)].tolist(), strict=True))
     return {key: None if value == -1 else value for key, value in values.items()}
 
 

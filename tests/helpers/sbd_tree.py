@@ -30,12 +30,11 @@ def segmentations() -> dict[str, np.ndarray]:
 
 
 def write_sbd(root: Path, *, compressed: bool = True) -> Path:
-    """Write img, inst and cls below `root`; returns `root`."""
+    """Write img and inst below `root`; returns `root`."""
     for number, (name, segmentation) in enumerate(segmentations().items()):
         image = np.random.default_rng(number).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
         write_image(root / "img" / f"{name}.jpg", image)
         write_instances(root, name, segmentation, CATEGORY_IDS[name], compressed=compressed)
-        write_classes(root, name, segmentation, CATEGORY_IDS[name])
     return root
 
 
@@ -54,23 +53,9 @@ def write_instances(
         "Boundaries": _cells([_boundary(segmentation == number) for number in numbers]),
         "Categories": np.array(category_ids, np.uint8).reshape(-1, 1),
     }
-    return _save(root / "inst" / f"{name}.mat", {"GTinst": struct}, compressed)
-
-
-def write_classes(root: Path, name: str, segmentation: np.ndarray, category_ids: list[int]) -> Path:
-    """`cls/NAME.mat`: GTcls, the category of every pixel, and boundaries of all 20 categories."""
-    classes = np.array([0, *category_ids], np.uint8)[segmentation]
-    struct = {
-        "Segmentation": classes,
-        "Boundaries": _cells([_boundary(classes == number) for number in range(1, 21)]),
-        "CategoriesPresent": np.unique(classes[classes > 0]).astype(np.float64).reshape(-1, 1),
-    }
-    return _save(root / "cls" / f"{name}.mat", {"GTcls": struct}, True)
-
-
-def _save(path: Path, content: dict, compressed: bool) -> Path:
+    path = root / "inst" / f"{name}.mat"
     path.parent.mkdir(parents=True, exist_ok=True)
-    savemat(path, content, do_compression=compressed)
+    savemat(path, {"GTinst": struct}, do_compression=compressed)
     return path
 
 

@@ -15,7 +15,8 @@ from huge_images import write_huge_png
 from dataset.masks.id_image import read_ids
 from lib import images
 from lib.errors import InputError
-from lib.image_limits import ImageTooLarge, header_size
+from lib.image_header import read_header
+from lib.image_limits import ImageTooLarge
 from lib.images import decode_image, image_size, read_image, to_rgb
 
 LIMIT = "E2EC_MAX_IMAGE_BYTES"
@@ -54,14 +55,16 @@ def test_the_limit_holds_before_decoding(
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_size_in_the_header(suffix: str) -> None:
-    assert header_size(encoded(suffix)) == (30, 50)
+    assert read_header(encoded(suffix), name="a") == (30, 50)
     if suffix == ".jpg":
         exif = PIL.Image.Exif()
         exif[0x0112] = 6
         for options in ({"progressive": True}, {"exif": exif}, {"comment": b"\xff\xc0" * 40}):
-            assert header_size(encoded(suffix, **options)) == (30, 50)
-    for broken in (b"", b"\xff\xd8", b"\xff\xd8\xff\xe0\x00\x00", b"\x89PNG\r\n\x1a\n123", b"BM"):
-        assert header_size(broken) is None
+            assert read_header(encoded(suffix, **options), name="a") == (30, 50)
+    assert read_header(b"BM", name="a") is None
+    for broken in (b"\xff\xd8", b"\xff\xd8\xff\xe0\x00\x00", b"\x89PNG\r\n\x1a\n123"):
+        with pytest.raises(InputError, match=r"^a: .* is cut short"):
+            read_header(broken, name="a")
 
 
 def test_arrays_and_label_images_are_limited_too(
@@ -79,7 +82,7 @@ def test_what_only_opencv_can_read_is_measured_after_decoding(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = cv2.imencode(".hdr", PIXELS.astype(np.float32))[1].tobytes()
-    assert header_size(data) is None
+    assert read_header(data, name="a.hdr") is None
     assert decode_image(data, name="a.hdr").shape == (30, 50, 3)
     monkeypatch.setenv(LIMIT, "4499")
     with pytest.raises(ImageTooLarge, match=r"a\.hdr: too large"):

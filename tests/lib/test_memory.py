@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import partial
 
 import cv2
 import numpy as np
@@ -45,51 +46,36 @@ def test_numpy_and_torch() -> None:
         assert is_out_of_memory(raised_by(allocate))
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
-        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
-        RuntimeError("CUDA error: out of memory"),
-        RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
-        RuntimeError("std::bad_alloc"),
-        OSError(errno.ENOMEM, "Cannot allocate memory"),
-        cv2.error("OpenCV: error: (-4:Insufficient memory) Failed to allocate 9 bytes"),
-    ],
-    ids=str,
-)
+SIGNS = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("std::bad_alloc"),
+    OSError(errno.ENOMEM, "Cannot allocate memory"),
+    cv2.error("OpenCV: error: (-4:Insufficient memory) Failed to allocate 9 bytes"),
+]
+OTHERS = [
+    RuntimeError("shapes differ"),
+    ValueError("out of memory"),
+    InputError("a.png: Cannot allocate memory"),
+    OSError(errno.ENOSPC, "No space left on device"),
+    cv2.error("OpenCV: error: (-215:Assertion failed) !ssize.empty()"),
+]
+
+
+@pytest.mark.parametrize("error", SIGNS + OTHERS, ids=str)
 def test_signs(error: Exception) -> None:
-    assert is_out_of_memory(error) and not is_killed_worker(error)
+    assert is_out_of_memory(error) == (error in SIGNS) and not is_killed_worker(error)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        RuntimeError("shapes differ"),
-        ValueError("out of memory"),
-        InputError("a.png: Cannot allocate memory"),
-        OSError(errno.ENOSPC, "No space left on device"),
-        cv2.error("OpenCV: error: (-215:Assertion failed) !ssize.empty()"),
-    ],
-    ids=str,
-)
-def test_other_errors_are_none(error: Exception) -> None:
-    assert not is_out_of_memory(error) and not is_killed_worker(error)
-
-
-@pytest.mark.parametrize(
-    "error", [MemoryError(), RuntimeError("bad_alloc"), cv2.error("(-4:Insufficient memory) x")]
-)
-def test_errors_of_loader_workers(error: Exception) -> None:
-    found = raised_by(lambda: list(DataLoader(Fails(error), num_workers=1)))
-    assert is_out_of_memory(found), repr(found)
-
-
-def test_an_array_too_large_in_a_worker() -> None:
+def test_errors_of_loader_workers() -> None:
     """NumPy's error cannot be made again from its text and arrives as a RuntimeError."""
-    error = raised_by(lambda: np.empty(TERABYTES))
-    assert is_out_of_memory(raised_by(lambda: list(DataLoader(Fails(error), num_workers=1))))
+    too_large = raised_by(lambda: np.empty(TERABYTES))
+    for error in (MemoryError(), RuntimeError("bad_alloc"), SIGNS[-1], too_large):
+        found = raised_by(partial(list, DataLoader(Fails(error), num_workers=1)))
+        assert is_out_of_memory(found), repr(found)
 
 
 def test_a_killed_worker() -> None:

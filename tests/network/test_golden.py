@@ -89,10 +89,3 @@ def test_parameters_stand_in_the_published_order() -> None:
         torch.equal(mine, theirs.to(mine.dtype))
         for mine, theirs in zip(network.state_dict().values(), published.values(), strict=True)
     )
-
-
-def test_size_of_the_published_network() -> None:
-    state = published_state(FILES[1])
-    # 80 classes instead of 8: 72 more outputs of the last heat map layer, 256 inputs and a bias.
-    parameters = sum(p.numel() for p in load_published(state).parameters()) + 72 * 257
-    assert abs(parameters - 29.27e6) < 0.01e6

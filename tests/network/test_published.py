@@ -6,7 +6,6 @@ The reader is run on a thin network with the published names, so that no test bu
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from lib.errors import InputError
 from network import published
 from network.contour.architecture import NANO
 from network.contour.e2ec import build_network
-from network.published import convert_names, load_published
+from network.published import load_published
 
 THIN = replace(NANO, backbone_channels=(4, 6, 8, 10, 12, 14), deformable=True, refinements=3)
 State = dict[str, Tensor]
@@ -93,16 +92,6 @@ def test_published_names_become_ours(
     found = network.state_dict()
     assert list(found) == list(ours)
     assert all(torch.equal(found[key], ours[key]) for key in ours)
-
-
-def test_the_published_list_of_names_is_covered() -> None:
-    """Every name of the published file, in its order, maps onto a parameter of ours."""
-    names = json.loads(
-        (Path(__file__).parents[1] / "data/published_e2ec_state_dict.json").read_text()
-    )
-    converted = convert_names(dict.fromkeys(names, torch.zeros(())))
-    thick = replace(THIN, snake_dilations=(1, 1, 1, 2, 2, 4, 4))
-    assert list(converted) == list(build_network(num_classes=2, architecture=thick).state_dict())
 
 
 def test_a_file_is_read(state: State, tmp_path: Path) -> None:

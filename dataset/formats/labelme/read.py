@@ -7,20 +7,22 @@ one label and one `group_id` are the parts of one object; the flag `crowd` marks
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dataset.checks.problems import Problem, Report, strict
-from dataset.formats.class_list import CLASSES_JSON, read_class_list
-from dataset.formats.image_folder import unusable
-from dataset.formats.labelme.shapes import (
-    Shape,
-    ShapeError,
-    SkippedShape,
-    encloses,
-    merge_shapes,
-    read_shape,
+from dataset.checks.problems import Report, Unusable, read_whole, strict
+from dataset.formats.class_list import CLASSES_JSON, has_class_list, read_class_list
+from dataset.formats.format import Format, Split
+from dataset.formats.json_files import MOST_FILES, json_files, json_holds
+from dataset.formats.labelme.shapes import Shape, encloses, merge_shapes, read_shape
+from dataset.formats.split_folders import (
+    folder_files,
+    folder_images,
+    images_of_split,
+    split_folders,
 )
 from dataset.index.builder import IndexBuilder
 from dataset.index.inputs import is_file_name, relative_name
@@ -90,7 +92,6 @@ class _Reader:
 
     def __init__(self, folder: Path, images: Path, report: Report) -> None:
         self._images = images
-        self._report = report
         self._builder = IndexBuilder(str(folder), report)
         self._classes = read_class_list(folder)
         self._seen: dict[str, Path] = {}
@@ -98,40 +99,35 @@ class _Reader:
 
     def read(self, number: int, path: Path) -> None:
         """Read the file of one image."""
-        try:
-            document = read_json(path)
-        except InputError as error:
-            self._report(unusable(path, "unreadable labels", error))
-            return
-        if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
-            self._stop(path, "", "not LabelMe", "not a LabelMe file", "move it elsewhere")
-            return
-        name = self._image_name(path, document)
-        size = self._size(path, document, name) if name is not None else None
-        if name is None or size is None:
-            return
-        height, width = size
-        self._builder.add_image(number, name, width, height)
-        groups: dict[_Group, list[Shape]] = {}
-        places: dict[_Group, list[int]] = {}
-        for place, entry in enumerate(document["shapes"]):
-            shape = self._shape(path, place, entry, size)
-            if shape is not None:
+        with self._builder.reading(path):
+            document = read_whole(read_json, path, "unreadable labels")
+            if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
+                raise Unusable("not LabelMe", "not a LabelMe file", "move it elsewhere")
+            name = self._image_name(path, document)
+            height, width = self._size(document, name)
+            self._builder.add_image(number, name, width, height)
+            self._read_shapes(number, path, document["shapes"], height, width)
+
+    def _read_shapes(
+        self, number: int, path: Path, entries: list[Any], height: int, width: int
+    ) -> None:
+        groups: dict[_Group, dict[int, Shape]] = defaultdict(dict)
+        for place, entry in enumerate(entries):
+            with self._builder.reading(path, f"shape {place}"):
+                shape = read_shape(entry, height, width)
                 key = (shape.label, ("alone", place) if shape.group is None else shape.group)
-                groups.setdefault(key, []).append(shape)
-                places.setdefault(key, []).append(place)
-        for key, shapes in groups.items():
-            polygons, runs = merge_shapes(shapes, height, width)
+                groups[key][place] = shape
+        for (label, _), shapes in groups.items():
+            polygons, runs = merge_shapes(list(shapes.values()), height, width)
             self._objects.append(
                 {
-                    "label": key[0],
+                    "label": label,
                     "image_id": number,
-                    "crowd": any(shape.crowd for shape in shapes),
+                    "crowd": any(shape.crowd for shape in shapes.values()),
                     "polygons": polygons,
                     "runs": runs,
-                    "size": None if runs is None else size,
-                    "item": "shape " + ", ".join(map(str, places[key])),
-                    "file": str(path),
+                    "size": None if runs is None else (height, width),
+                    "place": (path, "shape " + ", ".join(map(str, shapes))),
                 }
             )
 
@@ -146,21 +142,20 @@ class _Reader:
         by_name = {name: key for key, name in classes.items()}
         for entry in self._objects:
             label = entry.pop("label")
-            if label in by_name:
+            with self._builder.reading(*entry.pop("place")):
+                if label not in by_name:
+                    what = f"label {label!r:.60} is not in the list of classes"
+                    remedy = "add it to the list or correct the label"
+                    raise Unusable("unknown category", what, remedy)
                 self._builder.add(id=None, category_id=by_name[label], **entry)
-            else:
-                what = f"label {label!r:.60} is not in the list of classes"
-                remedy = "add it to the list or correct the label"
-                self._stop(entry["file"], entry["item"], "unknown category", what, remedy)
         return self._builder.finish()
 
-    def _image_name(self, path: Path, document: dict[str, Any]) -> str | None:
-        """The image's name relative to the folder of images; None after a report."""
+    def _image_name(self, path: Path, document: dict[str, Any]) -> str:
+        """The image's name relative to the folder of images."""
         value = document.get("imagePath")
         if not isinstance(value, str) or not value or not is_file_name(value):
             what, remedy = "'imagePath' must name the image", "write the name of the image file"
-            self._stop(path, "", "file name", what, remedy)
-            return None
+            raise Unusable("file name", what, remedy)
         # LabelMe on Windows writes backslashes.
         image = path.parent / value.replace("\\", "/")
         name = relative_name(image, self._images)
@@ -169,46 +164,70 @@ class _Reader:
         if name is None:
             what = f"'imagePath' {value!r:.200} leads out of the image folder {self._images}"
             remedy = "give the folder that holds the images, or move the image beside the file"
-            self._stop(path, "", "file name", what, remedy)
-            return None
+            raise Unusable("file name", what, remedy)
         if name in self._seen:
             what = f"image {name} has labels in {self._seen[name]} already"
-            self._stop(path, "", "repeated image", what, "keep one of the files")
-            return None
+            raise Unusable("repeated image", what, "keep one of the files")
         self._seen[name] = path
         return Path(name).as_posix()
 
-    def _size(self, path: Path, document: dict[str, Any], name: str) -> tuple[int, int] | None:
-        """(height, width) of the image; None after a report."""
+    def _size(self, document: dict[str, Any], name: str) -> tuple[int, int]:
+        """(height, width) of the image."""
         image = self._images / name
         if document.get("imageData") and not os.path.isfile(image):
             what = f"the image is only inside of this file ('imageData'), {image} is missing"
-            self._stop(path, "", "embedded image", what, "save the image there")
-            return None
-        try:
-            height, width = image_size(image)
-        except InputError as error:
-            self._report(unusable(image, "unreadable image", error))
-            return None
+            raise Unusable("embedded image", what, "save the image there")
+        height, width = read_whole(image_size, image, "unreadable image")
         given = (document.get("imageHeight"), document.get("imageWidth"))
         if all(type(side) is int for side in given) and given != (height, width):
-            what = (
-                f"is for an image of {given[1]} x {given[0]} pixels, {image} is {width} x {height}"
-            )
-            self._stop(path, "", "image size", what, "use the image that was labelled")
-            return None
+            own = f"{given[1]} x {given[0]} pixels"
+            what = f"is for an image of {own}, {image} is {width} x {height}"
+            raise Unusable("image size", what, "use the image that was labelled")
         return height, width
 
-    def _shape(self, path: Path, place: int, entry: Any, size: tuple[int, int]) -> Shape | None:
-        """The shape of an entry; None after a report."""
-        item = f"shape {place}"
-        try:
-            return read_shape(entry, *size)
-        except SkippedShape as error:
-            self._builder.left_out(item, error.kind, str(error), file=str(path))
-        except ShapeError as error:
-            self._stop(path, item, error.kind, str(error), "correct or remove the shape")
-        return None
 
-    def _stop(self, path: Path | str, item: str, kind: str, what: str, remedy: str) -> None:
-        self._report(Problem(str(path), item, kind, what, "stops", remedy))
+def _recognise(path: Path) -> bool:
+    if not path.is_dir():
+        return json_holds(path, "shapes")
+    return any(
+        json_holds(file, "shapes") and not json_holds(file, "images", "annotations")
+        for file in islice(json_files(path), MOST_FILES)
+    )
+
+
+def _splits(path: Path, images: Path | None) -> Iterator[Split]:
+    folder = path if path.is_dir() else path.parent
+    for place in (folder / "labels", folder):
+        splits = split_folders(place, ".json")
+        listed = any(map(has_class_list, splits.values()))
+        together = () if listed else tuple(splits.values())
+        for name, labels in splits.items():
+            near = folder / "images" / labels.name if place != folder else labels
+            yield Split(
+                name,
+                name,
+                labels,
+                _if_there(images_of_split(images, labels.name) or near),
+                together=together,
+            )
+        if splits:
+            return
+    yield Split(folder.name, None, folder, _if_there(images))
+
+
+def _if_there(folder: Path | None) -> Path | None:
+    return folder if folder is not None and folder.is_dir() else None
+
+
+LABELME = Format(
+    name="labelme",
+    title="LabelMe",
+    recognise=_recognise,
+    splits=_splits,
+    read=lambda split, report: read_labelme(
+        split.labels, split.images, together=split.together, report=report
+    ),
+    images=lambda split, _: folder_images(split),
+    sources=folder_files,
+    labels="folder",
+)

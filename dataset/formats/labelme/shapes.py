@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from dataset.checks.problems import LeftOut, Unusable
+from dataset.index.inputs import given_points
 from dataset.masks.rasterize import polygons_to_mask
 from dataset.masks.run_lengths import encode_mask
 from lib.errors import InputError
@@ -21,20 +23,9 @@ _CIRCLE = 64
 # Shapes that enclose something, and those that do not.
 _CLOSED = ("polygon", "rectangle", "oriented_rectangle", "circle", "mask")
 _OPEN = ("line", "linestrip", "point", "points")
+_REMEDY = "correct or remove the shape"
 # Where a PNG holds its width and height, 4 bytes each.
 _PNG_SIZE = slice(16, 24)
-
-
-class ShapeError(Exception):
-    """A shape that cannot be read."""
-
-    def __init__(self, kind: str, what: str) -> None:
-        super().__init__(what)
-        self.kind = kind
-
-
-class SkippedShape(ShapeError):
-    """A shape that does not outline an object and is left out."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +56,14 @@ def read_shape(entry: Any, height: int, width: int) -> Shape:
     """A shape of the file; `height` and `width` are those of the image.
 
     Raises:
-        SkippedShape: a point, a line, or an unknown kind of shape.
-        ShapeError: something in it is unusable.
+        Unusable: "left out", a point, a line, or an unknown kind of shape; else something in it.
     """
     if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
-        raise ShapeError("bad shape", "must be an object with a 'label'")
+        raise Unusable("bad shape", "must be an object with a 'label'", _REMEDY)
     kind = entry.get("shape_type") or "polygon"
     if not isinstance(kind, str) or kind in _OPEN:
-        raise SkippedShape("open shape", f"is a {kind!s:.20}, which encloses nothing")
+        what = f"is a {kind!s:.20}, which encloses nothing"
+        raise LeftOut("open shape", what)
     points = _points(entry.get("points"))
     group, flags = entry.get("group_id"), entry.get("flags")
     is_mask = kind == "mask"
@@ -108,18 +99,10 @@ def merge_shapes(
 
 def _points(value: Any) -> np.ndarray:
     """(n, 2) float64, all finite."""
-    wrong = ShapeError("bad number", "'points' must be a list of [x, y] with finite numbers")
-    if not isinstance(value, list):
-        raise wrong
-    for point in value:
-        if not isinstance(point, list) or len(point) != 2 or {*map(type, point)} - {int, float}:
-            raise wrong
-    try:
-        points = np.array(value, np.float64).reshape(-1, 2)
-    except OverflowError:
-        raise wrong from None
-    if not (np.abs(points) <= 1e6).all():
-        raise wrong
+    points = given_points(value)
+    if points is None or not (np.abs(points) <= 1e6).all():
+        what = "'points' must be a list of [x, y] with finite numbers"
+        raise Unusable("bad number", what, _REMEDY)
     return points
 
 
@@ -134,25 +117,26 @@ def _outline(kind: str, points: np.ndarray) -> np.ndarray:
     if kind in _CLOSED and kind != "circle":
         return points
     if kind == "circle":
-        raise ShapeError("bad shape", "a circle needs its centre and a point on it")
-    raise SkippedShape("unknown shape", f"is of the unknown kind {kind!r:.20}")
+        raise Unusable("bad shape", "a circle needs its centre and a point on it", _REMEDY)
+    raise LeftOut("unknown shape", f"is of the unknown kind {kind!r:.20}")
 
 
 def _mask(value: Any, points: np.ndarray, pixels: int) -> np.ndarray:
     """The (h, w) bool mask; `points` are its first and last pixel, `pixels` those of the image."""
     if not isinstance(value, str) or len(points) != 2:
-        raise ShapeError("bad mask", "a mask needs 'mask' and two points")
+        raise Unusable("bad mask", "a mask needs 'mask' and two points", _REMEDY)
     try:
         data = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise ShapeError("bad mask", "'mask' is not base64 text") from None
+        raise Unusable("bad mask", "'mask' is not base64 text", _REMEDY) from None
     (left, top), (right, bottom) = np.floor(points).astype(np.int64).tolist()
     columns, rows = (int.from_bytes(data[_PNG_SIZE][i : i + 4], "big") for i in (0, 4))
     # Checked before anything is decoded: a few bytes can ask for gigabytes.
     fits = (rows, columns) == (bottom - top + 1, right - left + 1) and rows * columns <= 4 * pixels
     if not fits:
-        raise ShapeError("bad mask", "the size of 'mask' is not that of the box of its points")
+        what = "the size of 'mask' is not that of the box of its points"
+        raise Unusable("bad mask", what, _REMEDY)
     try:
         return np.asarray(decode_image(data, name="mask").any(axis=2))
     except InputError as error:
-        raise ShapeError("bad mask", f"'mask' cannot be decoded ({error})") from None
+        raise Unusable("bad mask", f"'mask' cannot be decoded ({error})", _REMEDY) from None

@@ -17,9 +17,9 @@ from typing import TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from dataset.checks.problems import Problem, Report, strict
-from dataset.formats.format import SplitName
-from dataset.formats.image_folder import PATIENCE, unusable
+from dataset.checks.problems import LeftOut, Report, Unusable, read_whole, strict
+from dataset.formats.format import Format, Split, SplitName
+from dataset.formats.image_folder import PATIENCE
 from dataset.formats.sbd.matlab_file import read_struct
 from dataset.index.builder import IndexBuilder
 from dataset.index.label_index import LabelIndex
@@ -38,6 +38,7 @@ CLASSES = (
 )  # fmt: skip
 # Instances are numbered by a byte.
 _IDS_PER_IMAGE = 256
+_REMEDY = "unpack the release again"
 
 
 def split_names(split: SplitName) -> tuple[str, ...]:
@@ -94,40 +95,31 @@ def read_sbd(
         InputError: `root` is no SBD folder; or from `report`.
     """
     folder = release_folder(root)
-    builder = IndexBuilder(str(folder / "inst"), report)
-    for number, class_name in enumerate(CLASSES, start=1):
-        builder.add_category(number, class_name)
+    builder = IndexBuilder(str(folder / "inst"), report, dict(enumerate(CLASSES, start=1)))
     chosen = split_names(split) if names is None else names
     for name in tqdm(chosen, desc="reading labels", unit="image", delay=PATIENCE, leave=False):
         image, labels = folder / "img" / f"{name}.jpg", folder / "inst" / f"{name}.mat"
-        size = _read(image, "image", image_size, report)
-        instances = _read(labels, "annotation", _read_instances, report)
-        if size is None or instances is None:
-            continue
-        segmentation, category_ids = instances
-        if segmentation.shape != size:
-            what = (
-                f"segmentation is {_extent(segmentation.shape)} pixels, its image {_extent(size)}"
-            )
-            remedy = "use the images and annotations of one release"
-            report(Problem(str(labels), "", "size mismatch", what, "stops", remedy))
-            continue
-        builder.add_image(image_id(name), image.name, width=size[1], height=size[0])
-        _add_instances(builder, labels, image_id(name), segmentation, category_ids)
+        size = None
+        with builder.reading(image):
+            size = _read(image, "image", image_size)
+        with builder.reading(labels):
+            segmentation, category_ids = _read(labels, "annotation", _read_instances)
+            if size is None:
+                continue
+            if segmentation.shape != size:
+                own, its = (f"{width} x {height}" for height, width in (segmentation.shape, size))
+                what = f"segmentation is {own} pixels, its image {its}"
+                remedy = "use the images and annotations of one release"
+                raise Unusable("size mismatch", what, remedy)
+            builder.add_image(image_id(name), image.name, width=size[1], height=size[0])
+            _add_instances(builder, labels, image_id(name), segmentation, category_ids)
     return builder.finish()
 
 
-def _read(path: Path, kind: str, reader: Callable[[Path], T], report: Report) -> T | None:
-    """What `reader` makes of a file; None where the file is missing or unusable, and reported."""
+def _read(path: Path, kind: str, reader: Callable[[Path], T]) -> T:
     if not path.is_file():
-        remedy = "unpack the release again"
-        report(Problem(str(path), "", f"missing {kind}", f"{kind} is missing", "stops", remedy))
-        return None
-    try:
-        return reader(path)
-    except InputError as error:
-        report(unusable(path, f"unreadable {kind}", error))
-        return None
+        raise Unusable(f"missing {kind}", f"{kind} is missing", _REMEDY)
+    return read_whole(reader, path, f"unreadable {kind}")
 
 
 def _read_instances(path: Path) -> tuple[np.ndarray, list[int]]:
@@ -139,9 +131,9 @@ def _read_instances(path: Path) -> tuple[np.ndarray, list[int]]:
     fields = read_struct(path, "GTinst", ("Segmentation", "Categories"))
     segmentation, category_ids = fields["Segmentation"], fields["Categories"].ravel()
     if segmentation.ndim != 2 or segmentation.dtype != np.uint8:
-        raise InputError(f"{path}: 'Segmentation' is no image of bytes; unpack the release again")
+        raise InputError(f"{path}: 'Segmentation' is no image of bytes; {_REMEDY}")
     if not (np.isfinite(category_ids) & (category_ids == np.floor(category_ids))).all():
-        raise InputError(f"{path}: 'Categories' are no whole numbers; unpack the release again")
+        raise InputError(f"{path}: 'Categories' are no whole numbers; {_REMEDY}")
     return segmentation, [int(value) for value in category_ids]
 
 
@@ -154,38 +146,48 @@ def _add_instances(
 ) -> None:
     areas = np.bincount(segmentation.ravel(), minlength=len(category_ids) + 1)
     for number in range(1, len(areas)):
-        item = f"instance {number}"
-        if number > len(category_ids):
-            if areas[number]:
-                what, remedy = "has no category in 'Categories'", "unpack the release again"
-                builder.problem(item, "unknown category", what, remedy, file=str(file))
+        if number > len(category_ids) and not areas[number]:
             continue
-        category_id = category_ids[number - 1]
-        if not 1 <= category_id <= len(CLASSES):
-            what = f"category {category_id} is not one of 1 to {len(CLASSES)}"
-            remedy = "unpack the release again"
-            builder.problem(item, "unknown category", what, remedy, file=str(file))
-            continue
-        if not areas[number]:
-            what = "has a category but no pixel in 'Segmentation'"
-            builder.left_out(item, "no contour", what, file=str(file))
-            continue
-        mask = segmentation == number
-        polygons = mask_to_contours(mask)
-        (x0, y0), (x1, y1) = (f(np.concatenate(polygons), axis=0) for f in (np.min, np.max))
-        builder.add(
-            id=image * _IDS_PER_IMAGE + number,
-            image_id=image,
-            category_id=category_id,
-            polygons=polygons,
-            runs=encode_mask(mask),
-            size=mask.shape,
-            area=float(areas[number]),
-            bbox=(x0, y0, x1 - x0, y1 - y0),
-            item=item,
-            file=str(file),
-        )
+        with builder.reading(file, f"instance {number}"):
+            category_id = _category(number, category_ids)
+            if not areas[number]:
+                what = "has a category but no pixel in 'Segmentation'"
+                raise LeftOut("no contour", what)
+            mask = segmentation == number
+            builder.add(
+                id=image * _IDS_PER_IMAGE + number,
+                image_id=image,
+                category_id=category_id,
+                polygons=mask_to_contours(mask),
+                runs=encode_mask(mask),
+                size=mask.shape,
+            )
 
 
-def _extent(size: tuple[int, ...]) -> str:
-    return f"{size[1]} x {size[0]}"
+def _category(number: int, category_ids: Sequence[int]) -> int:
+    """Category id of an instance."""
+    if number > len(category_ids):
+        raise Unusable("unknown category", "has no category in 'Categories'", _REMEDY)
+    category_id = category_ids[number - 1]
+    if not 1 <= category_id <= len(CLASSES):
+        what = f"category {category_id} is not one of 1 to {len(CLASSES)}"
+        raise Unusable("unknown category", what, _REMEDY)
+    return category_id
+
+
+def _recognise(path: Path) -> bool:
+    places = ("inst", "dataset/inst", "benchmark_RELEASE/dataset/inst")
+    return any((path / place).is_dir() for place in places)
+
+
+SBD = Format(
+    name="sbd",
+    title="SBD",
+    recognise=_recognise,
+    splits=lambda root, _: [Split("train", "train", root), Split("val", "val", root)],
+    read=lambda split, report: read_sbd(split.labels, split.which, report=report),
+    images=lambda split, _: release_folder(split.labels) / "img",
+    sources=lambda split: source_files(split.labels, split.which),
+    takes_images=False,
+    roles=("train", "val"),
+)

@@ -52,11 +52,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it cannot be read, or is no data.yaml.
     """
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if size > MAX_YAML_BYTES:
+    if path.is_file() and path.stat().st_size > MAX_YAML_BYTES:
         raise InputError(f"{path}: larger than {MAX_YAML_BYTES} bytes; not a data.yaml")
     text = read_text(path)
     try:
@@ -77,46 +73,42 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return document
 
 
-def class_names(path: Path, document: dict[str, Any]) -> list[str]:
-    """The names of the classes, by class index; `path` is the file, for messages.
+def read_classes(path: Path, document: dict[str, Any]) -> dict[int, str]:
+    """Class names by category id, in order of the class index; `path` is the file, for messages.
 
     Raises:
-        InputError: there are none, or another number than the file says.
+        InputError: there are no names, or another number of them or of ids than the file says.
     """
-    value = document.get("names")
-    if isinstance(value, dict):
-        wanted = [str(number) for number in range(len(value))]
-        if sorted(value) != sorted(wanted):
+    names = document.get("names")
+    if isinstance(names, dict):
+        wanted = [str(number) for number in range(len(names))]
+        if sorted(names) != sorted(wanted):
             raise InputError(f"{path}: 'names' must number the classes 0, 1, 2, ...")
-        value = [value[number] for number in wanted]
-    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+        names = [names[number] for number in wanted]
+    if not isinstance(names, list) or not names or not all(isinstance(v, str) for v in names):
         raise InputError(f"{path}: 'names' must list the class names, e.g. names: [person, car]")
-    _check_count(path, document.get("nc"), len(value))
-    return value
-
-
-def _check_count(path: Path, value: Any, count: int) -> None:
-    """`nc` says the number of classes again; where it is another, one of the two is wrong."""
-    if value in (None, ""):
-        return
-    if not (isinstance(value, str) and value.isascii() and value.isdigit() and int(value) == count):
+    # `nc` says the number of classes again; where it is another, one of the two is wrong.
+    count = document.get("nc")
+    if count not in (None, "") and _whole_number(count) != len(names):
         raise InputError(
-            f"{path}: 'nc' is {value!r:.40} but 'names' lists {count}; make them agree, or remove "
-            "'nc'"
+            f"{path}: 'nc' is {count!r:.40} but 'names' lists {len(names)}; make them agree, or "
+            "remove 'nc'"
         )
+    # Our own addition: category ids as other formats have them.
+    ids = document.get("category_ids")
+    if ids is None:
+        return dict(enumerate(names, start=1))
+    if not isinstance(ids, list):
+        ids = []
+    numbers = [number for value in ids if (number := _whole_number(value)) is not None]
+    if not len(ids) == len(numbers) == len(set(numbers)) == len(names):
+        raise InputError(
+            f"{path}: 'category_ids' must hold a number for each class; correct or remove"
+        )
+    return dict(zip(numbers, names, strict=True))
 
 
-def category_ids(path: Path, document: dict[str, Any], count: int) -> list[int]:
-    """Our own addition, category ids as other formats have them; 1, 2, ... where there are none.
-
-    Raises:
-        InputError: they are not as many different numbers as there are classes.
-    """
-    value = document.get("category_ids")
-    if value is None:
-        return list(range(1, count + 1))
-    if isinstance(value, list) and len(value) == count and len(set(map(str, value))) == count:
-        digits = [v for v in value if isinstance(v, str) and v.isascii() and v.isdigit()]
-        if len(digits) == count and max(map(len, digits)) <= 9:
-            return [int(v) for v in digits]
-    raise InputError(f"{path}: 'category_ids' must hold a number for each class; correct or remove")
+def _whole_number(value: Any) -> int | None:
+    """The number that a text of the file is, None where it is none or absurdly large."""
+    plain = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9
+    return int(value) if plain else None

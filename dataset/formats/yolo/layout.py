@@ -15,7 +15,7 @@ from typing import Any
 from dataset.formats.class_list import read_class_list
 from dataset.formats.format import SplitName
 from dataset.formats.image_folder import image_names
-from dataset.formats.yolo.data_yaml import category_ids, class_names, find_yaml, read_yaml
+from dataset.formats.yolo.data_yaml import find_yaml, read_classes, read_yaml
 from dataset.index.inputs import relative_name
 from lib.errors import InputError
 from lib.files import read_text
@@ -36,15 +36,24 @@ class YoloLayout:
         file: data.yaml, or the folder where there is none.
         folder: what the image names are relative to.
         images: file names.
-        class_names: by class index.
-        category_ids: by class index; index + 1 where the file does not say them.
+        classes: names by category id, in order of the class index; the id is index + 1 where the
+            file does not say it.
     """
 
     file: Path
     folder: Path
     images: list[str]
-    class_names: list[str]
-    category_ids: list[int]
+    classes: dict[int, str]
+
+
+def _open(path: str | Path, root: str | Path | None) -> tuple[Path | None, dict[str, Any], Path]:
+    """data.yaml, what it says, and the folder of the data set; None and nothing without a file."""
+    path = Path(path)
+    file = find_yaml(path)
+    document = {} if file is None else read_yaml(file)
+    if root is not None:
+        return file, document, Path(root)
+    return file, document, path if file is None else _data_folder(file, document)
 
 
 def yolo_image_folder(path: str | Path, root: str | Path | None = None) -> Path:
@@ -53,11 +62,7 @@ def yolo_image_folder(path: str | Path, root: str | Path | None = None) -> Path:
     Raises:
         InputError: data.yaml cannot be read.
     """
-    path = Path(path)
-    file = find_yaml(path)
-    if root is not None:
-        return Path(root)
-    return path if file is None else _data_folder(file, read_yaml(file))
+    return _open(path, root)[2]
 
 
 def yolo_layout(path: str | Path, split: SplitName, root: str | Path | None = None) -> YoloLayout:
@@ -71,23 +76,15 @@ def yolo_layout(path: str | Path, split: SplitName, root: str | Path | None = No
     Raises:
         InputError: a file or folder is missing or unusable, or lies outside of the data set.
     """
-    path = Path(path)
-    folder = yolo_image_folder(path, root)
-    file = find_yaml(path)
-    if file is None:
-        classes = read_class_list(folder)
-        if classes is None:
-            raise InputError(f"{folder}: has neither data.yaml nor classes.txt; add one of them")
-        images = _in_folder(folder, _split_folder(folder, split))
-        return YoloLayout(folder, folder, images, list(classes.values()), list(classes))
-    document = read_yaml(file)
-    names = class_names(file, document)
-    ids = category_ids(file, document, len(names))
-    if _names_splits(document):
+    file, document, folder = _open(path, root)
+    classes = read_class_list(folder) if file is None else read_classes(file, document)
+    if classes is None:
+        raise InputError(f"{folder}: has neither data.yaml nor classes.txt; add one of them")
+    if file is not None and _named_splits(document):
         images = _images(file, document, folder, split)
     else:
         images = _in_folder(folder, _split_folder(folder, split))
-    return YoloLayout(file, folder, images, names, ids)
+    return YoloLayout(file or folder, folder, images, classes)
 
 
 def yolo_splits(path: str | Path, root: str | Path | None = None) -> dict[SplitName, bool]:
@@ -101,15 +98,11 @@ def yolo_splits(path: str | Path, root: str | Path | None = None) -> dict[SplitN
     Raises:
         InputError: data.yaml cannot be read.
     """
-    path = Path(path)
-    file = find_yaml(path)
-    if file is not None:
-        document = read_yaml(file)
-        named = {split: entries for split in _ALSO if (entries := _entries(document, split))}
-        if named:
-            train = named.get("train")
-            return {split: split != "train" and named[split] == train for split in named}
-    folder = yolo_image_folder(path, root)
+    _, document, folder = _open(path, root)
+    named = _named_splits(document)
+    if named:
+        train = named.get("train")
+        return {split: split != "train" and named[split] == train for split in named}
     found: dict[SplitName, bool] = {}
     for split in _ALSO:
         with suppress(InputError):
@@ -156,8 +149,9 @@ def _entries(document: dict[str, Any], split: SplitName) -> Any:
     return [entries] if isinstance(entries, str) else entries
 
 
-def _names_splits(document: dict[str, Any]) -> bool:
-    return any(_entries(document, split) for split in _ALSO)
+def _named_splits(document: dict[str, Any]) -> dict[SplitName, Any]:
+    """What data.yaml has for every split that it names."""
+    return {split: entries for split in _ALSO if (entries := _entries(document, split))}
 
 
 def _images(file: Path, document: dict[str, Any], folder: Path, split: SplitName) -> list[str]:

@@ -8,20 +8,29 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from dataset.checks.problems import Problem, Report, strict
+from dataset.checks.problems import LeftOut, Report, Unusable, read_whole, strict
 from dataset.formats.class_list import CLASSES_TXT
-from dataset.formats.format import SplitName
-from dataset.formats.image_folder import add_images, unusable
-from dataset.formats.yolo.layout import YoloLayout, label_name, yolo_layout
+from dataset.formats.format import Format, Split, SplitName
+from dataset.formats.image_folder import add_images
+from dataset.formats.json_files import json_files
+from dataset.formats.yolo.data_yaml import YAML_NAMES, names_classes
+from dataset.formats.yolo.layout import (
+    YoloLayout,
+    label_name,
+    yolo_image_folder,
+    yolo_layout,
+    yolo_source_files,
+    yolo_splits,
+)
 from dataset.index.builder import IndexBuilder
 from dataset.index.label_index import LabelIndex
 from dataset.masks.rasterize import components_to_mask
 from dataset.masks.rings import Component, split_rings
 from dataset.masks.run_lengths import encode_mask
-from lib.errors import InputError
 from lib.files import read_text
 from lib.images import IMAGE_SUFFIXES
 
@@ -53,28 +62,27 @@ def read_yolo(
         InputError: data.yaml or a folder it names is missing or unusable.
     """
     layout = yolo_layout(path, split, root)
-    builder = IndexBuilder(str(layout.file), report)
-    for key, name in zip(layout.category_ids, layout.class_names, strict=True):
-        builder.add_category(key, name)
-    by_class = dict(enumerate(layout.category_ids))
-    for key, name, height, width in add_images(builder, layout.folder, layout.images, report):
+    builder = IndexBuilder(str(layout.file), report, layout.classes)
+    by_class = dict(enumerate(layout.classes))
+    for key, name, height, width in add_images(builder, layout.folder, layout.images):
         labels = layout.folder / label_name(name)
-        if not labels.exists():
-            continue
-        try:
-            lines = read_text(labels).lstrip("\ufeff").splitlines()
-        except InputError as error:
-            report(unusable(labels, "unreadable labels", error))
-            continue
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                reader = _LineReader(builder, str(labels), f"line {number}")
-                reader.read(line.split(), key, by_class, height, width)
-    _report_orphans(layout, report)
+        with builder.reading(labels):
+            text = read_whole(read_text, labels, "unreadable labels") if labels.exists() else ""
+            for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
+                if line.strip():
+                    with builder.reading(labels, f"line {number}"):
+                        category, points = _read_line(line.split(), by_class)
+                        builder.add(
+                            id=None,
+                            image_id=key,
+                            category_id=category,
+                            **_shape(points, height, width),
+                        )
+    _report_orphans(builder, layout)
     return builder.finish()
 
 
-def _report_orphans(layout: YoloLayout, report: Report) -> None:
+def _report_orphans(builder: IndexBuilder, layout: YoloLayout) -> None:
     """Report the label files beside those of the images that belong to no image."""
     used: set[Path] = set()
     folders: dict[Path, Path] = {}
@@ -92,70 +100,86 @@ def _report_orphans(layout: YoloLayout, report: Report) -> None:
         stems = {path.stem for path in images if path.suffix.lower() in IMAGE_SUFFIXES}
         for path in sorted(rest):
             if path.stem not in stems and path.name[0] != ".":
-                what, remedy = "belongs to no image", "add the image or remove the file"
-                report(Problem(str(path), "", "labels without image", what, "left out", remedy))
+                with builder.reading(path):
+                    remedy = "add the image or remove the file"
+                    raise LeftOut("labels without image", "belongs to no image", remedy)
 
 
-class _LineReader:
-    """One line: its place, for messages, and what is read from it."""
+def _read_line(fields: list[str], by_class: dict[int, int]) -> tuple[int, np.ndarray]:
+    """Category id, and (n, 2) divided coordinates."""
+    try:
+        number, *values = map(float, fields)
+    except ValueError:
+        remedy = "write class x1 y1 x2 y2 ..."
+        raise Unusable("bad number", "is not a list of numbers", remedy) from None
+    category = by_class.get(number)  # type: ignore[call-overload]  # 2.0 finds 2
+    if category is None:
+        what = f"class {fields[0]:.20} is not among the {len(by_class)} of 'names'"
+        raise Unusable("unknown category", what, "correct the class or add its name")
+    if len(values) == 4:
+        raise LeftOut("box", "is a box (four numbers), not a contour")
+    if len(values) % 2:
+        what = f"has an odd count of coordinates ({len(values)})"
+        raise Unusable("odd count", what, "write x and y of every point")
+    if any(abs(value) > _LARGEST for value in values):
+        what = "holds coordinates that are not divided by the size of the image"
+        raise Unusable("not normalised", what, "divide x by the width and y by the height")
+    return category, np.array(values).reshape(-1, 2)
 
-    def __init__(self, builder: IndexBuilder, file: str, item: str) -> None:
-        self._builder = builder
-        self._file = file
-        self._item = item
 
-    def read(
-        self, fields: list[str], image_id: int, by_class: dict[int, int], height: int, width: int
-    ) -> None:
-        """Give the builder the object of the line, or report what is wrong with it."""
-        try:
-            number, *values = map(float, fields)
-        except ValueError:
-            self._stop("bad number", "is not a list of numbers", "write class x1 y1 x2 y2 ...")
-            return
-        category = by_class.get(number)  # type: ignore[call-overload]  # 2.0 finds 2
-        if category is None:
-            what = f"class {fields[0]:.20} is not among the {len(by_class)} of 'names'"
-            self._stop("unknown category", what, "correct the class or add its name")
-        elif len(values) == 4:
-            what = "is a box (four numbers), not a contour"
-            self._builder.left_out(self._item, "box", what, file=self._file)
-        elif len(values) % 2:
-            what = f"has an odd count of coordinates ({len(values)})"
-            self._stop("odd count", what, "write x and y of every point")
-        elif any(abs(value) > _LARGEST for value in values):
-            what = "holds coordinates that are not divided by the size of the image"
-            self._stop("not normalised", what, "divide x by the width and y by the height")
-        else:
-            self._add(np.array(values).reshape(-1, 2), image_id, category, height, width)
-
-    def _add(
-        self, points: np.ndarray, image_id: int, category: int, height: int, width: int
-    ) -> None:
-        components: list[Component] = [(points, [])]
-        if len(points) >= 3 and np.isfinite(points).all():
-            components = split_rings(points)
-        scaled = [
-            (_pixels(outer, height, width), [_pixels(hole, height, width) for hole in holes])
-            for outer, holes in components
-        ]
-        pierced = any(holes for _, holes in scaled)
-        runs = encode_mask(components_to_mask(scaled, height, width)) if pierced else None
-        self._builder.add(
-            id=None,
-            image_id=image_id,
-            category_id=category,
-            polygons=[outer for outer, _ in scaled],
-            runs=runs,
-            size=(height, width) if pierced else None,
-            item=self._item,
-            file=self._file,
-        )
-
-    def _stop(self, kind: str, what: str, remedy: str) -> None:
-        self._builder.problem(self._item, kind, what, remedy, file=self._file)
+def _shape(points: np.ndarray, height: int, width: int) -> dict[str, Any]:
+    """Outlines and, where there are holes, the mask of divided coordinates."""
+    components: list[Component] = [(points, [])]
+    if len(points) >= 3 and np.isfinite(points).all():
+        components = split_rings(points)
+    scaled = [
+        (_pixels(outer, height, width), [_pixels(hole, height, width) for hole in holes])
+        for outer, holes in components
+    ]
+    polygons = [outer for outer, _ in scaled]
+    if not any(holes for _, holes in scaled):
+        return {"polygons": polygons}
+    runs = encode_mask(components_to_mask(scaled, height, width))
+    return {"polygons": polygons, "runs": runs, "size": (height, width)}
 
 
 def _pixels(points: np.ndarray, height: int, width: int) -> np.ndarray:
     """Divided coordinates in pixels; what was a whole number of pixels is one again."""
     return np.round(points * [width, height], _DECIMALS)
+
+
+def _recognise(path: Path) -> bool:
+    """Whether there is a data.yaml, or text files where YOLO's labels lie.
+
+    Other formats have a folder `labels` too, and LabelMe may have a list of classes in it.
+    """
+    if any((path / name).is_file() for name in YAML_NAMES):
+        return True
+    if any(names_classes(file) for file in path.glob("*.yaml")):
+        return True
+    places = (path / "labels", path / "train" / "labels")
+    if not any(file.name != CLASSES_TXT for place in places for file in place.rglob("*.txt")):
+        return False
+    # Texts beside JSON files may be anything, unless the classes stand where YOLO has them.
+    return (path / CLASSES_TXT).is_file() or not any(map(any, map(json_files, places)))
+
+
+def _splits(path: Path, images: Path | None) -> list[Split]:
+    # Training data has to be there; without, the reader says what is missing.
+    found: dict[SplitName, bool] = {"train": False, **yolo_splits(path, images)}
+    return [Split(name, name, path, images, repeats) for name, repeats in found.items()]
+
+
+YOLO = Format(
+    name="yolo",
+    title="YOLO",
+    recognise=_recognise,
+    splits=_splits,
+    read=lambda split, report: read_yolo(
+        split.labels, split.which, root=split.images, report=report
+    ),
+    images=lambda split, _: yolo_image_folder(split.labels, split.images),
+    sources=lambda split: yolo_source_files(split.labels, split.which, split.images),
+    suffixes=(".yaml", ".yml"),
+    folders_in_names=True,  # images/train/a.jpg
+)

@@ -69,13 +69,14 @@ def _published(options: CardOptions) -> str:
             f"{options.weights}: a published checkpoint has no description to change; what is "
             "missing comes from a preset (--preset coco)"
         )
-    family = family_of(Config(name="published"))
+    config = Config(name="published")
+    family = family_of(config)
     network = family.published_network(options.weights)
     facts: dict[str, Any] = {
         "file": str(options.weights),
         "kind": "published checkpoint, without a description; to use it name its preset "
         "(--preset coco)",
-        "architecture": "dla34",
+        "architecture": family.published_card(network, config).architecture,
         "classes": family.num_classes(network),
         **{name: n for name, (n, _) in family.describe(network).items()},
         "parameters": _parameters(network),

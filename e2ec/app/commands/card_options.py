@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
-
-from e2ec.app.commands.options import parse_options
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,3 @@ class CardOptions:
     def place(self) -> Path | None:
         """The file to write with the changes, if any."""
         return self.weights if self.in_place else self.out
-
-
-def parse_card(arguments: Sequence[str]) -> CardOptions:
-    """The options of the command; exits with status 2 on a usage error."""
-    return parse_options(CardOptions, arguments, "python -m e2ec card")

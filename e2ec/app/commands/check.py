@@ -47,12 +47,8 @@ def check(config: Config, options: CheckOptions) -> tuple[str, int]:
     else:
         data = open_target(config, options.target, options.format, options.images, findings)
     splits = data.splits
-    done: list[object] = []
-    for dataset in splits.values():
-        place = _place(dataset)
-        if place not in done:
-            check_dataset(dataset, findings, decode=not options.fast, progress=True)
-            done.append(place)
+    for dataset in {_place(dataset): dataset for dataset in splits.values()}.values():
+        check_dataset(dataset, findings, decode=not options.fast, progress=True)
     config, chosen = settings_of_run(config, data.trained)
     if options.preset:
         _check_run(config, splits, findings)

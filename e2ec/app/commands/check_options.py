@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import get_args
 
-from e2ec.app.commands.command_line import misspelt, parse_config, usage_error
-from e2ec.app.commands.options import parse_known_options, parse_options
-from e2ec.app.commands.typed_options import keep_typed
+from e2ec.app.commands.command_line import misspelt, parse_config, parse_settings
+from e2ec.app.commands.options import parse_known_options, parse_options, usage_error
 from e2ec.config import Config, LabelFormat
 from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError
@@ -32,9 +31,9 @@ class OwnOptions:
     images: Path | None = None
     """Folder of the images, for a PATH."""
     format: LabelFormat | None = None
-    """Format of a PATH. Default: found out from the files there."""
+    """Format of a PATH; None finds it out from the files there."""
     out: Path | None = None
-    """Folder of the results. Default: runs/check/<name>."""
+    """Folder of the results; None takes runs/check/<name>."""
     show: int = 20
     """Print at most this many problems of a kind."""
     fast: bool = False
@@ -81,12 +80,8 @@ def parse_check(arguments: Sequence[str]) -> tuple[Config, CheckOptions]:
         name = config.name
     else:
         name = Path(target).resolve().stem.lstrip(".") or "data"
-        try:
-            default = replace(load_preset("custom"), name=name)
-            config = parse_options(Config, rest, f"{PROGRAM} {target}", default=default)
-            config = keep_typed(config, rest)
-        except ValueError as error:
-            usage_error(error)
+        default = replace(load_preset("custom"), name=name)
+        config = parse_settings(default, rest, f"{PROGRAM} {target}")
     out = options.out or config.out / "check" / name
     return config, CheckOptions(**{**asdict(options), "out": out}, target=target, preset=preset)
 

@@ -9,18 +9,22 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from dataset.transforms.test_transform import ViewMode
 from e2ec.app.commands.memory_line import LESS_MEMORY, memory_line
-from e2ec.app.commands.options import parse_known_options, parse_options
+from e2ec.app.commands.options import parse_known_options, parse_options, usage_error
 from e2ec.app.commands.typed_options import keep_typed, typed_settings
-from e2ec.config import Config, Precision, Split, Stage
+from e2ec.config import Config, Precision, Split
+from e2ec.families.bundled import BUNDLED_WEIGHTS
 from e2ec.presets import load_preset, preset_description, preset_names
 from e2ec.results.default_score import DEFAULT_SCORE
 from e2ec.results.one_line import one_line
 from lib.errors import InputError
 from lib.memory import is_killed_worker, is_out_of_memory
+
+if TYPE_CHECKING:
+    from e2ec.families.family import Family
 
 # File names beyond this are shortened in error messages.
 _LONGEST_WORD = 500
@@ -51,79 +55,8 @@ class _OwnOptions:
     weights: Path | None = None
     results: Path | None = None
     split: Literal["val", "test"] = "val"
-    stage: Stage | None = None
+    stage: str | None = None
     out: Path | None = None
-
-
-@dataclass(frozen=True)
-class DemoOptions:
-    """Segment images or a video; writes overlays and contours (JSON)."""
-
-    weights: Path | None = None
-    """Weights (.safetensors, or a published .pth with --preset). Default: the bundled model."""
-    source: str | None = None
-    """Image, folder of images, pattern ("shots/*.png"), list (.txt), numbered images
-    (shot_%04d.png), video, camera number, URL, screen (screen:2), or - for JPEG pictures on
-    standard input (-:640x480: raw pixels). Default: a photograph that comes with scikit-image."""
-    out: Path = Path("out/demo")
-    """Folder for the overlays and contours.json (contours.jsonl for a video or camera)."""
-    preset: str | None = None
-    """The preset a published checkpoint belongs to, e.g. coco."""
-    score: float = DEFAULT_SCORE
-    """Instances with a lower score are left out; the default is the same in Python."""
-    stage: Stage | None = None
-    """Which contour. Default: as the weights say."""
-    view: ViewMode | None = None
-    """How images are shown to the network. Default: as the weights say."""
-    view_size: tuple[int, int] | None = None
-    """Height and width of the input, for views that need them. Default: as the weights say."""
-    zoom: float | None = None
-    """Enlarge images by this factor, e.g. 2 for objects smaller than those of the training.
-    Default: as the weights say."""
-    labels: bool = True
-    """Write class and score at the instances, where there is room."""
-    device: str = "auto"
-    """auto, cpu, cuda (cuda:1 is the second one) or mps."""
-    precision: Precision = "fp32"
-    """Arithmetic of the convolutions: bf16 is faster on a processor that has it."""
-    cuda_graphs: bool = False
-    """Replay recorded kernels on a CUDA device: for images, or frames, of few sizes."""
-    limit: int | None = None
-    """Stop after this many images or frames."""
-    recursive: bool = False
-    """Read the sub-folders of a folder too."""
-    strict: bool = False
-    """Stop at the first image or frame that cannot be read, instead of passing it over."""
-    policy: Literal["auto", "all", "newest"] = "auto"
-    """Process all frames, or the newest and drop those in between. auto: the newest of cameras,
-    screens and live URLs, all of everything else."""
-    patience: float = 60.0
-    """So many seconds a live source that stalls or ends is opened again and again."""
-
-    def __post_init__(self) -> None:
-        if self.source == "":
-            raise ValueError("source is empty; name an image, a folder, a video, a camera or a URL")
-        if self.zoom is not None and not self.zoom > 0:
-            raise ValueError("zoom must be positive")
-        if self.view_size is not None and min(self.view_size) < 1:
-            raise ValueError("view-size must be positive")
-        if not 0 <= self.score <= 1:
-            raise ValueError("score must lie in [0, 1]")
-        if self.limit is not None and self.limit < 1:
-            raise ValueError("limit must be positive")
-        if not 0 <= self.patience < math.inf:
-            raise ValueError("patience must be 0 seconds or more")
-
-
-def parse_demo(arguments: Sequence[str]) -> DemoOptions:
-    """The options of `demo.py`; exits with status 2 on a usage error."""
-    options = parse_options(DemoOptions, arguments, "demo.py")
-    if options.preset is not None:
-        try:
-            load_preset(options.preset)
-        except InputError as error:
-            usage_error(error)
-    return options
 
 
 def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Config:
@@ -141,15 +74,30 @@ def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Con
         raise SystemExit(0 if arguments else 2)
     try:
         preset = load_preset(arguments[0])
-        config = parse_options(
-            Config,
-            arguments[1:],
-            f"{program} {arguments[0]}",
-            default=preset,
-            description=f"{purpose}\n\n{preset_description(arguments[0])}".strip(),
-        )
-        return keep_typed(config, arguments[1:])
-    except (InputError, ValueError) as error:
+    except InputError as error:
+        usage_error(error)
+    description = f"{purpose}\n\n{preset_description(arguments[0])}".strip()
+    return parse_settings(preset, arguments[1:], f"{program} {arguments[0]}", description)
+
+
+def parse_settings(
+    default: Config, arguments: Sequence[str], program: str, description: str | None = None
+) -> Config:
+    """Settings changed by options; ends like `parse_config`."""
+    config = parse_options(Config, arguments, program, default=default, description=description)
+    config = keep_typed(config, arguments)
+    if config.eval.stage is not None:
+        from e2ec.families.family import family_of  # loads torch
+
+        _check_stage(family_of(config), config.eval.stage)
+    return config
+
+
+def _check_stage(family: Family[Any, Any], stage: str) -> None:
+    """Exit with status 2 where no network of a family has a stage of this name."""
+    try:
+        family.check_stage(stage)
+    except ValueError as error:
         usage_error(error)
 
 
@@ -165,9 +113,9 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOption
     config = parse_config(
         rest,
         program="test.py",
-        purpose="Evaluate weights: --weights FILE [--stage "
-        f"{'|'.join(get_args(Stage))}] (without: the one that the weights name), or COCO "
-        "results of any origin: --results FILE; [--split val|test] [--out DIR]",
+        purpose="Evaluate weights: --weights FILE [--stage NAME] (--eval.stage; without: the one "
+        "that the weights name), or COCO results of any origin: --results FILE; "
+        "[--split val|test] [--out DIR]",
     )
     preset = rest[0]
     run_folder = config.out / config.name
@@ -205,12 +153,6 @@ def misspelt(arguments: Sequence[str], options: Iterable[str]) -> str | None:
         if near:
             return f"unknown option {argument}; did you mean {near[0]}?"
     return None
-
-
-def usage_error(message: object) -> NoReturn:
-    """End with one line and status 2."""
-    print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(2)
 
 
 def run(main: Callable[[], int], *, memory: str = LESS_MEMORY) -> int:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2ec.app.commands.options import parse_options
 from e2ec.config import ConversionTarget, LabelFormat, Split
 
 
@@ -21,7 +19,7 @@ class ConvertOptions:
     out: Path
     """Folder to write; new or empty."""
     source_format: LabelFormat | None = None
-    """Format of the source. Default: found out from the files there."""
+    """Format of the source; None finds it out from the files there."""
     images: Path | None = None
     """Folder of the source's images, where the source does not say it."""
     split: Split = "train"
@@ -38,13 +36,8 @@ class ConvertOptions:
 
     def __post_init__(self) -> None:
         if self.val_fraction is not None and not 0 < self.val_fraction < 1:
-            raise ValueError("val_fraction must lie in (0, 1)")
+            raise ValueError("--val-fraction must lie in (0, 1)")
         if self.val_fraction is not None and self.split != "train":
-            raise ValueError("val_fraction divides the training split; leave out split")
+            raise ValueError("--val-fraction divides the training split; leave out --split")
         if self.seed < 0:
-            raise ValueError("seed must not be negative")
-
-
-def parse_convert(arguments: Sequence[str]) -> ConvertOptions:
-    """The options of the command; exits with status 2 on a usage error."""
-    return parse_options(ConvertOptions, arguments, "python -m e2ec convert")
+            raise ValueError("--seed must not be negative")

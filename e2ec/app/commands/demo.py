@@ -17,7 +17,7 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from dataset.transforms.test_transform import TestView
-from e2ec.app.commands.command_line import DemoOptions
+from e2ec.app.commands.demo_options import DemoOptions
 from e2ec.app.commands.view_options import change_view
 from e2ec.app.limited_view import LimitedView
 from e2ec.app.stream.controls import Controls, Settings

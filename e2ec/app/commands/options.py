@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Sequence
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from dataclasses import field, make_dataclass
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -13,6 +15,12 @@ from lib.nearest import nearest
 
 Options = TypeVar("Options")
 _CHOICES = ConstructorRegistry()
+
+
+def usage_error(message: object) -> NoReturn:
+    """End with one line and status 2."""
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2)
 
 
 def parse_options(
@@ -35,28 +43,40 @@ def parse_options(
         default: what the options change; None takes the defaults of the dataclass.
         description: for the help; None takes the docstring of the dataclass.
     """
-    return tyro.cli(
-        kind,
-        args=None if arguments is None else list(arguments),
-        prog=program,
-        default=tyro.MISSING_NONPROP if default is None else default,
-        description=description,
-        registry=_CHOICES,
-    )
+    parsed: Options = _parse(kind, arguments, program, default, description).options
+    return parsed
 
 
 def parse_known_options(
     kind: type[Options], arguments: Sequence[str], program: str
 ) -> tuple[Options, list[str]]:
     """As `parse_options`; other words, `--help` too, are returned in their order."""
-    return tyro.cli(
-        kind,
-        args=list(arguments),
-        prog=program,
-        registry=_CHOICES,
-        return_unknown_args=True,
-        add_help=False,
-    )
+    found, rest = _parse(kind, arguments, program, return_unknown_args=True, add_help=False)
+    return found.options, rest
+
+
+def _parse(
+    kind: type[Options],
+    arguments: Sequence[str] | None,
+    program: str | None,
+    default: Options | None = None,
+    description: str | None = None,
+    **more: Any,
+) -> Any:
+    # An error of the outermost class would be shown under its name, that of a field is not.
+    nameless = Annotated[kind, tyro.conf.arg(name="")]  # type: ignore[valid-type]
+    start = field() if default is None else field(default=default)
+    try:
+        return tyro.cli(
+            make_dataclass("Outermost", [("options", nameless, start)]),
+            args=None if arguments is None else list(arguments),
+            prog=program,
+            description=kind.__doc__ if description is None else description,
+            registry=_CHOICES,
+            **more,
+        )
+    except ValueError as error:
+        usage_error(error)
 
 
 @_CHOICES.primitive_rule

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Any
 
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.engine.weights.describe import describe_view, size_matters
 from lib.errors import InputError
+
+_OPTIONS = {"mode": "--view", "size": "--view-size", "zoom": "--zoom"}
 
 
 def change_view(
@@ -27,20 +31,15 @@ def change_view(
         InputError: there is no such view, the size would be without effect, or the view exceeds the
             limits of a weights file; the options are named.
     """
-    options = {
-        "mode": ("--view", mode, mode),
-        "size": ("--view-size", size, size and f"{size[0]} {size[1]}"),
-        "zoom": ("--zoom", zoom, zoom),
-    }
-    changes = {field: value for field, (_, value, _) in options.items() if value is not None}
+    given = {"mode": mode, "size": size, "zoom": zoom}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if not changes:
         return None
-    named = " ".join(
-        f"{name} {text}" for name, value, text in options.values() if value is not None
-    )
+    words = [f"{_OPTIONS[name]} {value}" for name, value in changes.items()]
+    named = re.sub("[(),]", "", " ".join(words))  # of a size
     before = model.card.view
     try:
-        view = replace(before, **changes)  # type: ignore[arg-type]
+        view = replace(before, **changes)
         model.card = replace(model.card, view=view)
     except ValueError as error:
         hint = "; give --view-size HEIGHT WIDTH" if "needs a size" in str(error) else ""

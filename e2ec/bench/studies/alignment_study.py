@@ -11,31 +11,27 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import shapely
-from tyro.conf import Positional
 
 from dataset.formats.coco.read import read_coco
+from dataset.index.label_index import LabelIndex
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
-from lib.errors import InputError
+from e2ec.bench.report import table
+from e2ec.bench.studies.labels import LabelFiles, objects
 from lib.ops.labels.reference import align_contour
-from lib.polygons.geometry import area, remove_repeated_points
+from lib.polygons.geometry import area
 
 DIRECTIONS = (1, 2, 4, 8)
 
 
-def polygons_above(path: str | Path, smallest: float) -> Iterator[np.ndarray]:
-    """Polygon parts, (n, 2), of a COCO file that are larger than `smallest` square pixels."""
-    index = read_coco(path)
-    for position in range(len(index)):
-        for annotation in index.annotations(position):
-            for part in annotation.polygons:
-                if area(part) > smallest and len(remove_repeated_points(part)) >= 3:
-                    yield part
+def polygons_above(index: LabelIndex, smallest: float) -> list[np.ndarray]:
+    """Polygon parts, (n, 2), of all objects that are larger than `smallest` square pixels."""
+    return [part for _, parts in objects(index) for part in parts if area(part) > smallest]
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
@@ -55,11 +51,9 @@ def label_overlaps(
 
 
 @dataclass(frozen=True)
-class StudyOptions:
+class StudyOptions(LabelFiles):
     """How well labels of this many vertices cover what they are made from."""
 
-    annotations: Positional[tuple[Path, ...]]
-    """COCO annotation files."""
     vertices: int = 128
     """Vertices of a label."""
     smallest: float = 1024.0
@@ -67,32 +61,23 @@ class StudyOptions:
     every: int = 1
     """Use only every n-th polygon."""
 
-    def __post_init__(self) -> None:
-        if not self.annotations:
-            raise ValueError("name at least one file")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print one table a file; returns the exit status."""
+    """Print a table with a line for each file."""
     options = parse_options(StudyOptions, arguments)
-    header = " | ".join(f"M = {m}" for m in DIRECTIONS)
-    print(f"| file | polygons | {header} | ms a label |")
-    print("|---|---|" + "---|" * (len(DIRECTIONS) + 1))
+    rows = []
     for path in options.annotations:
-        try:
-            polygons = list(polygons_above(path, options.smallest))[:: options.every]
-        except InputError as error:
-            print(error, file=sys.stderr)
-            return 1
+        polygons = polygons_above(read_coco(path), options.smallest)[:: options.every]
         mean = 100 * label_overlaps(polygons, options.vertices, DIRECTIONS).mean(axis=0)
         started = time.perf_counter()
         for points in polygons:
             align_contour(points, options.vertices, 4)
         cost = 1000 * (time.perf_counter() - started) / max(len(polygons), 1)
-        cells = " | ".join(f"{value:.2f}" for value in mean)
-        print(f"| {Path(path).name} | {len(polygons)} | {cells} | {cost:.2f} |")
+        overlaps = [f"{value:.2f}" for value in mean]
+        rows.append([path.name, str(len(polygons)), *overlaps, f"{cost:.2f}"])
+    print(table(["file", "polygons", *(f"M = {m}" for m in DIRECTIONS), "ms a label"], rows))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

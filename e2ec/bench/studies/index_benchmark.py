@@ -16,15 +16,19 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from dataset.formats.coco.read import read_coco
 from dataset.index.cache import open_index
 from dataset.index.label_index import LabelIndex
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
+from e2ec.bench.memory import peak_memory, shared_memory
 
 IMAGES, ANNOTATIONS, CATEGORIES = 118_287, 860_001, 80
 # One annotation in this many is a crowd region, as in COCO.
@@ -34,9 +38,9 @@ _CROWD_EVERY = 86
 def write_labels(path: Path, *, images: int = IMAGES, annotations: int = ANNOTATIONS) -> None:
     """Write a made-up file with the numbers of train2017: 1.3 polygons of 19 points an object."""
     with path.open("w") as file:
-        file.write('{"info": {}, "licenses": [], "images": [')
-        file.write(", ".join(json.dumps(_image(number)) for number in range(1, images + 1)))
-        file.write('], "annotations": [')
+        pictures = [_image(number) for number in range(1, images + 1)]
+        file.write(f'{{"info": {{}}, "licenses": [], "images": {json.dumps(pictures)}')
+        file.write(', "annotations": [')
         for number, entry in enumerate(_annotations(images, annotations)):
             file.write((", " if number else "") + json.dumps(entry))
         categories = [{"id": key, "name": f"class {key}"} for key in range(1, CATEGORIES + 1)]
@@ -81,37 +85,24 @@ def _polygon(rng: np.random.Generator) -> list[float]:
     return np.round(points, 2).ravel().tolist()
 
 
-def memory(process: int) -> float:
-    """Proportional set size of a process, MB."""
-    text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    return sum(int(line.split()[1]) for line in text.splitlines() if line[:4] == "Pss:") / 1024
-
-
-def peak_memory() -> float:
-    """The most that this process ever held, MB."""
-    text = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) for line in text.splitlines() if "VmHWM" in line) / 1024
-
-
-def _work(index: LabelIndex, done: object, stop: object) -> None:
-    """A loader worker: reads the labels of every image."""
+def _work(index: LabelIndex, barrier: Barrier) -> None:
+    """A loader worker: reads the labels of every image, and stays until it has been measured."""
     for position in range(len(index)):
         index.annotations(position)
-    done.release()  # type: ignore[attr-defined]
-    stop.wait()  # type: ignore[attr-defined]
+    barrier.wait()
+    barrier.wait()
 
 
 def group_memory(index: LabelIndex, workers: int) -> tuple[float, list[float]]:
     """MB of this process and of its workers, each having read all labels."""
     context = multiprocessing.get_context("fork")
-    done, stop = context.Semaphore(0), context.Event()
-    processes = [context.Process(target=_work, args=(index, done, stop)) for _ in range(workers)]
+    barrier = context.Barrier(workers + 1)
+    processes = [context.Process(target=_work, args=(index, barrier)) for _ in range(workers)]
     for process in processes:
         process.start()
-    for _ in processes:
-        done.acquire()
-    found = memory(os.getpid()), [memory(process.pid or 0) for process in processes]
-    stop.set()
+    barrier.wait()
+    found = shared_memory(os.getpid()), [shared_memory(process.pid or 0) for process in processes]
+    barrier.wait()
     for process in processes:
         process.join()
     return found
@@ -121,14 +112,14 @@ def group_memory(index: LabelIndex, workers: int) -> tuple[float, list[float]]:
 class BenchmarkOptions:
     """Time and memory of opening an index of many labels."""
 
-    folder: Positional[Path]
+    folder: Annotated[Positional[Path], arg(metavar="FOLDER")]
     """For the file and the kept index."""
     workers: int = 2
     """Processes that share it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; returns the exit status."""
+    """Measure and print."""
     options = parse_options(BenchmarkOptions, arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     path = options.folder / "labels.json"
@@ -150,4 +141,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

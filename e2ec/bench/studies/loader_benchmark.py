@@ -13,134 +13,108 @@ loads the labelled images of a folder with the augmentation and the targets of t
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
 from tyro.conf import Positional, arg
 
 from dataset.contour.targets import Batch, TargetSettings, build_example, collate
 from dataset.formats.coco.read import read_coco
 from dataset.index.dataset import IndexedDataset
-from dataset.loading.loader import EpochSampler, Key, TrainingDataset, make_loader
+from dataset.loading.loader import EpochSampler, TrainingDataset, TrainingLoader, make_loader
+from dataset.loading.sample import Sample
 from dataset.transforms.augmentation import (
     LIGHTING_VALUES,
     LIGHTING_VECTORS,
     AugmentationSettings,
     sample_crop,
 )
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
-from e2ec.bench.plain_heatmap import draw_center
+from e2ec.bench.plain_labels import plain_labels
+from e2ec.bench.report import table
 from lib.errors import InputError
-from lib.ops.labels.reference import align_contour
 from lib.polygons import geometry
 
 MEAN_BGR = np.array([0.40789654, 0.44719302, 0.47026115], dtype=np.float32)
 STD_BGR = np.array([0.28863828, 0.27408164, 0.27809835], dtype=np.float32)
 
 
-class PlainDataset(Dataset[dict[str, Any]]):
-    """Training examples made in the straightforward way, with the random choices of ours.
+def plain_example(
+    sample: Sample,
+    rng: np.random.Generator,
+    *,
+    augmentation: AugmentationSettings,
+    targets: TargetSettings,
+    num_classes: int,
+) -> dict[str, np.ndarray]:
+    """A training example made in the straightforward way, with the random choices of ours.
 
-    Reads polygons only, no masks, and trusts the files.
-
-    Args:
-        images: folder of the images.
-        annotations: COCO annotation file.
-        seed: with epoch and index it fixes every random choice.
-        limit: use only the first images, at most this many, by id.
+    Arguments are those of `build_example`; the image is normalised BGR.
     """
+    height, width = sample.image.shape[:2]
+    matrix = sample_crop(height, width, augmentation, rng)
+    shifted = matrix.copy()
+    shifted[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
+    bgr = cv2.cvtColor(sample.image, cv2.COLOR_RGB2BGR)
+    image = cv2.warpAffine(bgr, shifted, augmentation.crop_size[::-1])
+    image = image.astype(np.float32) / 255
+    _jitter(image, augmentation, rng)
+    image = (image - MEAN_BGR) / STD_BGR
+    parts, classes = _visible(sample, matrix, augmentation.crop_size, targets)
+    heatmap, contours, keys, centers = plain_labels(
+        parts, classes, targets, num_classes=num_classes, size=augmentation.crop_size
+    )
+    return {
+        "image": np.ascontiguousarray(image.transpose(2, 0, 1)),
+        "heatmap": heatmap,
+        "centers": centers,
+        "classes": np.array(classes, dtype=np.int64),
+        "contours": contours.astype(np.float32),
+        "keys": keys,
+    }
 
-    def __init__(
-        self, images: str | Path, annotations: str | Path, *, seed: int, limit: int | None = None
-    ) -> None:
-        document = json.loads(Path(annotations).read_text())
-        self.folder = Path(images)
-        self.seed = seed
-        self.records = sorted(document["images"], key=lambda record: record["id"])[:limit]
-        ids = sorted(category["id"] for category in document["categories"])
-        self.class_index = {key: index for index, key in enumerate(ids)}
-        self.annotations: dict[int, list[dict[str, Any]]] = {}
-        for annotation in document["annotations"]:
-            self.annotations.setdefault(annotation["image_id"], []).append(annotation)
-        self.augmentation, self.targets = AugmentationSettings(), TargetSettings()
 
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def __getitem__(self, key: Key) -> dict[str, Any]:
-        """The example of sample `index` in epoch `epoch`; images are normalised BGR."""
-        epoch, index = key
-        rng = np.random.default_rng([self.seed, epoch, index])
-        record = self.records[index]
-        image = cv2.imread(str(self.folder / record["file_name"]))
-        if image is None:
-            raise InputError(f"{self.folder / record['file_name']}: image cannot be read")
-        height, width = image.shape[:2]
-        matrix = sample_crop(height, width, self.augmentation, rng)
-        shifted = matrix.copy()
-        shifted[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
-        image = cv2.warpAffine(image, shifted, self.augmentation.crop_size[::-1])
-        image = image.astype(np.float32) / 255
-        self._jitter(image, rng)
-        image = (image - MEAN_BGR) / STD_BGR
-        targets = self._targets(self.annotations.get(record["id"], []), matrix)
-        return {"image": np.ascontiguousarray(image.transpose(2, 0, 1)), **targets}
-
-    def _jitter(self, image: np.ndarray, rng: np.random.Generator) -> None:
-        """Change the colours of a float BGR image in 0..1, in place."""
-        settings = self.augmentation
-        for name in rng.permutation(["brightness", "contrast", "saturation"]):
-            strength = getattr(settings, name)
-            factor = rng.uniform(1 - strength, 1 + strength)
-            if name == "brightness":
-                image *= factor
-                continue
-            grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+def _jitter(
+    image: np.ndarray, augmentation: AugmentationSettings, rng: np.random.Generator
+) -> None:
+    """Change the colours of a float BGR image in 0..1, in place."""
+    for name in rng.permutation(["brightness", "contrast", "saturation"]):
+        strength = getattr(augmentation, name)
+        factor = rng.uniform(1 - strength, 1 + strength)
+        if name == "brightness":
             image *= factor
-            image += (1 - factor) * (grey.mean() if name == "contrast" else grey[..., None])
-        noise = rng.normal(size=3) * settings.lighting
-        image += (LIGHTING_VECTORS @ (LIGHTING_VALUES * noise)).astype(np.float32)
+            continue
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        image *= factor
+        image += (1 - factor) * (grey.mean() if name == "contrast" else grey[..., None])
+    noise = rng.normal(size=3) * augmentation.lighting
+    image += (LIGHTING_VECTORS @ (LIGHTING_VALUES * noise)).astype(np.float32)
 
-    def _targets(self, annotations: list[dict[str, Any]], matrix: np.ndarray) -> dict[str, Any]:
-        targets = self.targets
-        height, width = self.augmentation.crop_size
-        cells = (height // targets.stride, width // targets.stride)
-        heatmap = np.zeros((len(self.class_index), *cells), dtype=np.float32)
-        centers, classes, contours, keys = [], [], [], []
-        for annotation in annotations:
-            if annotation.get("iscrowd") or isinstance(annotation["segmentation"], dict):
-                continue
-            class_index = self.class_index[annotation["category_id"]]
-            for part in annotation["segmentation"]:
-                points = np.array(part, dtype=np.float64).reshape(-1, 2)
-                points = geometry.transform_points(points, matrix)
-                points = geometry.clip_to_box(points, width, height)
-                points = geometry.remove_repeated_points(points)
-                smallest = targets.min_area_cells * targets.stride**2
-                if len(points) < 3 or geometry.area(points) <= smallest:
-                    continue
-                centers.append(draw_center(heatmap[class_index], points, targets))
-                classes.append(class_index)
-                contours.append(align_contour(points, targets.vertices, targets.directions))
-                keys.append(geometry.simplify_closed(contours[-1], targets.key_tolerance))
-        return {
-            "heatmap": heatmap,
-            "centers": np.array(centers, dtype=np.int64).reshape(-1, 2),
-            "classes": np.array(classes, dtype=np.int64),
-            "contours": np.array(contours, dtype=np.float32).reshape(-1, targets.vertices, 2),
-            "keys": np.array(keys, dtype=bool).reshape(-1, targets.vertices),
-        }
+
+def _visible(
+    sample: Sample, matrix: np.ndarray, size: tuple[int, int], targets: TargetSettings
+) -> tuple[list[np.ndarray], list[int]]:
+    """Parts in a crop of this height and width that are large enough, and their classes."""
+    parts, classes = [], []
+    for instance in sample.instances:
+        for part in instance.parts:
+            points = geometry.transform_points(part, matrix)
+            points = geometry.clip_to_box(points, size[1], size[0])
+            points = geometry.remove_repeated_points(points)
+            smallest = targets.min_area_cells * targets.stride**2
+            if len(points) >= 3 and geometry.area(points) > smallest:
+                parts.append(points)
+                classes.append(instance.class_index)
+    return parts, classes
 
 
 def collate_plain(examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -159,7 +133,7 @@ def finish(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     return (batch.images.flip(1).to(torch.float32) - mean) / std, batch.heatmaps
 
 
-def images_per_second(loader: DataLoader[Any], size: int, use: Callable[[Any], object]) -> float:
+def images_per_second(loader: TrainingLoader, size: int, use: Callable[[Any], object]) -> float:
     """Rate of one pass from the arrival of its first batch to that of its last one."""
     batches = iter(loader)
     use(next(batches))
@@ -179,26 +153,21 @@ def compare(
         InputError: the data cannot be read, or is too small for two batches.
     """
     coco = IndexedDataset(images, read_coco(annotations).subset(limit=limit))
-    make_example = partial(
-        build_example,
-        augmentation=AugmentationSettings(),
-        targets=TargetSettings(),
-        num_classes=len(coco.class_names),
-    )
-    data = TrainingDataset(coco, make_example, seed=0)
-    sampler = EpochSampler(len(data), batch_size=batch, seed=0)
+    sampler = EpochSampler(len(coco), batch_size=batch, seed=0)
     if sampler.batches_per_epoch < 2:
         raise InputError(f"{annotations}: too few images for two batches; lower --batch")
-    plain: DataLoader[dict[str, Any]] = DataLoader(
-        PlainDataset(images, annotations, seed=0, limit=limit),
-        batch_sampler=sampler,
-        collate_fn=collate_plain,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        worker_init_fn=(lambda _: cv2.setNumThreads(0)) if workers else None,
-    )
-    ours = make_loader(data, sampler, collate, num_workers=workers)
-    loaders: dict[str, tuple[DataLoader[Any], Callable[[Any], object]]] = {
+    settings = {
+        "augmentation": AugmentationSettings(),
+        "targets": TargetSettings(),
+        "num_classes": len(coco.class_names),
+    }
+
+    def loader(make_example: Callable[..., Any], collate: Callable[..., Any]) -> TrainingLoader:
+        data = TrainingDataset(coco, partial(make_example, **settings), seed=0)
+        return make_loader(data, sampler, collate, num_workers=workers)
+
+    ours, plain = loader(build_example, collate), loader(plain_example, collate_plain)
+    loaders: dict[str, tuple[TrainingLoader, Callable[[Any], object]]] = {
         "ours": (ours, lambda batch: batch.images),
         "ours, finished": (ours, finish),
         "plain": (plain, len),
@@ -206,9 +175,10 @@ def compare(
     rates: dict[str, list[float]] = {name: [] for name in loaders}
     for turn in range(turns):
         sampler.set_epoch(turn)
-        for name, (loader, use) in loaders.items():
-            rates[name].append(images_per_second(loader, batch, use))
+        for name, (one, use) in loaders.items():
+            rates[name].append(images_per_second(one, batch, use))
     ours.close()
+    plain.close()
     return rates
 
 
@@ -234,18 +204,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Compare, and print a Markdown table."""
     options = parse_options(BenchmarkOptions, arguments)
     torch.set_num_threads(1)
-    try:
-        rates = compare(**asdict(options))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print("| loader | images/s | of all turns | times plain |\n|---|---|---|---|")
+    rows = []
+    rates = compare(**asdict(options))
     for name, values in rates.items():
         median, low, high = statistics.median(values), min(values), max(values)
         ratio = statistics.median(a / b for a, b in zip(values, rates["plain"], strict=True))
-        print(f"| {name} | {median:.1f} | {low:.1f} to {high:.1f} | {ratio:.2f} |")
+        rows.append([name, f"{median:.1f}", f"{low:.1f} to {high:.1f}", f"{ratio:.2f}"])
+    print(table(["loader", "images/s", "of all turns", "times plain"], rows))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -69,10 +69,8 @@ def open_data(config: Config, report: Report = strict) -> TrainingData:
     return TrainingData(
         IndexedDataset(folder, train.subset(limit=data.train_limit)),
         IndexedDataset(val_folder, val.subset(limit=data.val_limit)),
-        format=plan.format,
-        fraction=plan.fraction,
+        plan=plan,
         seed=config.train.seed,
-        in_place_of_own=plan.val is not None and plan.fraction is not None,
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dataset.formats.format import Format
 from dataset.index.dataset import IndexedDataset
 from dataset.loading.sample import InstanceDataset
+from e2ec.engine.data.data_plan import Plan
 
 _SHARES = {0.5: "half", 0.25: "a quarter", 0.2: "a fifth", 0.1: "a tenth"}
 
@@ -18,18 +18,14 @@ class TrainingData:
 
     Attributes:
         train, val: the two.
-        format: the format; None for generated data.
-        fraction: the share of the training split that `val` is; None where it is one of its own.
-        seed: of the choice of that share.
-        in_place_of_own: the data has a validation split of its own, which is not used.
+        plan: what the two were read from; None for generated data.
+        seed: of the choice of the share that validates, where one does.
     """
 
     train: InstanceDataset
     val: InstanceDataset
-    format: Format | None = None
-    fraction: float | None = None
+    plan: Plan | None = None
     seed: int = 0
-    in_place_of_own: bool = False
 
     def line(self) -> str:
         """What was recognised, and how many images are for what."""
@@ -37,15 +33,16 @@ class TrainingData:
 
     def _line(self) -> str:
         train, val = _images(len(self.train)), f"{len(self.val):,}"
-        if self.format is None:
+        if self.plan is None:
             return f"data: generated: {train} to train on, {val} to validate"
-        text = f"data: {self.format.title}, {self.train.source}: {train} to train on, {val} "
-        if self.fraction is None:
+        text = f"data: {self.plan.format.title}, {self.train.source}: {train} to train on, {val} "
+        fraction = self.plan.fraction
+        if fraction is None:
             other = "" if self.val.source == self.train.source else f" ({self.val.source})"
             return f"{text}to validate{other}"
-        share = _SHARES.get(self.fraction, f"{self.fraction:g}")
+        share = _SHARES.get(fraction, f"{fraction:g}")
         text += f"({share}, --data.val-fraction) to validate"
-        if self.in_place_of_own:
+        if self.plan.val is not None:
             text += ", in place of its own validation split"
         if isinstance(self.val, IndexedDataset) and self.val.object_count() == 0:
             text += "; none of these has an object: choose others with --train.seed"
@@ -56,16 +53,15 @@ class TrainingData:
 
         Names are relative to the folder of the images.
         """
-        if not isinstance(self.train, IndexedDataset) or not isinstance(self.val, IndexedDataset):
+        if self.plan is None:
             return None
-        divided = self.fraction is not None
         return {
-            "format": None if self.format is None else self.format.name,
+            "format": self.plan.format.name,
             "source": {"train": _plain(self.train.source), "val": _plain(self.val.source)},
-            "val_fraction": self.fraction,
-            "seed": self.seed if divided else None,
-            "train": list(map(_plain, self.train.index.image_names)),
-            "val": list(map(_plain, self.val.index.image_names)),
+            "val_fraction": self.plan.fraction,
+            "seed": None if self.plan.fraction is None else self.seed,
+            "train": list(map(_plain, self.train.image_names)),
+            "val": list(map(_plain, self.val.image_names)),
         }
 
 

@@ -10,10 +10,10 @@ from tqdm import tqdm
 from dataset.loading.sample import InstanceDataset
 from e2ec.config import EvalConfig
 from e2ec.engine.predict.predictor import Predictor
-from e2ec.metrics.coco import Metrics, coco_metrics, evaluate_coco
+from e2ec.metrics.coco import Metrics, coco_metrics
 from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs, with_results
 from e2ec.metrics.precision_recall import IouType
-from e2ec.metrics.sbd import evaluate_sbd, sbd_metrics
+from e2ec.metrics.sbd import sbd_metrics
 from lib.errors import InputError
 
 Results = list[dict[str, Any]]
@@ -73,22 +73,16 @@ def predict_dataset(
 
 
 def evaluate(
-    results: list[dict[str, Any]],
+    results: Results,
     ground_truth: dict[str, Any],
     config: EvalConfig,
     *,
     results_name: str = "results",
 ) -> Metrics:
     """Metrics of COCO results by the settings' protocol; images without detections count."""
-    score = evaluate_sbd if config.protocol == "sbd" else evaluate_coco
-    return score(
-        ground_truth,
-        results,
-        iou_types=config.iou_types,
-        max_detections=config.max_detections,
-        per_class=config.per_class,
-        results_name=results_name,
-    )
+    masks = any(iou_type != "bbox" for iou_type in config.iou_types)
+    inputs = prepare_inputs(ground_truth, results, masks=masks, results_name=results_name)
+    return _score(inputs, config, config.iou_types)
 
 
 def evaluate_stages(
@@ -118,7 +112,7 @@ def evaluate_stages(
     stages: Metrics = {}
     best: tuple[float, str, EvaluationInputs, Metrics] | None = None
     for name, found in results.items():
-        inputs = with_results(truth, ground_truth, found, masks=masks)
+        inputs = with_results(truth, found, masks=masks)
         metrics = _score(inputs, config, [main])
         value = stages[f"stages/{name}"] = metrics[main_metric(config)]
         rank = -1.0 if value is None else value

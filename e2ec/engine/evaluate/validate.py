@@ -10,7 +10,7 @@ from accelerate.utils import gather_object
 
 from dataset.loading.sample import InstanceDataset
 from e2ec.config import EvalConfig
-from e2ec.engine.evaluate.evaluator import Results, evaluate_stages, predict_dataset
+from e2ec.engine.evaluate.evaluator import evaluate_stages, predict_dataset
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.engine.train.interrupt import StopRequest
 
@@ -36,10 +36,15 @@ def validate(
         progress=accelerator.is_main_process,
         stopping=lambda: stop.requested,
     )
-    if any_process(stop.requested, accelerator):
+    stopped = stop.requested
+    if accelerator.num_processes > 1:  # all of them end together
+        value = torch.tensor(float(stopped), device=accelerator.device)
+        stopped = bool(accelerator.reduce(value, reduction="sum") > 0)
+    if stopped:
         return None
     if accelerator.num_processes > 1:
-        results = _joined(gather_object([results]))
+        shares = gather_object([results])
+        results = {stage: [r for share in shares for r in share[stage]] for stage in results}
     if not accelerator.is_main_process:
         return {}
     asked = None
@@ -47,16 +52,3 @@ def validate(
         asked = predictor.family.resolve_stage(config.stage, predictor.stages)
     stage, metrics = evaluate_stages(results, dataset.ground_truth(), config, stage=asked)
     return {**metrics, "stage": config.stage or stage}
-
-
-def _joined(shares: list[dict[str, Results]]) -> dict[str, Results]:
-    """The results of all processes, by stage."""
-    return {stage: [result for share in shares for result in share[stage]] for stage in shares[0]}
-
-
-def any_process(flag: bool, accelerator: Accelerator) -> bool:
-    """Whether `flag` is set in any process; all must ask."""
-    if accelerator.num_processes == 1:
-        return flag
-    value = torch.tensor(float(flag), device=accelerator.device)
-    return bool(accelerator.reduce(value, reduction="sum") > 0)

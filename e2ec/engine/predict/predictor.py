@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from dataset.transforms.input_limit import show
 from dataset.transforms.test_transform import TestView
 from e2ec.config import Precision
 from e2ec.engine.predict.device import select_device
@@ -56,15 +56,7 @@ class Predictor:
         Args:
             network: of any family.
             card: what it was trained for; of the same family.
-            device: where it runs.
-            precision: of the convolutions; coordinates and scores are always fp32 (fp64 of a
-                network in fp64).
-            compile: `torch.compile` the network; the first image, the first of other sizes and the
-                first with no or one instance take minutes. On a CPU little is gained.
-            cuda_graphs: record what covers the image once for every size of the input and number
-                of images, then replay it; the last four are kept (`network.inference.cuda_graphs`).
-                Off by default: where sizes keep changing, recordings cost more than they save,
-                and each holds the memory of one run.
+            device, precision, compile, cuda_graphs: as in `load_model`; a network in fp64 stays so.
 
         Raises:
             InputError: the device cannot compute in this precision, or has no CUDA graphs.
@@ -153,6 +145,8 @@ class Predictor:
             TypeError: something else than an image.
         """
         batch, single = image_list(images)
+        if stage:
+            self.family.check_stage(stage)
         chosen = stage or self.card.stage
         found = self.predict_stages(
             batch,
@@ -195,26 +189,18 @@ class Predictor:
         stages: Sequence[str],
         source: str | None,
     ) -> list[dict[str, Contours]]:
-        """Images that fit into memory at once; those shown at one size form a batch."""
-        card = self.card
-        pixels = [to_pixels(image) for image in images]
-        sources = [image_source(image, source) for image in images]
-        shown = [show(card.view, *pair) for pair in zip(pixels, sources, strict=True)]
-        images_shown = [
-            ShownImage((image.shape[0], image.shape[1]), matrix, name)
-            for image, (_, matrix), name in zip(pixels, shown, sources, strict=True)
-        ]
+        """Images that fit into memory at once; neighbours shown at one size form a batch."""
+        card, inputs, shown = self.card, [], []
+        for image in images:
+            pixels, name = to_pixels(image), image_source(image, source)
+            view, matrix = card.view.apply(pixels, name)
+            inputs.append(view)
+            shown.append(ShownImage((pixels.shape[0], pixels.shape[1]), matrix, name))
         results: list[dict[str, Contours]] = []
-        start = 0
-        while start < len(shown):
-            stop = start + 1
-            while stop < len(shown) and shown[stop][0].shape == shown[start][0].shape:
-                stop += 1
-            batch = np.stack([image for image, _ in shown[start:stop]])
-            results += self._predict_batch(
-                batch, images_shown[start:stop], card, score_threshold, stages
-            )
-            start = stop
+        for _, batch in itertools.groupby(inputs, key=np.shape):
+            stacked = np.stack(list(batch))
+            mine = shown[len(results) : len(results) + len(stacked)]
+            results += self._predict_batch(stacked, mine, card, score_threshold, stages)
         return results
 
     def _autocast(self) -> torch.autocast:
@@ -227,22 +213,19 @@ class Predictor:
     def _predict_batch(
         self,
         batch: np.ndarray,
-        images_shown: list[ShownImage],
+        shown: list[ShownImage],
         card: ModelCard,
         score_threshold: float,
         stages: Sequence[str],
     ) -> list[dict[str, Contours]]:
-        stacked = torch.from_numpy(batch)
-        # Pixels lie channels last already.
-        images = normalize(stacked.to(self.device).permute(0, 3, 1, 2))
+        pixels = torch.from_numpy(batch).to(self.device)
+        # They lie channels last already.
+        images = normalize(pixels.permute(0, 3, 1, 2)).to(self._input_type)
         with self._autocast():
             output = self.family.predict(
-                self.network,
-                images.to(self._input_type),
-                card,
-                score_threshold=score_threshold,
+                self.network, images, card, score_threshold=score_threshold
             )
-        return self.family.instances(output, images_shown, card, stages)
+        return self.family.instances(output, shown, card, stages)
 
 
 def load_model(
@@ -263,9 +246,13 @@ def load_model(
         device: auto, cpu, cuda or mps.
         preset: the preset a published checkpoint belongs to; its test geometry and, as far as
             the counts agree, its class names are used.
-        precision: fp32, bf16 or fp16 (GPU alone); coordinates and scores stay fp32.
-        compile: `torch.compile` the network: for a GPU; takes minutes at first.
-        cuda_graphs: replay recorded kernels on a CUDA device: for images of few sizes.
+        precision: fp32, bf16 or fp16 (GPU alone) convolutions; coordinates and scores stay fp32.
+        compile: `torch.compile` the network, for a GPU; the first image, the first of other sizes
+            and the first with no or one instance take minutes.
+        cuda_graphs: record what covers the image once for every size of the input and number of
+            images, then replay it on a CUDA device; the last four are kept
+            (`network.inference.cuda_graphs`). Where sizes keep changing, recordings cost more than
+            they save, and each holds the memory of one run.
         view: how images are shown, e.g. `e2ec.TestView("pad", zoom=2.0)`; None takes the
             one that the weights name.
 

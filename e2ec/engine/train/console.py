@@ -48,10 +48,7 @@ def evaluation_line(
 
     Args:
         epoch: counted from 1.
-        metrics: of the evaluation.
-        config: of the run.
-        metric: name of the main metric.
-        best: its highest value so far.
+        metric: name of the main metric; `best` is its highest value so far.
         saved: the weights file, where this evaluation was the best.
     """
     value = metrics.get(metric)
@@ -64,13 +61,16 @@ def evaluation_line(
     return "; ".join(parts)
 
 
-def doubts(history: Sequence[Mapping[str, Any]], metric: str, epochs: int) -> list[str]:
+def doubts(
+    history: Sequence[Mapping[str, Any]], metric: str, epochs: int, falling: Mapping[str, str]
+) -> list[str]:
     """What looks wrong with a run, and what to look at; nothing where all is well.
 
     Args:
         history: one entry an epoch: losses, and metrics where evaluated.
         metric: name of the main metric.
         epochs: of the whole run.
+        falling: `Family.falling_losses`.
     """
     found = []
     values = [entry["metrics"].get(metric) for entry in history if "metrics" in entry]
@@ -83,15 +83,15 @@ def doubts(history: Sequence[Mapping[str, Any]], metric: str, epochs: int) -> li
             "start from trained weights (--model.weights)"
         )
     losses = [entry["losses"] for entry in history if "losses" in entry]
-    names = ("center", "coarse")  # the others change their meaning on the way
-    if len(losses) >= max(3, epochs / 4) and all(
-        losses[-1].get(name, 0) > _FALLEN * losses[0].get(name, 0) for name in names
+    enough = bool(falling) and len(losses) >= max(3, epochs / 4)
+    if enough and all(
+        losses[-1].get(name, 0) > _FALLEN * losses[0].get(name, 0) for name in falling
     ):
-        was, now = (" and ".join(f"{e[n]:.3g}" for n in names) for e in (losses[0], losses[-1]))
+        was, now = (" and ".join(f"{e[n]:.3g}" for n in falling) for e in (losses[0], losses[-1]))
         found.append(
-            f"warning: the losses of centres and coarse contours do not fall ({was} in the first "
-            f"epoch, {now} now). Lower --optim.lr, and look at the labels with `python -m e2ec "
-            "check`"
+            f"warning: the losses of {' and '.join(falling.values())} do not fall ({was} in the "
+            f"first epoch, {now} now). Lower --optim.lr, and look at the labels with `python -m "
+            "e2ec check`"
         )
     return found
 
@@ -102,7 +102,6 @@ def summary(
     """The end of a run: its best evaluation, and the commands for what comes next.
 
     Args:
-        config: of the run.
         history: one entry an epoch.
         metric: name of the main metric.
         images: folder of the validation images, if they lie in one.

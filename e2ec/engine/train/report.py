@@ -21,37 +21,6 @@ PICTURES = 3
 """Validation images drawn at every evaluation."""
 
 
-class Means:
-    """Running means of named values; plain numbers, so that a training state can hold them."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._count = 0
-
-    def add(self, values: Mapping[str, float]) -> None:
-        """Take in one step's values."""
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._count += 1
-
-    def take(self) -> dict[str, float]:
-        """The means so far; starts anew."""
-        means = {name: total / self._count for name, total in self._sums.items()}
-        self._sums, self._count = {}, 0
-        return means
-
-    def state(self) -> dict[str, Any]:
-        """For the training state."""
-        return {"sums": self._sums, "count": self._count}
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Means:
-        """The inverse of `state`."""
-        means = cls()
-        means._sums, means._count = dict(state["sums"]), int(state["count"])
-        return means
-
-
 class Report:
     """Writes into the run's folder; does nothing where `enabled` is off (other processes).
 
@@ -122,9 +91,7 @@ def stack_pictures(pictures: Sequence[np.ndarray], *, width: int = 1600) -> np.n
     widest = max(row.shape[1] for row in rows)
     gap = 4
     padded = [
-        cv2.copyMakeBorder(
-            row, 0, gap, 0, widest - row.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3
-        )
+        np.pad(row, ((0, gap), (0, widest - row.shape[1]), (0, 0)), constant_values=255)
         for row in rows
     ]
     return np.concatenate(padded)[:-gap]

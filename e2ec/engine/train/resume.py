@@ -1,11 +1,21 @@
-"""What must not change when a run is continued."""
+"""What stays as it was when a run is continued, and what must not change."""
 
 from __future__ import annotations
 
+import functools
+import logging
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from e2ec.config import Config
+from e2ec.named_settings import flat, with_settings
 from lib.errors import InputError
+from lib.files import read_json
+
+logger = logging.getLogger(__name__)
 
 # Where a run lies, how it is watched, and how long it goes on may change.
 _FREE = (
@@ -16,12 +26,19 @@ _FREE = (
 )  # fmt: skip
 
 
+_ALSO = {
+    "data.augmentation.scale": (
+        "data.augmentation.scale_range",
+        "data.augmentation.scale_reference",
+    )
+}
+
+
 def fixed_settings(config: Config) -> dict[str, Any]:
     """The settings that a training state belongs to, by dotted name."""
-    flat = _flatten(config.to_dict())
     return {
         name: value
-        for name, value in flat.items()
+        for name, value in flat(config.to_dict()).items()
         if not any(name == free or name.startswith(f"{free}.") for free in _FREE)
     }
 
@@ -56,11 +73,87 @@ def _option(name: str, value: Any) -> str:
     return " ".join([f"--{section}{dot}{own}", *words])
 
 
-def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
+def check_images(
+    saved: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]], *, name: str
+) -> None:
+    """The images of a state and those of the run that continues it must be the same.
+
+    Other validation images change no training: they are told of in one line and used.
+
+    Args:
+        saved, now: file names of all images of both splits, in order.
+        name: the file of the state.
+
+    Raises:
+        InputError: the training images differ; names the first that does.
+    """
+    if changed := _difference(saved["train"], now["train"]):
+        raise InputError(
+            f"{name}: made with other training images: {changed}; continue with the data of then, "
+            "or start a run of another --name (--model.weights takes the weights of this one)"
+        )
+    if changed := _difference(saved["val"], now["val"]):
+        logger.warning(
+            "%s: made with other validation images: %s; metrics before and after are not of the "
+            "same images",
+            name,
+            changed,
+        )
+
+
+def _difference(saved: Sequence[str], now: Sequence[str]) -> str:
+    """What has changed, empty if nothing has."""
+    if list(saved) == list(now):
+        return ""
+    counts = f"{len(saved)} then, {len(now)} now"
+    before, after = set(saved), set(now)
+    if gone := [one for one in saved if one not in after]:
+        return f"{counts}, {gone[0]} is gone"
+    if new := [one for one in now if one not in before]:
+        return f"{counts}, {new[0]} is new"
+    pairs = zip(saved, now, strict=False)
+    moved = next((one for one, other in pairs if one != other), [*saved, *now][-1])
+    return f"{counts}, in another order from {moved} on"
+
+
+def keep_choices(config: Config, path: Path) -> Config:
+    """The settings of a continued run: what is open comes from the run's own config.json.
+
+    So images or objects that have been corrected since, or more epochs, choose nothing anew.
+
+    Args:
+        config: as given, with open settings.
+        path: config.json of the run; where it is missing, nothing is taken.
+
+    Raises:
+        InputError: the file is unusable.
+    """
+    if not config.auto or not path.exists():
+        return config
+    saved = read_json(path)
+    try:
+        for name in config.auto:
+            for setting in _ALSO.get(name, (name,)):
+                value = functools.reduce(operator.getitem, setting.split("."), saved)
+                own = operator.attrgetter(setting)(config)
+                config = with_settings(config, {setting: _like(own, value, setting)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: not the settings of a run ({error}); start one of another --name"
+        ) from error
+    return replace(config, auto=())
+
+
+def _like(own: Any, value: Any, name: str) -> Any:
+    """A JSON value in the type of the setting it is for."""
+    if is_dataclass(own) and isinstance(value, Mapping):
+        known = {field.name for field in fields(own)}
+        return replace(
+            own,
+            **{k: _like(None, v, k) for k, v in value.items() if k in known},  # type: ignore[type-var]
+        )
+    if isinstance(value, list):
+        return tuple(value)
+    if name == "model.weights":
+        return None if value is None else Path(value)
+    return value

@@ -13,7 +13,7 @@ from e2ec.config import Config
 from e2ec.engine.evaluate.evaluator import main_metric
 from e2ec.engine.predict.device import select_device
 from e2ec.engine.train.console import image_folder, summary
-from e2ec.engine.train.resumed import keep_choices
+from e2ec.engine.train.resume import keep_choices
 from e2ec.engine.train.trainer import Trainer
 from lib.errors import InputError
 from lib.files import atomic_write_json, remove_temporaries
@@ -36,7 +36,11 @@ def train(config: Config) -> bool:
     with lock if accelerator.is_main_process else nullcontext():
         if lock.held:  # what a killed run was writing when it was killed
             remove_temporaries(folder, folder / "last", folder / "pictures")
-        return _train(config, accelerator, folder)
+        finished = _train(config, accelerator, folder)
+        # The first validates alone; nobody takes the process group apart while another uses it.
+        accelerator.wait_for_everyone()
+        accelerator.end_training()
+        return finished
 
 
 def _train(config: Config, accelerator: Accelerator, folder: Path) -> bool:
@@ -52,39 +56,29 @@ def _train(config: Config, accelerator: Accelerator, folder: Path) -> bool:
     if config.resume_or_start and not saved:
         accelerator.print(f"{folder}: nothing saved yet; starting from the beginning")
     elif config.resume or config.resume_or_start:
-        trainer.load_state()
-        if trainer.epoch >= trainer.config.train.epochs:
+        trainer.state.load()
+        if trainer.state.epoch >= trainer.config.train.epochs:
             accelerator.print(
-                f"finished already, after {trainer.epoch} epochs; more --train.epochs go on; "
+                f"finished already, after {trainer.state.epoch} epochs; more --train.epochs go on; "
                 f"weights, curves and metrics: {folder}"
             )
-            accelerator.wait_for_everyone()
-            accelerator.end_training()
             return True
-    if trainer.accelerator.is_main_process:
+    if accelerator.is_main_process:
         atomic_write_json(folder / "config.json", trainer.config.to_dict(), indent=1)
         record = trainer.data.record()
         if record is not None:
             atomic_write_json(folder / "splits.json", record, indent=1)
     finished = trainer.run()
-    trainer.accelerator.print(
-        _ending(trainer)
-        if finished
-        else f"stopped; continue with --resume (state in {folder / 'last'})"
-    )
-    # The first validates alone; nobody takes the process group apart while another uses it.
-    trainer.accelerator.wait_for_everyone()
-    trainer.accelerator.end_training()
+    ending = f"stopped; continue with --resume (state in {folder / 'last'})"
+    if finished:
+        ending = summary(
+            trainer.config,
+            trainer.state.history,
+            metric=main_metric(trainer.scored),
+            images=image_folder(trainer.data.val),
+        )
+    accelerator.print(ending)
     return finished
-
-
-def _ending(trainer: Trainer) -> str:
-    return summary(
-        trainer.config,
-        trainer.history,
-        metric=main_metric(trainer.scored),
-        images=image_folder(trainer.val_data),
-    )
 
 
 def make_accelerator(config: Config) -> Accelerator:

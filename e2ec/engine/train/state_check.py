@@ -14,11 +14,7 @@ from e2ec.engine.train.resume import check_settings
 from lib.errors import InputError
 
 _MOST = 2**31
-
-
-Check = Callable[[Any], str | None]  # what is wrong with a value, if anything
-# What Adam keeps of a parameter once it has made a step; SGD goes without.
-_ADAM = ("step", "exp_avg", "exp_avg_sq")
+Check = Callable[[Any], None]  # raises ValueError: what is wrong with a value
 
 
 def check_state(
@@ -37,154 +33,135 @@ def check_state(
     Raises:
         InputError: names the file (`name`), the entry and what is wrong with it.
     """
-    settings: Check = lambda v: None if _is_dict(v) else "no settings by name"  # noqa: E731
-    _refuse(state, name, {"class_names": _names, "settings": settings})
+    first: dict[str, Check] = {
+        "class_names": _check_names,
+        "settings": lambda v: _expect(_is_dict(v), "no settings by name"),
+    }
+    _refuse(state, name, first)
     if tuple(state["class_names"]) != class_names:
         raise InputError(f"{name}: trained on other classes than the data has")
     check_settings(state["settings"], config, name=name)
-    _refuse(
-        state,
-        name,
-        {
-            "epoch": lambda v: None if _is_count(v) else "no number of epochs",
-            "step": lambda v: _step(v, steps_per_epoch),
-            "best": lambda v: None if _is_number(v) and not math.isnan(v) else "no number",
-            "history": _history,
-            "means": _means,
-            "network": lambda v: _tensors(v, network),
-            "optimizer": lambda v: _optimizer(v, optimizer),
-            "average": lambda v: None if average is None else _tensors(v, average),
-            "scaler": _scaler,
-        },
-    )
+    rest: dict[str, Check] = {
+        "epoch": lambda v: _expect(_is_count(v), "no number of epochs"),
+        "step": lambda v: _check_step(v, steps_per_epoch),
+        "best": lambda v: _expect(_is_number(v) and not math.isnan(v), "no number"),
+        "history": _check_history,
+        "means": _check_means,
+        "network": lambda v: _check_tensors(v, network),
+        "optimizer": lambda v: _check_optimizer(v, optimizer),
+        "average": lambda v: None if average is None else _check_tensors(v, average),
+        "scaler": _check_scaler,
+    }
+    _refuse(state, name, rest)
 
 
 def _refuse(state: Mapping[str, Any], name: str, checks: Mapping[str, Check]) -> None:
     for key, check in checks.items():
-        wrong = check(state[key]) if key in state else "missing"
-        if wrong is not None:
+        try:
+            _expect(key in state, "missing")
+            check(state[key])
+        except ValueError as error:
             raise InputError(
                 f"{name}: the training state is damaged or belongs to other settings: {key}: "
-                f"{wrong}; resume with the settings in config.json beside it, or start a run of "
+                f"{error}; resume with the settings in config.json beside it, or start a run of "
                 "another --name"
-            )
+            ) from error
 
 
-def _names(value: Any) -> str | None:
+def _expect(condition: bool, wrong: str) -> None:
+    if not condition:
+        raise ValueError(wrong)
+
+
+def _check_names(value: Any) -> None:
     good = isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
-    return None if good else "no list of names"
+    _expect(good, "no list of names")
 
 
-def _step(value: Any, steps_per_epoch: int) -> str | None:
-    if not _is_count(value):
-        return "no number of steps"
-    if value > steps_per_epoch:
-        return f"step {value} of an epoch that has {steps_per_epoch}"
-    return None
+def _check_step(value: Any, steps_per_epoch: int) -> None:
+    _expect(_is_count(value), "no number of steps")
+    _expect(value <= steps_per_epoch, f"step {value} of an epoch that has {steps_per_epoch}")
 
 
-def _history(value: Any) -> str | None:
-    if not isinstance(value, list):
-        return "no list of epochs"
+def _check_history(value: Any) -> None:
+    _expect(isinstance(value, list), "no list of epochs")
     for entry in value:
-        if not _is_dict(entry) or not _is_count(entry.get("epoch")):
-            return "an entry without its epoch"
-        if not _is_dict(entry.get("losses")) or not all(map(_is_number, entry["losses"].values())):
-            return "an entry without its losses"
-        if not _is_dict(entry.get("metrics", {})):
-            return "an entry whose metrics are none"
-        if not _is_plain(entry):
-            return "an entry that is no plain data"
-    return None
+        _expect(_is_dict(entry) and _is_count(entry.get("epoch")), "an entry without its epoch")
+        _expect(_are_numbers(entry.get("losses")), "an entry without its losses")
+        _expect(_is_dict(entry.get("metrics", {})), "an entry whose metrics are none")
+        _expect(_is_plain(entry), "an entry that is no plain data")
 
 
-def _means(value: Any) -> str | None:
-    if not _is_dict(value) or not _is_count(value.get("count")) or not _is_dict(value.get("sums")):
-        return "no running means"
-    if not all(map(_is_number, value["sums"].values())):
-        return "sums that are no numbers"
-    if value["sums"] and value["count"] == 0:
-        return "sums of nothing"
-    return None
+def _check_means(value: Any) -> None:
+    _expect(_is_dict(value) and _is_count(value.get("count")), "no running means")
+    sums = value.get("sums")
+    _expect(_are_numbers(sums), "sums that are no numbers")
+    _expect(value["count"] > 0 or not sums, "sums of nothing")
 
 
-def _tensors(value: Any, module: nn.Module) -> str | None:
+def _check_tensors(value: Any, module: nn.Module) -> None:
     """Whether these are the tensors of a module: their names, shapes and kinds."""
-    if not _is_dict(value):
-        return "no tensors by name"
+    _expect(_is_dict(value), "no tensors by name")
     expected = module.state_dict()
     for key in expected:
-        if key not in value:
-            return f"{key} is missing"
+        _expect(key in value, f"{key} is missing")
     for key, tensor in value.items():
-        if key not in expected:
-            return f"{key} is unknown"
-        if not _is_like(tensor, expected[key]):
-            return f"{key} is no tensor of shape {tuple(expected[key].shape)}"
-    return None
+        _expect(key in expected, f"{key} is unknown")
+        shape = tuple(expected[key].shape)
+        _expect(_is_like(tensor, expected[key]), f"{key} is no tensor of shape {shape}")
 
 
-def _optimizer(value: Any, optimizer: torch.optim.Optimizer) -> str | None:
+def _check_optimizer(value: Any, optimizer: torch.optim.Optimizer) -> None:
     """Whether an optimiser of the same kind over the same parameters wrote this."""
-    if not _is_dict(value) or not isinstance(value.get("param_groups"), list):
-        return "no groups of parameters"
+    good = _is_dict(value) and isinstance(value.get("param_groups"), list)
+    _expect(good, "no groups of parameters")
     own = optimizer.state_dict()["param_groups"]
     groups = value["param_groups"]
-    if len(groups) != len(own):
-        return f"{len(groups)} groups of parameters, not {len(own)}"
+    _expect(len(groups) == len(own), f"{len(groups)} groups of parameters, not {len(own)}")
     for group, like in zip(groups, own, strict=True):
-        if not _is_dict(group) or group.get("params") != like["params"]:
-            return "groups of other parameters"
+        same = _is_dict(group) and group.get("params") == like["params"]
+        _expect(same, "groups of other parameters")
         for key, option in like.items():
-            # Versions of torch differ in the switches, which it fills in.
-            needed = not isinstance(option, bool) and option is not None
-            asked = key != "params" and (key in group or needed)
-            if asked and not _is_option(group.get(key), option):
-                return f"its option {key} is missing or of a wrong type"
-    return _moments(value.get("state"), optimizer)
+            good = _is_option(key, group.get(key), option)
+            _expect(good, f"its option {key} is missing or of a wrong type")
+    _check_moments(value.get("state"), optimizer)
 
 
-def _moments(value: Any, optimizer: torch.optim.Optimizer) -> str | None:
-    if not isinstance(value, dict):
-        return "no moments by parameter"
-    kind = getattr(optimizer, "optimizer", optimizer)  # accelerate's wrapper
-    needed = _ADAM if isinstance(kind, (torch.optim.Adam, torch.optim.AdamW)) else ()
+def _is_option(key: str, value: Any, own: Any) -> bool:
+    if own is None or isinstance(own, bool):
+        # Versions of torch differ in the switches, which it fills in.
+        return value is None or isinstance(value, bool)
+    if key == "lr":  # set at every step
+        return _is_finite(value)
+    # The settings, which are the same, say what it is.
+    return _is_plain(value) and not isinstance(value, bool) and bool(value == own)
+
+
+def _check_moments(value: Any, optimizer: torch.optim.Optimizer) -> None:
+    _expect(isinstance(value, dict), "no moments by parameter")
+    # Adam, once it has made a step, keeps all of these of a parameter.
+    needed = ("step", "exp_avg", "exp_avg_sq") if "betas" in optimizer.defaults else ()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for index, moments in value.items():
-        if type(index) is not int or not 0 <= index < len(parameters) or not _is_dict(moments):
-            return "moments of no parameter"
+        known = type(index) is int and 0 <= index < len(parameters) and _is_dict(moments)
+        _expect(known, "moments of no parameter")
         for key in needed if moments else ():
-            if moments.get(key) is None:
-                return f"{key} of parameter {index} is missing"
+            _expect(moments.get(key) is not None, f"{key} of parameter {index} is missing")
         for key, moment in moments.items():
-            if not _is_moment(key, moment, parameters[index]):
-                return f"{key} of parameter {index} does not fit it"
-    return None
-
-
-def _is_option(value: Any, like: Any) -> bool:
-    """Whether a saved option of an optimiser is of the kind of the present one."""
-    if isinstance(like, (tuple, list)):
-        same = isinstance(value, (tuple, list)) and len(value) == len(like)
-        return same and all(_is_option(v, w) for v, w in zip(value, like, strict=True))
-    if isinstance(like, bool) or like is None:
-        return isinstance(value, bool) or value is None
-    if isinstance(value, bool):
-        return False
-    return _is_number(value) and math.isfinite(value)
+            fits = _is_moment(key, moment, parameters[index])
+            _expect(fits, f"{key} of parameter {index} does not fit it")
 
 
 def _is_moment(key: str, value: Any, parameter: Tensor) -> bool:
     if key == "step":
         number = isinstance(value, Tensor) and _is_dense(value) and value.numel() == 1
-        return number or (_is_number(value) and math.isfinite(value))
+        return number or _is_finite(value)
     # SGD without momentum keeps None.
     return value is None or _is_like(value, parameter)
 
 
-def _scaler(value: Any) -> str | None:
-    good = value is None or (_is_dict(value) and all(map(_is_number, value.values())))
-    return None if good else "neither none nor numbers by name"
+def _check_scaler(value: Any) -> None:
+    _expect(value is None or _are_numbers(value), "neither none nor numbers by name")
 
 
 def _is_like(value: Any, like: Tensor) -> bool:
@@ -205,8 +182,16 @@ def _is_dict(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(key, str) for key in value)
 
 
+def _are_numbers(value: Any) -> bool:
+    return _is_dict(value) and all(map(_is_number, value.values()))
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, float) or (type(value) is int and abs(value) < _MOST)
+
+
+def _is_finite(value: Any) -> bool:
+    return _is_number(value) and math.isfinite(value)
 
 
 def _is_count(value: Any) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from e2ec.families.model_card import ModelCard
+from e2ec.named_settings import flat
 from lib.errors import InputError
 from lib.nearest import nearest
 
@@ -37,24 +38,15 @@ def edit_card(card: ModelCard, changes: Sequence[str]) -> ModelCard:
         except ValueError as error:
             raise InputError(f"--set {change}: {error}") from error
     try:
-        edited: ModelCard = _build(type(card), values)
         # Checked as it will be when the file is read.
-        return type(card).from_json(asdict(edited), name="the new description")
-    except (ValueError, TypeError, InputError) as error:
+        return type(card).from_json(values, name="the new description")
+    except InputError as error:
         raise InputError(f"--set {' '.join(changes)}: {error.__cause__ or error}") from error
 
 
 def flat_card(card: ModelCard) -> dict[str, Any]:
     """All fields but the settings by the names that `edit_card` takes: {"view.zoom": 2.0, ...}."""
-    flat: dict[str, Any] = {}
-    for name, value in asdict(card).items():
-        if name == "settings":
-            continue
-        if isinstance(value, dict):
-            flat |= {f"{name}.{key}": item for key, item in value.items()}
-        else:
-            flat[name] = value
-    return flat
+    return flat({name: value for name, value in asdict(card).items() if name != "settings"})
 
 
 def _with(value: Any, hint: Any, path: Sequence[str], text: str) -> Any:
@@ -143,14 +135,3 @@ def _nearest(name: str, names: Iterable[str]) -> str:
     if name in names:
         return name
     raise ValueError(f"{name!r} is unknown; {nearest(name, names)}")
-
-
-def _build(hint: Any, values: dict[str, Any]) -> Any:
-    """A dataclass from the values of its fields; lists become tuples."""
-    hints = get_type_hints(hint)
-    built = {}
-    for name, value in values.items():
-        if is_dataclass(hints[name]):
-            value = _build(hints[name], value)
-        built[name] = tuple(value) if isinstance(value, list) else value
-    return hint(**built)

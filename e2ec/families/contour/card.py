@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
-from e2ec.config import EvalConfig, Stage
-from e2ec.families.contour.stages import stage_names
+from e2ec.config import EvalConfig
+from e2ec.families.contour.stages import Stage, check_stage
 from e2ec.families.model_card import ModelCard, choice, flag
-from network.contour.architecture import ARCHITECTURES, MAX_REFINEMENTS
+from network.contour.architecture import ARCHITECTURES
 from network.contour.contour_init import Clip
 
 
@@ -38,7 +38,7 @@ class ContourCard(ModelCard):
     def own_fields(cls, card: Mapping[str, Any]) -> dict[str, Any]:
         """See `ModelCard.own_fields`."""
         choice(card["architecture"], tuple(ARCHITECTURES))
-        choice(card["stage"], (*get_args(Stage), *stage_names(MAX_REFINEMENTS)))
+        check_stage(card["stage"])
         return {
             "nms_iou": float(card["nms_iou"]),
             # Files written before there were part votes do not have it.

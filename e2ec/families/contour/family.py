@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,18 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from dataset.contour.targets import Batch, TrainingExample, build_example, collate
+from dataset.formats.coco.categories import COCO_CATEGORIES
 from dataset.loading.loader import TrainingDataset
-from dataset.loading.sample import InstanceDataset, Sample
+from dataset.loading.sample import Sample
 from e2ec.config import Config, Precision
 from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
-from e2ec.families.contour.loss import ContourLoss
-from e2ec.families.contour.published import published_card
-from e2ec.families.contour.stages import resolve_stage, stage_names
-from e2ec.families.family import Family, ShownImage
-from e2ec.results.contours import Contours
+from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
+from e2ec.families.family import Family
+from e2ec.families.model_card import prediction_settings
+from e2ec.losses.total import TotalLoss
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES, Architecture
 from network.contour.e2ec import E2EC, NetworkOutput, build_network
@@ -42,6 +42,14 @@ class ContourFamily(Family[E2EC, TrainingExample]):
 
     name: ClassVar[str] = "contour"
     card_type = ContourCard
+    # The others change their meaning on the way.
+    falling_losses: ClassVar = {"center": "centres", "coarse": "coarse contours"}
+
+    check_stage = staticmethod(check_stage)
+    resolve_stage = staticmethod(resolve_stage)
+    collate = staticmethod(collate)
+    resolve = staticmethod(resolve)
+    instances = staticmethod(assemble)
 
     def build(self, config: Config, num_classes: int) -> E2EC:
         if config.eval.stage is not None:  # found out now, not at the first evaluation
@@ -68,9 +76,6 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     def stages(self, network: E2EC) -> tuple[str, ...]:
         return network.stage_names
 
-    def resolve_stage(self, stage: str, stages: Sequence[str]) -> str:
-        return resolve_stage(stage, stages)
-
     def example_maker(
         self, config: Config, num_classes: int
     ) -> Callable[[Sample, np.random.Generator], TrainingExample]:
@@ -81,11 +86,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             num_classes=num_classes,
         )
 
-    def collate(self, examples: Sequence[TrainingExample]) -> Batch:
-        return collate(examples)
-
-    def loss(self, config: Config) -> ContourLoss:
-        return ContourLoss(config.loss)
+    def loss(self, config: Config) -> TotalLoss:
+        return TotalLoss(config.loss)
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
         output: NetworkOutput = network(
@@ -104,11 +106,6 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         classifier = source.num_classes != network.num_classes
         votes = source.part_votes is None or network.part_votes is None
         return ("heatmap.2.",) * classifier + ("part_votes.",) * votes
-
-    def resolve(
-        self, config: Config, train: InstanceDataset, *, processes: int
-    ) -> tuple[Config, list[str]]:
-        return resolve(config, train, processes=processes)
 
     def prepare(
         self,
@@ -139,15 +136,6 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         )
         return output
 
-    def instances(
-        self,
-        output: NetworkOutput,
-        shown: Sequence[ShownImage],
-        card: ContourCard,
-        stages: Sequence[str],
-    ) -> list[dict[str, Contours]]:
-        return assemble(output, shown, card, stages)
-
     def card_fields(self, config: Config) -> dict[str, Any]:
         return {"nms_iou": config.eval.nms_iou, "group_parts": config.eval.group_parts}
 
@@ -158,7 +146,19 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         return load_published(path)
 
     def published_card(self, network: E2EC, config: Config) -> ContourCard:
-        return published_card(network, config)
+        """Published files hold no class names: COCO's are known, others are called by number."""
+        numbers = range(1, network.num_classes + 1)
+        classes = {number: f"class {number}" for number in numbers}
+        if len(classes) == len(COCO_CATEGORIES):
+            classes = COCO_CATEGORIES
+        return ContourCard(
+            architecture="dla34",
+            class_names=tuple(classes.values()),
+            category_ids=tuple(classes),
+            **prediction_settings(config),
+            **self.card_fields(config),
+            clip=network.clip,
+        )
 
 
 def _sizes(config: Config) -> Architecture:

@@ -8,15 +8,29 @@ refinement.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Literal, get_args
 
-from e2ec.config import Stage
 from lib.errors import InputError
+from network.contour.architecture import MAX_REFINEMENTS
+
+Stage = Literal["init", "coarse", "refine1", "refine2", "refine3", "final", "final-dml"]
+"""What stages are called; a network with more than three refinements has further names."""
 
 
 def stage_names(refinements: int) -> tuple[str, ...]:
     """The stages of a network with this many refinement modules, in order."""
     return ("init", "coarse", *(f"refine{number + 1}" for number in range(refinements)))
+
+
+def check_stage(stage: str) -> None:
+    """Refuse a name that no network has for a stage.
+
+    Raises:
+        ValueError: says what stages are called.
+    """
+    names = get_args(Stage)
+    if stage not in (*names, *stage_names(MAX_REFINEMENTS)):
+        raise ValueError(f"stage must be one of {', '.join(names)}, not {stage!r}")
 
 
 def resolve_stage(stage: str, stages: Sequence[str]) -> str:
@@ -27,12 +41,8 @@ def resolve_stage(stage: str, stages: Sequence[str]) -> str:
         stages: of the network, in order.
 
     Raises:
-        ValueError: there is no such name.
         InputError: this network has no such stage; says which it has.
     """
-    # More than three refinements have names that the settings do not list.
-    if stage not in (*stages, *get_args(Stage)):
-        raise ValueError(f"stage must be one of {', '.join(get_args(Stage))}, not {stage!r}")
     refined = [name for name in stages if name.startswith("refine")] or stages
     authors = {"final": refined[:2][-1], "final-dml": refined[-1]}
     if stage not in stages and stage not in authors:

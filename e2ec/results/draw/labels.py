@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -57,6 +57,8 @@ def _place(
 ) -> tuple[int, int] | None:
     """Top-left corner (x, y) of a label of `size` (width, height); None where it has no place.
 
+    The best is above its object, then below, then inside at the top.
+
     Args:
         index: its object.
         boxes: (n, 4) x0, y0, x1, y1 of all objects, inside the image.
@@ -67,25 +69,16 @@ def _place(
         return None
     allowed = _OF_OTHERS * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     allowed[index] *= _OF_OBJECT / _OF_OTHERS
-    for x, y in _positions(size, boxes[index], width, height):
+    x = int(min(boxes[index, 0], width - size[0]))
+    above, below = int(np.floor(boxes[index, 1])) - size[1], int(np.ceil(boxes[index, 3]))
+    for y in (above, below, int(boxes[index, 1])):
         right, bottom = x + size[0], y + size[1]
-        if taken[y:bottom, x:right].any():
+        if y < 0 or bottom > height or taken[y:bottom, x:right].any():
             continue
         common = np.minimum(boxes[:, 2:], [right, bottom]) - np.maximum(boxes[:, :2], [x, y])
         if (np.clip(common, 0, None).prod(axis=1) <= allowed).all():
             return x, y
     return None
-
-
-def _positions(
-    size: tuple[int, int], box: np.ndarray, width: int, height: int
-) -> Iterator[tuple[int, int]]:
-    """Where a label may stand, the best first: above its object, below, and inside at the top."""
-    x = int(min(box[0], width - size[0]))
-    above, below = int(np.floor(box[1])) - size[1], int(np.ceil(box[3]))
-    for y in (above, below, int(box[1])):
-        if 0 <= y <= height - size[1]:
-            yield x, y
 
 
 def _box_size(text: str, scale: float) -> tuple[int, int]:

@@ -67,7 +67,12 @@ def draw_contours(
     Raises:
         ValueError: the image is not (height, width, 3) uint8.
     """
-    _check_image(image, contours)
+    expected = (contours.height, contours.width, 3)
+    if image.dtype != np.uint8 or image.shape != expected:
+        raise ValueError(
+            f"the contours belong to a uint8 image of shape {expected}, "
+            f"not {image.dtype} {image.shape}"
+        )
     chosen = _colors(contours, color_by)
     order = np.argsort(-contours.areas(), kind="stable")
     polygons = [
@@ -121,15 +126,6 @@ def _colors(contours: Instances, by: Literal["instance", "class", "track"]) -> l
         ids = contours.track_ids if contours.track_ids is not None else [-1] * len(contours)
         return [_UNTRACKED if number < 0 else _color(int(number)) for number in ids]
     return [_color(int(i)) for i in (contours.labels if by == "class" else range(len(contours)))]
-
-
-def _check_image(image: np.ndarray, contours: Instances) -> None:
-    expected = (contours.height, contours.width, 3)
-    if image.dtype != np.uint8 or image.shape != expected:
-        raise ValueError(
-            f"the contours belong to a uint8 image of shape {expected}, "
-            f"not {image.dtype} {image.shape}"
-        )
 
 
 def _fixed_point(part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

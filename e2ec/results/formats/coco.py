@@ -8,7 +8,6 @@ import numpy as np
 
 from dataset.masks.rings import join_rings
 from dataset.masks.run_lengths import runs_box
-from e2ec.results.formats.rounding import rounded_numbers
 from e2ec.results.instances import Instances
 from e2ec.results.masks import compressed_masks
 from lib.polygons.geometry import area, bounding_box, clip_far, clip_to_box
@@ -39,9 +38,9 @@ def coco_results(
     if segmentation not in ("polygon", "rle"):
         raise ValueError(f'segmentation must be "polygon" or "rle", not {segmentation!r}')
     if segmentation == "rle":
-        size = (contours.height, contours.width)
         shapes: list[Any] = [
-            {"size": list(size), "counts": counts} for counts in compressed_masks(contours)
+            {"size": [contours.height, contours.width], "counts": counts}
+            for counts in compressed_masks(contours)
         ]
     else:
         shapes = [_polygons(contours, i, decimals) for i in range(len(contours))]
@@ -54,7 +53,7 @@ def coco_results(
                 "category_id": contours.category_ids[contours.labels[i]],
                 "segmentation": shape,
                 "score": float(contours.scores[i]),
-                "bbox": rounded_numbers(box, decimals),
+                "bbox": _flat(box, decimals),
                 "area": round(visible, decimals),
             }
         )
@@ -63,9 +62,13 @@ def coco_results(
 
 def _polygons(contours: Instances, index: int, decimals: int) -> list[list[float]]:
     return [
-        rounded_numbers(join_rings([(part, holes)]) if holes else part, decimals)
+        _flat(join_rings([(part, holes)]) if holes else part, decimals)
         for part, holes in zip(contours.parts[index], contours.holes[index], strict=True)
     ]
+
+
+def _flat(values: np.ndarray, decimals: int) -> list[float]:
+    return np.round(values.astype(np.float64), decimals).ravel().tolist()
 
 
 def _visible_box_and_area(contours: Instances, index: int) -> tuple[np.ndarray, float]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from e2ec.results.formats.rounding import rounded_ring, rounded_score
+from e2ec.results.formats.rounding import SCORE_DECIMALS, rounded
 from e2ec.results.instances import ContourInstance, Instances
 from e2ec.results.postprocess.valid_polygons import Component, Mended, mend
 from lib.polygons.geometry import signed_area
@@ -55,7 +55,7 @@ def feature(instance: ContourInstance, *, decimals: int | None = 2) -> dict[str,
         components = _components(mended)
     polygons = [
         # An interior ring runs against the exterior one.
-        [closed_ring(outer, decimals), *(closed_ring(hole, decimals)[::-1] for hole in inner)]
+        [_closed_ring(outer, decimals), *(_closed_ring(hole, decimals)[::-1] for hole in inner)]
         for outer, inner in components
     ]
     geometry: dict[str, Any] = (
@@ -66,7 +66,7 @@ def feature(instance: ContourInstance, *, decimals: int | None = 2) -> dict[str,
     properties: dict[str, Any] = {
         "class": instance.class_name,
         "class_index": instance.label,
-        "score": rounded_score(instance.score),
+        "score": round(instance.score, SCORE_DECIMALS),
     }
     if mended.changed:
         properties["mended"] = True
@@ -87,9 +87,9 @@ def _components(mended: Mended) -> list[Component]:
     ]
 
 
-def closed_ring(part: np.ndarray, decimals: int | None) -> list[list[float]]:
+def _closed_ring(part: np.ndarray, decimals: int | None) -> list[list[float]]:
     """An exterior ring: the part (N, 2) with a positive shoelace sum and the first point again."""
     # Reversed behind the first point, so that vertex 0 keeps its place.
     oriented = part if signed_area(part) >= 0 else np.concatenate([part[:1], part[:0:-1]])
-    ring = rounded_ring(oriented, decimals)
+    ring = rounded(oriented, decimals).tolist()
     return [*ring, list(ring[0])]

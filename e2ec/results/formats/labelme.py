@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from e2ec.results.formats.rounding import rounded_ring, rounded_score
+from e2ec.results.formats.rounding import SCORE_DECIMALS, rounded
 from e2ec.results.instances import ContourInstance, Instances
 from e2ec.results.masks import exact_mask
 
@@ -46,7 +46,7 @@ def labelme_document(
         for shape in _shapes(contours, index, instance, decimals):
             shape["flags"] = {} if flags is None else flags[index]
             if scores:
-                shape["score"] = rounded_score(instance.score)
+                shape["score"] = round(instance.score, SCORE_DECIMALS)
             shapes.append(shape)
     return {
         "version": LABELME_VERSION,
@@ -73,8 +73,8 @@ def _shapes(
             text = base64.b64encode(data.tobytes()).decode("ascii")
             return [_shape(instance, "mask", corners, None) | {"mask": text}]
     group = index if len(instance.parts) > 1 else None
-    rings = [rounded_ring(part, decimals) for part in instance.parts]
-    return [_shape(instance, "polygon", ring, group) for ring in rings]
+    rings = [rounded(part, decimals) for part in instance.parts]
+    return [_shape(instance, "polygon", ring.tolist(), group) for ring in rings]
 
 
 def _shape(

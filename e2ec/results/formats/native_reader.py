@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from dataset.masks.run_lengths import run_lengths
 from e2ec.results.formats.native_writer import FORMAT, VERSION
-from e2ec.results.instances import AnyInstances
+from e2ec.results.instances import AnyInstances, ContourInstance
 from lib.errors import InputError
 
 
@@ -53,17 +53,6 @@ _IMAGE_KEYS = ("source", "width", "height", "instances")
 _INSTANCE_KEYS = ("class", "class_index", "score", "box", "area", "parts")
 
 
-class _Entry(NamedTuple):
-    """An instance as `Instances` wants it."""
-
-    label: int
-    score: float
-    parts: list[np.ndarray]
-    holes: list[list[np.ndarray]]
-    runs: np.ndarray | None
-    track_id: int | None
-
-
 def _read_image(
     image: dict[str, Any],
     kind: type[AnyInstances],
@@ -103,7 +92,8 @@ def _read_image(
 
 def _read_instance(
     entry: dict[str, Any], class_names: list[str], size: tuple[int, int], where: str
-) -> _Entry:
+) -> ContourInstance:
+    """An instance as the document has it; without polygons where it is a mask."""
     _check_keys(entry, _INSTANCE_KEYS, where, optional=("holes", "counts", "track_id"))
     label, score = entry["class_index"], entry["score"]
     if not _is_int(label) or not 0 <= label < len(class_names):
@@ -125,10 +115,11 @@ def _read_instance(
     track_id = entry.get("track_id")
     if "track_id" in entry and not _is_track(track_id):
         raise InputError(f'{where}: "track_id" must be a whole number from -1, not {track_id!r}')
+    runs = None
     if "counts" in entry:
-        runs = _read_counts(entry["counts"], size, where)
-        return _Entry(label, float(score), [], [], runs, track_id)
-    return _Entry(label, float(score), parts, holes, None, track_id)
+        parts, holes, runs = [], [], _read_counts(entry["counts"], size, where)
+    name = class_names[label]
+    return ContourInstance(label, name, float(score), parts, holes, runs, track_id)
 
 
 def _track_ids(ids: list[int | None], where: str) -> np.ndarray | None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from e2ec.results.formats.rounding import rounded_numbers, rounded_ring, rounded_score
-from e2ec.results.instances import ContourInstance, Instances
+from e2ec.results.formats.rounding import SCORE_DECIMALS
+from e2ec.results.instances import ContourInstance, Instances, components_area
 from e2ec.results.masks import compressed_masks
+from lib.polygons.geometry import bounding_box
 
 FORMAT = "e2ec-contours"
 VERSION = 1
@@ -26,15 +27,15 @@ def document(images: Sequence[Instances], *, decimals: int = 2) -> dict[str, Any
     Raises:
         ValueError: the images have different classes.
     """
-    first = images[0] if images else None
-    for instances in images:
-        if first is not None and _classes(instances) != _classes(first):
-            raise ValueError("the images of one document must have the same classes")
+    classes = {(instances.class_names, instances.category_ids) for instances in images}
+    if len(classes) > 1:
+        raise ValueError("the images of one document must have the same classes")
+    names, ids = classes.pop() if classes else ((), ())
     return {
         "format": FORMAT,
         "version": VERSION,
-        "class_names": list(first.class_names) if first is not None else [],
-        "category_ids": list(first.category_ids) if first is not None else [],
+        "class_names": list(names),
+        "category_ids": list(ids),
         "images": [_image_entry(instances, decimals) for instances in images],
     }
 
@@ -56,13 +57,9 @@ def frame_line(contours: Instances, *, frame: int, time_s: float, decimals: int 
     return json.dumps(line, allow_nan=False) + "\n"
 
 
-def _classes(contours: Instances) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    return contours.class_names, contours.category_ids
-
-
 def _image_entry(contours: Instances, decimals: int) -> dict[str, Any]:
-    masks = [runs is not None for runs in contours.runs]
-    counts = iter(compressed_masks(contours[np.array(masks, bool)]) if any(masks) else [])
+    masks = np.array([runs is not None for runs in contours.runs], bool)
+    counts = iter(compressed_masks(contours[masks]) if masks.any() else [])
     return {
         "source": contours.source,
         "width": contours.width,
@@ -75,26 +72,19 @@ def _image_entry(contours: Instances, decimals: int) -> dict[str, Any]:
 
 
 def _instance_entry(instance: ContourInstance, decimals: int) -> dict[str, Any]:
-    # Box and area are those of the rounded polygons, so that a reader finds the same.
-    rounded = ContourInstance(
-        instance.label,
-        instance.class_name,
-        instance.score,
-        [np.round(part, decimals) for part in instance.parts],
-        [[np.round(hole, decimals) for hole in holes] for holes in instance.holes],
-    )
+    parts = [np.round(part, decimals) for part in instance.parts]
+    holes = [[np.round(hole, decimals) for hole in inner] for inner in instance.holes]
     entry = {
-        "class": rounded.class_name,
-        "class_index": rounded.label,
-        "score": rounded_score(rounded.score),
-        "box": rounded_numbers(np.array(rounded.box), decimals),
-        "area": round(rounded.area, decimals),
-        "parts": [rounded_ring(part, decimals) for part in rounded.parts],
+        "class": instance.class_name,
+        "class_index": instance.label,
+        "score": round(instance.score, SCORE_DECIMALS),
+        # Of the rounded polygons, so that a reader finds the same.
+        "box": list(bounding_box(np.concatenate(parts))),
+        "area": round(components_area(parts, holes), decimals),
+        "parts": [part.tolist() for part in parts],
     }
     if instance.track_id is not None:
         entry["track_id"] = instance.track_id
-    if any(rounded.holes):
-        entry["holes"] = [
-            [rounded_ring(hole, decimals) for hole in holes] for holes in rounded.holes
-        ]
+    if any(holes):
+        entry["holes"] = [[hole.tolist() for hole in inner] for inner in holes]
     return entry

@@ -32,8 +32,6 @@ def group_parts(
     labels: np.ndarray,
     *,
     agreement: float = AGREEMENT,
-    overlap: float = OVERLAP,
-    score_ratio: float = SCORE_RATIO,
 ) -> list[np.ndarray]:
     """Which parts belong together. Of duplicates, the better detection stays.
 
@@ -48,8 +46,6 @@ def group_parts(
         labels: (n,) class indices; parts of different classes never belong together.
         agreement: how far apart two votes may lie, as a share of the diagonal of the box around
             both parts.
-        overlap: parts that share more than this of the smaller one's area are kept apart.
-        score_ratio: parts are kept apart if the lower score is below this share of the higher one.
 
     Returns:
         One array of indices a group, by falling score; the groups by their highest score. Every
@@ -61,9 +57,9 @@ def group_parts(
     shared, iou = _overlaps([parts[i] for i in order], np.isfinite(distance))
     single = _without_duplicates(iou)
     order, distance = order[single], distance[np.ix_(single, single)]
-    distance[shared[np.ix_(single, single)] > overlap] = np.inf
+    distance[shared[np.ix_(single, single)] > OVERLAP] = np.inf
     sure = np.asarray(scores)[order]
-    distance[np.minimum.outer(sure, sure) < score_ratio * np.maximum.outer(sure, sure)] = np.inf
+    distance[np.minimum.outer(sure, sure) < SCORE_RATIO * np.maximum.outer(sure, sure)] = np.inf
     members: list[list[int]] = [[i] for i in range(len(order))]
     while len(order) > 1:
         first, second = divmod(int(distance.argmin()), len(order))

@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 
+from e2ec.results.formats.rounding import rounded
 from lib.polygons.geometry import area
 
 Component = tuple[np.ndarray, Sequence[np.ndarray]]
@@ -60,16 +61,16 @@ def mend(components: Sequence[Component], *, decimals: int | None = None) -> Men
         decimals: round coordinates to this many digits after the point and stay valid; None keeps
             all digits.
     """
-    rounded = [
-        (_rounded(outer, decimals), [_rounded(hole, decimals) for hole in holes])
+    written = [
+        (rounded(outer, decimals), [rounded(hole, decimals) for hole in holes])
         for outer, holes in components
     ]
-    polygons = [Polygon(outer, holes) for outer, holes in rounded]
+    polygons = [Polygon(outer, holes) for outer, holes in written]
     geometry = polygons[0] if len(polygons) == 1 else MultiPolygon(polygons)
     before = sum(area(outer) - sum(area(hole) for hole in holes) for outer, holes in components)
     if geometry.is_valid and geometry.area > 0:
         return Mended(geometry, False, before)
-    mended = _pieces(_united(rounded))
+    mended = _pieces(_united(written))
     for _ in range(_ROUNDS):
         if decimals is None or mended.is_empty:
             break
@@ -104,7 +105,3 @@ def _pieces(geometry: shapely.Geometry) -> Polygon | MultiPolygon:
     if len(kept) > 1:
         return MultiPolygon(kept)
     return kept[0] if kept else Polygon()
-
-
-def _rounded(points: np.ndarray, decimals: int | None) -> np.ndarray:
-    return points if decimals is None else np.round(points, decimals)

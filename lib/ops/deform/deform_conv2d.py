@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lib.ops.deform import reference
+from lib.ops.deform.geometry import Geometry
 
 _SIZES = "int[2] stride, int[2] padding, int[2] dilation"
 torch.library.define(
@@ -84,33 +85,27 @@ def _check_shapes(
     weight: Tensor,
     bias: Tensor | None,
     mask: Tensor | None,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
+    *sizes: list[int],
 ) -> None:
     for name, tensor in (("input", input), ("offset", offset), ("weight", weight)):
         if tensor.dim() != 4:
             raise ValueError(
                 f"deform_conv2d: {name} must have 4 dimensions, not shape {tuple(tensor.shape)}"
             )
-    batch, channels, *extent = input.shape
-    out_channels, group_channels, *kernel = weight.shape
+    batch, channels = input.shape[:2]
     if 0 in weight.shape or channels == 0:
         raise ValueError("deform_conv2d: input and weight must have channels and taps")
-    if channels % group_channels or out_channels % (channels // group_channels):
+    g = Geometry.of(input, offset, weight, *sizes)
+    if channels % g.group_channels or g.outputs % g.weight_groups:
         raise ValueError(
             f"deform_conv2d: weight {tuple(weight.shape)} does not fit {channels} input channels"
         )
-    size = [
-        (extent[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1
-        for i in range(2)
-    ]
+    size = (g.out_height, g.out_width)
     if min(size) <= 0:
         raise ValueError(
             f"deform_conv2d: input {tuple(input.shape)} is smaller than the kernel: output {size}"
         )
-    taps = kernel[0] * kernel[1]
-    groups = offset.shape[1] // (2 * taps)
+    taps, groups = g.taps, g.offset_groups
     if groups == 0 or offset.shape[1] % (2 * taps) or channels % groups:
         raise ValueError(
             f"deform_conv2d: offset has {offset.shape[1]} channels; {taps} taps need {2 * taps} "
@@ -120,7 +115,7 @@ def _check_shapes(
     if mask is not None:
         _check_shape("mask", mask, (batch, groups * taps, *size))
     if bias is not None:
-        _check_shape("bias", bias, (out_channels,))
+        _check_shape("bias", bias, (g.outputs,))
 
 
 def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
@@ -149,39 +144,15 @@ def _check_types(input: Tensor, **others: Tensor | None) -> None:
 
 
 @torch.library.register_fake("e2ec::deform_conv2d")
-def _fake(
-    input: Tensor,
-    offset: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    mask: Tensor | None,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
-) -> Tensor:
-    shape = (input.shape[0], weight.shape[0], *offset.shape[2:])
-    return torch.empty(
-        shape, dtype=input.dtype, device=input.device, memory_format=reference.layout_like(input)
-    )
+def _fake(input: Tensor, offset: Tensor, weight: Tensor, *_: Any) -> Tensor:
+    return reference.new_output(input, offset, weight)
 
 
 @torch.library.register_fake("e2ec::deform_conv2d_backward")
 def _fake_backward(
-    grad: Tensor,
-    input: Tensor,
-    offset: Tensor,
-    weight: Tensor,
-    mask: Tensor | None,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
+    grad: Tensor, input: Tensor, offset: Tensor, weight: Tensor, mask: Tensor | None, *_: Any
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    grad_input = torch.empty(
-        input.shape,
-        dtype=input.dtype,
-        device=input.device,
-        memory_format=reference.layout_like(input),
-    )
+    grad_input = torch.empty_like(input, memory_format=reference.layout_like(input))
     grad_mask = input.new_empty(0) if mask is None else mask.new_empty(mask.shape)
     return grad_input, offset.new_empty(offset.shape), weight.new_empty(weight.shape), grad_mask
 
@@ -199,17 +170,9 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         gradients = torch.ops.e2ec.deform_conv2d_backward(
             grad, input, offset, weight, mask, *ctx.sizes
         )
-    grad_input, grad_offset, grad_weight, grad_mask = gradients
-    return (
-        grad_input if needs_input else None,
-        grad_offset if needs_offset else None,
-        grad_weight if needs_weight else None,
-        grad.sum((0, 2, 3)) if needs_bias else None,
-        grad_mask if needs_mask else None,
-        None,
-        None,
-        None,
-    )
+    *first, grad_mask = gradients
+    grad_bias = grad.sum((0, 2, 3)) if needs_bias else None
+    return (*first, grad_bias, grad_mask if needs_mask else None, None, None, None)
 
 
 def _second_backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -221,19 +184,12 @@ torch.library.register_autograd("e2ec::deform_conv2d", _backward, setup_context=
 torch.library.register_autograd("e2ec::deform_conv2d_backward", _second_backward)
 
 
-def _autocast(
-    input: Tensor,
-    offset: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    mask: Tensor | None,
-    *sizes: list[int],
-) -> Tensor:
+def _autocast(input: Tensor, offset: Tensor, weight: Tensor, *others: Any) -> Tensor:
     """In the input's type; offset and mask as they are where that loses nothing, else widened."""
-    wide = reference.compute_type(input)
+    bias, mask, *sizes = others
 
     def position(tensor: Tensor) -> Tensor:
-        return tensor if tensor.dtype == input.dtype else tensor.to(wide)
+        return tensor if tensor.dtype == input.dtype else tensor.to(reference.compute_type(input))
 
     with torch.autocast(input.device.type, enabled=False):
         return torch.ops.e2ec.deform_conv2d(

@@ -1,4 +1,4 @@
-"""Deformable convolution on CUDA devices: launches `triton_forward` and `triton_backward`.
+"""Deformable convolution on CUDA devices: launches `triton_kernels`.
 
 What the kernels do not know (float64, empty tensors, more pixels than int32 counts) goes to the
 reference. Results of the backward differ in the last bits from run to run, since the gradient of
@@ -9,13 +9,13 @@ runs instead.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lib.ops.deform import reference, triton_backward, triton_forward
+from lib.ops.deform import reference, triton_kernels
+from lib.ops.deform.geometry import Geometry
 
 _TYPES = (torch.float32, torch.float16, torch.bfloat16)
 # Blocks are cut smaller until a launch has this many programs: about two for each multiprocessor of
@@ -31,39 +31,29 @@ def deform_conv2d(
     weight: Tensor,
     bias: Tensor | None,
     mask: Tensor | None,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
+    *sizes: list[int],
 ) -> Tensor:
     """See `lib.ops.deform.deform_conv2d`; the same as `reference.deform_conv2d`."""
     if not _supported(input, offset, weight):
-        return reference.deform_conv2d(input, offset, weight, bias, mask, stride, padding, dilation)
-    shape = _Shape.of(input, offset, weight, stride, padding, dilation)
-    output = torch.empty(
-        (input.shape[0], weight.shape[0], *offset.shape[2:]),
-        dtype=input.dtype,
-        device=input.device,
-        memory_format=reference.layout_like(input),
-    )
-    block_p, block_o = 64, _block(shape.group_outputs, 128)
-    while shape.programs(block_p, block_o) < _PROGRAMS and max(block_p, block_o) > 32:
+        return reference.deform_conv2d(input, offset, weight, bias, mask, *sizes)
+    g = Geometry.of(input, offset, weight, *sizes)
+    output = reference.new_output(input, offset, weight)
+    block_p, block_o = 64, _block(g.group_outputs, 128)
+    grid = _forward_grid(g, block_p, block_o)
+    while math.prod(grid) < _PROGRAMS and max(block_p, block_o) > 32:
         block_p, block_o = (block_p, block_o // 2) if block_o > block_p else (block_p // 2, block_o)
-    grid = (
-        math.ceil(shape.total / block_p),
-        math.ceil(shape.group_outputs / block_o),
-        shape.weight_groups,
-    )
+        grid = _forward_grid(g, block_p, block_o)
     with torch.cuda.device_of(input):
-        triton_forward.forward[grid](
+        triton_kernels.forward[grid](
             _channels_innermost(input),
             offset.contiguous(),
             None if mask is None else mask.contiguous(),
             weight.flatten(2).permute(2, 1, 0).contiguous(),
             None if bias is None else bias.contiguous(),
             output,
-            *(output.stride(axis) for axis in (0, 1, 3)),
-            *shape.arguments(),
-            **_options(shape, input.dtype, block_p, block_o),
+            tuple(output.stride(axis) for axis in (0, 1, 3)),
+            g,
+            **_options(g, input.dtype, block_p, block_o),
         )
     return output
 
@@ -74,17 +64,13 @@ def deform_conv2d_backward(
     offset: Tensor,
     weight: Tensor,
     mask: Tensor | None,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
+    *sizes: list[int],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of input, offset, weight and mask (empty without a mask)."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     if deterministic or not _supported(input, offset, weight):
-        return reference.deform_conv2d_backward(
-            grad, input, offset, weight, mask, stride, padding, dilation
-        )
-    shape = _Shape.of(input, offset, weight, stride, padding, dilation)
+        return reference.deform_conv2d_backward(grad, input, offset, weight, mask, *sizes)
+    g = Geometry.of(input, offset, weight, *sizes)
     sampled = (
         _channels_innermost(grad.to(input.dtype)),
         _channels_innermost(input),
@@ -95,17 +81,17 @@ def deform_conv2d_backward(
     grad_offset = offset.new_empty(offset.shape)  # of its own type: maybe wider than the input's
     grad_mask = input.new_empty(0) if mask is None else mask.new_empty(mask.shape)
     with torch.cuda.device_of(input):
-        grad_weight = _weight_gradient(shape, sampled, weight)
-        block_p, block_o = 64, _block(shape.group_outputs, 64)
-        grid = (math.ceil(shape.total / block_p), shape.taps, shape.offset_groups)
-        triton_backward.backward_samples[grid](
+        grad_weight = _weight_gradient(g, sampled, weight)
+        block_p, block_o = 64, _block(g.group_outputs, 64)
+        grid = (math.ceil(g.total / block_p), g.taps, g.offset_groups)
+        triton_kernels.backward_samples[grid](
             *sampled,
             weight.flatten(2).permute(2, 0, 1).contiguous(),
             grad_input,
             grad_offset,
             grad_mask,
-            *shape.arguments(),
-            **_options(shape, input.dtype, block_p, block_o),
+            g,
+            **_options(g, input.dtype, block_p, block_o),
         )
     grad_input = grad_input.to(input.dtype, memory_format=reference.layout_like(input))
     return grad_input, grad_offset, grad_weight, grad_mask
@@ -118,122 +104,34 @@ def _supported(input: Tensor, offset: Tensor, weight: Tensor) -> bool:
     return small and input.dtype in _TYPES and input.numel() > 0
 
 
+def _forward_grid(g: Geometry, block_p: int, block_o: int) -> tuple[int, int, int]:
+    return math.ceil(g.total / block_p), math.ceil(g.group_outputs / block_o), g.weight_groups
+
+
 def _weight_gradient(
-    shape: _Shape, sampled: tuple[Tensor, Tensor, Tensor, Tensor | None], weight: Tensor
+    g: Geometry, sampled: tuple[Tensor, Tensor, Tensor, Tensor | None], weight: Tensor
 ) -> Tensor:
     """As `weight`, from (grad, input, offset, mask); summed in parts if it is small."""
-    block_p, block_o = 64, _block(shape.group_outputs, 64)
-    options = _options(shape, weight.dtype, block_p, block_o)
-    blocks = math.ceil(shape.segment / options["BLOCK_C"]) * (shape.channels // shape.segment)
-    blocks *= math.ceil(shape.group_outputs / block_o)
-    pixel_blocks = math.ceil(shape.total / block_p)
-    parts = max(1, min(_PROGRAMS // (blocks * shape.taps), pixel_blocks))
-    grad_weight = torch.empty(
-        (parts, shape.taps, shape.group_channels, shape.outputs),
-        dtype=torch.float32,
-        device=weight.device,
-    )
-    grid = (blocks, shape.taps, parts)
-    triton_backward.backward_weight[grid](*sampled, grad_weight, *shape.arguments(), **options)
+    block_p, block_o = 64, _block(g.group_outputs, 64)
+    options = _options(g, weight.dtype, block_p, block_o)
+    blocks = math.ceil(g.segment / options["BLOCK_C"]) * (g.channels // g.segment)
+    blocks *= math.ceil(g.group_outputs / block_o)
+    pixel_blocks = math.ceil(g.total / block_p)
+    parts = max(1, min(_PROGRAMS // (blocks * g.taps), pixel_blocks))
+    shape = (parts, g.taps, g.group_channels, g.outputs)
+    grad_weight = torch.empty(shape, dtype=torch.float32, device=weight.device)
+    triton_kernels.backward_weight[(blocks, g.taps, parts)](*sampled, grad_weight, g, **options)
     grad_weight = grad_weight.sum(0).permute(2, 1, 0).to(weight.dtype)
     return grad_weight.reshape(weight.shape).contiguous()
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """The sizes of one convolution, in the order in which the kernels take them."""
-
-    total: int
-    height: int
-    width: int
-    channels: int
-    outputs: int
-    out_width: int
-    out_pixels: int
-    taps: int
-    kernel_width: int
-    group_channels: int
-    group_outputs: int
-    offset_groups: int
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
-
-    @classmethod
-    def of(
-        cls,
-        input: Tensor,
-        offset: Tensor,
-        weight: Tensor,
-        stride: list[int],
-        padding: list[int],
-        dilation: list[int],
-    ) -> _Shape:
-        """From the arguments of the operator."""
-        batch, channels, height, width = input.shape
-        outputs, group_channels, kernel_height, kernel_width = weight.shape
-        out_height, out_width = offset.shape[2:]
-        taps = kernel_height * kernel_width
-        return cls(
-            total=batch * out_height * out_width,
-            height=height,
-            width=width,
-            channels=channels,
-            outputs=outputs,
-            out_width=out_width,
-            out_pixels=out_height * out_width,
-            taps=taps,
-            kernel_width=kernel_width,
-            group_channels=group_channels,
-            group_outputs=outputs // (channels // group_channels),
-            offset_groups=offset.shape[1] // (2 * taps),
-            stride=(stride[0], stride[1]),
-            padding=(padding[0], padding[1]),
-            dilation=(dilation[0], dilation[1]),
-        )
-
-    @property
-    def weight_groups(self) -> int:
-        return self.channels // self.group_channels
-
-    @property
-    def segment(self) -> int:
-        """Channels that share a weight group and an offset group, see `triton_sampling`."""
-        return math.gcd(self.group_channels, self.channels // self.offset_groups)
-
-    def programs(self, block_p: int, block_o: int) -> int:
-        """Programs of a forward launch with these blocks."""
-        pixel_blocks = math.ceil(self.total / block_p)
-        return pixel_blocks * math.ceil(self.group_outputs / block_o) * self.weight_groups
-
-    def arguments(self) -> tuple[int, ...]:
-        """`total` to `dilation_x` of a kernel."""
-        return (
-            self.total,
-            self.height,
-            self.width,
-            self.channels,
-            self.outputs,
-            self.out_width,
-            self.out_pixels,
-            self.taps,
-            self.kernel_width,
-            self.group_channels,
-            self.group_outputs,
-            self.offset_groups,
-            *self.stride,
-            *self.padding,
-            *self.dilation,
-        )
-
-
-def _options(shape: _Shape, dtype: torch.dtype, block_p: int, block_o: int) -> dict[str, Any]:
+def _options(g: Geometry, dtype: torch.dtype, block_p: int, block_o: int) -> dict[str, Any]:
     """The compile-time arguments of a kernel. Float32 products follow torch's switch for TF32."""
     return {
-        "SEGMENT": shape.segment,
+        "SEGMENT": g.segment,
         "PRECISION": "tf32" if dtype == torch.float32 and _tf32_allowed() else "ieee",
         "BLOCK_P": block_p,
-        "BLOCK_C": _block(shape.segment, 32),
+        "BLOCK_C": _block(g.segment, 32),
         "BLOCK_O": block_o,
         "num_warps": 8 if block_p * block_o > 64 * 64 else 4,
         # Three stages in float32 would need more shared memory than a GeForce has (99 KiB).

@@ -21,8 +21,6 @@ Choices that the paper leaves open:
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -55,13 +53,8 @@ def align_contours(parts: Polygons, vertices: int, directions: int) -> np.ndarra
         raise ValueError(f"cannot place {directions} directions on {vertices} vertices")
     packed, _ = pack_polygons(parts)
     points, offsets = torch.from_numpy(packed.points), torch.from_numpy(packed.offsets)
-    rays = _rays(max(directions, 1))
+    rays = torch.from_numpy(reference.direction_rays(max(directions, 1)))
     return torch.ops.e2ec.align_contours(points, offsets, rays, vertices).numpy()
-
-
-@lru_cache
-def _rays(directions: int) -> Tensor:
-    return torch.from_numpy(reference.direction_rays(directions))
 
 
 @torch.library.register_fake("e2ec::align_contours")

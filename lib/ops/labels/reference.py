@@ -5,6 +5,8 @@ Alignment goes contour by contour; why it is done like this is in `lib.ops.label
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -27,6 +29,7 @@ def align_contours(points: Tensor, offsets: Tensor, rays: Tensor, vertices: int)
     return torch.from_numpy(np.array(labels, np.float64).reshape(-1, vertices, 2))
 
 
+@lru_cache
 def direction_rays(directions: int) -> np.ndarray:
     """x and y, (M, 2), of M directions counter-clockwise on screen from straight down."""
     angle = 2 * np.pi * np.arange(directions) / directions
@@ -48,10 +51,8 @@ def align_contour(points: np.ndarray, vertices: int, directions: int) -> np.ndar
         the centre of the bounding box.
 
     Raises:
-        ValueError: fewer than three distinct points, N < 3, or M > N.
+        ValueError: fewer than three distinct points.
     """
-    if vertices < 3 or not 0 <= directions <= vertices:
-        raise ValueError(f"cannot place {directions} directions on {vertices} vertices")
     points = remove_repeated_points(np.asarray(points, dtype=np.float64))
     if len(points) < 3:
         raise ValueError("a contour needs at least three distinct points")

@@ -30,7 +30,10 @@ def polygons_to_rle(
     Returns the compressed run lengths of all objects, uint8, and their offsets (m + 1,).
     """
     polygons = Ragged(points.numpy(), offsets.numpy())
-    borders = [_run_borders(polygon, height, width) for polygon in polygons]
+    borders = []  # where the runs inside of a polygon begin and end, in turn, down the columns
+    for polygon in polygons:
+        places, counts = np.unique(_toggles(polygon, height, width), return_counts=True)
+        borders.append(places[counts % 2 == 1])
     texts = []
     for first, last in itertools.pairwise(objects.tolist()):
         union = _union(borders[first:last])
@@ -38,12 +41,6 @@ def polygons_to_rle(
         texts.append(_compress(runs.tolist()))
     ends = torch.from_numpy(offsets_of([len(text) for text in texts]))
     return torch.from_numpy(np.frombuffer(b"".join(texts), np.uint8).copy()), ends
-
-
-def _run_borders(polygon: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Where the runs inside of a polygon begin and end, in turn, counted down the columns."""
-    places, counts = np.unique(_toggles(polygon, height, width), return_counts=True)
-    return places[counts % 2 == 1]
 
 
 def _union(borders: list[np.ndarray]) -> np.ndarray:

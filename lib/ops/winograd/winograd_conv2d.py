@@ -10,7 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib.ops.winograd.minimal_filtering import FILTER_4, LANES, factors_of_weight, filter_tiles
+from lib.ops.winograd.minimal_filtering import (
+    FILTER_4,
+    LANES,
+    factors_of_taps,
+    taps_of_factors,
+)
 
 torch.library.define(
     "e2ec::winograd_conv2d",
@@ -52,7 +57,7 @@ def winograd_weight(weight: Tensor) -> Tensor:
 
     The output channels are filled up with zeros to a multiple of 16.
     """
-    factors = factors_of_weight(FILTER_4, FILTER_4, weight)
+    factors = factors_of_taps(FILTER_4, FILTER_4, weight)
     return F.pad(factors, (0, -len(weight) % LANES))
 
 
@@ -64,15 +69,10 @@ def plain_winograd_conv2d(
     out_channels: int,
     relu: bool,
 ) -> Tensor:
-    """The same in plain PyTorch, all tiles at once."""
-    height, width = input.shape[2:]
-    padded = F.pad(input, (1, 1 + -width % 4, 1, 1 + -height % 4))
-    tiles = padded.unfold(2, 6, 4).unfold(3, 6, 4).permute(0, 2, 3, 1, 4, 5)
-    values = filter_tiles(FILTER_4, FILTER_4, tiles, weight)  # (B, rows, columns, out, 4, 4)
-    output = values.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
-    output = output[:, :out_channels, :height, :width]
-    if bias is not None:
-        output = output + bias[:, None, None]
+    """The same in plain PyTorch: the convolution itself."""
+    taps = taps_of_factors(FILTER_4, FILTER_4, weight)[:out_channels]
+    # One pixel more than is needed around it: conv2d refuses images smaller than its taps.
+    output = F.conv2d(F.pad(input, (2, 2, 2, 2)), taps, bias)[:, :, 1:-1, 1:-1]
     if residual is not None:
         output = output + residual
     output = output.relu() if relu else output

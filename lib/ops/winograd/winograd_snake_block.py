@@ -7,8 +7,6 @@ in float32 on a CPU.
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,12 +15,11 @@ from lib.ops.winograd.minimal_filtering import (
     FILTER_3,
     FILTER_4,
     LANES,
-    factors_of_weight,
-    filter_tiles,
+    factors_of_taps,
+    taps_of_factors,
 )
 
 TAPS = 9
-TILE = 12
 
 torch.library.define(
     "e2ec::winograd_snake_block",
@@ -58,39 +55,24 @@ def snake_block_weight(weight: Tensor) -> Tensor:
     The input channels are filled up with zeros to a multiple of 16.
     """
     taps = F.pad(weight, (0, 0, 0, -weight.shape[1] % LANES)).unflatten(2, (3, 3))
-    return factors_of_weight(FILTER_4, FILTER_3, taps)
+    return factors_of_taps(FILTER_4, FILTER_3, taps)
 
 
 def plain_winograd_snake_block(
     input: Tensor, weight: Tensor, line: Tensor, dilation: int, residual: bool, output: Tensor
 ) -> None:
-    """The same in plain PyTorch, all tiles at once."""
+    """The same in plain PyTorch: every vertex with those that its taps reach."""
     vertices = input.shape[1]
-    # Vertices a dilation apart form closed sequences; tiles lie along each.
     dilation = dilation % vertices if vertices else 1  # products with larger ones could overflow
-    cycles = math.gcd(dilation, vertices)
-    length = vertices // cycles
-    first = torch.arange(0, length, TILE)[:, None]
-    row, column = torch.arange(6)[:, None], torch.arange(5)
-    reads = (first + (3 * row + column).flatten() - TAPS // 2) % length  # (tiles, 30)
-    cycle = torch.arange(cycles)[:, None, None]
-    vertex = (cycle + reads * dilation) % vertices  # (cycles, tiles, 30)
-    tiles = input[:, vertex.to(input.device)].unflatten(3, (6, 5)).movedim(-1, 3)
-    values = filter_tiles(FILTER_4, FILTER_3, tiles, weight).flatten(-2)
-    values = values.movedim(3, -1).flatten(2, 3)[:, :, :length]  # (n, cycles, length, out)
-    places = (torch.arange(cycles)[:, None] + torch.arange(length) * dilation) % vertices
+    reached = torch.arange(vertices)[:, None] + (torch.arange(TAPS) - TAPS // 2) * dilation
+    taps = taps_of_factors(FILTER_4, FILTER_3, weight).flatten(2)
+    values = torch.einsum("nvtc,oct->nvo", input[:, reached % max(vertices, 1)], taps)
     bias, factor, summand = line
-    result = (values + bias).relu() * factor + summand
-    output[:, places.flatten().to(input.device)] = result.flatten(1, 2)
+    output.copy_((values + bias).relu() * factor + summand)
     if residual:
         output += input
 
 
 torch.library.impl("e2ec::winograd_snake_block", "default", plain_winograd_snake_block)
 
-
-@torch.library.register_fake("e2ec::winograd_snake_block")
-def _fake(
-    input: Tensor, weight: Tensor, line: Tensor, dilation: int, residual: bool, output: Tensor
-) -> None:
-    return None
+torch.library.register_fake("e2ec::winograd_snake_block", lambda *arguments: None)

@@ -25,14 +25,14 @@ def findings_of(folder: Path, *, decode: bool = True) -> Findings:
     findings = Findings()
     index = read_coco(folder / "instances_train.json", findings)
     dataset = IndexedDataset(folder / "images", index)
-    check_dataset(dataset, findings, decode=decode, workers=2)
+    check_dataset(dataset, findings, decode=decode)
     return findings
 
 
-def write_annotations(folder: Path, annotations: list[dict]) -> None:
+def write_annotations(folder: Path, annotations: list[dict], **fields: object) -> None:
     path = folder / "instances_train.json"
     document = json.loads(path.read_text())
-    path.write_text(json.dumps(document | {"annotations": annotations}))
+    path.write_text(json.dumps({**document, "annotations": annotations, **fields}))
 
 
 def test_every_defect_once(tmp_path: Path) -> None:
@@ -78,12 +78,7 @@ def test_a_contour_is_named_where_there_are_several(tmp_path: Path) -> None:
 
 def test_duplicates_are_of_one_image_and_category_and_point_to_the_first(tmp_path: Path) -> None:
     folder = clean_folder(tmp_path / "data")
-    path = folder / "instances_train.json"
-    document = json.loads(path.read_text())
-    document["categories"].append({"id": 2, "name": "other"})
-    path.write_text(json.dumps(document))
     other = [40.0, 40.0, 60.0, 40.0, 60.0, 60.0]
-    crowd = annotation(9, 1, SQUARE) | {"iscrowd": 1}
     annotations = [
         annotation(1, 1, SQUARE),
         annotation(2, 2, SQUARE),
@@ -94,9 +89,10 @@ def test_duplicates_are_of_one_image_and_category_and_point_to_the_first(tmp_pat
         # Its box is the square's, its pixels are not.
         annotation(7, 1, [10.0, 10.0, 30.0, 10.0, 30.0, 30.0]),
         annotation(8, 1, SQUARE),
-        crowd,
+        annotation(9, 1, SQUARE) | {"iscrowd": 1},
     ]
-    write_annotations(folder, annotations)
+    categories = [{"id": 1, "name": "thing"}, {"id": 2, "name": "other"}]
+    write_annotations(folder, annotations, categories=categories)
     found = {(p.item, p.what.split(",")[0]) for p in findings_of(folder).problems}
     assert found == {
         ("annotation 5 (1.png)", "covers the same as annotation 4"),
@@ -146,18 +142,10 @@ def test_the_file_and_item_of_other_formats_are_named(tmp_path: Path, kind: str)
 def test_absurd_sizes_and_places_cost_nothing(tmp_path: Path) -> None:
     """Labels that cover a huge image, nearly the same: no mask of that size is made."""
     folder = clean_folder(tmp_path / "data")
-    path = folder / "instances_train.json"
     far = [-9e5, -9e5, 9e5, -9e5, 9e5, 9e5]
     moved = [-9e5, -9e5, 9e5, -9e5, 9e5, 8.999999e5]
-    path.write_text(
-        json.dumps(
-            {
-                "images": [{"id": 1, "file_name": "1.png", "width": 2**15, "height": 2**15}],
-                "categories": [{"id": 1, "name": "thing"}],
-                "annotations": [annotation(1, 1, far), annotation(2, 1, moved)],
-            }
-        )
-    )
+    images = [{"id": 1, "file_name": "1.png", "width": 2**15, "height": 2**15}]
+    write_annotations(folder, [annotation(1, 1, far), annotation(2, 1, moved)], images=images)
     kinds = [problem.kind for problem in findings_of(folder).problems]
     assert sorted(kinds) == ["partly out of the image"] * 2 + ["size mismatch"]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from label_scenes import box
 
 from dataset.checks.seen_sizes import (
     ObjectSizes,
@@ -21,19 +22,15 @@ from dataset.transforms.augmentation import AugmentationSettings, sample_crop
 from dataset.transforms.test_transform import TestView
 
 
-def square(side: float) -> np.ndarray:
-    return np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float64)
-
-
 def index() -> LabelIndex:
     builder = IndexBuilder("labels.json")
     builder.add_image(1, "a.png", 200, 100)
     builder.add_image(2, "b.png", 400, 400)
     builder.add_category(1, "cell")
-    builder.add(id=1, image_id=1, category_id=1, polygons=[square(10)])
-    builder.add(id=2, image_id=1, category_id=1, polygons=[square(30)], crowd=True)
-    builder.add(id=3, image_id=2, category_id=1, polygons=[square(20)])
-    builder.add(id=4, image_id=2, category_id=1, polygons=[square(40)])
+    builder.add(id=1, image_id=1, category_id=1, polygons=[box(0, 0, 10, 10)])
+    builder.add(id=2, image_id=1, category_id=1, polygons=[box(0, 0, 30, 30)], crowd=True)
+    builder.add(id=3, image_id=2, category_id=1, polygons=[box(0, 0, 20, 20)])
+    builder.add(id=4, image_id=2, category_id=1, polygons=[box(0, 0, 40, 40)])
     return builder.finish()
 
 

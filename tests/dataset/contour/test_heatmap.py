@@ -32,30 +32,16 @@ def test_radius_of_an_empty_box_is_zero() -> None:
 def test_heatmaps_of_a_batch_equal_gaussians_drawn_one_by_one(seed: int) -> None:
     """Also cut at every border, wider than the map, on top of each other, of radius 0."""
     rng = np.random.default_rng(seed)
-    images, channels, height, width, count = 3, 4, 9, 14, 40
-    x, y = rng.integers(0, width, count), rng.integers(0, height, count)
-    radii = rng.choice([0, 1, 2, 5, 20], count)
-    classes, index = rng.integers(0, channels, count), rng.integers(0, images, count)
-    expected = np.zeros((images, channels, height, width), dtype=np.float32)
-    for k in range(count):
-        heatmap = expected[index[k], classes[k]]
-        np.maximum(heatmap, plain_gaussian(heatmap.shape, x[k], y[k], radii[k]), out=heatmap)
-    heatmaps = draw_heatmaps(
-        torch.from_numpy(np.stack([x, y], axis=1)),
-        torch.from_numpy(radii),
-        torch.from_numpy(classes),
-        torch.from_numpy(index),
-        images=images,
-        size=(channels, height, width),
-    )
+    shape, count = (3, 4, 9, 14), 40
+    index, classes, y, x = (rng.integers(0, high, count) for high in shape)
+    gaussians = np.column_stack([index, classes, x, y, rng.choice([0, 1, 2, 5, 20], count)])
+    expected = np.zeros(shape, dtype=np.float32)
+    for image, channel, *gaussian in gaussians:
+        heatmap = expected[image, channel]
+        np.maximum(heatmap, plain_gaussian(heatmap.shape, *gaussian), out=heatmap)
+    heatmaps = draw_heatmaps(torch.from_numpy(gaussians), shape[0], shape[1:])
     assert heatmaps.dtype == torch.float32
     assert_allclose(heatmaps, expected, atol=3e-7)
     assert_array_equal(heatmaps == 1, expected == 1)
     assert_array_equal(heatmaps == 0, expected == 0)
-
-
-def test_heatmaps_without_objects_are_zero() -> None:
-    none = torch.zeros(0, dtype=torch.int64)
-    heatmaps = draw_heatmaps(none.view(0, 2), none, none, none, images=2, size=(3, 4, 5))
-    assert heatmaps.shape == (2, 3, 4, 5)
-    assert not heatmaps.any()
+    assert not draw_heatmaps(torch.from_numpy(gaussians[:0]), 2, (3, 4, 5)).any()

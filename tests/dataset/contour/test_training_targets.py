@@ -65,21 +65,14 @@ def test_letterboxed_labels_follow_the_image() -> None:
     assert_allclose(contour.max(axis=0), [32 + 48, 80], atol=1e-4)
 
 
-def test_every_part_is_an_instance() -> None:
-    example = build(
-        sample([rectangle(0, 0, 20, 20), rectangle(40, 40, 70, 70)], [rectangle(80, 0, 99, 30)]),
-        enabled=False,
-    )
-    assert example.classes.tolist() == [0, 0, 1]
-
-
-def test_object_centres_are_of_all_parts_of_an_object() -> None:
+def test_every_part_is_an_instance_with_the_centre_of_its_object() -> None:
     """Parts (0, 0)-(20, 20) and (40, 40)-(70, 70): the box of both is (0, 0)-(70, 70), its centre
     (35, 35), in cells 8.75. An object in one piece: (80, 0)-(99, 30), its own centre (89.5, 15)."""
     example = build(
         sample([rectangle(0, 0, 20, 20), rectangle(40, 40, 70, 70)], [rectangle(80, 0, 99, 30)]),
         enabled=False,
     )
+    assert example.classes.tolist() == [0, 0, 1]
     expected = [[8.75, 8.75], [8.75, 8.75], [22.375, 3.75]]
     assert_allclose(example.object_centers, expected)
     assert example.object_centers.dtype == torch.float32
@@ -100,41 +93,37 @@ def test_object_centres_are_of_what_the_crop_shows() -> None:
     assert_allclose(example.object_centers, [[21, 8.5]])
 
 
-def test_clipped_parts_use_the_clipped_box() -> None:
-    """Box (100, 100)-(160, 140) is clipped to (128, 128): centre (114, 114) / 4 = 28.5 -> 29."""
-    example = build(sample([rectangle(100, 100, 160, 140)]), enabled=False)
-    assert example.contours.max() == 128
-    assert example.centers.tolist() == [[29, 29]]
-
-
-def test_center_at_the_border_stays_in_the_map() -> None:
-    """A sliver at x = 126..128: centre 127 / 4 = 31.75 would round to cell 32 of 32."""
-    example = build(sample([rectangle(126, 0, 140, 120)]), enabled=False)
-    assert example.centers.tolist() == [[31, 15]]
+@pytest.mark.parametrize(
+    ("boxes", "centers"),
+    [
+        # Clipped to (128, 128): centre (114, 114) / 4 = 28.5 -> 29.
+        ([(100, 100, 160, 140)], [[29, 29]]),
+        # A sliver at x = 126..128: centre 127 / 4 = 31.75 would round to cell 32 of 32.
+        ([(126, 0, 140, 120)], [[31, 15]]),
+        # In the same cell both are kept.
+        ([(20, 20, 60, 60), (30, 30, 50, 50)], [[10, 10], [10, 10]]),
+    ],
+)
+def test_centres(boxes: list[tuple[float, ...]], centers: list[list[int]]) -> None:
+    example = build(sample(*([rectangle(*box)] for box in boxes)), enabled=False)
+    assert example.contours.max() <= 128
+    assert example.centers.tolist() == centers
+    assert example.classes.tolist() == list(range(len(boxes)))
 
 
 @pytest.mark.parametrize(
-    "points",
+    ("points", "kept"),
     [
-        rectangle(0, 0, 8, 10),  # 80 = 5 cells of 16 square pixels: not more than the minimum
-        rectangle(130, 0, 160, 90),  # outside
-        rectangle(120, -50, 160, -1),
-        np.array([[5.0, 5.0], [90.0, 90.0], [5.0, 5.0], [90.0, 90.0]]),  # two distinct points
-        rectangle(127.9, 0, 300, 100),  # 10 square pixels inside
+        (rectangle(0, 0, 8, 10), 0),  # 80 = 5 cells of 16 square pixels: not above the minimum
+        (rectangle(0, 0, 8.1, 10), 1),
+        (rectangle(130, 0, 160, 90), 0),  # outside
+        (rectangle(120, -50, 160, -1), 0),
+        (np.array([[5.0, 5.0], [90.0, 90.0], [5.0, 5.0], [90.0, 90.0]]), 0),  # two distinct points
+        (rectangle(127.9, 0, 300, 100), 0),  # 10 square pixels inside
     ],
 )
-def test_unusable_parts_are_dropped(points: np.ndarray) -> None:
-    assert len(build(sample([points]), enabled=False).classes) == 0
-
-
-def test_part_just_above_the_minimum_is_kept() -> None:
-    assert len(build(sample([rectangle(0, 0, 8.1, 10)]), enabled=False).classes) == 1
-
-
-def test_same_center_cell_keeps_both() -> None:
-    example = build(sample([rectangle(20, 20, 60, 60)], [rectangle(30, 30, 50, 50)]), enabled=False)
-    assert example.centers.tolist() == [[10, 10], [10, 10]]
-    assert example.classes.tolist() == [0, 1]
+def test_unusable_parts_are_dropped(points: np.ndarray, kept: int) -> None:
+    assert len(build(sample([points]), enabled=False).classes) == kept
 
 
 def test_no_objects() -> None:
@@ -187,10 +176,9 @@ def test_parts_beyond_the_cap_stay_on_the_heat_map() -> None:
         collate([build(what, settings, enabled=False) for what in (many, few)])
         for settings in (TargetSettings(max_instances=5), TargetSettings())
     )
-    assert len(whole.contours) == 17 and len(whole.heatmap_only) == 0
+    assert len(whole.contours) == len(whole.gaussians) == len(capped.gaussians) == 17
     assert len(capped.contours) == len(capped.centers) == len(capped.keys) == 6
     assert capped.image_index.tolist() == [0] * 5 + [1] and capped.max_per_image == 5
-    assert len(capped.heatmap_only) == 11
     assert (whole.heatmaps == 1).sum() == 17
     assert torch.equal(capped.heatmaps, whole.heatmaps)
     assert torch.equal(capped.to("cpu").heatmaps, whole.heatmaps)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from dataset.formats.choose_split import choose_split
-from dataset.formats.coco.format import COCO
+from dataset.formats.coco.read import COCO
 from dataset.formats.format import Split, SplitName
 from dataset.formats.kins import KINS
 from dataset.formats.split_folders import split_folders, split_in_name
-from dataset.formats.yolo.format import YOLO
+from dataset.formats.yolo.read import YOLO
 
 
 def split(name: str, role: SplitName | None = None, *, repeats: bool = False) -> Split:

@@ -9,18 +9,15 @@ from typing import Any
 import kins_tree
 import numpy as np
 import pytest
+from coco_scenes import as_coco_mask
 from numpy.testing import assert_array_equal
-from pycocotools import mask as coco_mask
 
 from dataset.checks.problems import Problem
-from dataset.contour.targets import TargetSettings, build_example
 from dataset.formats.kins import CLASSES, Masks, read_kins
 from dataset.index.dataset import IndexedDataset
 from dataset.index.label_index import LabelIndex
 from dataset.index.records import AnnotationRecord
-from dataset.masks.run_lengths import decode_mask
-from dataset.transforms.augmentation import AugmentationSettings
-from e2ec.metrics.coco import evaluate_coco
+from dataset.masks.rasterize import annotation_mask
 from lib.errors import InputError
 
 HEIGHT, WIDTH = kins_tree.HEIGHT, kins_tree.WIDTH
@@ -42,14 +39,6 @@ def annotations_of(index: LabelIndex) -> dict[int, AnnotationRecord]:
     return {a.id: a for position in range(len(index)) for a in index.annotations(position)}
 
 
-def mask_of(annotation: AnnotationRecord) -> np.ndarray:
-    """What evaluation sees of an annotation."""
-    if annotation.runs is not None:
-        return decode_mask(annotation.runs, HEIGHT, WIDTH)
-    flat = [polygon.ravel().tolist() for polygon in annotation.polygons]
-    return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(flat, HEIGHT, WIDTH))) > 0
-
-
 @pytest.mark.parametrize(("generation", "amodal_as"), FORMS)
 @pytest.mark.parametrize("kind", ["amodal", "visible"])
 def test_masks_areas_and_boxes_are_those_asked_for(
@@ -63,7 +52,7 @@ def test_masks_areas_and_boxes_are_those_asked_for(
     for number, (amodal, visible) in enumerate(kins_tree.masks(), start=1):
         expected = amodal if kind == "amodal" else visible
         annotation = annotations[number]
-        assert_array_equal(mask_of(annotation), expected)
+        assert_array_equal(annotation_mask(annotation, HEIGHT, WIDTH), expected)
         assert annotation.bbox == tuple(kins_tree.box(expected))
         assert annotation.area == expected.sum()
         larger += amodal.sum() > visible.sum()
@@ -72,7 +61,7 @@ def test_masks_areas_and_boxes_are_those_asked_for(
 
 def test_amodal_masks_are_the_default(tmp_path: Path) -> None:
     _, path = kins_tree.write_kins(tmp_path, 2020)
-    assert_array_equal(mask_of(annotations_of(read_kins(path))[2]), kins_tree.masks()[1][0])
+    assert read_kins(path).ground_truth() == read_kins(path, masks="amodal").ground_truth()
 
 
 @pytest.mark.parametrize("generation", [2019, 2020])
@@ -89,44 +78,6 @@ def test_classes_go_by_id(tmp_path: Path, generation: int) -> None:
     assert dataset.image_ids == (0, 7)
 
 
-@pytest.mark.parametrize(("generation", "amodal_as"), FORMS)
-def test_training_targets_are_made_from_it(tmp_path: Path, generation: int, amodal_as: str) -> None:
-    folder, path = kins_tree.write_kins(tmp_path, generation, amodal_as=amodal_as)
-    dataset = IndexedDataset(folder, read_kins(path))
-    augmentation = AugmentationSettings(crop_size=(96, 224), enabled=False)
-    example = build_example(
-        dataset[0], np.random.default_rng(0), augmentation, TargetSettings(), len(CLASSES)
-    )
-    assert example.classes.tolist() == [2, 2, 1]
-    # Centres of the whole objects, cells: boxes (20..80, 40..80), (50..120, 30..70) and
-    # (100..116, 20..70), a half rounded up.
-    assert example.centers.tolist() == [[13, 15], [21, 13], [27, 11]]
-
-
-@pytest.mark.parametrize(("generation", "amodal_as"), FORMS)
-@pytest.mark.parametrize("kind", ["amodal", "visible"])
-def test_ground_truth_as_predictions_is_perfect(
-    tmp_path: Path, generation: int, amodal_as: str, kind: Masks
-) -> None:
-    folder, path = kins_tree.write_kins(tmp_path, generation, amodal_as=amodal_as)
-    truth = IndexedDataset(folder, read_kins(path, masks=kind)).ground_truth()
-    results = [
-        {key: a[key] for key in ("image_id", "category_id", "segmentation")} | {"score": 1.0}
-        for a in truth["annotations"]
-    ]
-    metrics = evaluate_coco(truth, results)
-    for iou_type in ("segm", "bbox", "boundary"):
-        assert metrics[f"{iou_type}/AP"] == 1.0, iou_type
-
-
-def test_polygons_that_reach_out_of_the_image_are_kept(tmp_path: Path) -> None:
-    labels = kins_tree.labels(2020)
-    outline = [[-12.5, 40, 30, 40, 30, 110.25, -12.5, 110.25]]
-    labels["annotations"][0]["a_segm"] = outline
-    annotation = annotations_of(read_kins(save(tmp_path, labels)))[1]
-    assert_array_equal(np.ravel(annotation.polygons), outline[0])
-
-
 @pytest.mark.parametrize("hidden", [None, [], {}, "absent", "no pixel"])
 def test_an_object_that_cannot_be_seen_is_left_out_of_the_visible_masks(
     tmp_path: Path, hidden: Any
@@ -137,7 +88,7 @@ def test_an_object_that_cannot_be_seen_is_left_out_of_the_visible_masks(
     if hidden == "absent":
         del entry["i_segm"]
     elif hidden == "no pixel":
-        entry["i_segm"] = kins_tree.rle(np.zeros((HEIGHT, WIDTH), bool))
+        entry["i_segm"] = as_coco_mask(np.zeros((HEIGHT, WIDTH), bool))
     else:
         entry["i_segm"] = hidden
     path = save(tmp_path, labels)
@@ -166,17 +117,10 @@ def test_a_coco_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["images", "annotations"])
-@pytest.mark.parametrize("value", [None, {}, "list", True])
+@pytest.mark.parametrize("value", [None, {}, "list", True, [5]])
 def test_a_file_without_the_lists_is_refused(tmp_path: Path, key: str, value: Any) -> None:
     labels = kins_tree.labels(2020) | {key: value}
-    with pytest.raises(InputError, match=f"'{key}' is not a list of objects"):
-        read_kins(save(tmp_path, labels))
-
-
-@pytest.mark.parametrize("key", ["images", "annotations"])
-def test_entries_that_are_no_objects_are_refused(tmp_path: Path, key: str) -> None:
-    labels = kins_tree.labels(2020) | {key: [5]}
-    with pytest.raises(InputError, match=f"'{key}' is not a list of objects"):
+    with pytest.raises(InputError, match=f"not a label file of KINS \\('{key}' is not a list"):
         read_kins(save(tmp_path, labels))
 
 
@@ -190,13 +134,6 @@ def test_a_rider_is_reported_and_left_out(tmp_path: Path) -> None:
     assert problem.action == "left out"
     assert list(annotations_of(index)) == [1, 2, 3, 5, 6]
     assert len(index.categories) == 7
-
-
-def test_an_unknown_category_stops(tmp_path: Path) -> None:
-    labels = kins_tree.labels(2020)
-    labels["annotations"][3]["category_id"] = 9
-    with pytest.raises(InputError, match="annotation 4: category 9"):
-        read_kins(save(tmp_path, labels))
 
 
 def test_ids_that_were_changed_stop_and_names_that_differ_do_not(tmp_path: Path) -> None:
@@ -217,13 +154,9 @@ def test_ids_that_were_changed_stop_and_names_that_differ_do_not(tmp_path: Path)
     ("field", "value", "what"),
     [
         ("a_segm", [[1, 2, 3]], "odd count"),
-        ("a_segm", [["1", 2, 3, 4]], "list of numbers"),
-        ("a_segm", "text", "list of polygons or a mask"),
         ("a_segm", {"size": [HEIGHT, WIDTH], "counts": "~~"}, "mask cannot be read"),
-        ("a_segm", {"size": [WIDTH, HEIGHT], "counts": [HEIGHT * WIDTH - 9, 9]}, "size"),
         ("a_bbox", [1, 2, 3], "bbox"),
         ("a_area", "large", "area"),
-        ("image_id", 5, "image 5"),
         ("id", "first", "'id'"),
     ],
 )

@@ -25,7 +25,6 @@ HEIGHT, WIDTH = 12, 16
 
 def put(root: Path, masks: dict[str, np.ndarray], images: tuple[str, ...] = ("a.png",)) -> Path:
     for name in images:
-        (root / "images" / name).parent.mkdir(parents=True, exist_ok=True)
         write_image(root / "images" / name, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     (root / "masks").mkdir(exist_ok=True)
     for name, mask in masks.items():
@@ -95,11 +94,6 @@ def test_layers_hold_objects_that_overlap(tmp_path: Path) -> None:
     index = read(put(tmp_path, dict.fromkeys(names, box), images))
     counts = {index.image(i).name: len(index.annotations(i)) for i in range(2)}
     assert counts == {"deep/a.jpg": 3, "deep/a.2.jpg": 1}
-
-
-def test_images_without_masks_have_no_objects(tmp_path: Path) -> None:
-    index = read(put(tmp_path, {"a.png": numbers()}, ("a.png", "b.png")))
-    assert [index.annotations(i) for i in range(2)] == [[], []]
 
 
 def test_masks_inside_of_the_folder_of_images(tmp_path: Path) -> None:

@@ -10,33 +10,19 @@ import cv2
 import numpy as np
 import pytest
 from damaged_data import clean_folder
+from kins_tree import write_kins
 
 from dataset.checks.problems import Problem, strict
 from dataset.formats.choose_split import require_split
-from dataset.formats.coco.format import coco_files
+from dataset.formats.coco.read import coco_files
 from dataset.formats.detect import detect_format, format_named
 from dataset.formats.format import SplitName, guess_image_folder
 from dataset.formats.open_path import open_path
 from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
 
-LABELME = {
-    "version": "5.4.1",
-    "flags": {},
-    "shapes": [
-        {
-            "label": "thing",
-            "points": [[1, 1], [20, 1], [20, 20]],
-            "group_id": None,
-            "shape_type": "polygon",
-            "flags": {},
-        }
-    ],
-    "imagePath": "1.png",
-    "imageData": None,
-    "imageHeight": 64,
-    "imageWidth": 64,
-}
+SHAPE = {"label": "thing", "points": [[1, 1], [20, 1], [20, 20]], "shape_type": "polygon"}
+LABELME = {"shapes": [SHAPE], "imagePath": "1.png", "imageHeight": 64, "imageWidth": 64}
 
 
 def write(path: Path, text: str = "") -> Path:
@@ -45,11 +31,25 @@ def write(path: Path, text: str = "") -> Path:
     return path
 
 
-def picture(path: Path, side: int = 64, *, dtype: type = np.uint8) -> Path:
+def picture(path: Path, *, mask: bool = False) -> None:
+    """A black image, or a mask that is full of object 1."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    shape = (side, side, 3) if dtype is np.uint8 else (side, side)
-    assert cv2.imwrite(str(path), np.zeros(shape, dtype))
-    return path
+    pixels = np.ones((64, 64), np.uint16) if mask else np.zeros((64, 64, 3), np.uint8)
+    assert cv2.imwrite(str(path), pixels)
+
+
+def yolo(folder: Path, **files: str) -> Path:
+    """An image to train on with one object, and files."""
+    picture(folder / "images/train/1.png")
+    write(folder / "labels/train/1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    for name, text in files.items():
+        write(folder / name.replace("_", "."), text)
+    return folder
+
+
+def objects(path: Path) -> dict[str, int]:
+    """Names of the splits at a path, and the objects of the first image of each."""
+    return {name: len(data[0].instances) for name, data in open_path(path).items()}
 
 
 def read_split(path: Path, role: SplitName, name: str) -> tuple[LabelIndex, Path]:
@@ -113,25 +113,20 @@ def test_files(tmp_path: Path, name: str, text: str, expected: str) -> None:
     assert detect_format(write(tmp_path / name, text)).name == expected
 
 
-@pytest.mark.parametrize("name", ["picture.png", "notes.txt", "empty", "missing.json"])
+@pytest.mark.parametrize("name", ["picture.png", "notes.txt", "empty", "missing.json", "kins"])
 def test_unknown(tmp_path: Path, name: str) -> None:
+    """Labels of KINS without its images are not taken for COCO."""
     picture(tmp_path / "picture.png")
     write(tmp_path / "notes.txt", "nothing")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=name):
+    write(tmp_path / "kins/a.json", '{"images": [], "annotations": [{"a_segm": []}]}')
+    with pytest.raises(InputError, match=f"{name}: no "):
         detect_format(tmp_path / name)
 
 
-def test_labels_of_kins_without_its_images_are_not_taken_for_coco(tmp_path: Path) -> None:
-    write(tmp_path / "a.json", '{"images": [], "annotations": [{"a_segm": []}]}')
-    with pytest.raises(InputError, match="no labels of a known format"):
-        detect_format(tmp_path)
-
-
 def test_captions_are_no_instances(tmp_path: Path) -> None:
-    text = '{"images": [], "annotations": []}'
     for name in ("instances_val2017", "instances_train2017", "captions_val2017"):
-        write(tmp_path / "annotations" / f"{name}.json", text)
+        write(tmp_path / "annotations" / f"{name}.json", '{"images": [], "annotations": []}')
     names = [path.stem for path in coco_files(tmp_path)]
     assert names == ["instances_train2017", "instances_val2017"]
 
@@ -167,54 +162,36 @@ def test_images_of_a_coco_file_are_found_or_given(tmp_path: Path) -> None:
         guess_image_folder(labels, index)
 
 
-def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
-    folder = clean_folder(tmp_path / "data")
-    for split in ("train", "valid"):
-        shutil.copytree(folder / "images", tmp_path / "export" / split)
-        shutil.copy(
-            folder / "instances_train.json", tmp_path / "export" / split / "_annotations.coco.json"
-        )
-    found = open_path(tmp_path / "export")
-    assert list(found) == ["train-_annotations.coco", "valid-_annotations.coco"]
-    assert found["valid-_annotations.coco"].folder == tmp_path / "export" / "valid"
+@pytest.mark.parametrize(
+    ("images", "labels", "names"),
+    [
+        # Files of one name are told apart by their folders.
+        ("{}", "{}/_annotations.coco.json", ("train-_annotations.coco", "val-_annotations.coco")),
+        ("images/{}", "labels/{}.json", ("train", "val")),
+    ],
+)
+def test_coco_with_a_folder_of_images_for_each_split(
+    tmp_path: Path, images: str, labels: str, names: tuple[str, str]
+) -> None:
+    clean, data = clean_folder(tmp_path / "clean"), tmp_path / "data"
+    for split in ("train", "val"):
+        shutil.copytree(clean / "images", data / images.format(split))
+        path = data / labels.format(split)
+        write(path, (clean / f"instances_{split}.json").read_text())
+    write(data / "dvc.yaml", "stages: {}")
+    found = {name: opened.folder.name for name, opened in open_path(data).items()}
+    assert found == dict(zip(names, ("train", "val"), strict=True))
 
 
-def test_yolo(tmp_path: Path) -> None:
-    for split in ("train", "valid"):
-        picture(tmp_path / split / "images" / "1.png")
-        write(tmp_path / split / "labels" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
-    write(tmp_path / "data.yaml", "train: train/images\nval: valid/images\nnames: [thing]\n")
-    found = open_path(tmp_path)
-    assert {split: len(data[0].instances) for split, data in found.items()} == {
-        "train": 1,
-        "val": 1,
-    }
-
-
-def test_labelme_and_masks(tmp_path: Path) -> None:
+def test_data_of_one_split(tmp_path: Path) -> None:
     picture(tmp_path / "a" / "1.png")
     write(tmp_path / "a" / "1.json", json.dumps(LABELME))
-    assert len(open_path(tmp_path / "a")["a"][0].instances) == 1
-    assert len(open_path(tmp_path / "a" / "1.json")["a"]) == 1
+    assert objects(tmp_path / "a") == objects(tmp_path / "a" / "1.json") == {"a": 1}
     picture(tmp_path / "b" / "images" / "1.png")
-    picture(tmp_path / "b" / "masks" / "1.png", dtype=np.uint16)
-    assert open_path(tmp_path / "b")["b"][0].instances == []
-
-
-def test_kins(tmp_path: Path) -> None:
-    picture(tmp_path / "training" / "image_2" / "000001.png")
-    square = [[1, 1, 20, 1, 20, 20]]
-    document = {
-        "images": [{"id": 1, "file_name": "000001.png", "width": 64, "height": 64}],
-        "categories": [{"id": 4, "name": "car"}],
-        "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 4, "a_segm": square, "i_segm": square,
-             "a_bbox": [1, 1, 19, 19], "i_bbox": [1, 1, 19, 19], "a_area": 180.5, "i_area": 180.5}
-        ],
-    }  # fmt: skip
-    write(tmp_path / "update_train_2020.json", json.dumps(document))
-    found = open_path(tmp_path)
-    assert len(found["update_train_2020"][0].instances) == 1
+    picture(tmp_path / "b" / "masks" / "1.png", mask=True)
+    assert objects(tmp_path / "b") == {"b": 1}
+    write_kins(tmp_path / "c", 2020)
+    assert objects(tmp_path / "c") == {"update_train_2020": 3}
 
 
 def test_nothing_to_open(tmp_path: Path) -> None:
@@ -223,55 +200,32 @@ def test_nothing_to_open(tmp_path: Path) -> None:
         open_path(tmp_path)
 
 
-def labelme_splits(folder: Path, labels: str, path_to_images: str) -> Path:
-    """Two splits; the training image has one object, the validation image none."""
-    for split, shapes in (("train", LABELME["shapes"]), ("val", [])):
-        document = LABELME | {"shapes": shapes, "imagePath": path_to_images.format(split)}
-        write(folder / labels.format(split) / "1.json", json.dumps(document))
-        picture(folder / labels.format(split) / path_to_images.format(split))
-        write(folder / labels.format(split) / "classes.txt", "thing")
-    return folder
-
-
 @pytest.mark.parametrize(
     ("labels", "images"), [("labels/{}", "../../images/{}/1.png"), ("{}", "1.png")]
 )
 def test_labelme_with_a_folder_for_each_split(tmp_path: Path, labels: str, images: str) -> None:
-    folder = labelme_splits(tmp_path, labels, images)
-    found = open_path(folder)
-    assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 1, "val": 0}
+    """The training image has one object, the validation image none."""
+    for split, shapes in (("train", [SHAPE]), ("val", [])):
+        document = LABELME | {"shapes": shapes, "imagePath": images.format(split)}
+        folder = tmp_path / labels.format(split)
+        write(folder / "1.json", json.dumps(document))
+        picture(folder / images.format(split))
+        write(folder / "classes.txt", "thing")
+    assert objects(tmp_path) == {"train": 1, "val": 0}
     for split, number in (("train", 1), ("val", 0)):
-        index, place = read_split(folder, split, "labelme")  # type: ignore[arg-type]
+        index, place = read_split(tmp_path, split, "labelme")  # type: ignore[arg-type]
         assert index.annotation_count() == number
         assert (place / index.image(0).name).is_file()
     with pytest.raises(InputError, match="has no test split"):
-        read_split(folder, "test", "labelme")
-
-
-def test_coco_files_in_the_folder_labels(tmp_path: Path) -> None:
-    clean = clean_folder(tmp_path / "clean")
-    for split in ("train", "val"):
-        (tmp_path / "data" / "labels").mkdir(parents=True, exist_ok=True)
-        shutil.copy(clean / f"instances_{split}.json", tmp_path / f"data/labels/{split}.json")
-        shutil.copytree(clean / "images", tmp_path / "data" / "images" / split)
-    write(tmp_path / "data" / "dvc.yaml", "stages: {}")
-    found = open_path(tmp_path / "data")
-    assert {name: data.folder.name for name, data in found.items()} == {
-        "train": "train",
-        "val": "val",
-    }
+        read_split(tmp_path, "test", "labelme")
 
 
 @pytest.mark.parametrize("labels", ["labels", "masks"])
 def test_masks_with_a_folder_for_each_split(tmp_path: Path, labels: str) -> None:
-    for number, split in enumerate(("train", "val")):
+    for split in ("train", "val"):
         picture(tmp_path / "images" / split / "1.png")
-        mask = np.zeros((64, 64), np.uint8)
-        mask[:20, :20] = number
-        (tmp_path / labels / split).mkdir(parents=True)
-        assert cv2.imwrite(str(tmp_path / labels / split / "1.png"), mask)
-    found = open_path(tmp_path)
-    assert {name: len(data[0].instances) for name, data in found.items()} == {"train": 0, "val": 1}
+        picture(tmp_path / labels / split / "1.png", mask=True)
+    assert objects(tmp_path) == {"train": 1, "val": 1}
     assert read_split(tmp_path, "val", "masks")[1] == tmp_path / "images" / "val"
     given = open_path(tmp_path, images=tmp_path / "images")
     assert given["val"].folder == tmp_path / "images" / "val"
@@ -283,12 +237,9 @@ def test_masks_with_a_folder_for_each_split(tmp_path: Path, labels: str) -> None
 def test_masks_and_images_in_a_folder_of_each_split(tmp_path: Path) -> None:
     for split in ("train", "valid"):
         picture(tmp_path / split / "images" / f"{split}.png")
-        picture(tmp_path / split / "masks" / f"{split}.png", dtype=np.uint16)
-    found = open_path(tmp_path)
-    assert {name: list(data.index.image_names) for name, data in found.items()} == {
-        "train": ["train.png"],
-        "val": ["valid.png"],
-    }
+        picture(tmp_path / split / "masks" / f"{split}.png", mask=True)
+    found = {name: data.image_names for name, data in open_path(tmp_path).items()}
+    assert found == {"train": ("train.png",), "val": ("valid.png",)}
 
 
 def test_labelme_splits_share_their_classes(tmp_path: Path) -> None:
@@ -296,7 +247,7 @@ def test_labelme_splits_share_their_classes(tmp_path: Path) -> None:
     for split, label, kind in (
         ("train", "cat", "polygon"), ("val", "dog", "polygon"), ("val", "tip", "point"),
     ):  # fmt: skip
-        shape = LABELME["shapes"][0] | {"label": label, "shape_type": kind}  # type: ignore[index]
+        shape = SHAPE | {"label": label, "shape_type": kind}
         name = f"{label}.png"
         document = LABELME | {"shapes": [shape], "imagePath": name}
         write(tmp_path / split / f"{label}.json", json.dumps(document))
@@ -309,18 +260,15 @@ def test_labelme_splits_share_their_classes(tmp_path: Path) -> None:
 
 def test_a_yolo_split_that_repeats_the_training_images_is_none(tmp_path: Path) -> None:
     """But is there for those who ask for it by name."""
-    picture(tmp_path / "images" / "train" / "1.png")
-    write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
-    write(tmp_path / "data.yaml", "train: images/train\nval: images/train\nnames: [thing]\n")
+    yolo(tmp_path, data_yaml="train: images/train\nval: images/train\nnames: [thing]\n")
     assert list(open_path(tmp_path)) == ["train"]
     assert len(read_split(tmp_path, "val", "yolo")[0]) == 1
 
 
 def test_a_split_that_is_named_but_unusable_is_a_problem(tmp_path: Path) -> None:
     """One that is not named is none; what training does without does not stop it."""
-    picture(tmp_path / "images" / "train" / "1.png")
-    write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
-    yaml = write(tmp_path / "data.yaml", "train: images/train\nnames: [thing]\nval:\n")
+    text = "train: images/train\nnames: [thing]\nval:\n"
+    yaml = yolo(tmp_path, data_yaml=text) / "data.yaml"
     problems: list[Problem] = []
     assert list(open_path(tmp_path, report=problems.append)) == ["train"]
     assert problems == []
@@ -337,20 +285,8 @@ def test_a_split_that_is_named_but_unusable_is_a_problem(tmp_path: Path) -> None
         read_split(tmp_path, "val", "yolo")
 
 
-def test_one_unreadable_file_does_not_hide_the_other(tmp_path: Path) -> None:
-    folder = clean_folder(tmp_path / "data")
-    (folder / "instances_val.json").write_text('{"images"')
-    problems: list[Problem] = []
-    assert list(open_path(folder, report=problems.append)) == ["instances_train"]
-    assert [(p.file, p.action) for p in problems] == [(str(folder / "instances_val.json"), "stops")]
-
-
 def test_yaml_files_of_other_programs_are_passed_over(tmp_path: Path) -> None:
-    picture(tmp_path / "images" / "train" / "1.png")
-    write(tmp_path / "labels" / "train" / "1.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n")
-    write(tmp_path / "classes.txt", "thing\n")
-    write(tmp_path / "dvc.yaml", "stages: {}\n")
-    assert len(open_path(tmp_path)["train"][0].instances) == 1
+    assert objects(yolo(tmp_path, classes_txt="thing\n", dvc_yaml="stages: {}\n")) == {"train": 1}
 
 
 @pytest.mark.parametrize("kind", ["sbd", "cityscapes"])

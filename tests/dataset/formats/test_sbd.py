@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,20 +10,13 @@ import numpy as np
 import pytest
 import sbd_tree
 from numpy.testing import assert_array_equal
-from pycocotools import mask as coco_mask
-from scipy import ndimage
 from scipy.io import savemat
 
 from dataset.checks.problems import Problem
-from dataset.contour.targets import TargetSettings, build_example
 from dataset.formats.sbd.matlab_file import read_struct
 from dataset.formats.sbd.read import CLASSES, image_id, read_sbd, release_folder, split_names
-from dataset.index.dataset import IndexedDataset
 from dataset.index.label_index import LabelIndex
 from dataset.masks.run_lengths import decode_mask
-from dataset.transforms.augmentation import AugmentationSettings
-from e2ec.metrics.coco import evaluate_coco
-from e2ec.metrics.sbd import evaluate_sbd
 from lib.errors import InputError
 from lib.images import write_image
 
@@ -55,11 +48,8 @@ def test_the_split_of_contour_papers_comes_with_the_package() -> None:
         assert sorted(names) == list(names)
         assert all(len(name) == 11 and name[4] == "_" for name in names)
     assert set(sbd_tree.NAMES) <= set(train)
-
-
-def test_an_image_has_one_id_that_keeps_its_name() -> None:
     assert image_id("2008_000008") == 2008000008
-    assert len({image_id(name) for name in split_names("val")}) == 5732
+    assert len({image_id(name) for name in val}) == 5732
 
 
 def test_classes_are_those_of_pascal_voc_in_its_order(root: Path) -> None:
@@ -88,51 +78,11 @@ def test_masks_classes_and_ids_are_those_of_the_files(tmp_path: Path, compressed
             assert (x, y) == (columns.min(), rows.min())
             assert (x + width, y + height) == (columns.max() + 1, rows.max() + 1)
             ids.add(annotation.id)
+    # The train that is divided by another has two parts.
+    parts = [[len(a.polygons) for a in index.annotations(position)] for position in range(3)]
+    assert parts == [[1, 1], [2, 1, 1], []]
     assert len(ids) == 5
     assert max(ids) < 2**53  # what evaluators that count in floats can hold
-
-
-def test_contours_rasterised_again_are_the_masks_without_their_holes(root: Path) -> None:
-    """IoU >= 0.99, over all parts of an instance; the train divided by another has two."""
-    dataset = IndexedDataset(root / "img", read(root))
-    assert [[len(i.parts) for i in dataset[n].instances] for n in range(3)] == [
-        [1, 1],
-        [2, 1, 1],
-        [],
-    ]
-    for position, segmentation in enumerate(sbd_tree.segmentations().values()):
-        for number, instance in enumerate(dataset[position].instances, start=1):
-            flat = [part.ravel().tolist() for part in instance.parts]
-            again = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(flat, 60, 80))) > 0
-            mask = ndimage.binary_fill_holes(segmentation == number)
-            assert (again & mask).sum() >= 0.99 * (again | mask).sum()
-
-
-def test_training_targets_are_made_from_it(root: Path) -> None:
-    """Every part becomes a contour under its class; an image without objects has none."""
-    dataset = IndexedDataset(root / "img", read(root))
-    augmentation = AugmentationSettings(crop_size=(128, 160), enabled=False)
-    found = []
-    for position in range(3):
-        rng = np.random.default_rng(0)
-        example = build_example(dataset[position], rng, augmentation, TargetSettings(), 20)
-        assert example.contours.shape[1:] == (128, 2)
-        found.append(sorted(example.classes.tolist()))
-    assert found == [[12, 14], [18, 18, 18, 19], []]
-
-
-def test_ground_truth_as_predictions_is_perfect(root: Path) -> None:
-    truth = IndexedDataset(root / "img", read(root)).ground_truth()
-    results = [
-        {key: a[key] for key in ("image_id", "category_id", "segmentation")} | {"score": 1.0}
-        for a in truth["annotations"]
-    ]
-    metrics = evaluate_coco(truth, results)
-    for iou_type in ("segm", "bbox", "boundary"):
-        assert metrics[f"{iou_type}/AP"] == 1.0, iou_type
-    metrics = evaluate_sbd(truth, results)
-    for key in ("segm/APvol", "segm/AP50", "segm/AP70", "bbox/APvol", "boundary/AP"):
-        assert metrics[key] == 1.0, key
 
 
 @pytest.mark.parametrize("inside", ["", "dataset", "benchmark_RELEASE/dataset"])
@@ -142,64 +92,37 @@ def test_the_folder_may_be_that_of_the_unpacked_archive(tmp_path: Path, inside: 
     assert len(read(tmp_path)) == 3
 
 
-def test_classes_by_pixel_are_not_needed(root: Path) -> None:
-    shutil.rmtree(root / "cls")
-    assert len(read(root)) == 3
-
-
 def test_another_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no SBD folder"):
         read(tmp_path)
 
 
-def no_image(root: Path) -> None:
-    (root / "img" / f"{SECOND}.jpg").unlink()
-
-
-def no_annotation(root: Path) -> None:
-    (root / "inst" / f"{SECOND}.mat").unlink()
-
-
-def broken_image(root: Path) -> None:
-    (root / "img" / f"{SECOND}.jpg").write_bytes(b"no image")
-
-
-def other_image(root: Path) -> None:
-    write_image(root / "img" / f"{SECOND}.jpg", np.zeros((80, 60, 3), np.uint8))
-
-
-def broken_annotation(root: Path) -> None:
-    path = root / "inst" / f"{SECOND}.mat"
-    path.write_bytes(path.read_bytes()[:-40])
-
-
-def hdf5(root: Path) -> None:
-    text = b"MATLAB 7.3 MAT-file, Platform: GLNXA64"
-    (root / "inst" / f"{SECOND}.mat").write_bytes(text.ljust(512) + b"\x89HDF\r\n\x1a\n")
-
-
-def not_bytes(root: Path) -> None:
-    segmentation = np.ones((60, 80), np.float32)
-    sbd_tree.write_instances(root, SECOND, segmentation, [1])
+IMAGE, LABELS = f"img/{SECOND}.jpg", f"inst/{SECOND}.mat"
+HDF5 = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512) + b"\x89HDF\r\n\x1a\n"
+NO_BYTES = {"Segmentation": np.ones((60, 80), np.float32), "Categories": 1}
 
 
 @pytest.mark.parametrize(
-    ("damage", "file", "kind"),
+    ("file", "damage", "kind", "what"),
     [
-        (no_image, f"img/{SECOND}.jpg", "missing image"),
-        (no_annotation, f"inst/{SECOND}.mat", "missing annotation"),
-        (broken_image, f"img/{SECOND}.jpg", "unreadable image"),
-        (other_image, f"inst/{SECOND}.mat", "size mismatch"),
-        (broken_annotation, f"inst/{SECOND}.mat", "unreadable annotation"),
-        (hdf5, f"inst/{SECOND}.mat", "unreadable annotation"),
-        (not_bytes, f"inst/{SECOND}.mat", "unreadable annotation"),
+        (IMAGE, Path.unlink, "missing image", "is missing"),
+        (LABELS, Path.unlink, "missing annotation", "is missing"),
+        (IMAGE, lambda path: path.write_bytes(b"no image"), "unreadable image", ""),
+        (LABELS, lambda path: path.write_bytes(b"no labels"), "unreadable annotation", ""),
+        (LABELS, lambda path: path.write_bytes(HDF5), "unreadable annotation", "version 7.3"),
+        (
+            LABELS,
+            lambda path: savemat(path, {"GTinst": NO_BYTES}),
+            "unreadable annotation",
+            "bytes",
+        ),
     ],
 )
 def test_a_damaged_image_is_named_and_left_out(
-    root: Path, damage: Callable[[Path], None], file: str, kind: str
+    root: Path, file: str, damage: Callable[[Path], None], kind: str, what: str
 ) -> None:
-    damage(root)
-    with pytest.raises(InputError, match=file):
+    damage(root / file)
+    with pytest.raises(InputError, match=f"{file}: .*{re.escape(what)}"):
         read(root)
     index, (problem,) = problems_of(root)
     assert (problem.file, problem.kind, problem.action) == (str(root / file), kind, "stops")
@@ -207,10 +130,11 @@ def test_a_damaged_image_is_named_and_left_out(
     assert index.image_ids == (image_id(FIRST), image_id(EMPTY))
 
 
-def test_version_7_3_is_named(root: Path) -> None:
-    hdf5(root)
-    with pytest.raises(InputError, match=r"version 7\.3 \(HDF5\)"):
-        read(root)
+def test_labels_of_another_size_than_the_image(root: Path) -> None:
+    write_image(root / IMAGE, np.zeros((80, 60, 3), np.uint8))
+    index, (problem,) = problems_of(root)
+    assert (problem.file, problem.kind) == (str(root / LABELS), "size mismatch")
+    assert len(index) == 2
 
 
 @pytest.mark.parametrize(

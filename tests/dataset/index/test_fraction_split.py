@@ -8,17 +8,31 @@ import numpy as np
 import pytest
 
 from dataset.index.builder import IndexBuilder
-from dataset.index.fraction_split import divide, divide_names
+from dataset.index.fraction_split import divide
+from dataset.index.label_index import LabelIndex
 from lib.errors import InputError
 
 NAMES = [f"{letter}.jpg" for letter in "abcdefghij"]
 
 
+def index_of(names: list[str]) -> LabelIndex:
+    builder = IndexBuilder("labels.json")
+    builder.add_category(3, "thing")
+    for key, name in enumerate(names):
+        builder.add_image(key + 100, name, 8, 8)
+    return builder.finish()
+
+
 def validating(names: list[str], fraction: float, seed: int = 0) -> set[str]:
-    train, val = divide_names(names, fraction, seed)
-    assert sorted(train + val) == list(range(len(names)))
-    assert train == sorted(train) and val == sorted(val)
-    return {names[place] for place in val}
+    index = index_of(names)
+    train, val = divide(index, fraction, seed)
+    assert sorted(train.image_ids + val.image_ids) == list(index.image_ids)
+    for half in (train, val):
+        assert half.image_ids == tuple(sorted(half.image_ids))
+        assert list(half.image_names) == [half.image(place).name for place in range(len(half))]
+        assert half.categories == {3: "thing"}
+    assert not set(train.image_names) & set(val.image_names)
+    return set(val.image_names)
 
 
 def test_a_permutation_of_the_sorted_names() -> None:
@@ -48,28 +62,13 @@ def test_both_parts_have_an_image(count: int, fraction: float, expected: int) ->
 
 def test_an_image_that_is_named_twice_is_in_one_part() -> None:
     for seed in range(20):
-        names = [*NAMES, "a.jpg"]
-        train, val = ({names[i] for i in half} for half in divide_names(names, 0.3, seed))
-        assert not train & val
+        validating([*NAMES, "a.jpg"], 0.3, seed)
 
 
-@pytest.mark.parametrize(("names", "fraction"), [(["a"], 0.2), ([], 0.2), (NAMES, 0), (NAMES, 1)])
-def test_what_cannot_be_divided(names: list[str], fraction: float) -> None:
-    with pytest.raises(ValueError, match=r"divided|fraction"):
-        divide_names(names, fraction, 0)
-
-
-def test_an_index_keeps_its_classes_in_both_parts() -> None:
-    builder = IndexBuilder("labels.json")
-    builder.add_category(3, "thing")
-    for key, name in enumerate(NAMES):
-        builder.add_image(key + 100, name, 8, 8)
-    index = builder.finish()
-    train, val = divide(index, 0.2, 0)
-    for half in (train, val):
-        assert list(half.image_names) == [half.image(place).name for place in range(len(half))]
-    assert (len(train), len(val)) == (8, 2)
-    assert train.categories == val.categories == {3: "thing"}
-    assert set(val.image_names) == validating(NAMES, 0.2)
-    with pytest.raises(InputError, match=r"labels\.json: has 1 image"):
-        divide(index.subset(limit=1), 0.2, 0)
+def test_what_cannot_be_divided() -> None:
+    for names in ([], ["a"], ["a", "a"]):
+        with pytest.raises(InputError, match=r"labels\.json: has [01] image"):
+            divide(index_of(names), 0.2, 0)
+    for fraction in (0, 1):
+        with pytest.raises(ValueError, match="fraction"):
+            divide(index_of(NAMES), fraction, 0)

@@ -13,7 +13,6 @@ from dataset.formats.yolo.read import read_yolo
 from dataset.index.dataset import IndexedDataset
 from dataset.loading.sample import Sample
 from dataset.masks.run_lengths import decode_mask
-from dataset.masks.warp_masks import warp_masks
 from lib.images import write_image
 
 
@@ -30,12 +29,6 @@ def test_masks_are_those_of_the_labels_with_their_holes(tmp_path: Path) -> None:
     for entry, mask in zip(runs, (ring_mask(), ring_mask()[::-1]), strict=False):
         assert entry is not None
         assert (decode_mask(entry, HEIGHT, WIDTH) == mask).all()
-    (doubled,) = warp_masks([runs[0]], (HEIGHT, WIDTH), 2.0 * np.eye(2, 3), (2 * HEIGHT, 2 * WIDTH))
-    assert (doubled == ring_mask().repeat(2, 0).repeat(2, 1)).all()
-
-
-def test_crowd_regions_stay_out(tmp_path: Path) -> None:
-    assert 99 not in [instance.annotation_id for instance in two_png(tmp_path).instances]
 
 
 def test_a_mask_that_shows_nothing_is_none(tmp_path: Path) -> None:

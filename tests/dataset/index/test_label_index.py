@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import time
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +13,7 @@ from numpy.testing import assert_array_equal
 from odd_polygons import random_polygon
 
 from dataset.checks.problems import Problem
-from dataset.index import cache as index_cache
 from dataset.index.builder import IndexBuilder
-from dataset.index.cache import open_index
 from dataset.index.label_index import LabelIndex
 from dataset.masks.run_lengths import decode_mask, runs_box
 from lib.errors import InputError
@@ -139,7 +135,7 @@ def test_clipped_polygons_end_with_the_image(seed: int) -> None:
 def test_subset() -> None:
     index, _ = build(2)
     chosen = index.subset(image_ids=[13, 11])
-    assert chosen.image_ids == (13, 11)
+    assert chosen.image_ids == (13, 11) and chosen.categories == index.categories
     assert {a["image_id"] for a in chosen.ground_truth()["annotations"]} <= {11, 13}
     assert index.subset(limit=4).image_ids == index.image_ids[:4]
     assert chosen.subset(limit=1).image_ids == (13,)
@@ -147,53 +143,42 @@ def test_subset() -> None:
         index.subset(image_ids=[99])
 
 
+EMPTY = {"polygons": [], "runs": np.array([80]), "size": (8, 10)}
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({"image_id": 2}, "unknown image", "stops"),
+    ({"category_id": 9}, "unknown category", "stops"),
+    ({"polygons": [SQUARE * np.nan]}, "bad number", "stops"),
+    ({"polygons": [10**400]}, "bad number", "stops"),
+    ({"polygons": [[10**400, 1, 2, 3, 4, 5]]}, "bad number", "stops"),
+    ({"bbox": [1]}, "bad number", "stops"),
+    ({"polygons": [], "runs": RUNS, "size": (10, 8)}, "mask size", "stops"),
+    ({"polygons": [SQUARE[:2]]}, "few points", "left out"),
+    ({"polygons": [SQUARE[:2], SQUARE[:2]], "area": 1}, "few points", "left out"),
+    ({"polygons": [], "crowd": True}, "no contour", "left out"),
+    ({"polygons": []}, "no contour", "left out"),
+    (EMPTY, "empty mask", "left out"),
+    (EMPTY | {"crowd": True}, "empty mask", "left out"),
+]
+
+
 def test_a_collecting_report_gets_every_problem_and_the_rest_is_kept() -> None:
     problems: list[Problem] = []
     builder = IndexBuilder("labels.json", problems.append)
-    builder.add_image(1, "a.png", 10, 8)
-    builder.add_image(2, "../b.png", 10, 8)
-    builder.add_category(1, "thing")
-    builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE])
-    builder.add(id=2, image_id=2, category_id=1, polygons=[SQUARE])
-    builder.add(id=3, image_id=1, category_id=9, polygons=[SQUARE])
-    builder.add(id=4, image_id=1, category_id=1, polygons=[SQUARE * np.nan])
-    builder.add(id=5, image_id=1, category_id=1, polygons=[SQUARE[:2]])
-    builder.add(id=11, image_id=1, category_id=1, crowd=True)
-    builder.add(id=6, image_id=1, category_id=1, runs=RUNS, size=(10, 8))
-    builder.add(id=1, image_id=1, category_id=1, polygons=[SQUARE], item="line 7", file="b.txt")
-    builder.add(id=8, image_id=1, category_id=1, polygons=[SQUARE], bbox=[1])
-    builder.add(id=9, image_id=1, category_id=1, polygons=[10**400])  # type: ignore[list-item]
-    builder.add(id=10, image_id=1, category_id=1, polygons=[[10**400, 1, 2, 3, 4, 5]])
-    builder.add(id=11, image_id=1, category_id=1, polygons=[SQUARE[:2], SQUARE[:2]], area=1)
-    builder.add(id=12, image_id=1, category_id=1, crowd=True, runs=np.array([80]), size=(8, 10))
-    builder.add(id=13, image_id=1, category_id=1, runs=np.array([80]), size=(8, 10))
-    builder.add(id=14, image_id=1, category_id=1)
-    for key, name in enumerate(("a\ud800.png", "a\0.png"), start=3):
+    for key, name in enumerate(("a.png", "../b.png", "a\ud800.png", "a\0.png"), start=1):
         builder.add_image(key, name, 10, 8)
+    builder.add_category(1, "thing")
+    good: dict[str, Any] = {"id": 1, "image_id": 1, "category_id": 1, "polygons": [SQUARE]}
+    builder.add(**good)
+    with builder.reading("b.txt", "line 7"):
+        builder.add(**good)
+    for key, (change, _, _) in enumerate(BAD, start=2):
+        builder.add(**good | {"id": key} | change)
     index = builder.finish()
     assert [a.id for a in index.annotations(0)] == [1]
-    found = sorted((p.item, p.kind, p.action) for p in problems)
-    assert found == sorted(
-        [
-            ("image 2", "file name", "stops"),
-            ("annotation 2", "unknown image", "stops"),
-            ("annotation 3", "unknown category", "stops"),
-            ("annotation 4", "bad number", "stops"),
-            ("annotation 5", "few points", "left out"),
-            ("annotation 11", "no contour", "left out"),
-            ("annotation 6", "mask size", "stops"),
-            ("line 7", "repeated id", "stops"),
-            ("annotation 8", "bad number", "stops"),
-            ("annotation 9", "bad number", "stops"),
-            ("annotation 10", "bad number", "stops"),
-            ("annotation 11", "few points", "left out"),
-            ("annotation 12", "empty mask", "left out"),
-            ("annotation 13", "empty mask", "left out"),
-            ("annotation 14", "no contour", "left out"),
-            ("image 3", "file name", "stops"),
-            ("image 4", "file name", "stops"),
-        ]
-    )
+    expected = [(f"image {key}", "file name", "stops") for key in (2, 3, 4)]
+    expected.append(("line 7", "repeated id", "stops"))
+    expected += [(f"annotation {key}", *found) for key, (_, *found) in enumerate(BAD, start=2)]
+    assert sorted((p.item, p.kind, p.action) for p in problems) == sorted(expected)
     assert {p.file for p in problems} == {"labels.json", "b.txt"}
 
 
@@ -202,8 +187,9 @@ def test_places_of_annotations() -> None:
     problems: list[Problem] = []
     builder = IndexBuilder("labels", problems.append)
     builder.add_category(1, "thing")
-    for image, file, item in ((2, "b.txt", "line 1"), (1, "a.txt", "line 1"), (1, None, "shape 2")):
-        builder.add(id=None, image_id=image, category_id=1, polygons=[SQUARE], item=item, file=file)
+    for image, *place in ((2, "b.txt", "line 1"), (1, "a.txt", "line 1"), (1, "labels", "shape 2")):
+        with builder.reading(*place):
+            builder.add(id=None, image_id=image, category_id=1, polygons=[SQUARE])
     builder.add(id=9, image_id=2, category_id=1, polygons=[SQUARE])
     for key in (1, 2):
         builder.add_image(key, f"{key}.png", 10, 8)
@@ -229,131 +215,3 @@ def test_box_of_run_lengths(seed: int) -> None:
     if len(rows):
         expected = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     assert runs_box(runs, height) == expected
-
-
-@pytest.fixture
-def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A label file, and a cache that keeps everything."""
-    monkeypatch.setenv("E2EC_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(index_cache, "_WORTH", -1.0)
-    path = tmp_path / "labels.json"
-    path.write_text("one")
-    return path
-
-
-def refuse() -> LabelIndex:
-    raise AssertionError("read again")
-
-
-def assert_same(one: LabelIndex, other: LabelIndex) -> None:
-    assert one.ground_truth() == other.ground_truth()
-    assert (one.source, one.labelled) == (other.source, other.labelled)
-
-
-def test_an_index_is_kept(source: Path) -> None:
-    index, _ = build(3)
-    assert_same(open_index([source], "x", lambda: index), index)
-    kept = open_index([source], "x", refuse)
-    assert_same(kept, index)
-    assert isinstance(kept.columns.points, np.memmap)
-    with pytest.raises(AssertionError, match="read again"):
-        open_index([source], "y", refuse)
-
-
-@pytest.mark.parametrize("change", ["content", "time", "removed", "damaged", "other code"])
-def test_a_change_is_noticed(source: Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, _ = build(4)
-    second, _ = build(5)
-    open_index([source], "x", lambda: first)
-    (entry,) = (source.parent / "cache").iterdir()
-    if change == "content":  # of the same length and with the old time
-        times = source.stat()
-        time.sleep(0.01)
-        source.write_text("two")
-        os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
-    elif change == "time":
-        os.utime(source)
-    elif change == "removed":
-        source.unlink()
-    elif change == "damaged":
-        (entry / "points.npy").write_bytes((entry / "points.npy").read_bytes()[:100])
-    else:
-        monkeypatch.setattr(index_cache, "_code", lambda: "new")
-    assert_same(open_index([source], "x", lambda: second), second)
-    assert_same(open_index([source], "x", refuse), second)
-    assert [p for p in (source.parent / "cache").iterdir() if p.name.startswith(".")] == []
-
-
-def test_entries_belong_to_the_source_of_their_readers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of every file of both packages, however deep it lies."""
-    for package in ("dataset", "lib"):
-        path = tmp_path / package / "polygons" / "ragged.py"
-        path.parent.mkdir(parents=True)
-        path.write_text("one")
-        monkeypatch.setattr(getattr(index_cache, package), "__path__", [str(tmp_path / package)])
-    digest = index_cache._code.__wrapped__
-    before = digest()
-    assert digest() == before
-    for package in ("dataset", "lib"):
-        (tmp_path / package / "polygons" / "ragged.py").write_text("two")
-        assert digest() != before
-        before = digest()
-
-
-def test_an_entry_of_another_layout_is_read_again(source: Path) -> None:
-    """Before there were offsets, columns ended in `_ends`."""
-    first, _ = build(4)
-    second, _ = build(5)
-    open_index([source], "x", lambda: first)
-    (entry,) = (source.parent / "cache").iterdir()
-    for path in list(entry.glob("*_offsets.npy")):
-        path.rename(path.with_name(path.name.replace("_offsets", "_ends")))
-    assert_same(open_index([source], "x", lambda: second), second)
-    assert_same(open_index([source], "x", refuse), second)
-
-
-def test_an_entry_in_use_is_not_touched_and_an_outdated_one_goes(
-    source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, _ = build(4)
-    second, _ = build(5)
-    third, _ = build(6)
-    used = open_index([source], "x", lambda: first)
-    data = pickle.dumps(used)
-    source.write_text("two")
-    open_index([source], "x", lambda: second)
-    assert_same(pickle.loads(data), first)
-    assert len(list((source.parent / "cache").iterdir())) == 2
-    monkeypatch.setattr(index_cache, "_OUTDATED", -1.0)
-    source.write_text("three")
-    open_index([source], "x", lambda: third)
-    assert len(list((source.parent / "cache").iterdir())) == 1
-
-
-def test_nothing_is_kept_that_is_read_quickly(
-    source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(index_cache, "_WORTH", 60.0)
-    index, _ = build(6)
-    open_index([source], "x", lambda: index)
-    assert not (source.parent / "cache").exists()
-
-
-def test_a_folder_that_cannot_be_written_does_no_harm(source: Path) -> None:
-    (source.parent / "cache").write_text("a file")
-    index, _ = build(7)
-    assert_same(open_index([source], "x", lambda: index), index)
-
-
-def test_new_processes_open_the_files_instead_of_getting_a_copy(source: Path) -> None:
-    index, _ = build(8)
-    in_memory = pickle.loads(pickle.dumps(index))
-    assert_same(in_memory, index)
-    kept = open_index([source], "x", lambda: index).subset(limit=3)
-    data = pickle.dumps(kept)
-    assert len(data) < 1500
-    again = pickle.loads(data)
-    assert_same(again, kept)
-    assert isinstance(again.columns.points, np.memmap)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from dataset.transforms import warping
-from dataset.transforms.augmentation import warp_image
 from dataset.transforms.test_transform import TestView
+from dataset.transforms.warping import warp_image
 
 ENLARGED = np.array([[2.5, 0.4, -3.0], [-0.3, 1.7, 9.0]])
 REDUCED = np.array([[0.31, -0.02, 2.0], [0.05, 0.27, -1.0]])
@@ -85,7 +85,7 @@ def test_an_image_beyond_31_bits_does_not_end_the_process() -> None:
     """2.2 GB of zeros, which the system does not really keep, with some pixels set."""
     code = """
 import numpy as np
-from dataset.transforms.augmentation import warp_image
+from dataset.transforms.warping import warp_image
 image = np.zeros((27_000, 27_000, 3), np.uint8)
 image[26_990:, 26_990:] = 200
 small = warp_image(image[:], np.array([[0.001, 0, 0], [0, 0.001, 0]]), (27, 27))

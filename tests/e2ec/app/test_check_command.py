@@ -22,6 +22,8 @@ from dataset.formats.kins import read_kins
 from dataset.index.summary import summarise
 from lib.images import read_image
 
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
 SMALL = ["--data.augmentation.crop-size", "64", "64", "--train.batch-size", "2"]
 
 
@@ -39,7 +41,6 @@ def damaged(tmp_path: Path) -> Path:
     return damaged_folder(tmp_path / "damaged")
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_clean_data_of_a_preset(clean: Path) -> None:
     ending = check("nuclei", "--data.root", clean, *SMALL)
     assert ending.status == 0, ending
@@ -53,7 +54,6 @@ def test_clean_data_of_a_preset(clean: Path) -> None:
         assert cv2.imread(str(out / f"labels-{split}.png")) is not None
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_damaged_data_of_a_preset(damaged: Path) -> None:
     ending = check("nuclei", "--data.root", damaged, "--out", "found", *SMALL)
     assert ending.status == 1
@@ -76,7 +76,6 @@ def test_damaged_data_of_a_preset(damaged: Path) -> None:
     assert rows[0].keys() == {"file", "item", "kind", "what", "action", "remedy"}
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_a_path(damaged: Path) -> None:
     ending = check(damaged / "instances_train.json", "--show", "1", "--examples", "0", "--fast")
     assert ending.status == 1
@@ -87,7 +86,6 @@ def test_a_path(damaged: Path) -> None:
     assert "size mismatch: 1" in ending.out and "missing image: 1" in ending.out
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_settings_after_a_path_reach_the_pictures(clean: Path) -> None:
     ending = check(clean, *SMALL, "--images", clean / "images", "--examples", "2", "--out", "out")
     assert ending.status == 0, ending
@@ -97,7 +95,6 @@ def test_settings_after_a_path_reach_the_pictures(clean: Path) -> None:
     assert cv2.imread("out/labels-instances_train.png").shape[1] == 2 * 768 + 12
 
 
-@pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("divided", [False, True])
 def test_a_path_is_shown_as_training_would_take_it(divided: bool, tmp_path: Path) -> None:
     """The images that are kept apart, or the file that validates, are not trained on."""
@@ -125,7 +122,6 @@ def test_a_path_is_shown_as_training_would_take_it(divided: bool, tmp_path: Path
     assert said == preset and len(said) == len(lines)
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_generated_data() -> None:
     sizes = ["--data.synthetic-train", "8", "--data.synthetic-val", "2"]
     ending = check("synthetic", *sizes, "--examples", "1")
@@ -133,7 +129,6 @@ def test_generated_data() -> None:
     assert Path("runs/check/synthetic/labels-val.png").exists()
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_what_training_refuses_as_a_whole(clean: Path) -> None:
     path = clean / "instances_val.json"
     path.write_text(path.read_text().replace('"thing"', '"other"'))
@@ -143,7 +138,6 @@ def test_what_training_refuses_as_a_whole(clean: Path) -> None:
     assert "few images: 1, training stops there" in ending.out
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_missing_folders_and_files_are_one_line(clean: Path) -> None:
     (clean / "images").rename(clean / "elsewhere")
     assert_one_line_error(check("nuclei", "--data.root", clean), clean / "images")
@@ -160,23 +154,24 @@ def test_results_that_cannot_be_written_are_one_line(clean: Path, tmp_path: Path
     assert_one_line_error(check(clean, "--out", tmp_path / "file" / "below"), "file")
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_usage(clean: Path) -> None:
     assert_usage_error(check(), "PRESET|PATH")
-    assert_usage_error(check("nucleii"), "nuclei")
-    assert_usage_error(check("nuclei", "--shwo", "3"), "--show")
-    assert_usage_error(check("nuclei", "--show", "-3"))
-    assert_usage_error(check("nuclei", "--data.rot", "x"), "--data.root")
-    assert_usage_error(check(clean, "--data.targets.vertices", "many"))
-    assert_usage_error(check("nuclei", "--images", "x"), "--data.train-images")
-    assert_usage_error(check("nuclei", "--format", "yolo"), "--data.format")
-    assert_usage_error(check(clean, "--format", "voc"), "labelme")
-    assert_usage_error(check(clean, "--formatt", "coco"), "did you mean --format")
+    for wrong, said in [
+        ("nucleii", "nuclei"),
+        ("nuclei --shwo 3", "--show"),
+        ("nuclei --show -3", "--show"),
+        ("nuclei --data.rot x", "--data.root"),
+        ("nuclei --images x", "--data.train-images"),
+        ("nuclei --format yolo", "--data.format"),
+        (f"{clean} --data.targets.vertices many", "--data.targets.vertices"),
+        (f"{clean} --format voc", "labelme"),
+        (f"{clean} --formatt coco", "did you mean --format"),
+    ]:
+        assert_usage_error(check(*wrong.split()), said)
     assert check("--help").status == 0
     assert not Path("runs").exists()
 
 
-@pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize(
     "setting",
     [
@@ -196,7 +191,6 @@ def test_settings_that_a_path_has_no_use_for(clean: Path, setting: list[str]) ->
     assert not Path("runs").exists()
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_masks_and_labels_are_those_asked_for(clean: Path, tmp_path: Path) -> None:
     """The numbers are those of the masks; what another format does not have is refused."""
     images, labels = kins_tree.write_kins(tmp_path / "kins", 2020)
@@ -213,7 +207,6 @@ def test_masks_and_labels_are_those_asked_for(clean: Path, tmp_path: Path) -> No
     assert_one_line_error(check(clean, "--data.labels", "polygons"), "coco", "--data.labels")
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_the_format_is_as_told(clean: Path) -> None:
     """A folder with masks beside a COCO file: COCO by itself, masks if asked for."""
     (clean / "masks").mkdir()
@@ -223,7 +216,6 @@ def test_the_format_is_as_told(clean: Path) -> None:
     assert json.loads(Path("runs/check/clean/summary.json").read_text())["clean"]["objects"] == 0
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_a_broken_split_is_a_problem(clean: Path) -> None:
     folder = clean.parent / "yolo"
     (folder / "labels" / "train").mkdir(parents=True)
@@ -237,7 +229,6 @@ def test_a_broken_split_is_a_problem(clean: Path) -> None:
     assert "images/vall" in ending.out
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_unreadable_labels_leave_the_results_alone(clean: Path) -> None:
     Path("found").mkdir()
     Path("found/mine.txt").write_text("keep")
@@ -247,7 +238,6 @@ def test_unreadable_labels_leave_the_results_alone(clean: Path) -> None:
     assert sorted(p.name for p in Path("found").iterdir()) == ["config.json", "mine.txt"]
 
 
-@pytest.mark.usefixtures("elsewhere")
 def test_interrupted_while_threads_read_images(
     clean: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,7 +271,6 @@ def test_commands() -> None:
 
 
 @pytest.mark.skipif("E2EC_DATA" not in os.environ, reason="needs the real images of E2EC_DATA")
-@pytest.mark.usefixtures("elsewhere")
 def test_real_images() -> None:
     root = Path(os.environ["E2EC_DATA"]) / "coco_mini"
     ending = check("coco", "--data.root", root, "--fast", "--examples", "2")

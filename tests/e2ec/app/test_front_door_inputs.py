@@ -44,31 +44,52 @@ def bad_nuclei(program: str, root: Path, weights: Path, *more: object) -> Ending
     return call(program, *arguments)
 
 
+def use(program: str, weights: Path, folder: Path, *more: object) -> Ending:
+    """Call a front door with weights, on small data."""
+    if program == "demo.py":
+        picture = write_picture(folder / "a.png")
+        return call(program, "--source", picture, "--weights", weights, *more)
+    return call(program, *TINY, *(["--weights", weights] if program == "test.py" else []), *more)
+
+
 both = pytest.mark.parametrize("program", ["train.py", "test.py"])
+front_doors = pytest.mark.parametrize("program", ["train.py", "test.py", "demo.py"])
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-800])
 
 
 @both
-def test_a_missing_image(program: str, nuclei_weights: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "names", "said"),
+    [
+        (Path.unlink, ["images/2.jpg"], ("images/2.jpg",)),
+        (cut_short, ["images/2.jpg"], ("images/2.jpg", "cut short")),
+        (Path.unlink, ["instances_train.json", "instances_val.json"], ("instances_",)),
+    ],
+    ids=["no image", "cut short", "no labels"],
+)
+def test_a_damaged_file(
+    program: str,
+    damage: Callable[[Path], None],
+    names: list[str],
+    said: tuple[str, ...],
+    nuclei_weights: Path,
+    tmp_path: Path,
+) -> None:
     root = coco_folder(tmp_path / "data")
-    (root / "images/2.jpg").unlink()
-    assert_one_line_error(bad_nuclei(program, root, nuclei_weights), root / "images/2.jpg")
+    for name in names:
+        damage(root / name)
+    ending = bad_nuclei(program, root, nuclei_weights)
+    assert_one_line_error(ending, root, *said)
 
 
-@both
-def test_a_truncated_jpeg(program: str, nuclei_weights: Path, tmp_path: Path) -> None:
+def test_a_truncated_jpeg_met_by_a_worker(tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "data")
-    path = root / "images/2.jpg"
-    path.write_bytes(path.read_bytes()[:-800])
-    assert_one_line_error(bad_nuclei(program, root, nuclei_weights), path, "cut short")
-
-
-@pytest.mark.parametrize("workers", [1])
-def test_a_truncated_jpeg_met_by_a_worker(workers: int, tmp_path: Path) -> None:
-    root = coco_folder(tmp_path / "data")
-    path = root / "images/2.jpg"
-    path.write_bytes(path.read_bytes()[:-800])
-    ending = bad_nuclei("train.py", root, path, "--data.workers", workers)
-    assert_one_line_error(ending, path)
+    cut_short(root / "images/2.jpg")
+    ending = bad_nuclei("train.py", root, tmp_path, "--data.workers", 1)
+    assert_one_line_error(ending, root / "images/2.jpg")
 
 
 @both
@@ -103,14 +124,6 @@ def test_a_file_that_is_not_coco(
     root = coco_folder(tmp_path / "data")
     for split in ("train", "val"):
         (root / f"instances_{split}.json").write_text(text)
-    assert_one_line_error(bad_nuclei(program, root, nuclei_weights), root / "instances_")
-
-
-@both
-def test_a_missing_annotation_file(program: str, nuclei_weights: Path, tmp_path: Path) -> None:
-    root = coco_folder(tmp_path / "data")
-    for split in ("train", "val"):
-        (root / f"instances_{split}.json").unlink()
     assert_one_line_error(bad_nuclei(program, root, nuclei_weights), root / "instances_")
 
 
@@ -166,23 +179,18 @@ def nothing(path: Path, victim: Path) -> None:
 
 @pytest.mark.parametrize("make", [text_file, pickled_code, torch_file_with_code, nothing])
 @pytest.mark.parametrize("suffix", [".pth", ".pt", ".safetensors"])
-@pytest.mark.parametrize("program", ["train.py", "test.py", "demo.py"])
+@front_doors
 def test_weights_that_are_none(
     program: str, suffix: str, make: Callable[[Path, Path], None], tmp_path: Path
 ) -> None:
     """Whatever code they hold does not run."""
     path, victim = tmp_path / f"weights{suffix}", tmp_path / "victim"
     make(path, victim)
-    if program == "train.py":
-        ending = call(program, *TINY, "--model.weights", path)
-    elif program == "test.py":
-        ending = call(program, *TINY, "--weights", path)
-    else:
-        picture = write_picture(tmp_path / "a.png")
-        ending = call(
-            program, "--source", picture, "--weights", path, "--preset", "coco", "--device", "cpu"
-        )
-    assert_one_line_error(ending, path)
+    more: dict[str, list[object]] = {
+        "train.py": ["--model.weights", path],
+        "demo.py": ["--preset", "coco", "--device", "cpu"],
+    }
+    assert_one_line_error(use(program, path, tmp_path, *more.get(program, [])), path)
     assert not victim.exists()
 
 
@@ -203,28 +211,17 @@ def test_resuming_with_other_settings(run: Path) -> None:
     assert_one_line_error(ending, run / "last/state.pt", "data.targets.vertices", "not 32")
 
 
-@pytest.mark.parametrize("program", ["train.py", "test.py", "demo.py"])
+@front_doors
 def test_an_output_folder_that_cannot_be_made(program: str, weights: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file, not a folder")
     out = tmp_path / "file/sub"
-    if program == "demo.py":
-        picture = write_picture(tmp_path / "a.png")
-        ending = call(program, "--source", picture, "--weights", weights, "--out", out)
-    else:
-        more = ["--weights", weights] if program == "test.py" else []
-        ending = call(program, *TINY, *more, "--out", out)
-    assert_one_line_error(ending, out)
+    assert_one_line_error(use(program, weights, tmp_path, "--out", out), out)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-@pytest.mark.parametrize("program", ["train.py", "test.py", "demo.py"])
+@front_doors
 def test_a_device_that_is_not_there(program: str, weights: Path, tmp_path: Path) -> None:
-    if program == "demo.py":
-        picture = write_picture(tmp_path / "a.png")
-        ending = call(program, "--source", picture, "--weights", weights, "--device", "cuda")
-    else:
-        more = ["--weights", weights] if program == "test.py" else []
-        ending = call(program, *TINY, *more, "--device", "cuda")
+    ending = use(program, weights, tmp_path, "--device", "cuda")
     assert_one_line_error(ending, "cuda", "not available")
 
 

@@ -15,8 +15,10 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints
 import pytest
 from front_doors import ROOT, assert_usage_error, call
 
+import configs
 from e2ec.app.commands.check_options import OwnOptions
-from e2ec.app.commands.command_line import DemoOptions, parse_config, parse_evaluation
+from e2ec.app.commands.command_line import parse_config, parse_evaluation
+from e2ec.app.commands.demo_options import DemoOptions
 from e2ec.app.commands.convert_options import ConvertOptions
 from e2ec.config import Config, ModelConfig
 from network.contour.architecture import ARCHITECTURES
@@ -106,9 +108,9 @@ def closed_settings(kind: type, prefix: str = "--") -> Iterator[tuple[str, tuple
             Config,
             ("train.py", "synthetic"),
             {"--data.view.mode", "--data.view.warp", "--data.augmentation.scale-reference",
-             "--data.format", "--eval.stage", "--eval.iou-types", "--train.eval-iou-types"},
+             "--data.format", "--eval.iou-types", "--train.eval-iou-types"},
         ),
-        (DemoOptions, ("demo.py",), {"--view", "--stage", "--precision"}),
+        (DemoOptions, ("demo.py",), {"--view", "--precision"}),
         (OwnOptions, ("e2ec/__main__.py", "check"), {"--format"}),
         (ConvertOptions, ("e2ec/__main__.py", "convert"), {"--to", "--source-format", "--split"}),
     ],
@@ -130,9 +132,9 @@ def test_help_lists_the_choices(kind: type, arguments: tuple[str, ...], some: se
         ("train.py synthetic --data.augmentation.scale-reference nativ", "did you mean 'native'?"),
         ("train.py synthetic --eval.iou-types segm boks", "'boks' is unknown"),
         ("train.py synthetic --train.eval-iou-types boundry", "did you mean 'boundary'?"),
-        ("train.py synthetic --eval.stage coarze", "did you mean 'coarse'?"),
-        ("test.py synthetic --stage coarze", "did you mean 'coarse'?"),
-        ("demo.py --stage coarze", "did you mean 'coarse'?"),
+        ("train.py synthetic --eval.stage coarze", "one of init, coarse, refine1"),
+        ("test.py synthetic --stage coarze", "one of init, coarse, refine1"),
+        ("demo.py --stage coarze", "one of init, coarse, refine1"),
         ("e2ec/__main__.py convert --source a --to labelm --out b", "did you mean 'labelme'?"),
         ("e2ec/__main__.py check nuclei --format yoloo", "did you mean 'yolo'?"),
     ],
@@ -142,22 +144,19 @@ def test_a_wrong_choice_names_the_nearest(arguments: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("arguments", "evaluated", "trained"),
     [
-        ("--eval.iou-types bbox segm", ("bbox", "segm")),
-        ("--eval.iou_types=bbox", ("bbox",)),
-        ("--eval.iou-types bbox --eval.iou-types segm", ("segm",)),
+        ("--eval.iou-types bbox segm", ("bbox", "segm"), ("segm",)),
+        ("--eval.iou-types=bbox", ("bbox",), ("segm",)),
+        ("--eval.iou-types bbox --eval.iou-types segm", ("segm",), ("segm",)),
+        ("--train.eval-iou-types None", ("segm", "bbox", "boundary"), None),
     ],
 )
-def test_several_choices(arguments: str, expected: tuple[str, ...]) -> None:
+def test_several_choices(
+    arguments: str, evaluated: tuple[str, ...], trained: tuple[str, ...] | None
+) -> None:
     config = parse_config(["custom", *arguments.split()], program="train.py", purpose="")
-    assert config.eval.iou_types == expected and config.train.eval_iou_types == ("segm",)
-
-
-def test_none_in_place_of_several_choices() -> None:
-    arguments = ["custom", "--train.eval-iou-types", "None"]
-    config = parse_config(arguments, program="train.py", purpose="")
-    assert config.train.eval_iou_types is None
+    assert (config.eval.iou_types, config.train.eval_iou_types) == (evaluated, trained)
 
 
 def test_the_stride_may_still_be_named() -> None:
@@ -184,6 +183,14 @@ def test_options_of_the_evaluation_may_stand_anywhere(arguments: str) -> None:
 def test_the_stage_of_the_weights_may_be_asked_for() -> None:
     config, options = parse_evaluation(["coco", "--eval.stage", "init", "--stage", "None"])
     assert config.eval.stage is None and options.stage_in_out
+
+
+def test_stages_are_those_of_the_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`mask` is a stage of the preset `shapes`, and of no contours."""
+    presets = str(ROOT / "tests/helpers/tiny_presets")
+    monkeypatch.setattr(configs, "__path__", [*configs.__path__, presets])
+    assert parse_evaluation(["shapes", "--stage", "mask"])[0].eval.stage == "mask"
+    assert_usage_error(call("test.py", "synthetic", "--stage", "mask"), "not 'mask'")
 
 
 def test_architectures_are_those_of_the_network() -> None:

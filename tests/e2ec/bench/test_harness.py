@@ -111,7 +111,7 @@ def test_threads_are_set_for_every_call_and_restored(
     opencv = SimpleNamespace(count=5)
     opencv.getNumThreads = lambda: opencv.count
     opencv.setNumThreads = lambda count: setattr(opencv, "count", count)
-    monkeypatch.setitem(harness.sys.modules, "cv2", opencv)
+    monkeypatch.setattr(harness, "cv2", opencv)
     torch.set_num_threads(4)
     seen = []
 
@@ -138,17 +138,12 @@ def test_threads_are_restored_after_an_error(clock: FakeClock) -> None:
     assert torch.get_num_threads() == 4
 
 
-def test_a_row_without_peers_is_timed(clock: FakeClock) -> None:
-    entry = Row("name", "text", clock.call("a", 0.5), {}, goal=2.0, missing=("torchvision",))
-    result = measure(entry, clock=clock)
-    assert result.ours.median == 0.5 and result.peers == {}
-    assert (result.missing, result.goal, result.includes) == (("torchvision",), 2.0, "text")
-
-
-@pytest.mark.parametrize("wrong", [{"repeats": 0}, {"threads": 0}])
-def test_wrong_numbers_are_refused(clock: FakeClock, wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        measure(row(clock.call("a", 1.0)), clock=clock, **wrong)  # type: ignore[arg-type]
+def test_what_cannot_be_imported_is_missing(clock: FakeClock) -> None:
+    """The goal speaks of the first peer, and goes with it."""
+    peers = {"torchvision": None, "plain": clock.call("b", 1.0)}
+    result = measure(Row("name", "text", clock.call("a", 0.5), peers, goal=2.0), clock=clock)
+    assert result.ours.median == 0.5 and [*result.peers] == ["plain"]
+    assert (result.missing, result.goal, result.includes) == (("torchvision",), None, "text")
 
 
 def test_summary_by_hand() -> None:

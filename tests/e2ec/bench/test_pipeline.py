@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from e2ec.app.commands.command_line import DemoOptions
+from e2ec.app.commands.demo_options import DemoOptions
 from e2ec.bench import pipeline
 from lib.images import write_image
 

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from e2ec.bench.polygons import labels_at_once, plain_labels, rows
+from dataset.contour.targets import TargetSettings
+from e2ec.bench.plain_labels import plain_labels
+from e2ec.bench.polygons import CLASSES, CROP, labels_at_once, rows
 
 
 def test_all_sides_of_a_row_give_the_same() -> None:
@@ -16,6 +18,7 @@ def test_all_sides_of_a_row_give_the_same() -> None:
         names.add(row.name)
         ours = row.ours()
         for name, peer in row.peers.items():
+            assert peer is not None, name
             if "OpenCV" in name:
                 _assert_same_but_for_borders(ours, peer())
             else:
@@ -47,4 +50,5 @@ def _assert_same(ours: object, peer: object) -> None:
 
 def test_plain_labels_are_those_of_the_loader() -> None:
     square = [np.array([[0.0, 0.0], [80.0, 0.0], [80.0, 80.0], [0.0, 80.0]])]
-    _assert_same(labels_at_once(square, np.array([3])), plain_labels(square, np.array([3])))
+    plain = plain_labels(square, [3], TargetSettings(), num_classes=CLASSES, size=CROP)
+    _assert_same(labels_at_once(square, np.array([3])), plain)

@@ -191,18 +191,6 @@ def test_what_a_format_cannot_hold_is_counted(tmp_path: Path) -> None:
     assert "8 objects" in line and "2 objects that cover no pixel" in line
 
 
-@pytest.mark.parametrize("kind", ["coco", "yolo", "labelme", "masks", "geojson"])
-def test_an_empty_mask_is_left_out(tmp_path: Path, kind: str) -> None:
-    """Of a crowd region and of an object: no outline to write."""
-    source = write_scene(tmp_path / "source")
-    document = json.loads(source.read_text())
-    empty = {"image_id": 11, "category_id": 2, "segmentation": run_length(ring_mask() & False)}
-    document["annotations"] += [empty | {"id": 50}, empty | {"id": 51, "iscrowd": 1}]
-    source.write_text(json.dumps(document))
-    line = convert(ConvertOptions(source, kind, tmp_path / "out"))  # type: ignore[arg-type]
-    assert "left out" in line
-
-
 def test_an_object_without_an_outline_is_counted(tmp_path: Path) -> None:
     source = open_source(write_scene(tmp_path / "source"), format_named("coco"), "train")
     job = Job(source, tmp_path, tmp_path, "train", False)

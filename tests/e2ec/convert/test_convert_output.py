@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from front_doors import call
@@ -66,19 +67,23 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
         convert(ConvertOptions(source, "coco", tmp_path / "out"))
 
 
-def test_images_that_would_share_a_label_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "message"),
+    [
+        ("yolo", "nothing.png", "two.jpg", "rename one of the images"),
+        ("labelme", "nothing.png", "two.jpg", "rename one of the images"),
+        ("masks", "nothing.png", "two.jpg", "rename one of the images"),
+        ("geojson", "nothing.png", "two.jpg", "rename one of the images"),
+        ("labelme", "traffic light", "person", "share a name"),
+    ],
+)
+def test_names_that_would_be_shared(
+    tmp_path: Path, kind: Any, old: str, new: str, message: str
+) -> None:
     source = write_scene(tmp_path / "source")
-    source.write_text(source.read_text().replace("nothing.png", "two.jpg"))
-    for kind in ("yolo", "labelme", "masks", "geojson"):
-        with pytest.raises(InputError, match="rename one of the images"):
-            convert(ConvertOptions(source, kind, tmp_path / kind))  # type: ignore[arg-type]
-
-
-def test_categories_that_share_a_name(tmp_path: Path) -> None:
-    source = write_scene(tmp_path / "source")
-    source.write_text(source.read_text().replace("traffic light", "person"))
-    with pytest.raises(InputError, match="share a name"):
-        convert(ConvertOptions(source, "labelme", tmp_path / "out"))
+    source.write_text(source.read_text().replace(old, new))
+    with pytest.raises(InputError, match=message):
+        convert(ConvertOptions(source, kind, tmp_path / "out"))
 
 
 def test_the_place_of_the_images_is_asked_for_where_it_is_needed(tmp_path: Path) -> None:
@@ -162,11 +167,8 @@ def test_yolo_names_the_parts_that_are_there(tmp_path: Path) -> None:
     text = (out / "data.yaml").read_text()
     assert text.startswith("train: images/train\nval: images/val\nnames:")
     assert "too" not in line
-
-
-def test_a_yolo_folder_of_the_validation_part_alone(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    convert(ConvertOptions(write_scene(tmp_path / "source"), "yolo", out, split="val"))
+    out = tmp_path / "validation alone"
+    convert(ConvertOptions(source, "yolo", out, split="val"))
     assert (out / "data.yaml").read_text().startswith("train: images/val\nval: images/val\n")
     assert len(read_yolo(out, "val")) == 3
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
+from small_instances import of_polygons
 
 from e2ec.metrics.coco import evaluate_coco
 from e2ec.results.contours import Contours
@@ -19,14 +20,7 @@ OUTSIDE = np.array([[-30.0, 5.0], [-10.0, 5.0], [-10.0, 25.0]])
 
 def one(*parts: Any) -> Contours:
     """One instance of the given parts."""
-    return Contours(
-        height=HEIGHT,
-        width=WIDTH,
-        class_names=("cell",),
-        labels=np.array([0]),
-        scores=np.array([0.5]),
-        parts=[[np.array(part, np.float64) for part in parts]],
-    )
+    return of_polygons(height=HEIGHT, width=WIDTH, parts=[list(parts)], holes=())
 
 
 def rectangle(x0: float, y0: float, x1: float, y1: float) -> np.ndarray:

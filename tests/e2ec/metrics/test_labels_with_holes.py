@@ -17,6 +17,7 @@ import label_scenes
 import numpy as np
 import pytest
 import sbd_tree
+from coco_scenes import as_coco_mask, evaluate_sbd
 
 from dataset.formats.cityscapes import image_folder, label_path, read_cityscapes
 from dataset.formats.coco.read import read_coco
@@ -30,7 +31,6 @@ from dataset.loading.sample import Sample
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.metrics.cityscapes import evaluate_cityscapes
 from e2ec.metrics.coco import evaluate_coco
-from e2ec.metrics.sbd import evaluate_sbd
 from e2ec.results.labelled import labelled_contours
 
 Results = list[dict[str, Any]]
@@ -60,7 +60,7 @@ def kins(folder: Path) -> IndexedDataset:
     mask = np.zeros((kins_tree.HEIGHT, kins_tree.WIDTH), bool)
     mask[20:70, 10:130] = True
     mask[30:60, 40:90] = False  # what is seen through the windows of a van
-    document["annotations"][4] |= {"i_segm": kins_tree.rle(mask), "i_area": int(mask.sum())}
+    document["annotations"][4] |= {"i_segm": as_coco_mask(mask), "i_area": int(mask.sum())}
     labels.write_text(json.dumps(document))
     return IndexedDataset(images, read_kins(labels, masks="visible"))
 

@@ -1,4 +1,4 @@
-"""COCO metrics: against pycocotools and values worked out by hand."""
+"""COCO's and SBD's metrics: against pycocotools and values worked out by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from coco_scenes import HEIGHT, WIDTH, found, random_scene, truth
+from coco_scenes import HEIGHT, WIDTH, evaluate_sbd, found, random_scene, truth
 from plain_pycocotools import (
     LIBRARIES,
     NAMES,
@@ -19,19 +19,19 @@ from pycocotools import mask as coco_mask
 
 from e2ec.metrics.coco import evaluate_coco
 from e2ec.metrics.precision_recall import IOU_TYPES
-from lib.errors import InputError
+from e2ec.metrics.sbd import SBD_THRESHOLDS
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("iou_type", ["segm", "bbox"])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_agrees_with_pycocotools(seed: int, iou_type: Any, library: Any) -> None:
-    """All twelve numbers, also with scores that many detections share."""
+    """All numbers, also with scores that many detections share."""
     ground_truth, results = random_scene(seed, rle=True)
     if seed == 2:
         results = [{**r, "score": round(r["score"], 1)} for r in results]
     with computed_by(library):
-        metrics = evaluate_coco(ground_truth, results, iou_types=[iou_type], recalls=True)
+        metrics = evaluate_coco(ground_truth, results, iou_types=[iou_type])
     expected = pycocotools_metrics(ground_truth, results, iou_type)
     assert set(metrics) == {f"{iou_type}/{key}" for key in NAMES}
     for key in NAMES:
@@ -56,7 +56,7 @@ def test_both_libraries_give_the_same(seed: int, max_detections: int) -> None:
     """Every number of every type, boundaries and classes included, with crowds and ties."""
     ground_truth, results = random_scene(seed, rle=seed > 0)
     results = [{**r, "score": round(r["score"], 1)} for r in results]
-    settings: Any = {"per_class": True, "recalls": True, "max_detections": max_detections}
+    settings: Any = {"per_class": True, "max_detections": max_detections}
     settings["iou_thresholds"] = (0.3, 0.5, 0.6, 0.75, 0.99)
     first = evaluate_coco(ground_truth, results, **settings)
     with computed_by("pycocotools"):
@@ -187,16 +187,6 @@ def test_boundary_ap_by_hand() -> None:
     assert metrics["boundary/AP"] == pytest.approx(0.5)
 
 
-def test_chosen_images_alone_are_evaluated() -> None:
-    box = (10, 10, 50, 50)
-    ground_truth = truth([(1, 1, box), (2, 1, box)], images=2)
-    results = [found(1, 1, box, 0.9), found(2, 1, (100, 100, 9, 9), 0.95)]
-    assert evaluate_coco(ground_truth, results, image_ids=[1])["segm/AP"] == pytest.approx(1.0)
-    assert evaluate_coco(ground_truth, results, image_ids=[2])["segm/AP"] == 0.0
-    with pytest.raises(InputError, match="image 9 is asked for"):
-        evaluate_coco(ground_truth, results, image_ids=[9])
-
-
 def test_classes_of_one_name_are_told_apart_by_their_ids() -> None:
     """Classes 1 and 3 are both called "cell"; the first is found, the other is missed."""
     box = (10, 10, 50, 50)
@@ -210,3 +200,44 @@ def test_classes_of_one_name_are_told_apart_by_their_ids() -> None:
         "segm/AP/class 2": 0.0,
         "segm/AP/cell (id 3)": 0.0,
     }
+
+
+def test_apvol_by_hand() -> None:
+    """A square of 100 shifted by 25 columns: IoU 7500 / 12500 = 0.6, right at 0.1 ... 0.6, 6 of 9
+    thresholds. Boundaries are 6 pixels wide (200 x 240) and hardly overlap."""
+    ground_truth = truth([(1, 1, (20, 20, 100, 100))])
+    metrics = evaluate_sbd(ground_truth, [found(1, 1, (45, 20, 100, 100), 0.9)], per_class=True)
+    for kind in ("segm", "bbox"):
+        assert metrics[f"{kind}/APvol"] == pytest.approx(6 / 9)
+        assert metrics[f"{kind}/AP50"] == pytest.approx(1.0)
+        assert metrics[f"{kind}/AP70"] == 0.0
+        assert metrics[f"{kind}/APvol/class 1"] == pytest.approx(6 / 9)
+        assert f"{kind}/AP" not in metrics
+    assert metrics["boundary/AP"] == metrics["boundary/AP/class 1"] == 0.0
+
+
+def test_an_overlap_of_seven_tenths_counts_at_seven_tenths() -> None:
+    """10 x 10 and 10 x 7 pixels: IoU is 70 / 100, and 0.7 is among the thresholds as written."""
+    ground_truth = truth([(1, 1, (10, 10, 10, 10))])
+    for library in LIBRARIES:
+        with computed_by(library):
+            metrics = evaluate_sbd(ground_truth, [found(1, 1, (10, 10, 7, 10), 1.0)])
+        assert metrics["segm/AP70"] == metrics["bbox/AP70"] == pytest.approx(1.0)
+        assert metrics["segm/APvol"] == pytest.approx(7 / 9)
+
+
+def test_apvol_is_the_mean_of_evaluations_at_each_threshold() -> None:
+    ground_truth, results = random_scene(1, rle=True)
+    metrics = evaluate_sbd(ground_truth, results)
+    for kind in ("segm", "bbox"):
+        each = [
+            evaluate_coco(ground_truth, results, iou_types=[kind], iou_thresholds=[t])[f"{kind}/AP"]
+            for t in SBD_THRESHOLDS
+        ]
+        assert metrics[f"{kind}/APvol"] == pytest.approx(
+            np.mean([v for v in each if v is not None])
+        )
+        assert metrics[f"{kind}/AP50"] == pytest.approx(each[4])
+        assert metrics[f"{kind}/AP70"] == pytest.approx(each[6])
+    coco = evaluate_coco(ground_truth, results, iou_types=["boundary"])
+    assert {k: v for k, v in metrics.items() if k.startswith("boundary")} == coco

@@ -59,12 +59,9 @@ def test_the_table_of_official_cityscapes_beside_coco() -> None:
     )
 
 
-def test_the_table_of_stages() -> None:
+def test_the_table_of_stages_and_one_of_nothing() -> None:
     metrics = {"segm/AP": 0.5, "stages/init": 0.4, "stages/coarse": 0.5, "stages/refine1": None}
     assert format_stages(metrics, "segm/AP", "coarse") == (
         "stage     segm AP\ninit         40.0\ncoarse *     50.0\nrefine1         -"
     )
-
-
-def test_a_table_of_nothing_is_empty() -> None:
     assert format_table({}) == ""

@@ -76,6 +76,13 @@ class TestData:
         assert len(contours.parts) == len(contours.holes) == 2
         assert len(contours.holes[0][0]) == 1 and len(traced) == 2
 
+    def test_traced_rings_compare_and_show_as_lists(self) -> None:
+        contours = of_masks([FRAME, ~FRAME])
+        parts, holes = contours.parts[:], contours.holes[:]
+        assert contours.parts == parts and parts == contours.parts and contours.holes == holes
+        assert contours.parts == contours.parts and contours.parts != parts[:1]
+        assert repr(contours.parts) == repr(parts) and repr(contours.holes) == repr(holes)
+
     def test_masks_and_polygons_in_one_image(self) -> None:
         mixed = Contours(
             HEIGHT, WIDTH, ("a", "b"), [0, 1, 0], [0.9, 0.8, 0.7],

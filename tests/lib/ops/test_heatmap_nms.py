@@ -37,15 +37,6 @@ def test_equals_max_pooling(kernel, dtype, size) -> None:  # type: ignore[no-unt
     assert torch.equal(found, by_max_pooling(scores))
 
 
-def test_a_higher_neighbour_in_any_direction() -> None:
-    """A 1 in the middle of 3x3 cells of 0.5: nothing else is left; equal neighbours stay."""
-    scores = torch.full((1, 3, 3, 2), 0.5)
-    scores[0, 1, 1, 0] = 1.0
-    found = heatmap_nms(scores)
-    assert found[..., 0].sum() == 1.0 and found[0, 1, 1, 0] == 1.0
-    assert torch.equal(found[..., 1], scores[..., 1])
-
-
 @pytest.mark.parametrize("kernel", [heatmap_nms, heatmap_nms_reference])
 def test_beside_not_a_number_there_is_no_peak(kernel) -> None:  # type: ignore[no-untyped-def]
     scores = torch.full((1, 3, 5, 1), 0.5)

@@ -16,11 +16,6 @@ def test_channels_alternate_x_and_y_in_tens_of_cells() -> None:
     assert torch.allclose(contours, expected, atol=1e-6)
 
 
-def test_no_centres() -> None:
-    nothing = torch.zeros(0, 2, dtype=torch.int64)
-    assert initial_contours(torch.zeros(0, 8), nothing).shape == (0, 4, 2)
-
-
 @pytest.mark.parametrize(
     ("clip", "expected"),
     [

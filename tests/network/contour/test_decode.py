@@ -28,22 +28,6 @@ def test_peaks_come_out_by_image_then_by_falling_score() -> None:
     assert found.scores.tolist() == pytest.approx([0.9, 0.4, 0.8, 0.3])
 
 
-def test_a_neighbour_of_a_higher_cell_is_no_peak() -> None:
-    found = decode_centers(heat_map(1, 1, 6, 6, p_0_0_2_2=0.9, p_0_0_3_3=0.8, p_0_0_2_4=0.7))
-    # (3, 3) touches (2, 2); (x 4, y 2) touches (3, 3), which is higher, peak or not.
-    assert found.centers.tolist() == [[2, 2]]
-
-
-def test_classes_do_not_suppress_each_other() -> None:
-    found = decode_centers(heat_map(1, 2, 6, 6, p_0_0_2_2=0.9, p_0_1_2_3=0.8))
-    assert found.classes.tolist() == [0, 1]
-
-
-def test_equal_neighbours_are_all_peaks() -> None:
-    found = decode_centers(heat_map(1, 1, 4, 4, p_0_0_1_1=0.6, p_0_0_1_2=0.6))
-    assert sorted(found.centers.tolist()) == [[1, 1], [2, 1]]
-
-
 def test_a_score_at_the_threshold_is_kept() -> None:
     logits = torch.full((1, 1, 5, 5), -20.0)
     logits[0, 0, 2, 2] = 0.0  # sigmoid(0) is exactly 0.5
@@ -67,13 +51,6 @@ def test_peaks_outside_the_valid_size_are_left_out() -> None:
 def test_a_threshold_of_zero_does_not_let_cells_through_that_are_no_peaks() -> None:
     found = decode_centers(heat_map(1, 1, 3, 3, p_0_0_1_1=0.5), score_threshold=0.0)
     assert found.centers.tolist() == [[1, 1]]
-
-
-@pytest.mark.parametrize("size", [(1, 1), (2, 3)])
-def test_fewer_cells_than_detections(size: tuple[int, int]) -> None:
-    """K is at most the number of cells, whatever the number of classes."""
-    found = decode_centers(torch.zeros(2, 4, *size), max_detections=100)
-    assert found.image_index.bincount().tolist() == [size[0] * size[1]] * 2
 
 
 def test_not_a_number_is_no_detection() -> None:

@@ -56,11 +56,6 @@ def test_upsampling_in_bfloat16_is_that_of_float32_rounded(factor: int, autocast
     assert torch.equal(grad, expected)
 
 
-def test_upsampling_keeps_the_name_of_its_weights() -> None:
-    assert list(Upsampling(3, 2).state_dict()) == ["weight"]
-    assert Upsampling(3, 2).weight.shape == (3, 1, 4, 4)
-
-
 @torch.no_grad()
 def test_a_fresh_deformable_convolution_is_half_a_convolution() -> None:
     """Offsets start at 0 and the mask at sigmoid(0) = 0.5."""

@@ -61,7 +61,3 @@ def test_the_shared_global_state_equals_its_copies_at_every_vertex() -> None:
     overall = snake.fusion(state).max(dim=2, keepdim=True).values.expand(-1, -1, 32)
     expected = snake.prediction(torch.cat([overall, state], dim=1))
     assert torch.allclose(snake(x), expected, atol=1e-12)
-
-
-def test_no_contours_give_no_offsets() -> None:
-    assert random_snake()(torch.zeros(0, 6, 32, dtype=torch.float64)).shape == (0, 2, 32)

@@ -9,10 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from random_networks import random_images as images
+from random_networks import random_network
 from torch import Tensor
 
-from network.contour.architecture import NANO
-from network.contour.e2ec import Dense, build_network
+from network.contour.architecture import DLA34
+from network.contour.e2ec import Dense
+from network.inference import cuda_graphs
 from network.inference.cuda_graphs import (
     WARM_UP,
     GraphCache,
@@ -48,10 +51,6 @@ def twice_and_sum(images: Tensor) -> tuple[Tensor, Tensor]:
     return 2 * images, images.sum((1, 2, 3))
 
 
-def images(batch: int, size: int, seed: int = 0) -> Tensor:
-    return torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(seed))
-
-
 def assert_same(found: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> None:
     for ours, theirs in zip(found, expected, strict=True):
         assert torch.equal(ours, theirs) and ours.stride() == theirs.stride()
@@ -62,7 +61,7 @@ def test_records_every_shape_once_and_replays_with_new_images() -> None:
     record = Recorder()
     cache = GraphCache(twice_and_sum, record=record)
     for seed, (batch, size) in enumerate([(1, 4), (2, 4), (1, 4), (1, 8), (2, 4)]):
-        given = images(batch, size, seed)
+        given = images(batch, size, seed=seed)
         assert_same(cache(given), twice_and_sum(given))
     assert record.shapes == [(1, 3, 4, 4), (2, 3, 4, 4), (1, 3, 8, 8)]
 
@@ -76,9 +75,10 @@ def test_results_outlive_the_next_replay() -> None:
 
 
 @torch.no_grad()
-def test_the_least_recently_used_shape_goes() -> None:
+def test_the_least_recently_used_shape_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda_graphs, "SHAPES", 2)
     record = Recorder()
-    cache = GraphCache(twice_and_sum, shapes=2, record=record)
+    cache = GraphCache(twice_and_sum, record=record)
     for size in (4, 5, 4, 6, 4, 5):  # 6 takes the place of 5
         assert_same(cache(images(1, size)), twice_and_sum(images(1, size)))
     assert [shape[3] for shape in record.shapes] == [4, 5, 6, 5]
@@ -102,7 +102,7 @@ def test_inference_mode_may_come_before_or_after() -> None:
         cache = GraphCache(twice_and_sum, record=record)
         for seed, mode in enumerate(modes):
             with mode():
-                given = images(1, 4, seed)
+                given = images(1, 4, seed=seed)
                 assert_same(cache(given), twice_and_sum(given))
         assert len(record.shapes) == 1
 
@@ -114,12 +114,13 @@ def test_nothing_is_replayed_where_gradients_are_wanted() -> None:
     assert given.grad is not None and record.shapes == []
 
 
-def test_threads_get_their_own_results() -> None:
-    cache = GraphCache(twice_and_sum, shapes=2, record=Recorder())
+def test_threads_get_their_own_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda_graphs, "SHAPES", 2)
+    cache = GraphCache(twice_and_sum, record=Recorder())
 
     @torch.no_grad()
     def work(seed: int) -> None:
-        given = images(1, 4 + seed % 3, seed)
+        given = images(1, 4 + seed % 3, seed=seed)
         assert_same(cache(given), twice_and_sum(given))
 
     with ThreadPoolExecutor(4) as pool:
@@ -137,26 +138,17 @@ def test_a_failed_recording_leaves_nothing_behind() -> None:
                 cache(images(1, 4))
 
 
-def test_at_least_one_recording_is_kept() -> None:
-    with pytest.raises(ValueError, match="shapes"):
-        GraphCache(twice_and_sum, shapes=0)
-
-
 @pytest.fixture
 def network() -> PreparedNetwork:
-    torch.manual_seed(0)
-    network = build_network(num_classes=3, architecture=NANO, vertices=16).eval()
-    with torch.no_grad():
-        network.heatmap[2].weight.mul_(5)
-    return for_prediction(network)
+    return for_prediction(random_network().eval())
 
 
 @torch.inference_mode()
 def test_a_network_finds_the_same(network: PreparedNetwork) -> None:
     record = Recorder()
-    expected = [network(images(2, size, size), max_detections=4) for size in (32, 64, 32)]
+    expected = [network(images(2, size), max_detections=4) for size in (32, 64, 32)]
     graphed = graph_network(network, record=record)
-    found = [graphed(images(2, size, size), max_detections=4) for size in (32, 64, 32)]
+    found = [graphed(images(2, size), max_detections=4) for size in (32, 64, 32)]
     for ours, theirs in zip(found, expected, strict=True):
         assert len(ours.scores) == 8 and torch.equal(ours.centers, theirs.centers)
         assert torch.equal(ours.heatmap, theirs.heatmap)
@@ -220,14 +212,15 @@ def test_a_recording_comes_after_a_warm_up_and_without_a_cache(
 @needs_gpu
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @torch.inference_mode()
-def test_replays_equal_the_network_on_a_gpu(dtype: torch.dtype) -> None:
-    torch.manual_seed(0)
-    network = build_network(num_classes=3, vertices=16).eval()
-    lowered = for_prediction(network, dtype).cuda()
-    batches = [images(2, size, seed).cuda() for seed, size in enumerate((64, 96, 64, 128, 96))]
+def test_replays_equal_the_network_on_a_gpu(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cuda_graphs, "SHAPES", 2)
+    lowered = for_prediction(random_network(DLA34).eval(), dtype).cuda()
+    batches = [images(2, size, seed=seed).cuda() for seed, size in enumerate((64, 96, 64, 128, 96))]
     with torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
         expected = [lowered.dense(batch) for batch in batches]
-        graphed = graph_network(lowered, shapes=2)
+        graphed = graph_network(lowered)
         found = [graphed.dense(batch) for batch in batches]
     for ours, theirs in zip(found, expected, strict=True):
         for one, other in zip(ours, theirs, strict=True):

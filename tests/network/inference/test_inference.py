@@ -6,31 +6,25 @@ from typing import get_args
 
 import pytest
 import torch
+from random_networks import random_images, random_network
 from torch import nn
 
-from network.contour.architecture import NANO
 from network.contour.contour_init import Clip
-from network.contour.e2ec import E2EC, build_network
+from network.contour.e2ec import E2EC
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import Recording, graph_network
 from network.inference.fold import fold_batchnorm
-from network.inference.layout import lay_channels_last
-from network.inference.precision import keep_logits
+from network.inference.precision import FullPrecisionHead
 from network.inference.prepare import for_prediction
 
 
 @pytest.fixture
 def network() -> E2EC:
-    torch.manual_seed(0)
-    network = build_network(num_classes=3, architecture=NANO, vertices=32, part_votes=True)
-    with torch.no_grad():
-        network.offsets[2].weight.mul_(5)
-        network.heatmap[2].weight.mul_(5)
-    return network.eval()
+    return random_network(part_votes=True).eval()
 
 
 def images(size: int) -> torch.Tensor:
-    return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    return random_images(2, size)
 
 
 @torch.inference_mode()
@@ -60,7 +54,7 @@ def test_logits_keep_their_digits_under_autocast(network: E2EC) -> None:
     head = fold_batchnorm(network).heatmap
     features = torch.randn(1, head[0].in_channels, 8, 8)
     exact = head(features)
-    kept = keep_logits(fold_batchnorm(network)).heatmap
+    kept = FullPrecisionHead(head)
     assert torch.allclose(kept(features), exact, atol=1e-5)
     assert list(kept.state_dict()) == list(head.state_dict())
     with torch.autocast("cpu", torch.bfloat16):
@@ -71,14 +65,10 @@ def test_logits_keep_their_digits_under_autocast(network: E2EC) -> None:
 
 
 @torch.inference_mode()
-def test_channels_last_changes_the_layout_alone(network: E2EC) -> None:
-    changed = lay_channels_last(fold_batchnorm(network))
-    for (name, ours), theirs in zip(
-        changed.named_parameters(), fold_batchnorm(network).parameters(), strict=True
-    ):
-        layout = torch.channels_last if ours.ndim == 4 else torch.contiguous_format
-        assert ours.is_contiguous(memory_format=layout) and torch.equal(ours, theirs), name
-    assert torch.allclose(changed(images(64)).heatmap, network(images(64)).heatmap, atol=1e-4)
+def test_prepared_weights_lie_channels_last(network: E2EC) -> None:
+    for name, weights in for_prediction(network).named_parameters():
+        layout = torch.channels_last if weights.ndim == 4 else torch.contiguous_format
+        assert weights.is_contiguous(memory_format=layout), name
 
 
 @pytest.mark.slow

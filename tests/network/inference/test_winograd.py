@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from random_networks import random_images, random_network
 from torch import nn
 from torch.testing import assert_close
 
 from lib.ops.library import LIBRARY_PATH
 from network.backbones.dla import BasicBlock
 from network.contour.architecture import DLA34, NANO, Architecture
-from network.contour.e2ec import E2EC, build_network
 from network.contour.snake import Snake
 from network.inference import winograd
 from network.inference.fold import fold_batchnorm
@@ -22,8 +22,7 @@ from network.inference.winograd import (
     WinogradConv2d,
     WinogradSnake,
     pays,
-    use_winograd_convolutions,
-    use_winograd_snakes,
+    use_winograd,
 )
 
 compiled = pytest.mark.skipif(
@@ -31,23 +30,14 @@ compiled = pytest.mark.skipif(
 )
 
 
-def random_network(architecture: Architecture) -> E2EC:
-    torch.manual_seed(0)
-    network = build_network(num_classes=3, architecture=architecture, vertices=32)
-    with torch.no_grad():
-        network.offsets[2].weight.mul_(5)
-        network.heatmap[2].weight.mul_(5)
-    return network.eval()
-
-
 @compiled
 @torch.inference_mode()
 @pytest.mark.parametrize("architecture", [DLA34, NANO])
 def test_contours_agree_within_a_hundredth_of_a_pixel(architecture: Architecture) -> None:
-    network = random_network(architecture)
+    network = random_network(architecture).eval()
     fast = for_prediction(network)
     assert sum(isinstance(module, WinogradConv2d) for module in fast.modules()) > 20
-    images = torch.randn(2, 3, 96, 64, generator=torch.Generator().manual_seed(0))
+    images = random_images(2, 96, 64)
     expected = network(images, score_threshold=0.0, max_detections=5)
     found = fast(images, expected.centers, expected.image_index)
     for ours, plain in zip(found.contours, expected.contours, strict=True):
@@ -70,7 +60,7 @@ def test_snake_equals_the_plain_one(contours: int, channels: int) -> None:
     parent = nn.Sequential(snake)
     x = torch.randn(contours, channels, 30)
     expected = parent(x)
-    use_winograd_snakes(parent)
+    use_winograd(parent)
     assert isinstance(parent[0], WinogradSnake)
     assert_close(parent(x), expected, atol=1e-5, rtol=1e-4)
 
@@ -82,7 +72,7 @@ def test_a_relu_behind_a_convolution_is_done_with_it() -> None:
     layers = nn.Sequential(nn.Conv2d(16, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 2, 1))
     x = torch.randn(1, 16, 8, 8)
     expected = layers(x)
-    use_winograd_convolutions(layers)
+    use_winograd(layers)
     assert isinstance(layers[1], nn.Identity)
     assert_close(layers(x), expected, atol=1e-5, rtol=1e-4)
 
@@ -95,7 +85,7 @@ def test_a_block_sums_with_its_convolutions(stride: int) -> None:
     parent = fold_batchnorm(nn.ModuleList([BasicBlock(32, 48, stride)]))
     x, residual = torch.randn(2, 32, 12, 8), torch.randn(2, 48, 12 // stride, 8 // stride)
     expected = parent[0](x, residual)
-    use_winograd_convolutions(parent)
+    use_winograd(parent)
     assert isinstance(parent[0], WinogradBlock)
     assert_close(parent[0](x, residual), expected, atol=1e-5, rtol=1e-4)
 
@@ -108,7 +98,7 @@ def test_normalisation_that_is_not_folded_stays() -> None:
     parent[0].bn2.running_var.fill_(0.5)
     x = torch.randn(1, 32, 8, 8)
     expected = parent[0](x, x)
-    use_winograd_convolutions(parent)
+    use_winograd(parent)
     assert_close(parent[0](x, x), expected, atol=1e-5, rtol=1e-4)
 
 
@@ -116,8 +106,7 @@ def test_normalisation_that_is_not_folded_stays() -> None:
 def test_state_keeps_its_keys() -> None:
     folded = fold_batchnorm(random_network(NANO))
     keys = list(folded.state_dict())
-    use_winograd_convolutions(folded)
-    use_winograd_snakes(folded)
+    use_winograd(folded)
     assert list(folded.state_dict()) == keys
 
 

@@ -54,16 +54,6 @@ def test_gradients_equal_those_of_the_dense_head() -> None:
         assert torch.allclose(mine, theirs, atol=1e-12)
 
 
-def test_no_cells() -> None:
-    """Parameters still get a gradient, or distributed training waits for it."""
-    head, features = head_and_map()
-    nothing = torch.zeros(0, dtype=torch.int64)
-    found = head_at_cells(head, features, nothing.view(0, 2), nothing)
-    assert found.shape == (0, 4)
-    found.sum().backward()
-    assert all(p.grad is not None and p.grad.abs().max() == 0 for p in head.parameters())
-
-
 def test_under_autocast_cells_keep_full_precision() -> None:
     head, features = head_and_map()
     head, features = head.float(), features.bfloat16()

@@ -27,23 +27,18 @@ def slow_sample(features: Tensor, points: Tensor, image_index: Tensor) -> Tensor
 
 
 @pytest.mark.parametrize(
-    "image_index", [[], [0], [0, 0, 0], [0, 0, 1, 2], [1, 1, 1], [0, 2, 2], [2]]
+    ("batch", "image_index"),
+    [
+        *((3, index) for index in ([], [0], [0, 0, 0], [0, 0, 1, 2], [1, 1, 1], [0, 2, 2], [2])),
+        (1, [0, 0, 0]),
+    ],
 )
-def test_against_a_loop(image_index: list[int]) -> None:
-    """Several images, some without instances, points inside and outside the map."""
+def test_against_a_loop(batch: int, image_index: list[int]) -> None:
+    """Several images, some without instances, or one; points inside and outside the map."""
     torch.manual_seed(len(image_index))
-    features = torch.randn(3, 4, 5, 7, dtype=torch.float64)
+    features = torch.randn(batch, 4, 5, 7, dtype=torch.float64)
     points = torch.rand(len(image_index), 6, 2, dtype=torch.float64) * 12 - 2
     index = torch.tensor(image_index, dtype=torch.int64)
-    expected = slow_sample(features, points, index)
-    assert torch.allclose(sample_features(features, points, index), expected, atol=1e-12)
-
-
-def test_one_image_against_a_loop() -> None:
-    torch.manual_seed(0)
-    features = torch.randn(1, 4, 5, 7, dtype=torch.float64)
-    points = torch.rand(3, 6, 2, dtype=torch.float64) * 12 - 2
-    index = torch.zeros(3, dtype=torch.int64)
     expected = slow_sample(features, points, index)
     assert torch.allclose(sample_features(features, points, index), expected, atol=1e-12)
 
@@ -63,15 +58,6 @@ def test_hand_worked_values(point: tuple[float, float], value: float) -> None:
     features = torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]])
     sampled = sample_features(features, torch.tensor([[point]]), torch.tensor([0]))
     assert sampled.item() == pytest.approx(value, abs=1e-6)
-
-
-@pytest.mark.parametrize("batch", [1, 2])
-def test_no_instances(batch: int) -> None:
-    features = torch.randn(batch, 4, 5, 7, requires_grad=True)
-    sampled = sample_features(features, torch.zeros(0, 6, 2), torch.zeros(0, dtype=torch.int64))
-    assert sampled.shape == (0, 4, 6)
-    sampled.sum().backward()
-    assert features.grad is not None and features.grad.abs().max() == 0
 
 
 @pytest.mark.parametrize("batch", [1, 2])

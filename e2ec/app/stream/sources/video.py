@@ -16,7 +16,7 @@ from e2ec.app.stream.frame import Frame
 from e2ec.app.stream.report import Report
 from lib.errors import InputError
 from lib.image_limits import check_image_size
-from lib.images import is_complete_jpeg
+from lib.image_header import is_complete_jpeg
 
 VIDEO_SUFFIXES = (
     ".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv",
@@ -171,8 +171,7 @@ class Decoder:
         are too, up to the next key frame, because they are made of it.
         """
         if packet.stream.codec_context.name == "mjpeg" and packet.size:
-            data = bytes(packet)
-            if data[:2] != b"\xff\xd8" or not is_complete_jpeg(data):
+            if not is_complete_jpeg(bytes(packet)):
                 return [], 1
         try:
             frames = packet.decode()

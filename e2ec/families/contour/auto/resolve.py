@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from dataset.checks.check import label_index
 from dataset.checks.seen_sizes import ObjectSizes, object_sizes
@@ -22,9 +24,13 @@ from e2ec.families.contour.auto.start_weights import (
     read_start_weights,
     weights_path,
 )
+from e2ec.named_settings import with_settings
 
-_CROPS = {"nano": (256, 256), "dla34": (512, 512)}
-_VERTICES = {"nano": 64, "dla34": 128}
+# What goes with an architecture.
+_SIZES = {
+    "nano": {"data.augmentation.crop_size": (256, 256), "data.targets.vertices": 64},
+    "dla34": {"data.augmentation.crop_size": (512, 512), "data.targets.vertices": 128},
+}
 _FEWEST_DETECTIONS = 100
 
 
@@ -44,12 +50,14 @@ def resolve(
     """
     config, lines = _weights(config)
     if config.auto:
-        config = _sizes_of_network(config)
+        config = _fill(config, _SIZES[config.model.architecture])
         sizes = object_sizes(label_index(train))
         config, line = _scale(config, sizes)
-        lines += line
-        config = _detections(_schedule(config, len(train), processes), sizes)
-        lines.append(describe(config, len(train)))
+        config = _schedule(config, len(train), processes)
+        # Room for a quarter more objects than any training image has, in whole hundreds.
+        most = max(_FEWEST_DETECTIONS, math.ceil(1.25 * sizes.most / 100) * 100)
+        config = _fill(config, {"eval.max_detections": most})
+        lines += [*line, describe(config, len(train))]
     return replace(config, auto=()), lines
 
 
@@ -60,7 +68,7 @@ def _weights(config: Config) -> tuple[Config, list[str]]:
     """
     bundled = {"model.weights", "data.targets.vertices"} <= set(config.auto)
     if bundled and config.model.architecture == "nano":
-        config = replace(config, model=replace(config.model, weights=BUNDLED))
+        config = with_settings(config, {"model.weights": BUNDLED})
     if config.model.weights is None:
         return config, []
     weights = read_start_weights(config.model.weights)
@@ -75,15 +83,10 @@ def _weights(config: Config) -> tuple[Config, list[str]]:
     return replace(config, auto=left), [line]
 
 
-def _sizes_of_network(config: Config) -> Config:
-    """The crop and the number of vertices that go with an architecture."""
-    data, architecture = config.data, config.model.architecture
-    if "data.augmentation.crop_size" in config.auto:
-        augmentation = replace(data.augmentation, crop_size=_CROPS[architecture])
-        data = replace(data, augmentation=augmentation)
-    if "data.targets.vertices" in config.auto:
-        data = replace(data, targets=replace(data.targets, vertices=_VERTICES[architecture]))
-    return replace(config, data=data)
+def _fill(config: Config, values: Mapping[str, Any]) -> Config:
+    """Those of the values whose settings are open, by the names of the settings."""
+    open_ = set[str](config.auto)
+    return with_settings(config, {name: v for name, v in values.items() if name in open_})
 
 
 def _scale(config: Config, sizes: ObjectSizes) -> tuple[Config, list[str]]:
@@ -105,42 +108,17 @@ def _scale(config: Config, sizes: ObjectSizes) -> tuple[Config, list[str]]:
 
 def _schedule(config: Config, images: int, processes: int) -> Config:
     """Batch, length, rates and intervals, as far as they are open."""
-    train, optim, loss = config.train, config.optim, config.loss
     architecture = config.model.architecture
-    if "train.batch_size" in config.auto:
-        batch = fitting_batch(images, processes * train.accumulate)
-        train = replace(train, batch_size=batch)
-    if "train.epochs" in config.auto:
-        train = replace(train, epochs=choose_epochs(images, architecture))
+    length = {
+        "train.batch_size": fitting_batch(images, processes * config.train.accumulate),
+        "train.epochs": choose_epochs(images, architecture),
+    }
+    config = _fill(config, length)
     schedule = choose_schedule(
         images,
         architecture,
-        batch_size=train.batch_size,
-        epochs=train.epochs,
+        batch_size=config.train.batch_size,
+        epochs=config.train.epochs,
         fresh=config.model.weights is None,
     )
-    open_ = set(config.auto)
-    train = replace(
-        train,
-        ema_decay=schedule.ema_decay if "train.ema_decay" in open_ else train.ema_decay,
-        eval_every=schedule.eval_every if "train.eval_every" in open_ else train.eval_every,
-        save_every=schedule.save_every if "train.save_every" in open_ else train.save_every,
-    )
-    optim = replace(
-        optim,
-        lr=schedule.lr if "optim.lr" in open_ else optim.lr,
-        warmup_steps=(
-            schedule.warmup_steps if "optim.warmup_steps" in open_ else optim.warmup_steps
-        ),
-    )
-    if "loss.matching_start_epoch" in open_:
-        loss = replace(loss, matching_start_epoch=schedule.matching_start_epoch)
-    return replace(config, train=train, optim=optim, loss=loss)
-
-
-def _detections(config: Config, sizes: ObjectSizes) -> Config:
-    """Room for a quarter more objects than any training image has, in whole hundreds."""
-    if "eval.max_detections" not in config.auto:
-        return config
-    most = max(_FEWEST_DETECTIONS, math.ceil(1.25 * sizes.most / 100) * 100)
-    return replace(config, eval=replace(config.eval, max_detections=most))
+    return _fill(config, schedule)

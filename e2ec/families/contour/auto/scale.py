@@ -37,13 +37,7 @@ _RELATIVE = 0.9
 
 @dataclass(frozen=True)
 class Scale:
-    """What was chosen.
-
-    Attributes:
-        augmentation: with scale reference and range.
-        view: of test images.
-        line: what to tell the user.
-    """
+    """Scales of training and the view of test images, and a line that tells the user of them."""
 
     augmentation: AugmentationSettings
     view: TestView

@@ -12,6 +12,7 @@ from typing import Literal
 
 from e2ec.config import Config
 
+Architecture = Literal["dla34", "nano"]
 BATCH = 8
 
 
@@ -42,20 +43,6 @@ _EVALUATIONS = 6
 _SAVES = 100  # of the training state; with an epoch of two steps each takes as long as the epoch
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """What was chosen; the names are those of the settings."""
-
-    batch_size: int
-    epochs: int
-    lr: float
-    warmup_steps: int
-    ema_decay: float
-    eval_every: int
-    save_every: int
-    matching_start_epoch: int
-
-
 def steps_per_epoch(images: int, batch_size: int) -> int:
     """Steps of an epoch that leaves no image out."""
     return math.ceil(images / batch_size)
@@ -84,21 +71,16 @@ def fitting_batch(images: int, processes: int = 1) -> int:
     return min(math.ceil(share / processes), most) * processes
 
 
-def choose_epochs(images: int, architecture: Literal["dla34", "nano"]) -> int:
+def choose_epochs(images: int, architecture: Architecture) -> int:
     """Passes over the data."""
     pace = _PACES[architecture]
     return max(pace.epochs, math.ceil(pace.images / images))
 
 
 def choose_schedule(
-    images: int,
-    architecture: Literal["dla34", "nano"],
-    *,
-    batch_size: int,
-    epochs: int,
-    fresh: bool,
-) -> Schedule:
-    """What follows from the length of a run.
+    images: int, architecture: Architecture, *, batch_size: int, epochs: int, fresh: bool
+) -> dict[str, float]:
+    """What follows from the length of a run, by the names of the settings.
 
     Args:
         images: of the training set.
@@ -109,13 +91,11 @@ def choose_schedule(
     pace = _PACES[architecture]
     steps = epochs * steps_per_epoch(images, batch_size)
     average = min(_LONGEST_AVERAGE, max(1.0, _AVERAGE_SHARE * steps))
-    return Schedule(
-        batch_size=batch_size,
-        epochs=epochs,
-        lr=pace.fresh if fresh else pace.tuned,
-        warmup_steps=min(_LONGEST_WARM_UP, round(_WARM_UP_SHARE * steps)),
-        ema_decay=round(1 - 1 / average, 5),
-        eval_every=max(1, round(epochs / _EVALUATIONS)),
-        save_every=math.ceil(epochs / _SAVES),
-        matching_start_epoch=math.ceil(_MATCHING_SHARE * epochs),
-    )
+    return {
+        "optim.lr": pace.fresh if fresh else pace.tuned,
+        "optim.warmup_steps": min(_LONGEST_WARM_UP, round(_WARM_UP_SHARE * steps)),
+        "train.ema_decay": round(1 - 1 / average, 5),
+        "train.eval_every": max(1, round(epochs / _EVALUATIONS)),
+        "train.save_every": math.ceil(epochs / _SAVES),
+        "loss.matching_start_epoch": math.ceil(_MATCHING_SHARE * epochs),
+    }

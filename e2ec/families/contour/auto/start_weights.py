@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
@@ -14,6 +14,7 @@ from e2ec.families.contour.card import ContourCard
 from e2ec.families.family import wrong_family
 from e2ec.families.model_card import card_json
 from e2ec.families.published import is_published
+from e2ec.named_settings import with_settings
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES
 from network.contour.weights import count_refinements
@@ -25,14 +26,7 @@ BUNDLED = Path("bundled")
 
 @dataclass(frozen=True)
 class StartWeights:
-    """What a weights file fixes.
-
-    Attributes:
-        path: of the file.
-        architecture: name of its network.
-        vertices: of its contours.
-        refinements: number of its refinement modules.
-    """
+    """What a weights file fixes: its network's sizes, vertices a contour, refinement modules."""
 
     path: Path
     architecture: str
@@ -96,14 +90,12 @@ def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Confi
             )
     usual = ARCHITECTURES[weights.architecture].refinements
     unusual = weights.refinements if weights.refinements != usual else None
-    targets = replace(config.data.targets, vertices=weights.vertices)
-    return replace(
+    return with_settings(
         config,
-        model=replace(
-            config.model,
-            architecture=weights.architecture,  # type: ignore[arg-type]
-            weights=weights.path,
-            refinements=config.model.refinements or unusual,
-        ),
-        data=replace(config.data, targets=targets),
+        {
+            "model.architecture": weights.architecture,
+            "model.weights": weights.path,
+            "model.refinements": config.model.refinements or unusual,
+            "data.targets.vertices": weights.vertices,
+        },
     )

@@ -11,7 +11,17 @@ from coco_scenes import rectangle, truth
 
 from dataset.formats.coco.read import read_coco
 from dataset.index.label_index import LabelIndex
-from e2ec.bench.studies.ceiling import ceiling, ceiling_table, describe, label_predictions, main
+from e2ec.bench.studies.ceiling import (
+    PARTS,
+    ceiling,
+    ceiling_table,
+    describe,
+    label_predictions,
+    main,
+)
+from lib.errors import InputError
+
+KEPT, SINGLE, LARGEST = PARTS
 
 
 def write(folder: Path, *objects: list[list[float]], crowd: bool = False) -> Path:
@@ -41,18 +51,18 @@ def test_parts_by_hand(split: LabelIndex) -> None:
     """The larger part is 800 of 1200 pixels: IoU 2/3, right at 0.50 to 0.65, 4 of 10 thresholds.
     It comes before the other part, which is wrong and costs nothing behind full recall."""
     for vertices in (None, 32):
-        assert ceiling(split, vertices, "kept")["segm/AP"] == pytest.approx(1.0)
-        assert ceiling(split, vertices, "kept")["boundary/AP"] == pytest.approx(1.0)
-        assert ceiling(split, vertices, "single")["segm/AP"] == pytest.approx(0.4)
-        assert ceiling(split, vertices, "largest")["segm/AP"] == pytest.approx(0.4)
+        assert ceiling(split, vertices, KEPT)["segm/AP"] == pytest.approx(1.0)
+        assert ceiling(split, vertices, KEPT)["boundary/AP"] == pytest.approx(1.0)
+        assert ceiling(split, vertices, SINGLE)["segm/AP"] == pytest.approx(0.4)
+        assert ceiling(split, vertices, LARGEST)["segm/AP"] == pytest.approx(0.4)
 
 
 def test_predictions_hold_aligned_vertices_and_no_crowd(split: LabelIndex) -> None:
-    counts = {parts: len(label_predictions(split, 16, parts)) for parts in ("kept", "single")}
-    assert counts == {"kept": 1, "single": 2}
-    (whole,) = label_predictions(split, 16, "kept")
+    counts = {parts: len(label_predictions(split, 16, parts)) for parts in (KEPT, SINGLE)}
+    assert counts == {KEPT: 1, SINGLE: 2}
+    (whole,) = label_predictions(split, 16, KEPT)
     assert [len(polygon) for polygon in whole["segmentation"]] == [32, 32]
-    (largest,) = label_predictions(split, None, "largest")
+    (largest,) = label_predictions(split, None, LARGEST)
     assert largest["segmentation"] == [rectangle(10, 10, 40, 20)]
 
 
@@ -61,8 +71,8 @@ def test_few_vertices_cost_by_hand(tmp_path: Path) -> None:
     angle = 2 * np.pi * np.arange(360) / 360
     circle = np.stack([100 + 80 * np.cos(angle), 100 + 80 * np.sin(angle)], axis=1)
     index = read_coco(write(tmp_path, [circle.ravel().tolist()]))
-    assert ceiling(index, 4, "kept")["segm/AP"] == pytest.approx(0.3)
-    assert ceiling(index, 128, "kept")["segm/AP"] == pytest.approx(1.0)
+    assert ceiling(index, 4, KEPT)["segm/AP"] == pytest.approx(0.3)
+    assert ceiling(index, 128, KEPT)["segm/AP"] == pytest.approx(1.0)
 
 
 def test_the_table(split: LabelIndex) -> None:
@@ -82,7 +92,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     table = capsys.readouterr().out
     assert "| 8 |" in table and "| as labelled | 100.0 |" in table
     path.write_text("{", "utf-8")
-    assert main([str(path)]) == 1
-    assert "labels.json" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"labels\.json"):
+        main([str(path)])
     with pytest.raises(SystemExit, match="2"):
         main([str(path), "--vertices", "3"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from training_path import training_path
 
-from dataset.contour.targets import TargetSettings, TrainingExample, collate
+from dataset.contour.targets import TargetSettings, collate
 from dataset.formats.coco.read import read_coco
 from dataset.index.dataset import IndexedDataset
 from dataset.synthetic.dataset import SyntheticDataset
@@ -18,11 +19,12 @@ from dataset.transforms.augmentation import AugmentationSettings
 from e2ec.bench.studies.loader_benchmark import (
     MEAN_BGR,
     STD_BGR,
-    PlainDataset,
     collate_plain,
     finish,
     main,
+    plain_example,
 )
+from lib.errors import InputError
 from lib.images import write_image
 
 
@@ -51,13 +53,17 @@ def paths(tmp_path: Path) -> tuple[str, str]:
 def test_both_loaders_make_the_same_examples(paths: tuple[str, str]) -> None:
     """Targets equal; pixels within a level of 255: ours are whole numbers, and OpenCV's colour
     transform of whole numbers counts in steps of 1 / 1024."""
-    plain_data = PlainDataset(*paths, seed=7)
     coco = IndexedDataset(paths[0], read_coco(paths[1]))
-    data = training_path(coco, AugmentationSettings(), TargetSettings(), seed=7)
-    examples = [data[3, index] for index in range(len(data))]
-    assert all(isinstance(example, TrainingExample) for example in examples)
-    ours = collate(examples)  # type: ignore[arg-type]
-    plain = collate_plain([plain_data[3, index] for index in range(len(plain_data))])
+    augmentation, targets = AugmentationSettings(), TargetSettings()
+    data = training_path(coco, augmentation, targets, seed=7)
+    ours = collate([data[3, index] for index in range(len(data))])
+    data.make_example = partial(
+        plain_example,
+        augmentation=augmentation,
+        targets=targets,
+        num_classes=len(coco.class_names),
+    )
+    plain = collate_plain([data[3, index] for index in range(len(data))])
     assert len(ours.classes) > 10
     for name in ("image_index", "centers", "classes", "keys"):
         assert_array_equal(getattr(ours, name), plain[name], err_msg=name)
@@ -78,8 +84,6 @@ def test_the_command_prints_a_table(
     assert [line.split("|")[1].strip() for line in lines[2:]] == ["ours", "ours, finished", "plain"]
 
 
-def test_too_few_images_are_refused_in_one_line(
-    paths: tuple[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([*paths, "--batch", "4"]) == 1
-    assert "too few images for two batches" in capsys.readouterr().err
+def test_too_few_images_are_refused_in_one_line(paths: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match="too few images for two batches"):
+        main([*paths, "--batch", "4"])

@@ -11,11 +11,11 @@ import pytest
 from cityscapes_tree import write_tree
 from front_doors import assert_one_line_error, assert_usage_error, call, coco_folder
 from kins_tree import write_kins
+from own_data import parsed
 from sbd_tree import NAMES as SBD_NAMES
 from sbd_tree import write_sbd
 from training_path import training_path
 
-from e2ec.app.commands.command_line import parse_config
 from e2ec.engine.data.open_data import build_dataset, open_data, require_trainable
 from e2ec.engine.evaluate.evaluator import main_metric
 from e2ec.presets import load_preset
@@ -72,7 +72,7 @@ def test_the_ground_truth_as_results_is_perfect(
 ) -> None:
     """Through the command, with every metric of the preset; and its labels become targets."""
     options = DISTRIBUTIONS[name](tmp_path / "data", monkeypatch)
-    config = parse_config(options, program="test.py", purpose="")
+    config = parsed(*options)
     for split in ("train", "val"):
         dataset = build_dataset(config, split)  # type: ignore[arg-type]
         examples = training_path(dataset, config.data.augmentation, config.data.targets, seed=0)
@@ -97,7 +97,7 @@ def test_kins_masks_are_chosen_by_a_setting(
     options = kins(2020)(tmp_path, monkeypatch)
     areas = {}
     for masks in ("amodal", "visible"):
-        config = parse_config([*options, "--data.masks", masks], program="test.py", purpose="")
+        config = parsed(*options, "--data.masks", masks)
         truth = build_dataset(config, "train").ground_truth()
         areas[masks] = sum(a["area"] for a in truth["annotations"])
     assert areas["amodal"] > areas["visible"] > 0
@@ -107,7 +107,7 @@ def test_results_that_miss_an_image_score_less(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = sbd(tmp_path / "data", monkeypatch)
-    truth = build_dataset(parse_config(options, program="", purpose=""), "val").ground_truth()
+    truth = build_dataset(parsed(*options), "val").ground_truth()
     results = [r for r in results_of(truth) if r["image_id"] != 2008000008]
     path = tmp_path / "results.json"
     path.write_text(json.dumps(results))
@@ -118,10 +118,8 @@ def test_results_that_miss_an_image_score_less(
 
 def test_results_of_boxes_alone(tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "data")
-    options = ["coco", "--data.root", root, *coco_paths(root)]
-    truth = build_dataset(
-        parse_config([str(o) for o in options], program="", purpose=""), "val"
-    ).ground_truth()
+    options = coco_options(root)
+    truth = build_dataset(parsed(*options), "val").ground_truth()
     results = [
         {"image_id": a["image_id"], "category_id": a["category_id"], "bbox": a["bbox"], "score": 1}
         for a in truth["annotations"]
@@ -142,17 +140,15 @@ def test_results_of_boxes_alone(tmp_path: Path) -> None:
     )
 
 
-def coco_paths(root: Path) -> list[str]:
+def coco_options(root: Path) -> list[str]:
     """Options for the folder that `coco_folder` writes, in both splits."""
     labels = next(root.rglob("*.json")).relative_to(root)
     image = next(p for p in root.rglob("*") if p.suffix in (".png", ".jpg"))
-    names = {"images": image.parent.relative_to(root), "annotations": labels}
-    return [
-        text
-        for split in ("train", "val")
-        for what, name in names.items()
-        for text in (f"--data.{split}-{what}", str(name))
-    ]
+    options = ["coco", "--data.root", str(root)]
+    for split in ("train", "val"):
+        options += [f"--data.{split}-images", str(image.parent.relative_to(root))]
+        options += [f"--data.{split}-annotations", str(labels)]
+    return options
 
 
 def test_a_file_for_the_test_server(tmp_path: Path) -> None:
@@ -162,16 +158,12 @@ def test_a_file_for_the_test_server(tmp_path: Path) -> None:
     document = json.loads(labels.read_text())
     info = root / "image_info_test-dev2017.json"
     info.write_text(json.dumps({k: v for k, v in document.items() if k != "annotations"}))
-    paths = coco_paths(root)
-    results = results_of(
-        build_dataset(
-            parse_config(["coco", "--data.root", str(root), *paths], program="", purpose=""), "val"
-        ).ground_truth()
-    )
+    options = coco_options(root)
+    results = results_of(build_dataset(parsed(*options), "val").ground_truth())
     path = tmp_path / "results.json"
     path.write_text(json.dumps(results))
-    options = ["coco", "--data.root", root, *paths, "--data.test-images", paths[1]]
-    options += ["--data.test-annotations", info.name, "--split", "test"]
+    options += ["--data.test-images", "images", "--data.test-annotations", info.name]
+    options += ["--split", "test"]
     ending = call("test.py", *options, "--results", path, "--out", tmp_path / "out")
     assert ending.status == 0, ending.err
     assert "without labels" in ending.out
@@ -189,35 +181,32 @@ def test_a_file_for_the_test_server(tmp_path: Path) -> None:
     assert not (tmp_path / "wrong/results").exists()
 
 
-def test_nothing_is_trained_on_labels_without_a_contour(tmp_path: Path) -> None:
-    """Objects of two points are left out one by one; training on the rest of nothing is refused."""
-    root = coco_folder(tmp_path / "data")
-    labels = next(root.rglob("*.json"))
-    document = json.loads(labels.read_text())
+def two_points(document: dict) -> None:
     for annotation in document["annotations"]:
         annotation["segmentation"] = [[1, 1, 5, 5]]
-    labels.write_text(json.dumps(document))
-    options = ["coco", "--data.root", str(root), *coco_paths(root)]
-    data = open_data(parse_config(options, program="", purpose=""))
-    with pytest.raises(InputError, match=f"{labels.name}: no contour to learn from"):
-        require_trainable(data.train, data.val)
 
 
-def test_data_without_labels_is_not_trained_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (two_points, "no contour to learn from"),  # objects are left out one by one
+        (lambda document: document.pop("annotations"), "the train data has no labels"),
+    ],
+)
+def test_data_without_contours_or_labels_is_not_trained_on(
+    change: Callable[[dict], object], message: str, tmp_path: Path
+) -> None:
     root = coco_folder(tmp_path / "data")
     labels = next(root.rglob("*.json"))
     document = json.loads(labels.read_text())
-    del document["annotations"]
-    paths = coco_paths(root)
+    change(document)
     labels.write_text(json.dumps(document))
-    config = parse_config(["coco", "--data.root", str(root), *paths], program="", purpose="")
-    data = open_data(config)
-    with pytest.raises(InputError, match=f"{labels.name}: the train data has no labels"):
+    data = open_data(parsed(*coco_options(root)))
+    with pytest.raises(InputError, match=f"{labels.name}: {message}"):
         require_trainable(data.train, data.val)
 
 
 def test_splits_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for preset, remedy in (("synthetic", "test split"), ("sbd", "test split"), ("kins", "test")):
-        config = load_preset(preset)
         with pytest.raises(InputError, match=remedy):
-            build_dataset(config, "test")
+            build_dataset(load_preset(preset), "test")

@@ -15,11 +15,11 @@ from own_data import (
     coco_file,
     converted,
     labelme_without_lists,
+    parsed,
     yolo_by_folders,
 )
 
 from dataset.formats.detect import format_named
-from e2ec.app.commands.command_line import parse_config
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.config import Config
 from e2ec.engine.data.open_data import build_dataset, open_data, require_trainable
@@ -52,8 +52,7 @@ SPLIT: dict[str, Callable[[Path], Path]] = {
 
 
 def custom(root: object, *options: object) -> Config:
-    arguments = ["custom", "--data.root", str(root), *map(str, options)]
-    return parse_config(arguments, program="train.py", purpose="")
+    return parsed("custom", "--data.root", root, *options)
 
 
 def names(data: TrainingData) -> dict[str, set[str]]:
@@ -98,7 +97,7 @@ def test_splits_that_the_data_has(name: str, tmp_path: Path) -> None:
     root = SPLIT[name](tmp_path / "data")
     data = open_data(custom(root))
     assert two_splits(data)["val"] == {f"{n}.jpg" for n in EXPECTED}
-    assert data.fraction is None
+    assert data.plan.fraction is None
     assert "8 images to train on, 2 to validate" in data.line()
     require_trainable(data.train, data.val)
 
@@ -178,16 +177,14 @@ def test_validation_images_without_an_object_are_told(tmp_path: Path) -> None:
 
 def test_other_presets_take_a_fraction_too(tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "data", images=5)
-    arguments = ["nuclei", "--data.root", str(root)]
-    whole = open_data(parse_config(arguments, program="", purpose=""))
+    words = ["nuclei", "--data.root", root]
+    whole = open_data(parsed(*words))
     assert (len(whole.train), len(whole.val)) == (5, 5)
-    arguments += ["--data.val-fraction", "0.4", "--data.train-limit", "2"]
-    data = open_data(parse_config(arguments, program="", purpose=""))
+    data = open_data(parsed(*words, "--data.val-fraction", 0.4, "--data.train-limit", 2))
     assert (len(data.train), len(data.val)) == (2, 2)
     assert not set(data.train.image_ids) & set(data.val.image_ids)
-    arguments = ["synthetic", "--data.val-fraction", "0.4"]
     with pytest.raises(InputError, match=r"--data\.synthetic-val"):
-        open_data(parse_config(arguments, program="", purpose=""))
+        open_data(parsed("synthetic", "--data.val-fraction", 0.4))
 
 
 def test_chosen_images_are_divided(tmp_path: Path) -> None:
@@ -211,13 +208,13 @@ def test_labels_that_are_named(tmp_path: Path) -> None:
         assert (len(data.train), len(data.val)) == (2, 8)
         assert data.train.folder.name == "photos" if images else "images"  # type: ignore[attr-defined]
     data = open_data(custom(root, "--data.train-annotations", "instances_train.json"))
-    assert (len(data.train), len(data.val), data.fraction) == (6, 2, 0.2)
+    assert (len(data.train), len(data.val), data.plan.fraction) == (6, 2, 0.2)
 
 
 def test_masks_that_are_named_have_their_images_in_images(tmp_path: Path) -> None:
     root = converted(tmp_path / "data", "masks")
     data = open_data(custom(root, "--data.train-annotations", "masks"))
-    assert data.format is format_named("masks") and two_splits(data)
+    assert data.plan.format is format_named("masks") and two_splits(data)
 
 
 def test_a_format_that_knows_its_places_has_no_labels_to_name(tmp_path: Path) -> None:
@@ -225,8 +222,8 @@ def test_a_format_that_knows_its_places_has_no_labels_to_name(tmp_path: Path) ->
     with pytest.raises(InputError, match="yolo says itself where its labels are"):
         open_data(custom(root, "--data.train-annotations", "."))
     # Named by the preset and not by the user, they are passed over.
-    arguments = ["coco", "--data.root", str(root), "--data.format", "yolo"]
-    assert len(build_dataset(parse_config(arguments, program="", purpose=""), "train")) == 10
+    config = parsed("coco", "--data.root", root, "--data.format", "yolo")
+    assert len(build_dataset(config, "train")) == 10
 
 
 def test_images_elsewhere(tmp_path: Path) -> None:
@@ -264,14 +261,14 @@ def test_the_places_that_custom_always_had(kind: str, tmp_path: Path) -> None:
     options = ["--data.format", kind]
     for arguments in ([], options):
         data = open_data(custom(root, *arguments))
-        assert (len(data.train), len(data.val), data.fraction) == (10, 10, None)
+        assert (len(data.train), len(data.val), data.plan.fraction) == (10, 10, None)
     (root / "labels/classes.txt").write_text("class 1\nclass 2\n")
     data = open_data(custom(root, *options))
-    assert (len(data.train), len(data.val), data.fraction) == (10, 10, None)
+    assert (len(data.train), len(data.val), data.plan.fraction) == (10, 10, None)
     named = ["--data.train-annotations", "labels/val", "--data.val-annotations", "labels/train"]
     named += ["--data.train-images", "images/val", "--data.val-images", "images/train"]
     data = open_data(custom(root, *named))
-    assert data.format is format_named(kind) and data.train.source == str(root / "labels/val")
+    assert data.plan.format is format_named(kind) and data.train.source == str(root / "labels/val")
 
 
 def test_what_cannot_be_trained_on_is_one_line(tmp_path: Path) -> None:
@@ -305,7 +302,7 @@ def test_a_test_split(tmp_path: Path) -> None:
     )
     config = custom(root)
     assert len(build_dataset(config, "test")) == 2
-    assert len(open_data(config).val) == 2 and open_data(config).fraction == 0.2
+    assert len(open_data(config).val) == 2 and open_data(config).plan.fraction == 0.2
     with pytest.raises(InputError, match=r"--data\.test-images"):
         build_dataset(custom(coco_file(tmp_path / "other")), "test")
 
@@ -320,7 +317,7 @@ def test_large_labels_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def refuse(*_: object) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr("dataset.formats.coco.format.read_coco", refuse)
+    monkeypatch.setattr("dataset.formats.coco.read.read_coco", refuse)
     assert names(open_data(custom(root))) == first
 
 

@@ -14,7 +14,6 @@ from front_doors import TINY, assert_one_line_error, call, coco_folder, write_pi
 from huge_images import write_huge_png
 
 import e2ec
-from dataset.transforms.input_limit import show
 from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.app.stream.sources.video import VideoSource
@@ -138,11 +137,11 @@ def test_an_input_that_an_image_makes_too_large(
     network, card = load_weights(weights)
     save_weights("w.safetensors", network, replace(card, view=TestView("pad")))
     monkeypatch.setenv(INPUT_LIMIT, str(128 * 192))
-    assert show(view, image, "a.png")[0].shape == (128, 192, 3)
+    assert view.apply(image, "a.png")[0].shape == (128, 192, 3)
     monkeypatch.setenv(INPUT_LIMIT, str(128 * 192 - 1))
     line = r"^a\.png: 96 x 64 .*192 x 128 in the view 'pad'"
     with pytest.raises(InputError, match=line) as found:
-        show(view, image, "a.png")
+        view.apply(image, "a.png")
     assert "zoom 2" in str(found.value) and f"{INPUT_LIMIT}=24576" in str(found.value)
     write_picture(tmp_path / "a.png", 64, 96)
     monkeypatch.setenv(INPUT_LIMIT, "5000")

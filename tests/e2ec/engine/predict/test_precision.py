@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -24,16 +26,14 @@ def test_bfloat16_finds_what_float32_finds() -> None:
     assert np.mean(np.concatenate(distances) < 0.5) >= 0.95
 
 
-def test_half_precision_on_a_cpu_is_refused() -> None:
-    with pytest.raises(InputError, match="fp16 needs a GPU"):
-        load_model(device="cpu", precision="fp16")
-
-
-def test_an_unknown_precision_is_named() -> None:
-    with pytest.raises(InputError, match="no precision 'bf61'"):
-        load_model(device="cpu", precision="bf61")  # type: ignore[arg-type]
-
-
-def test_cuda_graphs_on_a_cpu_are_refused() -> None:
-    with pytest.raises(InputError, match="CUDA graphs need a CUDA device"):
-        load_model(device="cpu", cuda_graphs=True)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "fp16"}, "fp16 needs a GPU"),
+        ({"precision": "bf61"}, "no precision 'bf61'"),
+        ({"cuda_graphs": True}, "CUDA graphs need a CUDA device"),
+    ],
+)
+def test_what_a_cpu_cannot_do_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_model(device="cpu", **options)

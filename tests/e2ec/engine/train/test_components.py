@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from accelerate.state import AcceleratorState
+import pytest
 from tiny_run import tiny
 
 from configs.components import get_config
@@ -16,8 +16,8 @@ from e2ec.engine.train.run import train
 from e2ec.engine.weights.checkpoint import load_weights
 
 
+@pytest.mark.usefixtures("fresh_accelerator")
 def test_a_run_learns_votes_and_its_weights_have_them(tmp_path: Path) -> None:
-    AcceleratorState._reset_state(reset_partial_state=True)
     train(tiny(tmp_path, get_config(), epochs=1, eval_every=1))
     folder = tmp_path / "components"
     assert '"parts"' in json.dumps(json.loads((folder / "metrics.json").read_text()))

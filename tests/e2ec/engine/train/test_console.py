@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,13 @@ from e2ec.app.commands.command_line import parse_config
 from e2ec.config import Config
 from e2ec.engine.data.open_data import open_data
 from e2ec.engine.train.console import doubts, evaluation_line, image_folder, summary
+from e2ec.families.contour.family import CONTOUR
+from e2ec.named_settings import with_settings
 from e2ec.presets import load_preset
 from lib.images import write_image
 
 METRIC = "segm/AP"
+FALLING = CONTOUR.falling_losses
 
 
 def entry(epoch: int, ap: float | None = None, center: float = 1.0, coarse: float = 1.0) -> Any:
@@ -32,7 +34,7 @@ def test_an_evaluation_in_one_line() -> None:
     line = evaluation_line(
         5,
         {METRIC: 0.1234, "stages/init": 0.05, "stages/refine1": 0.1234},
-        config=replace(Config(name="x"), train=replace(Config(name="x").train, epochs=30)),
+        config=with_settings(Config(name="x"), {"train.epochs": 30}),
         metric=METRIC,
         best=0.2,
         saved=None,
@@ -44,28 +46,23 @@ def test_an_evaluation_in_one_line() -> None:
 
 def test_a_run_that_finds_nothing_says_so() -> None:
     history = [entry(1, 0.0, 1.0), entry(2, 0.0, 0.5)]
-    assert doubts(history, METRIC, epochs=10) == [], "too early to tell"
-    (found,) = doubts(history, METRIC, epochs=4)
+    assert doubts(history, METRIC, epochs=10, falling=FALLING) == [], "too early to tell"
+    (found,) = doubts(history, METRIC, epochs=4, falling=FALLING)
     assert "still 0 after 2 of 4 epochs" in found and "pictures/" in found and "check" in found
-    assert doubts([*history, entry(3, 0.01, 0.4)], METRIC, epochs=4) == []
+    assert doubts([*history, entry(3, 0.01, 0.4)], METRIC, epochs=4, falling=FALLING) == []
 
 
 @pytest.mark.parametrize(("now", "silent"), [(1.0, False), (0.98, False), (0.5, True)])
 def test_a_loss_that_does_not_fall(now: float, silent: bool) -> None:
     history = [entry(1), entry(2), entry(3, 0.3, now, 1.0)]
-    found = doubts(history, METRIC, epochs=3)
+    found = doubts(history, METRIC, epochs=3, falling=FALLING)
     assert (found == []) is silent
     assert silent or "--optim.lr" in found[0]
 
 
 def test_the_summary_has_the_commands_for_what_comes_next(tmp_path: Path) -> None:
-    config = load_preset("custom")
-    config = replace(
-        config,
-        name="mine",
-        out=Path("runs"),
-        data=replace(config.data, root=tmp_path / "my data"),
-    )
+    own = {"name": "mine", "out": Path("runs"), "data.root": tmp_path / "my data"}
+    config = with_settings(load_preset("custom"), own)
     history = [entry(1, 0.25), entry(2, 0.5), entry(3, 0.4)]
     text = summary(config, history, metric=METRIC, images=tmp_path)
     assert "best: segm/AP 50.0 (refine1) at epoch 2" in text
@@ -78,29 +75,18 @@ def test_the_summary_has_the_commands_for_what_comes_next(tmp_path: Path) -> Non
 
 def test_the_test_command_divides_the_data_as_the_run_did() -> None:
     """Labels that were named, a share, its seed: else it would test on images trained on."""
-    config = load_preset("custom")
-    config = replace(
-        config,
-        data=replace(
-            config.data,
-            train_images=Path("pictures"),
-            train_annotations=Path("mine.json"),
-            image_ids=(3, 5),
-        ),
-        train=replace(config.train, seed=7),
-    )
-    (line,) = (
-        line
-        for line in summary(config, [], metric=METRIC, images=None).splitlines()
-        if "test.py" in line
-    )
-    parsed = parse_config(
-        shlex.split(
-            line.partition("test.py ")[2].replace("--weights runs/custom/weights.safetensors", "")
-        ),
-        program="test.py",
-        purpose="",
-    )
+    own = {
+        "data.train_images": Path("pictures"),
+        "data.train_annotations": Path("mine.json"),
+        "data.image_ids": (3, 5),
+        "train.seed": 7,
+    }
+    config = with_settings(load_preset("custom"), own)
+    text = summary(config, [], metric=METRIC, images=None)
+    (line,) = (line for line in text.splitlines() if "test.py" in line)
+    command = line.partition("test.py ")[2]
+    words = shlex.split(command.replace("--weights runs/custom/weights.safetensors", ""))
+    parsed = parse_config(words, program="test.py", purpose="")
     assert parsed.data == config.data and parsed.train.seed == 7
 
 
@@ -112,8 +98,7 @@ def test_the_folder_of_the_demonstration_holds_the_images(tmp_path: Path) -> Non
         label.parent.mkdir(parents=True)
         label.write_text("0 0.1 0.1 0.9 0.1 0.9 0.9\n")
     (tmp_path / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [x]\n")
-    config = load_preset("custom")
-    data = open_data(replace(config, data=replace(config.data, root=tmp_path)))
+    data = open_data(with_settings(load_preset("custom"), {"data.root": tmp_path}))
     assert image_folder(data.val) == tmp_path / "images" / "val"
     assert image_folder(SyntheticDataset(1)) is None
 

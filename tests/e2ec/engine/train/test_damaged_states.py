@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,15 +12,15 @@ import torch
 from accelerate.state import AcceleratorState
 from tiny_run import tiny
 
-from e2ec.config import Config, OptimConfig
-from e2ec.engine.train import trainer as trainer_module
-from e2ec.engine.train.resume import check_settings, fixed_settings
+from e2ec.config import OptimConfig
+from e2ec.engine.train import run_state
 from e2ec.engine.train.run import make_accelerator, train
+from e2ec.engine.train.run_state import RunState
 from e2ec.engine.train.trainer import Trainer
 from e2ec.engine.weights.checkpoint import load_state, save_state
 from lib.errors import InputError
 
-Saved = tuple[Trainer, dict[str, Any]]
+Saved = tuple[RunState, dict[str, Any]]
 NAN = math.nan
 # Wrong for every entry; None is right for those of `NONE`.
 WRONG: list[Any] = [
@@ -44,16 +43,16 @@ def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     config = replace(config, optim=OptimConfig(optimizer=request.param))
     train(config)
     AcceleratorState._reset_state(reset_partial_state=True)
-    trainer = Trainer(config, make_accelerator(config))
-    return trainer, load_state(trainer.state_path)
+    run = Trainer(config, make_accelerator(config)).state
+    return run, load_state(run.path)
 
 
-def numbers(trainer: Trainer) -> list[Any]:
+def numbers(run: RunState) -> list[Any]:
     """Everything that loading changes."""
-    tensors = [*trainer.plain.state_dict().values(), *trainer.average.state_dict().values()]
+    tensors = [*run.network.state_dict().values(), *run.average.state_dict().values()]
     return [
         [tensor.reshape(-1)[0].item() for tensor in tensors],
-        [len(trainer.optimizer.state), trainer.epoch, trainer.step, trainer.best, trainer.history],
+        [len(run.optimizer.state), run.epoch, run.step, run.best, run.history],
     ]
 
 
@@ -65,19 +64,19 @@ def copied(value: Any) -> Any:
 
 
 def refused(saved: Saved, change: Callable[[dict[str, Any]], None], *parts: str) -> None:
-    trainer, state = saved
+    run, state = saved
     state = copied(state)
     change(state)
-    before = numbers(trainer)
+    before = numbers(run)
     with pytest.MonkeyPatch.context() as patch:  # files reach the disk before they are read
-        patch.setattr(trainer_module, "load_state", lambda path: state)
+        patch.setattr(run_state, "load_state", lambda path: state)
         with pytest.raises(InputError) as caught:
-            trainer.load_state()
+            run.load()
     line = str(caught.value)
-    assert line.startswith(f"{trainer.state_path}: ") and "\n" not in line
+    assert line.startswith(f"{run.path}: ") and "\n" not in line
     for part in parts:
         assert part in line, line
-    assert numbers(trainer) == before, "half a state was taken over"
+    assert numbers(run) == before, "half a state was taken over"
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -156,27 +155,9 @@ def test_moments_that_are_missing(saved: Saved) -> None:
 
 def test_the_state_itself_and_one_with_more_in_it_are_taken(saved: Saved) -> None:
     """Last, since it changes the run: what refused all others is not too strict."""
-    trainer, state = saved
-    save_state(trainer.state_path, {**state, "from_a_later_version": 3})
-    trainer.load_state()
-    assert trainer.epoch == 1 and trainer.history == state["history"]
-    for key, value in trainer.plain.state_dict().items():
+    run, state = saved
+    save_state(run.path, {**state, "from_a_later_version": 3})
+    run.load()
+    assert run.epoch == 1 and run.history == state["history"]
+    for key, value in run.network.state_dict().items():
         assert torch.equal(value, state["network"][key])
-
-
-def test_a_state_from_before_a_setting_was_there() -> None:
-    """It was trained with what is the default today."""
-    config = Config(name="a")
-    old = fixed_settings(config)
-    del old["optim.clip_value"]
-    check_settings(old, config, name="state.pt")
-    changed = replace(config, optim=replace(config.optim, clip_value=3.5))
-    with pytest.raises(InputError, match=r"optim\.clip_value"):
-        check_settings(old, changed, name="state.pt")
-
-
-def test_what_is_no_state_at_all(tmp_path: Path) -> None:
-    for value in WRONG:
-        torch.save(value, tmp_path / "state.pt")
-        with pytest.raises(InputError, match=r"state\.pt: "):
-            load_state(tmp_path / "state.pt")

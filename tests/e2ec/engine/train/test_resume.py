@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from accelerate.state import AcceleratorState
 from tiny_run import tiny
 
 from configs.synthetic import get_config
@@ -17,8 +16,7 @@ from dataset.synthetic.dataset import SyntheticDataset
 from e2ec.app.commands.command_line import parse_config
 from e2ec.config import Config, LossConfig, OptimConfig
 from e2ec.engine.data.open_data import build_dataset
-from e2ec.engine.train.data_record import check_data
-from e2ec.engine.train.resume import check_settings, fixed_settings
+from e2ec.engine.train.resume import check_images, check_settings, fixed_settings
 from e2ec.engine.train.run import train
 from e2ec.engine.weights.checkpoint import load_state, save_state
 from lib.errors import InputError
@@ -85,16 +83,16 @@ def test_other_training_images_are_refused_and_the_first_is_named(
     now: list[str], message: str
 ) -> None:
     saved = {"train": ["a", "b", "c", "d"], "val": ["v"]}
-    check_data(saved, saved, name="state.pt")
+    check_images(saved, saved, name="state.pt")
     with pytest.raises(InputError, match=rf"^state.pt: .*: {message}; .*--name"):
-        check_data(saved, {"train": now, "val": ["v"]}, name="state.pt")
+        check_images(saved, {"train": now, "val": ["v"]}, name="state.pt")
 
 
 def test_other_validation_images_are_told_of(caplog: pytest.LogCaptureFixture) -> None:
     saved = {"train": ["a"], "val": ["v", "w"]}
-    check_data(saved, saved, name="state.pt")
+    check_images(saved, saved, name="state.pt")
     assert not caplog.records
-    check_data(saved, {"train": ["a"], "val": ["v"]}, name="state.pt")
+    check_images(saved, {"train": ["a"], "val": ["v"]}, name="state.pt")
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("state.pt: ") and "2 then, 1 now, w is gone" in line
 
@@ -120,10 +118,10 @@ def on_disk(folder: Path, **train_settings: object) -> Config:
     )
 
 
+@pytest.mark.usefixtures("fresh_accelerator")
 def test_a_run_is_not_continued_on_other_images(tmp_path: Path) -> None:
     """An image taken out of the labels between the halves of a run; back, and it goes on. A state
     from before images were kept goes on whatever they are."""
-    AcceleratorState._reset_state(reset_partial_state=True)
     labels, truth = coco_folder(tmp_path / "data")
     train(on_disk(tmp_path, epochs=1, batch_size=2))
     later = replace(on_disk(tmp_path, epochs=2, batch_size=2), resume=True)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from accelerate.state import AcceleratorState
 from front_doors import ROOT, TINY, assert_one_line_error, call
 from tiny_run import tiny
 
@@ -21,14 +20,10 @@ from e2ec.engine.weights.checkpoint import load_state
 from lib.errors import InputError
 from lib.folder_lock import NAME, FolderLock
 
+pytestmark = pytest.mark.usefixtures("fresh_accelerator")
+
 PATIENCE = 120.0
 STATE = "last/state.pt"
-
-
-@pytest.fixture(autouse=True)
-def fresh_accelerator() -> None:
-    """accelerate allows one precision a process; every test starts anew."""
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def start(out: Path, *options: str) -> subprocess.Popen[str]:
@@ -113,6 +108,11 @@ def test_only_the_main_process_takes_the_lock(
 
     class Other:
         is_main_process = False
+
+        def wait_for_everyone(self) -> None:
+            pass
+
+        end_training = wait_for_everyone
 
     monkeypatch.setattr("e2ec.engine.train.run.make_accelerator", lambda config: Other())
     monkeypatch.setattr("e2ec.engine.train.run._train", lambda *arguments: taken.append(1) or True)

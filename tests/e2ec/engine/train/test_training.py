@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from tiny_run import tiny
 from training_path import training_path
 
@@ -25,15 +27,12 @@ from e2ec.engine.train.run import make_accelerator, train
 from e2ec.engine.train.step import count_step, train_step
 from e2ec.engine.weights.checkpoint import load_state, load_weights
 from e2ec.families.contour.family import CONTOUR
+from e2ec.named_settings import with_settings
 from lib.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("fresh_accelerator")
+
 ROOT = Path(__file__).parents[4]
-
-
-@pytest.fixture(autouse=True)
-def fresh_accelerator() -> None:
-    """accelerate allows one precision a process; every test starts anew."""
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,33 +59,34 @@ def same(first: object, second: object) -> bool:
     return first == second
 
 
+def whole_and_halves(
+    folder: Path, interrupt: Callable[[pytest.MonkeyPatch], None], **settings: object
+) -> list[dict[str, Any]]:
+    """The states of a run, and of one that was interrupted and went on with --resume."""
+    configs = [tiny(folder / name, **settings) for name in ("whole", "halves")]
+    assert train(configs[0])
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt(patch)
+        assert not train(configs[1])
+    assert train(replace(configs[1], resume=True))
+    return [load_state(config.out / "synthetic/last/state.pt") for config in configs]
+
+
 @pytest.mark.parametrize("stop_at", [1, 2, 3])
-def test_a_resumed_run_gives_the_same_numbers_bit_for_bit(
-    stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_resumed_run_gives_the_same_numbers_bit_for_bit(stop_at: int, tmp_path: Path) -> None:
     """SIGTERM in the middle or at the end of an epoch, then --resume, against one run."""
-    assert train(tiny(tmp_path / "whole"))
-    with monkeypatch.context() as patch:
-        stop_after(stop_at, patch)
-        assert not train(tiny(tmp_path / "halves"))
-    assert train(replace(tiny(tmp_path / "halves"), resume=True))
-    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
-    halves = load_state(tmp_path / "halves/synthetic/last/state.pt")
+    whole, halves = whole_and_halves(tmp_path, partial(stop_after, stop_at))
     assert whole["epoch"] == 2 and same(whole, halves)
 
 
-def test_a_state_of_the_other_memory_layout_is_continued(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_state_of_the_other_memory_layout_is_continued(tmp_path: Path) -> None:
     """As runs before channels last have left them, and from a GPU; in float64."""
-    assert train(tiny(tmp_path / "whole", precision="fp64"))
-    with monkeypatch.context() as patch:
+
+    def interrupt(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(trainer_module.build, "lay_out", lambda *arguments: None)
         stop_after(3, patch)
-        assert not train(tiny(tmp_path / "halves", precision="fp64"))
-    assert train(replace(tiny(tmp_path / "halves", precision="fp64"), resume=True))
-    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
-    halves = load_state(tmp_path / "halves/synthetic/last/state.pt")
+
+    whole, halves = whole_and_halves(tmp_path, interrupt, precision="fp64")
     assert (whole["epoch"], whole["step"]) == (halves["epoch"], halves["step"])
     for part in ("network", "average"):
         for key, value in whole[part].items():
@@ -155,7 +155,7 @@ def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
         network = build.build_model(config, 3).eval()
         counts = count_step(parts, loss, accelerator, stop=False)
         optimizer = build.build_optimizer(config.optim, network)
-        values = train_step(
+        record = train_step(
             CONTOUR,
             network,
             optimizer,
@@ -166,9 +166,9 @@ def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
             epoch=5,
             clip_value=0.0,
         )
-        found.append((values.losses, network.state_dict()))
+        found.append((record.read()[0], network.state_dict()))
     (whole_losses, whole), (split_losses, halves) = found
-    assert whole_losses["total"].item() == pytest.approx(split_losses["total"].item(), rel=1e-9)
+    assert whole_losses["total"] == pytest.approx(split_losses["total"], rel=1e-9)
     start = build.build_model(config, 3).state_dict()
     assert not torch.equal(start["offsets.2.bias"], whole["offsets.2.bias"])
     for key in whole:
@@ -180,7 +180,7 @@ def test_half_precision_trains_and_evaluates_in_full(tmp_path: Path) -> None:
     config = tiny(tmp_path, epochs=1, precision="bf16")
     trainer = trainer_module.Trainer(config, make_accelerator(config))
     assert trainer.run()
-    for network in (trainer.plain, trainer.evaluated):
+    for network in (trainer.state.network, trainer.state.evaluated):
         network.eval()
         output = network(torch.zeros(1, 3, 32, 32))
         assert output.heatmap.dtype == torch.float32
@@ -189,25 +189,20 @@ def test_half_precision_trains_and_evaluates_in_full(tmp_path: Path) -> None:
         assert not torch.equal(other.heatmap, output.heatmap)
 
 
-def test_a_stop_while_evaluating_keeps_the_epoch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stop_while_evaluating_keeps_the_epoch(tmp_path: Path) -> None:
     """SIGTERM during the last evaluation: it stops, and resuming makes up for it."""
-    assert train(tiny(tmp_path / "whole"))
     original = validate_module.predict_dataset
 
     def interrupted(*args: object, **kwargs: object) -> object:
+        state = load_state(tmp_path / "halves/synthetic/last/state.pt")
+        assert (state["epoch"], state["step"]) == (1, 2)
         os.kill(os.getpid(), signal.SIGTERM)
         return original(*args, **kwargs)
 
-    with monkeypatch.context() as patch:
+    def interrupt(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(validate_module, "predict_dataset", interrupted)
-        assert not train(tiny(tmp_path / "halves"))
-    state = load_state(tmp_path / "halves/synthetic/last/state.pt")
-    assert (state["epoch"], state["step"]) == (1, 2)
-    assert train(replace(tiny(tmp_path / "halves"), resume=True))
-    whole = load_state(tmp_path / "whole/synthetic/last/state.pt")
-    assert same(whole, load_state(tmp_path / "halves/synthetic/last/state.pt"))
+
+    assert same(*whole_and_halves(tmp_path, interrupt))
 
 
 def test_an_evaluation_that_fails_loses_no_training(
@@ -223,39 +218,12 @@ def test_an_evaluation_that_fails_loses_no_training(
     assert (state["epoch"], state["step"]) == (0, 2)
 
 
-@pytest.mark.parametrize(
-    ("changed", "named"),
-    [
-        ({"train": {"batch_size": 2}}, "train.batch_size"),
-        ({"optim": {"optimizer": "sgd"}}, "optim.optimizer"),
-        ({"train": {"seed": 5}, "optim": {"lr": 1.0}}, "optim.lr, train.seed"),
-    ],
-)
-def test_resuming_with_other_settings_is_an_error(
-    changed: dict[str, dict[str, object]], named: str, tmp_path: Path
-) -> None:
+def test_resuming_with_other_settings_is_an_error(tmp_path: Path) -> None:
     config = tiny(tmp_path, epochs=1)
     train(config)
-    sections = {name: replace(getattr(config, name), **v) for name, v in changed.items()}
-    with pytest.raises(InputError, match=named):
-        train(replace(config, resume=True, **sections))
-
-
-def test_a_finished_run_can_go_on_for_longer(tmp_path: Path) -> None:
-    train(tiny(tmp_path, epochs=1))
-    assert train(replace(tiny(tmp_path, epochs=2), resume=True))
-    assert load_state(tmp_path / "synthetic/last/state.pt")["epoch"] == 2
-
-
-def test_an_existing_run_is_not_overwritten(tmp_path: Path) -> None:
-    train(tiny(tmp_path, epochs=1))
-    with pytest.raises(InputError, match="--resume"):
-        train(tiny(tmp_path, epochs=1))
-
-
-def test_resuming_without_a_run_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no training state"):
-        train(replace(tiny(tmp_path), resume=True))
+    other = with_settings(config, {"resume": True, "train.seed": 5, "optim.lr": 1.0})
+    with pytest.raises(InputError, match=r"optim\.lr, train\.seed"):
+        train(other)
 
 
 def test_a_loss_that_is_not_finite_names_the_images(
@@ -310,11 +278,3 @@ def test_two_processes_give_the_weights_of_one(optimizer: str, tmp_path: Path) -
         assert torch.allclose(value.double(), two["network"][key].double(), atol=1e-7), key
     start = trainer_module.build.build_model(tiny(tmp_path), 3).state_dict()
     assert not torch.allclose(start["offsets.2.weight"], one["network"]["offsets.2.weight"].float())
-
-
-def test_the_optimiser_of_the_settings_is_used(tmp_path: Path) -> None:
-    config = replace(tiny(tmp_path, epochs=1), optim=OptimConfig(optimizer="adamw", lr=1e-3))
-    network = trainer_module.build.build_model(config, 3)
-    optimizer = trainer_module.build.build_optimizer(config.optim, network)
-    assert isinstance(optimizer, torch.optim.AdamW)
-    assert optimizer.param_groups[0]["weight_decay"] == config.optim.weight_decay

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from tiny_run import tiny
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -21,11 +20,7 @@ from e2ec.engine.train.run import make_accelerator, train
 from e2ec.engine.weights.checkpoint import load_state, load_weights
 from lib.errors import InputError
 
-
-@pytest.fixture(autouse=True)
-def fresh_accelerator() -> None:
-    """accelerate allows one precision a process; every test starts anew."""
-    AcceleratorState._reset_state(reset_partial_state=True)
+pytestmark = pytest.mark.usefixtures("fresh_accelerator")
 
 
 class Waits(TorchDispatchMode):
@@ -52,7 +47,7 @@ def test_a_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
     config = tiny(tmp_path)
     trainer = trainer_module.Trainer(config, make_accelerator(config))
     trainer.sampler.set_epoch(0)
-    trainer.epoch = 1  # with dynamic matching
+    trainer.state.epoch = 1  # with dynamic matching
     batch = next(trainer._steps())
     height, width = batch[0].heatmap_size[1:]
     count, vertices = batch[0].contours.shape[:2]
@@ -70,12 +65,12 @@ def test_a_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
 
     trainer.network = Stub()
     # Adam and the moving average count their steps in tensors of the host.
-    trainer.optimizer = torch.optim.SGD(trainer.network.parameters(), 0.1)
-    trainer.average = None
+    trainer.state.optimizer = torch.optim.SGD(trainer.network.parameters(), 0.1)
+    trainer.state.average = None
     vars(batch[0])["heatmaps"] = torch.zeros(4, 3, height, width)  # a GPU draws them by maps
     normalize(batch[0].images)  # its constants are copied once a process
     with Waits() as waits:
-        record = trainer._step(batch, StopRequest())
+        record, _, _ = trainer._step(batch, StopRequest())
     assert waits.found == []
     losses, stopping = record.read()
     assert losses["total"] > 0 and not stopping
@@ -89,13 +84,13 @@ def test_the_network_waits_for_nothing_in_training(tmp_path: Path) -> None:
     normalize(batch.images)  # its constants are copied once a process
     with Waits() as waits:
         images = normalize(batch.images)
-        output = trainer.plain(
+        output = trainer.state.network(
             images, batch.centers, batch.image_index, max_per_image=batch.max_per_image
         )
         sum(stage.sum() for stage in output.contours).backward()
     assert waits.found == []
     with Waits() as waits:
-        trainer.plain(images, batch.centers, batch.image_index)
+        trainer.state.network(images, batch.centers, batch.image_index)
     assert len(waits.found) > 1
 
 
@@ -106,7 +101,7 @@ def test_a_vote_to_stop_before_an_epoch_s_last_step_counts(
     """As of another process: this one was asked nothing. What is left is the evaluation."""
     config = tiny(tmp_path, batch_size=8 // steps, eval_every=1)
     trainer = trainer_module.Trainer(config, make_accelerator(config))
-    assert trainer.steps_per_epoch == steps
+    assert trainer.state.steps_per_epoch == steps
     original, done = trainer_module.count_step, []
 
     def count(*args: object, stop: bool, **kwargs: object) -> object:
@@ -116,8 +111,8 @@ def test_a_vote_to_stop_before_an_epoch_s_last_step_counts(
 
     monkeypatch.setattr(trainer_module, "count_step", count)
     assert not trainer.run()
-    assert done == [False] * steps and (trainer.epoch, trainer.step) == (0, steps)
-    assert load_state(trainer.state_path)["step"] == steps
+    assert done == [False] * steps and (trainer.state.epoch, trainer.state.step) == (0, steps)
+    assert load_state(trainer.state.path)["step"] == steps
     resumed = replace(tiny(tmp_path, batch_size=8 // steps, eval_every=1, epochs=2), resume=True)
     assert train(resumed)
 

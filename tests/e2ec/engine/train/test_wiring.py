@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from tiny_run import tiny
 
 from dataset.loading.loader import TrainingDataset
@@ -31,15 +30,12 @@ from e2ec.engine.train import trainer as trainer_module
 from e2ec.engine.train.run import make_accelerator, train
 from e2ec.engine.weights.checkpoint import load_state, load_weights
 from e2ec.families.contour.family import CONTOUR
+from e2ec.named_settings import with_settings
 from network.contour.architecture import NANO
 
+pytestmark = pytest.mark.usefixtures("fresh_accelerator")
+
 SQUARE = torch.tensor([[[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]]])
-
-
-@pytest.fixture(autouse=True)
-def fresh_accelerator() -> None:
-    """accelerate allows one precision a process; every test starts anew."""
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def distinct(out: Path) -> Config:
@@ -76,7 +72,7 @@ def test_losses_are_weighed_as_set() -> None:
     """Contours off by 2, 3, 4 and 5 in every coordinate: smooth L1 is that less a half; votes are
     off by 6. The refinement's two losses are summed, or averaged where that is asked for."""
     config = distinct(Path("unused"))
-    loss = CONTOUR.loss(config).total
+    loss = CONTOUR.loss(config)
     batch = SimpleNamespace(
         heatmaps=torch.zeros(1, 1, 2, 2),
         contours=SQUARE,
@@ -92,15 +88,15 @@ def test_losses_are_weighed_as_set() -> None:
     center = 4 * 0.25 * torch.tensor(2.0).log()  # four negatives: p^2 ln(1 - p) at p = 1/2
     votes = torch.full((1, 2), 6.0)
     plain = 2.0 * center + 3.0 * 1.5 + 5.0 * 2.5 + 7.0 * (3.5 + 4.5) + 11.0 * 5.5
-    found = loss(logits, stages, batch, counts, epoch=3, object_centers=votes)
+    output = SimpleNamespace(heatmap=logits, stages=stages, object_centers=votes)
+    found = loss(output, batch, counts, epoch=3)
     assert found["total"].item() == pytest.approx(plain.item(), rel=1e-5)
     # From epoch 4 on the last module's loss is (a) (4, 0), (10, 4), (10, 10) and (4, 10) against
     # the contour moved by 5: 28 / 8 in L1; (b) every corner against its own: 5; the mean is 4.25.
-    found = loss(logits, stages, batch, counts, epoch=4, object_centers=votes)
+    found = loss(output, batch, counts, epoch=4)
     assert found["refinement"].item() == pytest.approx(3.5 + 4.25)
-    averaging = replace(config.loss, average_refinements=True)
-    averaged = CONTOUR.loss(replace(config, loss=averaging)).total
-    half = averaged(logits, stages, batch, counts, epoch=3)["refinement"]
+    averaged = CONTOUR.loss(with_settings(config, {"loss.average_refinements": True}))
+    half = averaged(output, batch, counts, epoch=3)["refinement"]
     assert half.item() == pytest.approx((3.5 + 4.5) / 2)
 
 
@@ -143,7 +139,7 @@ def test_model_settings_arrive() -> None:
     plain = build.build_model(replace(config, model=ModelConfig(architecture="nano")), 3)
     assert len(plain.refinement.snakes) == NANO.refinements == 2 and plain.part_votes is None
     assert network.part_votes is not None and network.training
-    other = build.build_model(replace(config, train=replace(config.train, seed=18)), 3)
+    other = build.build_model(with_settings(config, {"train.seed": 18}), 3)
     again = build.build_model(config, 3)
     key = "offsets.0.weight"
     assert torch.equal(network.state_dict()[key], again.state_dict()[key])
@@ -188,7 +184,7 @@ def test_training_settings_arrive_in_the_steps(
     seen: list[EvalConfig] = []
     config = distinct(tmp_path)
     trainer = trainer_module.Trainer(config, make_accelerator(config))
-    assert trainer.average is not None and trainer.average.decay == 0.77
+    assert trainer.state.average is not None and trainer.state.average.decay == 0.77
     assert trainer.run()
     # Warm-up of one step halves the first; from epoch 1 on times 0.14. Two parts of two images.
     first = [(0.0055, 0.15, 0, 2, 2), (0.011, 0.15, 0, 2, 2)]
@@ -205,12 +201,12 @@ def test_evaluations_and_states_come_when_asked(
     config = tiny(tmp_path, epochs=5, eval_every=eval_every, save_every=4)
     trainer = trainer_module.Trainer(config, make_accelerator(config))
     monkeypatch.setattr(trainer, "_epoch", lambda *arguments: True)
-    monkeypatch.setattr(trainer.means, "take", dict)
+    monkeypatch.setattr(trainer.state.means, "take", dict)
     evaluated, saved = [], []
     monkeypatch.setattr(
         trainer, "_evaluate", lambda report, stop, epoch: evaluated.append(epoch) or {}
     )
-    monkeypatch.setattr(trainer, "_save_state", lambda: saved.append(trainer.epoch))
+    monkeypatch.setattr(trainer, "_save_state", lambda: saved.append(trainer.state.epoch))
     assert trainer.run()
     assert evaluated == expected
     assert saved == sorted([*(epoch - 1 for epoch in expected), 4, 5])
@@ -248,31 +244,21 @@ def test_the_moving_average_is_evaluated_and_saved(
         assert all(torch.equal(found[key], average[key]) for key in average)
 
 
-def test_without_an_average_the_weights_themselves_are_saved(tmp_path: Path) -> None:
-    train(tiny(tmp_path, epochs=1, ema_decay=0.0))
-    folder = tmp_path / "synthetic"
-    state = load_state(folder / "last/state.pt")
-    saved = load_weights(folder / "weights.safetensors")[0].state_dict()
-    assert state["average"] is None
-    assert all(torch.equal(saved[key], value) for key, value in state["network"].items())
-
-
 def test_gradients_are_clipped_value_by_value(tmp_path: Path) -> None:
     """One step of plain SGD at rate 1 moves no weight by more than the clip value, and many by just
     that; without a limit some move further."""
     moved = {}
     for clip_value in (1e-3, 0.0):
-        config = replace(
-            tiny(tmp_path),
-            optim=OptimConfig(
-                optimizer="sgd", lr=1.0, weight_decay=0.0, momentum=0.0, clip_value=clip_value
-            ),
-        )
+        optim = OptimConfig("sgd", lr=1.0, weight_decay=0.0, momentum=0.0, clip_value=clip_value)
+        config = replace(tiny(tmp_path), optim=optim)
         trainer = trainer_module.Trainer(config, make_accelerator(config))
-        before = {name: p.detach().clone() for name, p in trainer.plain.named_parameters()}
+        before = {name: p.detach().clone() for name, p in trainer.state.network.named_parameters()}
         trainer._step(next(trainer._steps()), SimpleNamespace(requested=False))
         moved[clip_value] = torch.cat(
-            [(p.detach() - before[n]).abs().flatten() for n, p in trainer.plain.named_parameters()]
+            [
+                (p.detach() - before[n]).abs().flatten()
+                for n, p in trainer.state.network.named_parameters()
+            ]
         )
     assert moved[1e-3].max() <= 1e-3 * 1.001  # rounded where the weight is large
     assert (moved[1e-3] > 0.999e-3).sum() > 1000

@@ -6,7 +6,7 @@ import json
 import os
 import pickle
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,6 +36,7 @@ CARD = ContourCard(
     group_parts=False,
     settings={"name": "test", "train": {"epochs": 3}},
 )
+LONG_SIDE = TestView("long_side", size=(640, 640), zoom=1.5)
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +52,15 @@ def weights(network: E2EC, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def rewritten(weights: Path, to: Path, **changes: Any) -> Path:
+def rewritten(weights: Path, to: Path, *, leave_out: Sequence[str] = (), **changes: Any) -> Path:
     """A copy of a weights file with other metadata; `card_` changes fields of the card."""
     with safetensors.safe_open(weights, framework="pt") as file:
         metadata = dict(file.metadata())
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    card = json.loads(metadata["card"])
-    for key, value in changes.items():
-        if key.startswith("card_"):
-            card[key.removeprefix("card_")] = value
-            metadata["card"] = json.dumps(card)
-        else:
-            metadata[key] = value
+    fields = {k.removeprefix("card_"): v for k, v in changes.items() if k.startswith("card_")}
+    card = json.loads(metadata["card"]) | fields
+    metadata["card"] = json.dumps({k: v for k, v in card.items() if k not in leave_out})
+    metadata |= {key: value for key, value in changes.items() if not key.startswith("card_")}
     to.write_bytes(safetensors.torch.save(tensors, metadata))
     return to
 
@@ -87,38 +85,27 @@ def test_half_precision_halves_the_file_and_loads_as_float32(
         assert torch.allclose(found, value, rtol=1e-3, atol=1e-6)
 
 
-def test_part_votes_come_back(tmp_path: Path) -> None:
-    network = build_network(num_classes=2, architecture=NANO, vertices=16, part_votes=True)
-    save_weights(tmp_path / "w.safetensors", network, CARD)
-    loaded, card = load_weights(tmp_path / "w.safetensors")
-    assert loaded.part_votes is not None and not card.group_parts
-    assert torch.equal(loaded.part_votes[2].weight, network.part_votes[2].weight)
-
-
-@pytest.mark.parametrize("modules", [1, 4])
-def test_the_number_of_refinement_modules_comes_back(modules: int, tmp_path: Path) -> None:
-    """Nano has two; the weights tell, not the architecture's name."""
+@pytest.mark.parametrize(("modules", "part_votes"), [(2, True), (1, False), (4, False)])
+def test_votes_and_the_number_of_refinement_modules_come_back(
+    modules: int, part_votes: bool, tmp_path: Path
+) -> None:
+    """Nano has two modules; the weights tell, not the architecture's name."""
+    architecture = replace(NANO, refinements=modules)
     network = build_network(
-        num_classes=2, architecture=replace(NANO, refinements=modules), vertices=16
+        num_classes=2, architecture=architecture, vertices=16, part_votes=part_votes
     )
     save_weights(tmp_path / "w.safetensors", network, CARD)
-    loaded, _ = load_weights(tmp_path / "w.safetensors")
-    assert len(loaded.refinement.snakes) == modules
+    loaded, card = load_weights(tmp_path / "w.safetensors")
+    assert len(loaded.refinement.snakes) == modules and not card.group_parts
+    assert (loaded.part_votes is not None) is part_votes
     expected = network.state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in loaded.state_dict().items())
 
 
 def test_files_from_before_part_votes_and_the_clip_are_read(weights: Path, tmp_path: Path) -> None:
     """They were trained here: on labels that reach the image's edge."""
-    with safetensors.safe_open(weights, framework="pt") as file:
-        metadata = dict(file.metadata())
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    card = json.loads(metadata["card"])
-    del card["group_parts"], card["clip"]
-    metadata["card"] = json.dumps(card)
     path = tmp_path / "old.safetensors"
-    path.write_bytes(safetensors.torch.save(tensors, metadata))
-    network, card = load_weights(path)
+    network, card = load_weights(rewritten(weights, path, leave_out=["group_parts", "clip"]))
     assert network.part_votes is None and card == replace(CARD, group_parts=True)
     assert network.clip == card.clip == "edge"
 
@@ -130,16 +117,22 @@ def test_the_network_clips_as_its_file_says(network: E2EC, clip: Clip, tmp_path:
     assert loaded.clip == card.clip == clip
 
 
-def test_views_from_before_the_published_warp_are_exact(weights: Path, tmp_path: Path) -> None:
-    view = {"mode": "letterbox", "size": [64, 96], "zoom": 2.0, "multiple": 32}
-    _, card = load_weights(rewritten(weights, tmp_path / "old.safetensors", card_view=view))
-    assert card == replace(CARD, view=replace(CARD.view, warp="exact"))
-
-
-def test_views_by_the_long_side_come_back(weights: Path, tmp_path: Path) -> None:
-    view = TestView("long_side", size=(640, 640), zoom=1.5)
-    path = rewritten(weights, tmp_path / "w.safetensors", card_view=asdict(view))
-    assert load_weights(path)[1] == replace(CARD, view=view)
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        # From before there was the published warp.
+        (
+            {"mode": "letterbox", "size": [64, 96], "zoom": 2.0, "multiple": 32},
+            replace(CARD.view, warp="exact"),
+        ),
+        (asdict(LONG_SIDE), LONG_SIDE),
+    ],
+)
+def test_views_come_back(
+    written: dict[str, Any], expected: TestView, weights: Path, tmp_path: Path
+) -> None:
+    path = rewritten(weights, tmp_path / "w.safetensors", card_view=written)
+    assert load_weights(path)[1] == replace(CARD, view=expected)
 
 
 @pytest.mark.parametrize(
@@ -197,20 +190,13 @@ def test_another_architecture_than_described(weights: Path, tmp_path: Path) -> N
         load_weights(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"text", b"\xff" * 100, bytes(100)])
-def test_files_that_are_no_weights(data: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("data", [b"", b"text", b"\xff" * 100, bytes(100), "cut short"])
+def test_files_that_are_no_weights(data: bytes | str, weights: Path, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    path.write_bytes(data)
+    path.write_bytes(data if isinstance(data, bytes) else weights.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"w\.safetensors: ") as caught:
         load_weights(path)
     assert "\n" not in str(caught.value)
-
-
-def test_weights_cut_short(weights: Path, tmp_path: Path) -> None:
-    path = tmp_path / "w.safetensors"
-    path.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(InputError, match=r"w\.safetensors: "):
-        load_weights(path)
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
@@ -255,7 +241,7 @@ def test_code_in_a_state_does_not_run(plain: bool, tmp_path: Path) -> None:
 
 def test_states_of_other_versions_or_kinds_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.pt"
-    for content in ({"version": 0}, {"epoch": 3}, [1, 2]):
+    for content in ({"version": 0}, {"epoch": 3}, [1, 2], None, "text", 3.5, {1: 2}, b"bytes"):
         torch.save(content, path)
         with pytest.raises(InputError, match=r"state\.pt: not a training state"):
             load_state(path)

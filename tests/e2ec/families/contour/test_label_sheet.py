@@ -10,7 +10,6 @@ import torch
 from damaged_data import clean_folder, damaged_folder
 from training_path import training_path
 
-from dataset.checks.problems import Problem
 from dataset.contour.targets import TargetSettings, TrainingExample
 from dataset.formats.coco.read import read_coco
 from dataset.index.dataset import IndexedDataset
@@ -22,8 +21,6 @@ from e2ec.families.contour.draw_example import draw_example, label_sheet
 from e2ec.results.draw.visualize import palette
 
 CROP = AugmentationSettings(crop_size=(64, 96))
-
-
 TARGETS = TargetSettings(vertices=16)
 
 
@@ -45,13 +42,13 @@ def example(*contours: np.ndarray, whole: tuple[float, float] | None = None) -> 
         image=torch.full((3, 64, 64), 100, dtype=torch.uint8),
         heatmap_size=(1, 16, 16),
         centers=torch.from_numpy(np.floor(middle / 4).astype(np.int64)),
-        radii=torch.ones(len(points), dtype=torch.int64),
         classes=torch.zeros(len(points), dtype=torch.int64),
         contours=torch.from_numpy(points),
         keys=torch.from_numpy(keys),
         object_centers=torch.from_numpy(np.asarray(wholes, np.float32).reshape(-1, 2)),
         image_id=1,
         name="a.png",
+        gaussians=torch.zeros(0, 4, dtype=torch.int64),
     )
 
 
@@ -117,11 +114,7 @@ def test_a_sheet_shows_the_examples_of_training(monkeypatch: pytest.MonkeyPatch)
 
 def test_images_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     folder = damaged_folder(tmp_path / "data")
-
-    def ignore(problem: Problem) -> None:
-        pass
-
-    index = read_coco(folder / "instances_train.json", ignore)
+    index = read_coco(folder / "instances_train.json", lambda problem: None)
     dataset = IndexedDataset(folder / "images", index)
     sheet = sheet_of(dataset, count=12, columns=3, side=96)
     assert sheet is not None

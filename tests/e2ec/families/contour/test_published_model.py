@@ -24,7 +24,6 @@ from e2ec.engine.predict.predictor import load_model
 from e2ec.engine.train.build import build_card, build_model
 from e2ec.engine.weights.checkpoint import save_weights
 from e2ec.presets import load_preset
-from lib.errors import InputError
 from network import published
 from network.contour.architecture import ARCHITECTURES, NANO
 from network.contour.e2ec import build_network
@@ -103,8 +102,3 @@ def test_only_published_weights_are_tested_with_the_published_warp(
         assert seen.pop() == replace(config.data.view, warp=warp) and not seen
         written = json.loads((options.out / "config.json").read_text())
         assert written["data"]["view"]["warp"] == warp
-
-
-def test_an_unknown_preset_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="did you mean 'coco'"):
-        load_model(checkpoint(tmp_path, 3), preset="cocoo", device="cpu")

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from coco_scenes import found, truth
 from front_doors import TINY, assert_one_line_error, call, write_picture
 from tiny_run import tiny
 
-from e2ec.config import EvalConfig, Stage
+from e2ec.config import EvalConfig
 from e2ec.engine.evaluate import validate as validate_module
 from e2ec.engine.evaluate.evaluator import Results, evaluate, evaluate_stages, main_metric
 from e2ec.engine.predict.predictor import Predictor
@@ -24,7 +23,7 @@ from e2ec.engine.train import trainer as trainer_module
 from e2ec.engine.train.run import train
 from e2ec.engine.weights.checkpoint import load_state, load_weights, save_weights
 from e2ec.families.contour.card import ContourCard
-from e2ec.families.contour.stages import resolve_stage, stage_names
+from e2ec.families.contour.stages import Stage, check_stage, resolve_stage, stage_names
 from lib.errors import InputError
 from network.contour.architecture import NANO
 from network.contour.e2ec import build_network
@@ -64,8 +63,10 @@ def test_every_stage_is_selected_by_its_name(refinements: int, final: str, last:
 def test_a_stage_that_the_network_lacks_is_refused_with_those_it_has() -> None:
     with pytest.raises(InputError, match=r"refine3: .*init, coarse, refine1, refine2 .*final"):
         resolve_stage("refine3", NANO_STAGES)
-    with pytest.raises(ValueError, match=r"one of init, .*not 'last'"):
+    with pytest.raises(InputError, match=r"last: .*init, coarse, refine1, refine2 .*final"):
         resolve_stage("last", NANO_STAGES)
+    with pytest.raises(ValueError, match=r"one of init, .*not 'last'"):
+        check_stage("last")
 
 
 # One run of the network
@@ -180,16 +181,10 @@ def test_the_shares_of_all_processes_are_scored_together(monkeypatch: pytest.Mon
 # Training
 
 
-@pytest.fixture
-def accelerator() -> None:
-    """accelerate allows one precision a process; a run starts anew."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-
-
 @pytest.mark.parametrize(
     ("second", "expected"), [((0.6, "refine1"), "refine1"), ((0.4, "refine1"), "coarse")]
 )
-@pytest.mark.usefixtures("accelerator")
+@pytest.mark.usefixtures("fresh_accelerator")
 def test_weights_name_the_stage_that_won_where_they_were_best(
     second: tuple[float, str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +202,7 @@ def test_weights_name_the_stage_that_won_where_they_were_best(
     assert card.stage == second[1], "the last weights: the one that won at the end"
 
 
-@pytest.mark.usefixtures("accelerator")
+@pytest.mark.usefixtures("fresh_accelerator")
 @pytest.mark.parametrize("stage", [None, "coarse"])
 def test_a_run_records_every_stage(stage: Stage | None, tmp_path: Path) -> None:
     config = tiny(tmp_path, epochs=1)

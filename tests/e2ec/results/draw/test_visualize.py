@@ -49,10 +49,6 @@ def test_the_image_given_is_not_modified() -> None:
     assert (picture != image).any()
 
 
-def test_no_instances_leave_the_image_as_it_is() -> None:
-    assert (draw_contours(grey(), scene([])) == 100).all()
-
-
 def test_a_line_through_pixel_centres_is_drawn_on_these_pixels() -> None:
     """Half a pixel: y = 20.5 is the middle of row 20, so the line is strongest there and equally
     strong in the rows above and below, but for OpenCV's own asymmetry of a few grey levels."""
@@ -129,12 +125,6 @@ def test_crowded_images_have_labels_only_when_asked() -> None:
     assert (
         draw_contours(grey(), crowd[:50]) != draw_contours(grey(), crowd[:50], labels=False)
     ).any()
-
-
-def test_labels_wider_than_the_image_do_not_fail() -> None:
-    names = ("a very long name of a class",)
-    contours = Contours(8, 8, names, np.array([0]), np.array([0.5]), [[SQUARE / 5]])
-    assert draw_contours(np.zeros((8, 8, 3), np.uint8), contours).shape == (8, 8, 3)
 
 
 def test_lines_grow_with_the_image() -> None:

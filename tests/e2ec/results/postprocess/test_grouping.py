@@ -46,10 +46,6 @@ def test_order_is_by_falling_score_of_groups_and_of_parts_in_them() -> None:
     assert groups(parts, [(12, 5), (45, 5), (12, 5)], [0.5, 0.6, 0.8]) == [[2, 0], [1]]
 
 
-def test_classes_are_never_mixed() -> None:
-    assert groups([square(0, 0), square(14, 0)], [(12, 5)] * 2, labels=[0, 1]) == [[0], [1]]
-
-
 def test_doubtful_parts_do_not_join_sure_ones() -> None:
     parts, votes = [square(0, 0), square(14, 0)], [(12, 5)] * 2
     assert groups(parts, votes, [0.8, 0.4]) == [[0, 1]]
@@ -64,11 +60,6 @@ def test_neighbours_are_not_chained() -> None:
     parts = [square(14 * k, 0) for k in range(4)]
     votes = [(20, 5), (22, 5), (24.1, 5), (26, 5)]
     assert groups(parts, votes, agreement=0.085) == [[0, 1], [2, 3]]
-
-
-def test_all_parts_of_an_object_in_many_pieces() -> None:
-    parts = [square(14 * k, 0) for k in range(5)]
-    assert groups(parts, [(33, 5)] * 5) == [[0, 1, 2, 3, 4]]
 
 
 def test_an_object_in_front_of_the_centre_of_another_stays_apart() -> None:

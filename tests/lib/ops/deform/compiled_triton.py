@@ -10,43 +10,39 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from lib.ops.deform import triton_backward, triton_deform_conv2d, triton_forward
+from lib.ops.deform import triton_deform_conv2d
+from lib.ops.deform.geometry import Geometry
+from lib.ops.deform.triton_kernels import backward_samples, backward_weight, forward
 
-KERNELS = (
-    triton_forward.forward,
-    triton_backward.backward_samples,
-    triton_backward.backward_weight,
-)
 TENSORS = {"input", "weight", "bias", "output", "grad"}
 POSITIONS = {"offset", "mask", "grad_offset", "grad_mask"}  # may be float32 beside bfloat16
 SUMS = {"grad_input", "grad_weight"}  # in float32 whatever the type
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-SHAPE = triton_deform_conv2d._Shape.of(
+GEOMETRY = Geometry.of(
     torch.empty(1, 256, 64, 64),
     torch.empty(1, 18, 64, 64),
     torch.empty(256, 256, 3, 3),
     *([1, 1], [1, 1], [1, 1]),
 )
+PAIR = ("i32", "i32")
+SIZES = Geometry(*["i32"] * 13, PAIR, PAIR, PAIR)  # as a signature
 
 
 def compile_kernel(
     kernel: triton.JITFunction, capability: int, element: str, position: str
 ) -> None:
     """With the largest blocks; fails if there is no matrix product on tensor cores."""
-    forward = kernel is triton_forward.forward
-    constants = triton_deform_conv2d._options(
-        SHAPE, TYPES[element], block_p=64, block_o=128 if forward else 64
-    )
+    block_o = 128 if kernel is forward else 64
+    constants = triton_deform_conv2d._options(GEOMETRY, TYPES[element], 64, block_o)
     options = {key: constants.pop(key) for key in ("num_warps", "num_stages")}
     if element == "fp32":
         constants["PRECISION"] = "tf32"
-    types = dict.fromkeys(kernel.arg_names, "i32")
-    types |= {key: "constexpr" for key in constants}
-    types |= {key: f"*{element}" for key in TENSORS & types.keys()}
-    types |= {key: f"*{position}" for key in POSITIONS & types.keys()}
-    types |= {key: "*fp32" for key in SUMS & types.keys()}
+    types = dict.fromkeys(TENSORS, f"*{element}") | dict.fromkeys(POSITIONS, f"*{position}")
+    types |= dict.fromkeys(SUMS, "*fp32") | dict.fromkeys(constants, "constexpr")
+    types |= {"output_strides": ("i32",) * 3, "g": SIZES}
+    signature = {name: types[name] for name in kernel.arg_names}
     places = {(kernel.arg_names.index(key),): value for key, value in constants.items()}
-    source = ASTSource(kernel, types, constexprs=places)
+    source = ASTSource(kernel, signature, constexprs=places)
     compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
     assert compiled.metadata.shared <= 99 * 1024, "more than a GeForce has"
     assert "mma" in compiled.asm["ptx"] and compiled.asm["cubin"]
@@ -54,7 +50,7 @@ def compile_kernel(
 
 
 if __name__ == "__main__":
-    for each in KERNELS:
+    for each in (forward, backward_samples, backward_weight):
         compile_kernel(each, 80, "fp32", "fp32")
         compile_kernel(each, 80, "bf16", "bf16")
         compile_kernel(each, 90, "bf16", "fp32")

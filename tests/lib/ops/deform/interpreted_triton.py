@@ -9,32 +9,24 @@ from __future__ import annotations
 import math
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import torch
 import triton.language as tl
-from test_deform_conv2d import Case
+from deform_case import Case
 from torch import Tensor
 from triton.runtime.interpreter import InterpreterBuilder
 
 from lib.ops import deform_conv2d
 from lib.ops.deform import reference, triton_deform_conv2d
+from lib.ops.deform.geometry import Geometry
 
 assert os.environ.get("TRITON_INTERPRET") == "1"
 
 F32 = torch.float32
 SMALL = {"size": (3, 4), "kernel": (1, 2)}  # the interpreter's time goes by taps and blocks
-
-
-class WideCase(Case):
-    """Offset and mask in float32 beside shorter images and weights, as under autocast."""
-
-    def tensors(self, seed: int = 0, requires_grad: bool = False) -> list[Tensor | None]:
-        image, offset, weight, bias, mask = super().tensors(seed, requires_grad)
-        assert offset is not None and mask is not None
-        return [image, offset.float(), weight, bias, mask.float()]
 
 
 CASES = [
@@ -64,10 +56,15 @@ CASES = [
     ),
     pytest.param(Case(dtype=torch.float16, **SMALL), id="float16"),
     pytest.param(Case(dtype=torch.bfloat16, **SMALL), id="bfloat16"),
-    pytest.param(WideCase(dtype=torch.float16, **SMALL), id="float16, wide positions"),
-    pytest.param(WideCase(dtype=torch.bfloat16, **SMALL), id="bfloat16, wide positions"),
+    pytest.param(
+        Case(dtype=torch.float16, position_dtype=F32, **SMALL), id="float16, wide positions"
+    ),
+    pytest.param(
+        Case(dtype=torch.bfloat16, position_dtype=F32, **SMALL), id="bfloat16, wide positions"
+    ),
     pytest.param(Case(**SMALL), id="float64"),
 ]
+CASE = Case(dtype=F32, batch=1, **SMALL)
 # Sampled columns and their gradients are rounded to half precision before they are multiplied.
 TOLERANCE = {torch.float16: 2e-3, torch.bfloat16: 2e-2, F32: 2e-6, torch.float64: 1e-12}
 
@@ -94,23 +91,24 @@ def assert_equal(actual: Tensor, expected: Tensor, computed: torch.dtype | None 
     torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_forward_equals_reference(case: Case) -> None:
-    tensors = case.tensors()
+def check(case: Case, tensors: Sequence[Tensor | None], grad: Tensor | None = None) -> None:
+    """Output and gradients of tensors like the case's against the reference."""
     output = triton_deform_conv2d.deform_conv2d(*tensors, *case.sizes)
     assert_equal(output, reference.deform_conv2d(*tensors, *case.sizes))
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_gradients_equal_reference(case: Case) -> None:
-    image, offset, weight, _, mask = case.tensors()
-    shape = (case.batch, case.out_channels, *offset.shape[2:])
-    grad = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(case.dtype)
+    if grad is None:
+        generator = torch.Generator().manual_seed(1)
+        grad = torch.randn(output.shape, generator=generator).to(case.dtype)
+    image, offset, weight, _, mask = tensors
     arguments = (grad, image, offset, weight, mask, *case.sizes)
     gradients = triton_deform_conv2d.deform_conv2d_backward(*arguments)
     expected = reference.deform_conv2d_backward(*arguments)
     for actual, wanted in zip(gradients, expected, strict=True):
         assert_equal(actual, wanted, case.dtype)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_equals_the_reference(case: Case) -> None:
+    check(case, case.tensors())
 
 
 def test_positions_far_outside_or_no_numbers() -> None:
@@ -119,14 +117,7 @@ def test_positions_far_outside_or_no_numbers() -> None:
     offset = tensors[1]
     offset[0, 0, 0, 0], offset[0, 3, 1, 1], offset[0, 4, 2, 2] = math.nan, math.inf, -1e30
     offset[0, 6, 0, 1], offset[0, 6, 2, 1] = -1.0, 1e4  # a row above the image exactly; far below
-    output = triton_deform_conv2d.deform_conv2d(*tensors, *case.sizes)
-    assert_equal(output, reference.deform_conv2d(*tensors, *case.sizes))
-    image, _, weight, _, mask = tensors
-    arguments = (torch.ones_like(output), image, offset, weight, mask, *case.sizes)
-    gradients = triton_deform_conv2d.deform_conv2d_backward(*arguments)
-    expected = reference.deform_conv2d_backward(*arguments)
-    for actual, wanted in zip(gradients, expected, strict=True):
-        assert_equal(actual, wanted)
+    check(case, tensors)
 
 
 def test_channels_last_and_strided_tensors() -> None:
@@ -134,14 +125,8 @@ def test_channels_last_and_strided_tensors() -> None:
     image, offset, weight, bias, mask = case.tensors()
     image = image.contiguous(memory_format=torch.channels_last)
     offset, weight, mask = (torch.stack([t, t], -1)[..., 0] for t in (offset, weight, mask))
-    tensors = (image, offset, weight, bias, mask)
-    output = triton_deform_conv2d.deform_conv2d(*tensors, *case.sizes)
-    assert_equal(output, reference.deform_conv2d(*tensors, *case.sizes))
-    grad = torch.ones(1, dtype=F32).expand(output.shape)
-    arguments = (grad, image, offset, weight, mask, *case.sizes)
-    gradients = triton_deform_conv2d.deform_conv2d_backward(*arguments)
-    for actual, wanted in zip(gradients, reference.deform_conv2d_backward(*arguments), strict=True):
-        assert_equal(actual, wanted)
+    out_size = (case.batch, case.out_channels, *offset.shape[2:])
+    check(case, (image, offset, weight, bias, mask), torch.ones(1).expand(out_size))
 
 
 def test_deterministic_algorithms_are_left_to_the_reference(
@@ -151,12 +136,12 @@ def test_deterministic_algorithms_are_left_to_the_reference(
         raise AssertionError("the kernel with atomic additions ran")
 
     monkeypatch.setattr(triton_deform_conv2d, "_weight_gradient", fail)
-    case = Case(dtype=F32, batch=1, size=(3, 3))
-    image, offset, weight, _, mask = case.tensors()
+    image, offset, weight, bias, mask = CASE.tensors()
+    output = reference.deform_conv2d(image, offset, weight, bias, mask, *CASE.sizes)
     torch.use_deterministic_algorithms(True)
     try:
         triton_deform_conv2d.deform_conv2d_backward(
-            torch.ones(1, 4, 3, 3), image, offset, weight, mask, *case.sizes
+            torch.ones_like(output), image, offset, weight, mask, *CASE.sizes
         )
     finally:
         torch.use_deterministic_algorithms(False)
@@ -185,24 +170,11 @@ def test_what_int32_does_not_count_is_left_to_the_reference() -> None:
     assert not triton_deform_conv2d._supported(image, few, many)
 
 
-@pytest.fixture
-def tf32() -> Iterator[None]:
-    """Switched on in the newer of torch's two ways; to ask in the older one then raises."""
-    before = torch.backends.cuda.matmul.fp32_precision
-    torch.backends.cuda.matmul.fp32_precision = "tf32"
-    yield
-    torch.backends.cuda.matmul.fp32_precision = before
-
-
 def precision(dtype: torch.dtype) -> str:
     """Of the products of a small convolution."""
-    image, offset, weight = (
-        torch.empty(1, 1, 4, 4),
-        torch.empty(1, 2, 4, 4),
-        torch.empty(1, 1, 1, 1),
-    )
-    shape = triton_deform_conv2d._Shape.of(image, offset, weight, *[[1, 1]] * 3)
-    return triton_deform_conv2d._options(shape, dtype, 64, 16)["PRECISION"]
+    image, offset, weight, *_ = CASE.tensors()
+    geometry = Geometry.of(image, offset, weight, *CASE.sizes)
+    return triton_deform_conv2d._options(geometry, dtype, 64, 16)["PRECISION"]
 
 
 def test_float32_products_are_exact() -> None:
@@ -212,8 +184,14 @@ def test_float32_products_are_exact() -> None:
 @pytest.mark.skipif(
     not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="torch has one switch alone"
 )
-def test_float32_products_follow_torchs_switch(tf32: None) -> None:
-    assert precision(F32) == "tf32" and precision(torch.bfloat16) == "ieee"
+def test_float32_products_follow_torchs_switch() -> None:
+    """Switched on in the newer of torch's two ways; to ask in the older one then raises."""
+    matmul = torch.backends.cuda.matmul
+    before, matmul.fp32_precision = matmul.fp32_precision, "tf32"
+    try:
+        assert precision(F32) == "tf32" and precision(torch.bfloat16) == "ieee"
+    finally:
+        matmul.fp32_precision = before
 
 
 @pytest.fixture
@@ -228,19 +206,18 @@ def triton_on_cpu() -> Iterator[None]:
 
 
 def test_the_operator_with_autograd(triton_on_cpu: None) -> None:
-    case = Case(dtype=F32, batch=1, **SMALL)
-    tensors = case.tensors(requires_grad=True)
+    tensors = CASE.tensors(requires_grad=True)
     torch.library.opcheck(
         torch.ops.e2ec.deform_conv2d.default,
-        (*tensors, *case.sizes),
+        (*tensors, *CASE.sizes),
         test_utils=("test_schema", "test_faketensor", "test_autograd_registration"),
     )
-    output = deform_conv2d(*tensors, *case.sizes)
+    output = deform_conv2d(*tensors, *CASE.sizes)
     output.backward(torch.ones_like(output))
     image, offset, weight, bias, mask = tensors
     with torch.no_grad():
         expected = reference.deform_conv2d_backward(
-            torch.ones_like(output), image, offset, weight, mask, *case.sizes
+            torch.ones_like(output), image, offset, weight, mask, *CASE.sizes
         )
     for tensor, gradient in zip((image, offset, weight, mask), expected, strict=True):
         assert_equal(tensor.grad, gradient)

@@ -6,28 +6,24 @@ import math
 
 import pytest
 import torch
+from deform_case import Case
 from torch import Tensor
 
 from lib.ops import deform_conv2d
 from lib.ops.deform import reference
 
-SIZES = ([1, 1], [1, 1], [1, 1])
 
-
-def random_tensors(
-    channels: int, groups: int, offset_groups: int, dtype: torch.dtype = torch.bfloat16
-) -> list[Tensor]:
-    """input, offset, weight, bias, mask of a 3x3 convolution; some positions lie outside."""
-    generator = torch.Generator().manual_seed(0)
-    shapes = [
-        (3, channels, 19, 23),
-        (3, 18 * offset_groups, 19, 23),
-        (4 * groups, channels // groups, 3, 3),
-        (4 * groups,),
-        (3, 9 * offset_groups, 19, 23),
-    ]
-    tensors = [torch.randn(shape, generator=generator).to(dtype) for shape in shapes]
-    return [tensors[0], tensors[1] * 2, *tensors[2:]]
+def bfloat16_case(channels: int = 16, groups: int = 1, offset_groups: int = 1) -> Case:
+    return Case(
+        3,
+        channels,
+        4 * groups,
+        (19, 23),
+        groups=groups,
+        offset_groups=offset_groups,
+        dtype=torch.bfloat16,
+        reach=2,
+    )
 
 
 def relative_error(found: Tensor, expected: Tensor) -> float:
@@ -45,18 +41,19 @@ def test_as_exact_as_the_type(
     channels: int, groups: int, offset_groups: int, mask: bool, native: bool
 ) -> None:
     """Products in bfloat16 (where the processor has them) or float32; rounding is 2^-9 = 0.002."""
-    tensors = [t.requires_grad_() for t in random_tensors(channels, groups, offset_groups)]
+    case = bfloat16_case(channels, groups, offset_groups)
+    tensors = case.tensors(requires_grad=True)
     image, offset, weight, bias, factors = tensors
     with torch.backends.mkldnn.flags(enabled=native):
-        output = deform_conv2d(image, offset, weight, bias, factors if mask else None, *SIZES)
+        output = deform_conv2d(image, offset, weight, bias, factors if mask else None, *case.sizes)
         grad = torch.randn(output.shape, generator=torch.Generator().manual_seed(1)).bfloat16()
         output.backward(grad)
     exact = [t.detach().double() for t in tensors]
     extra = exact[4] if mask else None
-    expected = reference.deform_conv2d(*exact[:4], extra, *SIZES)
+    expected = reference.deform_conv2d(*exact[:4], extra, *case.sizes)
     assert output.dtype == torch.bfloat16
     assert relative_error(output.detach(), expected) < 0.006
-    gradients = reference.deform_conv2d_backward(grad.double(), *exact[:3], extra, *SIZES)
+    gradients = reference.deform_conv2d_backward(grad.double(), *exact[:3], extra, *case.sizes)
     for tensor, gradient in zip((image, offset, weight, factors), gradients, strict=True):
         if gradient.numel():
             assert tensor.grad is not None
@@ -65,14 +62,15 @@ def test_as_exact_as_the_type(
 
 
 def test_channels_last_and_empty_batches() -> None:
-    tensors = random_tensors(16, 1, 1)
-    expected = deform_conv2d(*tensors, *SIZES)
+    case = bfloat16_case()
+    tensors = case.tensors()
+    expected = deform_conv2d(*tensors, *case.sizes)
     tensors[0] = tensors[0].contiguous(memory_format=torch.channels_last)
-    output = deform_conv2d(*tensors, *SIZES)
+    output = deform_conv2d(*tensors, *case.sizes)
     assert output.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(output, expected)
     image, offset, weight, bias, mask = tensors
-    empty = deform_conv2d(image[:0], offset[:0], weight, bias, mask[:0], *SIZES)
+    empty = deform_conv2d(image[:0], offset[:0], weight, bias, mask[:0], *case.sizes)
     assert empty.shape == (0, *output.shape[1:])
     assert empty.dtype == torch.bfloat16
 

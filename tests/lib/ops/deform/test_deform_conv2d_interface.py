@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from torch import Tensor
+from deform_case import Case
 
 from lib.ops import deform_conv2d
 
-SIZES = ([1, 1], [1, 1], [1, 1])
-
-
-def random_tensors(
-    dtype: torch.dtype, batch: int = 2, size: tuple[int, int] = (5, 6), requires_grad: bool = False
-) -> list[Tensor]:
-    """input, offset, weight, bias, mask of a 3x3 convolution with padding 1."""
-    generator = torch.Generator().manual_seed(0)
-    shapes = [(batch, 4, *size), (batch, 18, *size), (3, 4, 3, 3), (3,), (batch, 9, *size)]
-    tensors = [torch.randn(shape, generator=generator).to(dtype) for shape in shapes]
-    return [tensor.requires_grad_(requires_grad) for tensor in tensors]
+CASE = Case(channels=4, out_channels=3, size=(5, 6), dtype=torch.float32, reach=1)
+SIZES = CASE.sizes
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_types(dtype: torch.dtype) -> None:
-    tensors = random_tensors(dtype, requires_grad=True)
+    tensors = replace(CASE, dtype=dtype).tensors(requires_grad=True)
     output = deform_conv2d(*tensors, *SIZES)
     assert output.dtype == dtype
     expected = deform_conv2d(*[t.detach().float() for t in tensors], *SIZES)
@@ -54,7 +47,7 @@ def test_offset_and_mask_may_be_wider(dtype: torch.dtype) -> None:
 
 
 def test_autocast_computes_in_the_type_of_the_input() -> None:
-    image, offset, weight, bias, mask = random_tensors(torch.float32, requires_grad=True)
+    image, offset, weight, bias, mask = CASE.tensors(requires_grad=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         full = deform_conv2d(image, offset, weight, bias, mask, *SIZES)
         half = deform_conv2d(image.bfloat16(), offset, weight, bias, mask.bfloat16(), *SIZES)
@@ -66,9 +59,9 @@ def test_autocast_computes_in_the_type_of_the_input() -> None:
 
 
 def test_inference_mode() -> None:
-    expected = deform_conv2d(*random_tensors(torch.float32), *SIZES)
+    expected = deform_conv2d(*CASE.tensors(), *SIZES)
     with torch.inference_mode():
-        output = deform_conv2d(*random_tensors(torch.float32), *SIZES)
+        output = deform_conv2d(*CASE.tensors(), *SIZES)
     torch.testing.assert_close(output, expected)
 
 
@@ -76,27 +69,19 @@ def test_inference_mode() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_opcheck(mask: bool, dtype: torch.dtype) -> None:
     """In bfloat16 with float32 offsets and factors: every gradient has the type of its tensor."""
-    plain = random_tensors(torch.float32)
-    types = (dtype, torch.float32, dtype, dtype, torch.float32)
-    tensors = [t.to(kind) for t, kind in zip(plain, types, strict=True)]
-    image, offset, weight, bias, factors = [t.requires_grad_() for t in tensors]
-    extra = (bias, factors) if mask else (None, None)
+    case = replace(CASE, dtype=dtype, position_dtype=torch.float32, mask=mask, bias=mask)
+    image, offset, weight, bias, factors = case.tensors(requires_grad=True)
     operators = torch.ops.e2ec
-    arguments = (image, offset, weight, *extra, *SIZES)
+    arguments = (image, offset, weight, bias, factors, *SIZES)
     torch.library.opcheck(operators.deform_conv2d.default, arguments)
-    saved = [t.detach() for t in (image, offset, weight)]
-    arguments = (
-        torch.randn(2, 3, 5, 6).to(dtype),
-        *saved,
-        factors.detach() if mask else None,
-        *SIZES,
-    )
+    saved = [None if t is None else t.detach() for t in (image, offset, weight, factors)]
+    arguments = (torch.randn(2, 3, 5, 6).to(dtype), *saved, *SIZES)
     torch.library.opcheck(operators.deform_conv2d_backward.default, arguments)
 
 
 def test_a_second_derivative_is_refused() -> None:
     """Instead of zeros; the first one, with or without a graph of it, is as ever."""
-    tensors = random_tensors(torch.float64, requires_grad=True)
+    tensors = replace(CASE, dtype=torch.float64).tensors(requires_grad=True)
     plain = torch.autograd.grad(deform_conv2d(*tensors, *SIZES).square().sum(), tensors)
     output = deform_conv2d(*tensors, *SIZES).square().sum()
     gradients = torch.autograd.grad(output, tensors, create_graph=True)
@@ -109,7 +94,7 @@ def test_a_second_derivative_is_refused() -> None:
 def test_compiled_graph_with_dynamic_shapes() -> None:
     compiled = torch.compile(deform_conv2d, backend="aot_eager", fullgraph=True, dynamic=True)
     for batch, size in ((2, (5, 6)), (3, (7, 11))):
-        tensors = random_tensors(torch.float32, batch, size)
+        tensors = replace(CASE, batch=batch, size=size).tensors()
         torch.testing.assert_close(compiled(*tensors, *SIZES), deform_conv2d(*tensors, *SIZES))
 
 

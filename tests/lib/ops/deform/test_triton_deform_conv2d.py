@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from deform_case import Case
 
 from e2ec.bench import gpu_operators
 from lib.ops import deform_conv2d
@@ -29,11 +30,10 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA de
 def run(*arguments: str, **environment: str) -> str:
     """A Python process of its own; its output. Triton reads its environment when imported."""
     inherited = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    search = os.pathsep.join([str(ROOT), str(HERE)])
     result = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**inherited, "PYTHONPATH": search, "OMP_NUM_THREADS": "1", **environment},
+        env={**inherited, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
         capture_output=True,
         text=True,
         timeout=600,
@@ -65,7 +65,7 @@ def test_cuda_has_kernels_where_triton_is_installed() -> None:
 
 def test_triton_is_not_imported_for_a_cpu() -> None:
     # torch itself may import triton on a machine with CUDA; ours must add nothing.
-    code = "import sys, lib.ops; print('lib.ops.deform.triton_forward' in sys.modules)"
+    code = "import sys, lib.ops; print('lib.ops.deform.triton_kernels' in sys.modules)"
     assert run("-c", code).strip() == "False"
 
 
@@ -105,22 +105,15 @@ def test_benchmark_has_the_shapes_of_the_network() -> None:
 def test_equals_the_reference_on_a_gpu(
     dtype: torch.dtype, tolerance: float, groups: int, offset_groups: int
 ) -> None:
-    generator = torch.Generator().manual_seed(0)
-
-    def normal(*shape: int) -> torch.Tensor:
-        values = torch.randn(*shape, generator=generator).to("cuda", dtype)
-        return values.requires_grad_()
-
-    extent = (17, 23)
-    image, weight, bias = normal(2, 48, *extent), normal(70, 48 // groups, 3, 3), normal(70)
-    offset, mask = normal(2, 18 * offset_groups, *extent), normal(2, 9 * offset_groups, *extent)
-    output = deform_conv2d(image, offset, weight, bias, mask, padding=1)
+    case = Case(2, 48, 70, (17, 23), groups=groups, offset_groups=offset_groups, dtype=dtype)
+    tensors = [t.cuda().requires_grad_() for t in case.tensors()]
+    image, offset, weight, _, mask = tensors
+    output = deform_conv2d(*tensors, *case.sizes)
     grad = torch.randn_like(output)
     output.backward(grad)
     with torch.no_grad():
-        sizes = ([1, 1], [1, 1], [1, 1])
-        wanted = reference.deform_conv2d(image, offset, weight, bias, mask, *sizes)
-        gradients = reference.deform_conv2d_backward(grad, image, offset, weight, mask, *sizes)
+        wanted = reference.deform_conv2d(*tensors, *case.sizes)
+        gradients = reference.deform_conv2d_backward(grad, image, offset, weight, mask, *case.sizes)
     pairs = [(output, wanted)]
     pairs += zip((x.grad for x in (image, offset, weight, mask)), gradients, strict=True)
     for actual, expected in pairs:

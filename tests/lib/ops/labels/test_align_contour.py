@@ -173,12 +173,6 @@ def test_repeated_points_change_nothing() -> None:
     )
 
 
-@pytest.mark.parametrize(("vertices", "directions"), [(2, 1), (8, 9), (8, -1)])
-def test_impossible_counts_are_refused(vertices: int, directions: int) -> None:
-    with pytest.raises(ValueError, match="directions"):
-        align_contour(star(0, 5), vertices, directions)
-
-
 def test_a_line_is_refused() -> None:
     with pytest.raises(ValueError, match="three distinct"):
         align_contour(np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]), 8, 4)

@@ -33,23 +33,6 @@ def test_gaussian_by_hand(draw: Draw) -> None:
     assert_allclose(heatmap[0], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("draw", KERNELS)
-def test_gaussians_combine_by_maximum_and_are_cut_at_the_border(draw: Draw) -> None:
-    heatmap = torch.full((1, 4, 4), 0.5)
-    draw(heatmap, torch.tensor([[0, 0, 3, 2]]))
-    assert heatmap[0, 3, 0] == 1
-    assert heatmap.min() == 0.5
-    # sigma = 5 / 6; one cell away: exp(-1 / (2 * 25 / 36)) = exp(-0.72) = 0.4868 < 0.5
-    assert heatmap[0, 3, 1] == 0.5
-
-
-@pytest.mark.parametrize("draw", KERNELS)
-def test_radius_zero_marks_one_cell(draw: Draw) -> None:
-    heatmap = torch.zeros(1, 3, 3)
-    draw(heatmap, torch.tensor([[0, 2, 0, 0]]))
-    assert heatmap.sum() == 1 == heatmap[0, 0, 2]
-
-
 @pytest.mark.parametrize("cells_at_once", [1, 9 * 14 * 7, 2**24])
 @pytest.mark.parametrize("draw", KERNELS)
 def test_gaussians_equal_those_drawn_one_by_one(

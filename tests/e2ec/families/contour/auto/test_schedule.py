@@ -48,18 +48,24 @@ def test_everything_fits_into_the_run(images: int, architecture: str, fresh: boo
         fresh=fresh,
     )
     steps = epochs * steps_per_epoch(images, batch)
-    assert chosen.warmup_steps <= steps / 10
-    assert 0 <= chosen.ema_decay < 1 and 1 / (1 - chosen.ema_decay) <= max(1, steps / 5)
-    assert epochs / chosen.eval_every >= 4
-    assert chosen.save_every == 1 or 30 <= epochs / chosen.save_every <= 100
-    assert 0 < chosen.matching_start_epoch < epochs
+    assert chosen["optim.warmup_steps"] <= steps / 10
+    assert 0 <= chosen["train.ema_decay"] < 1 and 1 / (1 - chosen["train.ema_decay"]) <= max(
+        1, steps / 5
+    )
+    assert epochs / chosen["train.eval_every"] >= 4
+    assert chosen["train.save_every"] == 1 or 30 <= epochs / chosen["train.save_every"] <= 100
+    assert 0 < chosen["loss.matching_start_epoch"] < epochs
     assert steps * batch >= 6000
 
 
 def test_a_run_that_is_given_short_stays_sound() -> None:
     chosen = choose_schedule(3, "nano", batch_size=3, epochs=1, fresh=True)
-    assert (chosen.warmup_steps, chosen.ema_decay, chosen.eval_every) == (0, 0.0, 1)
-    assert chosen.save_every == 1
+    assert (
+        chosen["optim.warmup_steps"],
+        chosen["train.ema_decay"],
+        chosen["train.eval_every"],
+    ) == (0, 0.0, 1)
+    assert chosen["train.save_every"] == 1
 
 
 def test_small_sets_are_seen_often_and_large_ones_seldom() -> None:
@@ -70,7 +76,7 @@ def test_small_sets_are_seen_often_and_large_ones_seldom() -> None:
 
 def test_trained_weights_of_the_large_network_want_a_lower_rate() -> None:
     rates = [
-        choose_schedule(100, "dla34", batch_size=8, epochs=10, fresh=fresh).lr
+        choose_schedule(100, "dla34", batch_size=8, epochs=10, fresh=fresh)["optim.lr"]
         for fresh in (True, False)
     ]
     assert rates == [5e-4, 1e-4]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from e2ec.app.commands.typed_options import keep_typed, typed_settings
 from e2ec.config import Config
 from e2ec.engine.predict.predictor import BUNDLED_WEIGHTS
 from e2ec.engine.train.build import build_model
-from e2ec.engine.train.resume import fixed_settings
-from e2ec.engine.train.resumed import keep_choices
+from e2ec.engine.train.resume import fixed_settings, keep_choices
 from e2ec.engine.weights.checkpoint import save_weights
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
+from e2ec.named_settings import with_settings
 from lib.errors import InputError
 from network.contour.architecture import NANO
 from network.contour.e2ec import build_network
@@ -28,8 +29,7 @@ DATA = SyntheticDataset(14, size=(128, 160))
 
 
 def nano() -> Config:
-    config = get_config()
-    return replace(config, model=replace(config.model, architecture="nano"))
+    return with_settings(get_config(), {"model.architecture": "nano"})
 
 
 def test_nothing_is_left_open() -> None:
@@ -59,11 +59,7 @@ def test_settings_of_a_preset_without_open_ones_stay() -> None:
         (["--train.eval-every", "2"], "train.eval_every", 2),
         (["--loss.matching-start-epoch", "1"], "loss.matching_start_epoch", 1),
         (["--eval.max-detections", "7"], "eval.max_detections", 7),
-        (
-            ["--data.augmentation.crop-size", "64", "96"],
-            "data.augmentation.crop_size",
-            (64, 96),
-        ),
+        (["--data.augmentation.crop-size", "64", "96"], "data.augmentation.crop_size", (64, 96)),
         (
             ["--data.augmentation.scale-range", "0.3", "0.4"],
             "data.augmentation.scale_range",
@@ -75,10 +71,8 @@ def test_what_was_typed_is_not_chosen(words: list[str], name: str, value: object
     from e2ec.app.commands.command_line import parse_config
 
     arguments = ["custom", "--model.architecture", "nano", *words]
-    found: object = resolve(parse_config(arguments, program="train.py", purpose=""), DATA)[0]
-    for part in name.split("."):
-        found = getattr(found, part)
-    assert found == value
+    chosen, _ = resolve(parse_config(arguments, program="train.py", purpose=""), DATA)
+    assert operator.attrgetter(name)(chosen) == value
 
 
 def test_names_of_typed_settings() -> None:
@@ -92,13 +86,9 @@ def test_names_of_typed_settings() -> None:
 
 
 def test_a_given_view_and_open_scales_agree() -> None:
-    config = nano()
-    config = replace(
-        config,
-        auto=tuple(name for name in config.auto if name != "data.view"),
-        data=replace(config.data, view=replace(config.data.view, zoom=3.0)),
-    )
-    chosen, _ = resolve(config, DATA)
+    config = with_settings(nano(), {"data.view.zoom": 3.0})
+    auto = tuple(name for name in config.auto if name != "data.view")
+    chosen, _ = resolve(replace(config, auto=auto), DATA)
     low, high = chosen.data.augmentation.scale_range
     assert chosen.data.view.zoom == 3.0 and low < 3 < high
 
@@ -115,8 +105,7 @@ def weights(tmp_path: Path) -> Path:
 
 def test_weights_bring_what_belongs_to_them(weights: Path) -> None:
     arguments = ["--model.weights", str(weights)]
-    config = get_config()
-    config = replace(config, model=replace(config.model, weights=weights))
+    config = with_settings(get_config(), {"model.weights": weights})
     config, lines = resolve(keep_typed(config, arguments), DATA)
     assert config.model.architecture == "nano" and config.data.targets.vertices == 16
     assert str(weights) in lines[0]
@@ -132,8 +121,8 @@ def test_weights_bring_what_belongs_to_them(weights: Path) -> None:
     ],
 )
 def test_a_conflict_names_the_option(weights: Path, typed: str, option: str) -> None:
-    config = get_config()  # dla34, 128 vertices
-    config = replace(config, model=replace(config.model, weights=weights), auto=())
+    # dla34, 128 vertices
+    config = with_settings(get_config(), {"model.weights": weights, "auto": ()})
     arguments = ["--model.weights", str(weights), typed, "x"]
     with pytest.raises(InputError, match=option) as error:
         resolve(keep_typed(config, arguments), DATA)
@@ -141,8 +130,8 @@ def test_a_conflict_names_the_option(weights: Path, typed: str, option: str) -> 
 
 
 def test_bundled_weights_by_their_name() -> None:
-    config = replace(get_config(), auto=("model.architecture", "data.targets.vertices"))
-    config = replace(config, model=replace(config.model, weights=Path("bundled")))
+    auto = ("model.architecture", "data.targets.vertices")
+    config = with_settings(get_config(), {"auto": auto, "model.weights": Path("bundled")})
     chosen, lines = resolve(config, DATA)
     assert chosen.model.weights == BUNDLED_WEIGHTS and chosen.model.architecture == "nano"
     assert "bundled" in lines[0]
@@ -150,18 +139,14 @@ def test_bundled_weights_by_their_name() -> None:
 
 def test_random_weights_where_vertices_are_given() -> None:
     """Nobody asked for the bundled weights, so that they do not fit is no error."""
-    config = nano()
-    targets = replace(config.data.targets, vertices=32)
+    config = with_settings(nano(), {"data.targets.vertices": 32})
     auto = tuple(name for name in config.auto if name != "data.targets.vertices")
-    chosen, _ = resolve(
-        replace(config, auto=auto, data=replace(config.data, targets=targets)), DATA
-    )
+    chosen, _ = resolve(replace(config, auto=auto), DATA)
     assert chosen.model.weights is None and chosen.data.targets.vertices == 32
 
 
 def test_missing_weights_are_named() -> None:
-    config = get_config()
-    config = replace(config, model=replace(config.model, weights=Path("nowhere.safetensors")))
+    config = with_settings(get_config(), {"model.weights": Path("nowhere.safetensors")})
     with pytest.raises(InputError, match=r"nowhere.safetensors.*bundled"):
         resolve(config, DATA)
 
@@ -177,10 +162,9 @@ def test_a_continued_run_keeps_what_it_chose(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(chosen.to_dict()))
     arguments = ["--train.epochs", "7"]
-    more = keep_typed(replace(nano(), train=replace(nano().train, epochs=7)), arguments)
+    more = keep_typed(with_settings(nano(), {"train.epochs": 7}), arguments)
     kept = keep_choices(more, path)
-    assert kept.train.epochs == 7
-    assert kept == replace(chosen, train=replace(chosen.train, epochs=7))
+    assert kept == with_settings(chosen, {"train.epochs": 7})
     assert fixed_settings(kept) == fixed_settings(chosen)
 
 
