@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from e2ec.app.stream.controls import Controls
 from e2ec.app.web.batches import Model
@@ -23,7 +23,6 @@ from e2ec.app.web.refusal import Refusal
 from e2ec.app.web.routes_live import live_routes
 from e2ec.app.web.routes_page import page_routes
 from e2ec.app.web.routes_service import service_routes
-from lib.memory import is_out_of_memory
 
 _TITLE = "Contours"
 _ABOUT = "Contours of the objects in pictures: a picture in, polygons in any format out."
@@ -38,7 +37,7 @@ def create_app(
     token: str | None = None,
     hosts: Iterable[str] = (),
     cookie: str = "e2ec",
-) -> FastAPI:
+) -> ASGIApp:
     """The application for a model.
 
     Args:
@@ -71,8 +70,9 @@ def create_app(
     app.include_router(live_routes(live, controls, limits))
     app.include_router(page_routes(app, model, limits, live=live is not None))
     _answer_errors(app)
-    app.add_middleware(
-        Guard,
+    # Around all of it: answers to failures get its headers too.
+    return Guard(
+        app,
         rate=Rate(limits.requests_per_s, limits.burst),
         token=token,
         hosts=tuple(hosts),
@@ -98,8 +98,6 @@ def _answer_errors(app: FastAPI) -> None:
         return JSONResponse({"error": str(error.detail)}, error.status_code, headers=error.headers)
 
     async def failed(_: Request, error: Exception) -> JSONResponse:
-        if is_out_of_memory(error):
-            return JSONResponse({"error": "not enough memory for this picture"}, 507)
         return JSONResponse({"error": "the server could not do this"}, 500)
 
     app.add_exception_handler(Refusal, refused)

@@ -133,12 +133,16 @@ class Batches:
                 return
 
     def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        """The pictures of a batch, and whether nothing follows."""
+        """The pictures of a batch, and whether nothing follows.
+
+        Others are waited for only while there are some that are being decoded.
+        """
         jobs = [first]
         until = time.perf_counter() + self._limits.batch_wait_s
         while len(jobs) < self._limits.batch:
+            wait = until - time.perf_counter() if self.waiting > len(jobs) else 0.0
             try:
-                job = self._jobs.get(timeout=max(0.0, until - time.perf_counter()))
+                job = self._jobs.get(block=wait > 0, timeout=max(wait, 0.0))
             except queue.Empty:
                 break
             if job is None:
@@ -165,9 +169,7 @@ class Batches:
             self._timings.add("queue", start - job.put)
         images = [job.image for job in jobs]
         try:
-            found = self._model.predict(
-                images, score_threshold=jobs[0].score, stage=jobs[0].stage
-            )
+            found = self._model.predict(images, score_threshold=jobs[0].score, stage=jobs[0].stage)
         except Exception as error:  # belongs to whoever asked: this thread goes on
             if len(jobs) == 1:
                 jobs[0].result.set_exception(error)

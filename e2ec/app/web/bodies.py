@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -87,14 +87,14 @@ class Bodies:
 
 
 async def _form_file(headers: Headers, chunks: AsyncGenerator[bytes, None], most: int) -> Body:
-    parser = MultiPartParser(
-        headers, chunks, max_files=1, max_fields=8, max_part_size=_FIELD_BYTES
-    )
+    parser = MultiPartParser(headers, chunks, max_files=1, max_fields=8, max_part_size=_FIELD_BYTES)
     parser.spool_max_size = most + 1  # larger ones would go to the disk
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:
-        raise Refusal(400, "the form cannot be read; send one file in multipart/form-data") from error
+        raise Refusal(
+            400, "the form cannot be read; send one file in multipart/form-data"
+        ) from error
     try:
         files = [value for value in form.values() if isinstance(value, UploadFile)]
         if len(files) != 1:

@@ -18,6 +18,7 @@ def docs_page(schema: dict[str, Any]) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(info['title'])}: addresses</title>"
+        '<link rel="icon" href="/page/icon.svg" type="image/svg+xml">'
         '<link rel="stylesheet" href="/page/style.css"></head><body class="docs"><main>'
         f"<h1>{escape(info['title'])}: addresses</h1><p>{escape(info.get('description', ''))}</p>"
         '<p>As a file: <a href="/openapi.json">openapi.json</a>. '

@@ -121,7 +121,9 @@ def _shape(contours: Contours, index: int, masks: bool) -> dict[str, Any]:
     pierced = any(contours.holes[index]) if runs is None else False
     if runs is None and not (masks and pierced):
         rings = zip(contours.parts[index], contours.holes[index], strict=True)
-        return {"polygons": [join_rings([(part, holes)]) if holes else part for part, holes in rings]}
+        return {
+            "polygons": [join_rings([(part, holes)]) if holes else part for part, holes in rings]
+        }
     if runs is None:
         runs = encode_mask(exact_mask(contours, index))
     return {"runs": runs, "size": (contours.height, contours.width)}

@@ -37,7 +37,8 @@ SECURITY_HEADERS = {
 # A redirect that follows a link of another site would be sent without the strict cookie; a step
 # that this page itself makes is sent with it.
 _WELCOME = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Contours</title>'
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    '<link rel="icon" href="/page/icon.svg"><title>Contours</title>'
     '<meta http-equiv="refresh" content="0;url=/"></head>'
     '<body><p><a href="/">Open the page</a></p></body></html>'
 )

@@ -15,14 +15,13 @@ import numpy as np
 from e2ec.app.web.batches import Batches, Model
 from e2ec.app.web.bodies import Body
 from e2ec.app.web.limits import Limits
-from e2ec.app.web.pictures import decode_picture, picture_size
 from e2ec.app.web.names import picture_name
-from e2ec.app.web.refusal import Refusal
+from e2ec.app.web.pictures import decode_picture, picture_size
+from e2ec.app.web.refusal import Refusal, refused
 from e2ec.app.web.timings import Timings
 from e2ec.app.web.videos import VideoDamaged, VideoFrame, open_video
 from e2ec.results.contours import Contours
 from e2ec.results.formats.native_writer import frame_line
-from lib.errors import InputError
 
 _DECODERS = 2
 _RETRY_S = 0.02
@@ -59,8 +58,8 @@ class Predictions:
                     image = await anyio.to_thread.run_sync(
                         decode_picture, body.data, "the picture", limiter=self._decoders
                     )
-            except InputError as error:
-                raise Refusal(422, str(error)) from error
+            except Exception as error:
+                raise refused(error) from error
             return await self._contours(image, score, stage, name)
 
     async def _contours(
@@ -69,8 +68,8 @@ class Predictions:
         try:
             future = self.batches.submit(image, score=score, stage=stage, source=name)
             return await asyncio.wrap_future(future)
-        except (InputError, ValueError) as error:
-            raise Refusal(422, str(error)) from error
+        except Exception as error:
+            raise refused(error) from error
 
     def _check_input(self, height: int, width: int) -> None:
         pixels = self.batches.input_pixels(height, width)

@@ -15,10 +15,9 @@ from e2ec.app.web.documents import check_masks, read_contours
 from e2ec.app.web.formats import FORMATS
 from e2ec.app.web.limits import Limits
 from e2ec.app.web.predictions import Predictions
-from e2ec.app.web.refusal import Refusal
+from e2ec.app.web.refusal import refused
 from e2ec.results.contours import Contours
 from e2ec.results.default_score import DEFAULT_SCORE
-from lib.errors import InputError
 
 FormatName = Literal["native", "coco", "labelme", "geojson", "yolo", "masks"]
 Format = Annotated[FormatName, Query(description="what the answer is written in")]
@@ -70,11 +69,9 @@ def service_routes(predictions: Predictions, bodies: Bodies, limits: Limits) -> 
     async def answer(contours: Contours, format: FormatName) -> Response:
         try:
             with predictions.timings.measure("encode"):
-                made = await anyio.to_thread.run_sync(
-                    _encode, contours, format, limiter=encoders
-                )
-        except (InputError, ValueError) as error:
-            raise Refusal(422, str(error)) from error
+                made = await anyio.to_thread.run_sync(_encode, contours, format, limiter=encoders)
+        except Exception as error:
+            raise refused(error) from error
         disposition = f'attachment; filename="{made.name}"'
         headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
         return Response(made.data, media_type=made.media_type, headers=headers)

@@ -20,7 +20,9 @@ class Timings:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._times: dict[str, deque[float]] = {step: deque(maxlen=_KEPT) for step in get_args(Step)}
+        self._times: dict[str, deque[float]] = {
+            step: deque(maxlen=_KEPT) for step in get_args(Step)
+        }
         self._batches: deque[int] = deque(maxlen=_KEPT)
 
     def add(self, step: Step, seconds: float) -> None:

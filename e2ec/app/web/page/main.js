@@ -40,6 +40,7 @@ function show(next) {
   const media = { live: canvas, picture, video };
   for (const [name, part] of Object.entries(media)) part.hidden = name !== mode;
   svg.toggleAttribute("hidden", mode !== "picture" && mode !== "video");
+  svg.classList.toggle("over-picture", mode === "picture"); // a video's own controls lie below
   byId("invitation").hidden = mode !== "";
   stage.classList.toggle("empty", mode === "");
   byId("show-live").setAttribute("aria-pressed", String(mode === "live"));
