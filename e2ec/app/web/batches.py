@@ -10,16 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from e2ec.app.web.limits import Limits
+from e2ec.app.web.names import renamed
 from e2ec.app.web.refusal import Refusal
 from e2ec.app.web.timings import Timings
 from e2ec.results.contours import Contours
-from e2ec.results.shapes import as_given
 
 
 class Model(Protocol):
@@ -180,13 +180,4 @@ class Batches:
         self._timings.add("network", (time.perf_counter() - start) / len(jobs))
         self._timings.add_batch(len(jobs))
         for job, contours in zip(jobs, found, strict=True):
-            job.result.set_result(_named(contours, job.source))
-
-
-def _named(contours: Contours, source: str | None) -> Contours:
-    return replace(
-        contours,
-        source=source,
-        parts=as_given(contours.parts),
-        holes=as_given(contours.holes),
-    )
+            job.result.set_result(renamed(contours, job.source))

@@ -37,10 +37,9 @@ def _operation(path: str, method: str, facts: dict[str, Any]) -> str:
     )
     kinds = ", ".join(facts.get("requestBody", {}).get("content", {}))
     body = f"<p>Body: {escape(kinds)}</p>" if kinds else ""
-    return (
-        f"<section><h2><code>{escape(method.upper())} {escape(path)}</code></h2>"
-        f"<p>{escape(facts.get('description', facts.get('summary', '')))}</p>{body}{table}</section>"
-    )
+    about = escape(facts.get("description", facts.get("summary", "")))
+    title = f"{escape(method.upper())} {escape(path)}"
+    return f"<section><h2><code>{title}</code></h2><p>{about}</p>{body}{table}</section>"
 
 
 def _parameter(parameter: dict[str, Any]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from e2ec.app.web.limits import Limits
-from e2ec.app.web.names import picture_name
+from e2ec.app.web.names import renamed
 from e2ec.app.web.refusal import Refusal
 from e2ec.results.contours import Contours
 from e2ec.results.shapes import as_given
@@ -45,7 +44,7 @@ def read_contours(data: bytes, limits: Limits) -> Contours:
     rings += [hole for inner in holes for some in inner for hole in some]
     if max(map(len, rings), default=0) > limits.ring_points:
         raise Refusal(413, f"a polygon has more than {limits.ring_points} points, the limit")
-    return replace(contours, source=picture_name(contours.source), parts=parts, holes=holes)
+    return renamed(contours, contours.source)
 
 
 def check_masks(contours: Contours) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from dataset.index.builder import IndexBuilder
 from dataset.masks.rings import join_rings
 from dataset.masks.run_lengths import encode_mask
-from e2ec.app.web.names import file_stem, picture_name
+from e2ec.app.web.names import file_stem, renamed
 from e2ec.convert.job import Job
 from e2ec.convert.source import Source
 from e2ec.convert.to_masks import write_masks
@@ -54,8 +54,9 @@ class FileFormat:
 
     def download(self, contours: Contours) -> Download:
         """The contours as a file called by their picture."""
-        name = f"{file_stem(contours.source)}{self.suffix}"
-        return Download(self.encode(contours), self.media_type, name)
+        named = renamed(contours, contours.source)
+        name = f"{file_stem(named.source)}{self.suffix}"
+        return Download(self.encode(named), self.media_type, name)
 
 
 def _json(value: Any) -> bytes:
@@ -94,7 +95,7 @@ class _MemoryJob(Job):
 
 def _zipped(contours: Contours, write: Callable[[Job], None], *, masks: bool) -> bytes:
     """What a writer of labels makes of one image, as a ZIP file."""
-    name = f"{file_stem(contours.source)}{Path(picture_name(contours.source) or '').suffix}"
+    name = f"{file_stem(contours.source)}.png"  # labels are called by it alone
     builder = IndexBuilder("contours")
     builder.add_image(1, name, contours.width, contours.height)
     for key, label in zip(contours.category_ids, contours.class_names, strict=True):

@@ -16,7 +16,7 @@ class Limits:
         pixels_at_once: of all pictures that wait for the network (429).
         input_pixels: of what the network sees of a picture (413), and of a batch of them; it takes
             some 400 bytes of memory a pixel.
-        instances, ring_points: of an edited document: its instances, and the points of a ring (413).
+        instances, ring_points: of an edited document: instances, and points of a ring (413).
         queue: pictures that wait for the network (429).
         batch: pictures that go to the network together.
         batch_wait_s: how long the first picture of a batch waits for others.
