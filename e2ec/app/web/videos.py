@@ -16,6 +16,7 @@ from e2ec.app.web.refusal import Refusal
 KINDS = "MP4, WebM, Matroska or AVI"
 # Others, such as play lists, would have FFmpeg open further files and addresses.
 _CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mpeg2video", "mjpeg")
+_FPS = 25.0  # of files that state no rate
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def open_video(data: bytes, limits: Limits) -> Iterator[VideoFrame]:
         # The size may change on the way: the decoder itself refuses larger frames.
         context.options = {"max_pixels": str(limits.pixels)}
         context.thread_count = 1
-        frames = _frames(container, stream)
+        frames = _frames(container, stream, timed=kind != "avi")
         first = next(frames, None)
     except (av.FFmpegError, ValueError, VideoDamaged) as error:
         raise Refusal(422, "the video cannot be decoded") from error
@@ -75,12 +76,14 @@ def _with_first(first: VideoFrame, rest: Iterator[VideoFrame]) -> Iterator[Video
     yield from rest
 
 
-def _frames(container: Any, stream: Any) -> Iterator[VideoFrame]:
+def _frames(container: Any, stream: Any, *, timed: bool) -> Iterator[VideoFrame]:
+    """All frames; by the frame rate where the file keeps no times."""
     start = None
+    rate = float(stream.average_rate or 0) or _FPS
     with container:
         try:
             for index, frame in enumerate(container.decode(stream)):
-                time_s = float(frame.time or 0.0)
+                time_s = float(frame.time) if timed and frame.time is not None else index / rate
                 start = time_s if start is None else start
                 yield VideoFrame(index, max(0.0, time_s - start), frame.to_ndarray(format="rgb24"))
         except (av.FFmpegError, ValueError) as error:
