@@ -16,10 +16,11 @@ import pytest
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
-websockets = pytest.importorskip("websockets.sync.client")
+pytest.importorskip("websockets")
 
 from web_client import answer, connect, head, post, send, status
 from web_model import BrightModel, encoded, picture
+from websockets.sync.client import connect as connect_socket
 
 from e2ec.app.web import extra
 from e2ec.app.web.limits import Limits
@@ -156,17 +157,17 @@ def test_bodies_at_once_are_limited() -> None:
 
 def test_the_socket_of_a_real_server(patient: WebServer) -> None:
     address = patient.address.replace("http", "ws") + "live"
-    with websockets.connect(address, origin=patient.address.rstrip("/")) as socket:
+    with connect_socket(address, origin=patient.address.rstrip("/")) as socket:
         assert "state" in socket.recv(timeout=20)
     with pytest.raises(Exception, match="403"):
-        websockets.connect(address, origin="http://evil.example")
+        connect_socket(address, origin="http://evil.example")
     with pytest.raises(Exception, match="403"):
-        websockets.connect(address)
+        connect_socket(address)
 
 
 def test_a_long_message_ends_the_socket(patient: WebServer) -> None:
     address = patient.address.replace("http", "ws") + "live"
-    with websockets.connect(address, origin=patient.address.rstrip("/")) as socket:
+    with connect_socket(address, origin=patient.address.rstrip("/")) as socket:
         socket.send("x" * 100_000)
         with pytest.raises(Exception, match="1009"):
             for _ in range(100):

@@ -8,34 +8,21 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import cv2
-import numpy as np
 import pytest
 
 pytest.importorskip("fastapi")
-av = pytest.importorskip("av")
+pytest.importorskip("av")
 
+import av
 from starlette.testclient import TestClient
 from web_model import BrightModel, picture
+from web_video import video
 
 from e2ec.app.web.app import create_app
 from e2ec.app.web.limits import Limits
 from e2ec.results.contours import Contours
 
 HERE = "http://127.0.0.1:8000"
-
-
-def video(frames: int = 6, kind: str = "mp4", size: tuple[int, int] = (128, 96)) -> bytes:
-    """A video at 10 frames a second: in frame i the square lies 4 i pixels to the right."""
-    file = io.BytesIO()
-    with av.open(file, "w", format=kind) as container:
-        stream = container.add_stream("libx264" if kind != "webm" else "libvpx", rate=10)
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        for index in range(frames):
-            image = np.roll(picture(*size), 4 * index, axis=1)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode())
-    return file.getvalue()
 
 
 @pytest.fixture
