@@ -44,6 +44,8 @@ def read_contours(data: bytes, limits: Limits) -> Contours:
     rings += [hole for inner in holes for some in inner for hole in some]
     if max(map(len, rings), default=0) > limits.ring_points:
         raise Refusal(413, f"a polygon has more than {limits.ring_points} points, the limit")
+    if sum(map(len, rings)) > limits.points:
+        raise Refusal(413, f"the document has more than {limits.points} points, the limit")
     return renamed(contours, contours.source)
 
 

@@ -16,7 +16,8 @@ class Limits:
         pixels_at_once: of all pictures that wait for the network (429).
         input_pixels: of what the network sees of a picture (413), and of a batch of them; it takes
             some 400 bytes of memory a pixel.
-        instances, ring_points: of an edited document: instances, and points of a ring (413).
+        instances, points, ring_points: of an edited document: instances, points, and points of a
+            ring (413).
         queue: pictures that wait for the network (429).
         batch: pictures that go to the network together.
         batch_wait_s: how long the first picture of a batch waits for others.
@@ -39,6 +40,7 @@ class Limits:
     pixels_at_once: int = 128_000_000
     input_pixels: int = 16_000_000
     instances: int = 5000
+    points: int = 500_000
     ring_points: int = 20_000
     queue: int = 32
     batch: int = 8

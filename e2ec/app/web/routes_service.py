@@ -16,6 +16,7 @@ from e2ec.app.web.formats import FORMATS
 from e2ec.app.web.limits import Limits
 from e2ec.app.web.predictions import Predictions
 from e2ec.app.web.refusal import refused
+from e2ec.app.web.tangles import check_tangles
 from e2ec.results.contours import Contours
 from e2ec.results.default_score import DEFAULT_SCORE
 
@@ -64,12 +65,15 @@ class _Held(StreamingResponse):
 def service_routes(predictions: Predictions, bodies: Bodies, limits: Limits) -> APIRouter:
     """The router of these addresses."""
     router = APIRouter()
-    encoders = anyio.CapacityLimiter(_ENCODERS)
+    # What others made may take long; the network's own contours do not wait for it.
+    encoders, converters = (anyio.CapacityLimiter(_ENCODERS) for _ in range(2))
 
-    async def answer(contours: Contours, format: FormatName) -> Response:
+    async def answer(
+        contours: Contours, format: FormatName, limiter: anyio.CapacityLimiter
+    ) -> Response:
         try:
             with predictions.timings.measure("encode"):
-                made = await anyio.to_thread.run_sync(_encode, contours, format, limiter=encoders)
+                made = await anyio.to_thread.run_sync(_encode, contours, format, limiter=limiter)
         except Exception as error:
             raise refused(error) from error
         disposition = f'attachment; filename="{made.name}"'
@@ -89,7 +93,7 @@ def service_routes(predictions: Predictions, bodies: Bodies, limits: Limits) -> 
         async with bodies.read(request, limits.picture_bytes) as body:
             named = Body(body.data, body.name or name)
             contours = await predictions.picture(named, score=score, stage=stage)
-        return await answer(contours, format)
+        return await answer(contours, format, encoders)
 
     @router.post("/predict/video", openapi_extra=_uploads("video/mp4", "video/webm"))
     async def predict_video(
@@ -110,9 +114,9 @@ def service_routes(predictions: Predictions, bodies: Bodies, limits: Limits) -> 
         """Contours of one picture, such as edited ones, from the native format to another."""
         async with bodies.read(request, limits.document_bytes) as body:
             contours = await anyio.to_thread.run_sync(
-                read_contours, body.data, limits, limiter=encoders
+                read_contours, body.data, limits, limiter=converters
             )
-        return await answer(contours, format)
+        return await answer(contours, format, converters)
 
     @router.get("/health")
     async def health() -> JSONResponse:
@@ -132,4 +136,6 @@ def service_routes(predictions: Predictions, bodies: Bodies, limits: Limits) -> 
 def _encode(contours: Contours, format: FormatName) -> Any:
     if format == "masks":
         check_masks(contours)
+    if format == "geojson":
+        check_tangles(contours)
     return FORMATS[format].download(contours)

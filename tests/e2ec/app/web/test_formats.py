@@ -22,6 +22,7 @@ from e2ec.app.web.documents import check_masks, read_contours
 from e2ec.app.web.formats import FORMATS
 from e2ec.app.web.limits import Limits
 from e2ec.app.web.refusal import Refusal
+from e2ec.app.web.tangles import check_tangles
 from e2ec.convert.source import open_source
 from e2ec.results.contours import Contours
 
@@ -185,3 +186,29 @@ def test_masks_that_would_fill_the_memory_are_refused() -> None:
     check_masks(_many(1000, 25.0, 4000))
     with pytest.raises(Refusal, match="overlap"):
         check_masks(_many(1000, 0.0, 4000))
+
+
+def _one(*rings: np.ndarray) -> Contours:
+    return replace(_many(1, 1.0, 1000), parts=[list(rings)], holes=[[[] for _ in rings]])
+
+
+def test_a_tangle_that_would_take_minutes_to_mend_is_refused_at_once() -> None:
+    rng = np.random.default_rng(0)
+    for rings in (
+        [rng.uniform(0, 1000, (200, 2))],
+        [rng.uniform(0, 1000, (20_000, 2))],
+        [np.zeros((20_000, 2))],
+        [rng.uniform(0, 1000, (3, 2)) for _ in range(200)],
+    ):
+        with pytest.raises(Refusal, match="untangle"):
+            check_tangles(_one(*rings))
+
+
+def test_contours_that_cross_themselves_a_little_pass() -> None:
+    turn = np.linspace(0, 2 * np.pi, 10_000, endpoint=False)
+    circle = 500 + 400 * np.stack([np.cos(turn), np.sin(turn)], 1)
+    check_tangles(_one(circle))
+    eight = np.stack([500 + 400 * np.sin(turn), 500 + 200 * np.sin(2 * turn)], 1)[::40]
+    check_tangles(_one(eight))
+    check_tangles(scene())
+    check_tangles(scene()[[]])
