@@ -17,7 +17,9 @@ from e2ec.results.shapes import as_given
 
 _CROSSINGS = 300
 _ALL_CROSSINGS = 3000
-_NEAR_EACH_OTHER = 100_000
+# Pairs of edges whose boxes meet: each has to be looked at.
+_NEAR = 100_000
+_ALL_NEAR = 5_000_000
 _CHUNK = 32
 
 
@@ -28,19 +30,19 @@ def check_tangles(contours: Contours) -> None:
         Refusal: an instance, or all of them together, are above a limit (413).
     """
     refusal = Refusal(413, "the contours cross themselves too often; untangle them first")
-    total = near = 0
+    all_near = all_crossings = 0
     parts, holes = as_given(contours.parts), as_given(contours.holes)
     for rings, inner in zip(parts, holes, strict=True):
-        crossings = 0
+        near = crossings = 0
         both = _edges([*rings, *(hole for some in inner for hole in some)])
         for first, second in _pairs(*both):
             near += len(first)
-            if near > _NEAR_EACH_OTHER + 50 * len(both[0]):
+            if near > _NEAR + 50 * len(both[0]) or all_near + near > _ALL_NEAR:
                 raise refusal
             crossings += int(shapely.intersects(first, second).sum())
-            if crossings > _CROSSINGS or total + crossings > _ALL_CROSSINGS:
+            if crossings > _CROSSINGS or all_crossings + crossings > _ALL_CROSSINGS:
                 raise refusal
-        total += crossings
+        all_near, all_crossings = all_near + near, all_crossings + crossings
 
 
 def _edges(rings: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -210,5 +210,7 @@ def test_contours_that_cross_themselves_a_little_pass() -> None:
     check_tangles(_one(circle))
     eight = np.stack([500 + 400 * np.sin(turn), 500 + 200 * np.sin(2 * turn)], 1)[::40]
     check_tangles(_one(eight))
+    small = 500 + 10 * np.stack([np.cos(turn), np.sin(turn)], 1)[::78]
+    check_tangles(replace(_many(2000, 1.0, 1000), parts=[[small]] * 2000))
     check_tangles(scene())
     check_tangles(scene()[[]])
