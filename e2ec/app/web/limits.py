@@ -12,7 +12,8 @@ class Limits:
     Attributes:
         picture_bytes, video_bytes, document_bytes: size of a body, as it comes (413).
         bytes_at_once: of all bodies that are held at one moment (429).
-        pixels: of a picture or of a frame of a video, width x height (413).
+        pixels, video_pixels: of a picture, and of a frame of a video, of which decoders hold up to
+            16: width x height (413).
         pixels_at_once: of all pictures that wait for the network (429).
         input_pixels: of what the network sees of a picture (413), and of a batch of them; it takes
             some 400 bytes of memory a pixel.
@@ -37,8 +38,9 @@ class Limits:
     document_bytes: int = 16 << 20
     bytes_at_once: int = 256 << 20
     pixels: int = 32_000_000
+    video_pixels: int = 9_000_000
     pixels_at_once: int = 128_000_000
-    input_pixels: int = 16_000_000
+    input_pixels: int = 18_000_000
     instances: int = 5000
     points: int = 500_000
     ring_points: int = 20_000

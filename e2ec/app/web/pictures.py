@@ -15,7 +15,7 @@ from lib.images import decode_image
 KINDS = "JPEG, PNG, WebP, BMP or TIFF"
 _LONGEST_SIDE = 65_535
 # A progressive JPEG has some ten scans; each of a hostile one's thousands goes over all pixels.
-_JPEG_SCANS = 100
+_JPEG_SCANS = 40
 _TIFF_TILE = (322, 323)
 _TIFF_BITS, _TIFF_SAMPLES = 258, 277
 _TIFF_BYTES_A_PIXEL = 16

@@ -57,10 +57,10 @@ def open_video(data: bytes, limits: Limits) -> Iterator[VideoFrame]:
         context = stream.codec_context
         if context.name not in _CODECS:
             raise Refusal(415, f"videos coded as {context.name:.20} are not read; send H.264")
-        if context.width * context.height > limits.pixels:
-            raise Refusal(413, f"frames have more than {limits.pixels:,} pixels, the limit")
+        if context.width * context.height > limits.video_pixels:
+            raise Refusal(413, f"frames have more than {limits.video_pixels:,} pixels, the limit")
         # The size may change on the way: the decoder itself refuses larger frames.
-        context.options = {"max_pixels": str(limits.pixels)}
+        context.options = {"max_pixels": str(limits.video_pixels)}
         context.thread_count = 1
         frames = _frames(container, stream, timed=kind != "avi")
         first = next(frames, None)

@@ -1,6 +1,6 @@
 // Draws a ContoursDocument as SVG, in pixels of its image: one group an instance, one path in it.
 
-import { color } from "./colors.js";
+import { instanceColor } from "./colors.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOST_LABELS = 50; // more would hide the objects, as in pictures that the program draws
@@ -9,6 +9,11 @@ export function element(name, attributes = {}) {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   return made;
+}
+
+function caption(instance) {
+  const track = instance.track_id >= 0 ? `#${instance.track_id} ` : "";
+  return `${track}${instance.class} ${instance.score.toFixed(2)}`;
 }
 
 const ringPath = (ring) => `M${ring.map(([x, y]) => `${x} ${y}`).join("L")}Z`;
@@ -42,10 +47,10 @@ export class Outlines {
 
   // The group of an instance has data-index; an editor finds it by that.
   #group(instance, index) {
-    const tint = color(index);
+    const tint = instanceColor(instance, index);
     const group = element("g", { class: "instance", "data-index": index });
     const title = element("title");
-    title.textContent = `${instance.class} ${instance.score.toFixed(2)}`;
+    title.textContent = caption(instance);
     const all = rings(instance);
     const path = element("path", {
       d: all.map(ringPath).join(""), fill: tint, "fill-opacity": this.options.fill,
@@ -66,7 +71,7 @@ export class Outlines {
     const text = element("text", {
       x: Math.max(x, 0), y: Math.max(y - size / 4, size), "font-size": size,
     });
-    text.textContent = `${instance.class} ${instance.score.toFixed(2)}`;
+    text.textContent = caption(instance);
     return text;
   }
 }

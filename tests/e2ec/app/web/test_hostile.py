@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import struct
 import tempfile
 import zlib
@@ -17,6 +16,9 @@ import pytest
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
+pytest.importorskip("resource", reason="Unix counts memory")
+
+import resource
 
 from huge_images import write_huge_png
 from web_client import head, post, send, status

@@ -41,7 +41,7 @@ def patient() -> Iterator[WebServer]:
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[WebServer]:
     """A server that waits for nobody, and for few at once."""
-    limits = Limits(head_s=0.4, body_s=0.4, exchange_s=1.5, connections=8)
+    limits = Limits(head_s=0.4, body_s=0.4, exchange_s=1.5, connections=8, burst=10**9)
     with web_server(BrightModel(), port=0, limits=limits) as server:
         yield server
 

@@ -66,7 +66,7 @@ def test_a_long_video_stops_at_the_limit() -> None:
 
 
 def test_frames_that_are_too_large_are_not_decoded() -> None:
-    limits = Limits(pixels=1000)
+    limits = Limits(video_pixels=1000)
     with TestClient(create_app(BrightModel(), limits=limits), base_url=HERE) as client:
         answer = client.post("/predict/video", content=video())
         assert answer.status_code == 413 and "1,000" in answer.json()["error"]
@@ -76,7 +76,7 @@ def test_frames_that_grow_on_the_way_are_refused_by_the_decoder() -> None:
     """An MJPEG stream whose second frame is larger than the file says."""
     small, large = (_jpeg_frame(*size) for size in ((64, 48), (512, 512)))
     data = _avi_with(small, large)
-    limits = Limits(pixels=10_000)
+    limits = Limits(video_pixels=10_000)
     with TestClient(create_app(BrightModel(), limits=limits), base_url=HERE) as client:
         lines = [
             json.loads(line)
