@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
+
+_INPUT_PIXELS = 18_000_000
+_BYTES_A_PIXEL = 400
+
+
+def affordable_pixels() -> int:
+    """Pixels of the network's input that half of this machine's memory is enough for, at most 18
+    million. A large network takes some 400 bytes for each, the smallest a third of that.
+    """
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on every system
+        return _INPUT_PIXELS
+    return min(_INPUT_PIXELS, memory // 2 // _BYTES_A_PIXEL)
 
 
 @dataclass(frozen=True)
@@ -15,8 +30,7 @@ class Limits:
         pixels, video_pixels: of a picture, and of a frame of a video, of which decoders hold up to
             16: width x height (413).
         pixels_at_once: of all pictures that wait for the network (429).
-        input_pixels: of what the network sees of a picture (413), and of a batch of them; it takes
-            some 400 bytes of memory a pixel.
+        input_pixels: of what the network sees of a picture (413), and of a batch of them.
         instances, points, ring_points: of an edited document: instances, points, and points of a
             ring (413).
         queue: pictures that wait for the network (429).
@@ -40,7 +54,7 @@ class Limits:
     pixels: int = 32_000_000
     video_pixels: int = 9_000_000
     pixels_at_once: int = 128_000_000
-    input_pixels: int = 18_000_000
+    input_pixels: int = field(default_factory=affordable_pixels)
     instances: int = 5000
     points: int = 500_000
     ring_points: int = 20_000

@@ -135,6 +135,12 @@ def test_what_the_network_would_see_is_limited() -> None:
         assert client.post("/predict", content=encoded(picture(128, 96))).status_code == 413
 
 
+def test_a_small_machine_takes_smaller_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    for memory, pixels in ((1 << 40, 18_000_000), (8_000_000_000, 10_000_000)):
+        monkeypatch.setattr("os.sysconf", lambda name, m=memory: 1 if "SIZE" in name else m)
+        assert Limits().input_pixels == pixels
+
+
 def test_a_body_that_is_too_large_is_refused(client: TestClient) -> None:
     stated = {"Content-Length": str(10**12)}
     assert client.post("/predict", content=b"x", headers=stated).status_code == 413
