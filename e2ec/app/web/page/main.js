@@ -49,6 +49,7 @@ function show(next) {
   byId("take").hidden = mode !== "live";
   if (lines) lines.hidden = mode !== "video";
   if (mode !== "video") video.pause();
+  if (mode !== "live") redraw();
   describe();
   place();
 }
@@ -139,12 +140,14 @@ async function take() {
   });
 }
 
+// The outlines as the panel wants them; while the stream is shown the panel is the stream's.
+function redraw() {
+  const { fill, labels, vertices } = controls.values;
+  Object.assign(outlines.options, { fill, labels, vertices });
+  outlines.draw();
+}
+
 function connectControls() {
-  const redraw = () => {
-    const { fill, labels, vertices } = controls.values;
-    Object.assign(outlines.options, { fill, labels, vertices });
-    outlines.draw();
-  };
   controls.addEventListener("input", ({ detail }) => {
     if (mode === "live") live.set(detail); else if ("fill" in detail) redraw();
   });

@@ -67,9 +67,13 @@ export class Outlines {
 
   #label(instance) {
     const size = Math.max(this.#contours.width, this.#contours.height) / 60;
-    const [x, y] = instance.box;
+    const [left, top, right] = instance.box;
+    // A label that begins far to the right would leave the picture.
+    const turned = left > 0.7 * this.#contours.width;
     const text = element("text", {
-      x: Math.max(x, 0), y: Math.max(y - size / 4, size), "font-size": size,
+      x: turned ? Math.min(right, this.#contours.width) : Math.max(left, 0),
+      y: Math.max(top - size / 4, size), "font-size": size,
+      "text-anchor": turned ? "end" : "start",
     });
     text.textContent = caption(instance);
     return text;

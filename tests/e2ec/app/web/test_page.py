@@ -183,11 +183,17 @@ def test_names_are_text_and_never_markup(setting: Setting) -> None:
 
 
 def test_a_frame_of_the_live_view_can_be_taken(setting: Setting) -> None:
+    """It is drawn as the panel says, which is the stream's while the stream is shown."""
     page = setting.open(390)
-    wait_for_index(page, 0)
+    upload(page, encoded(picture(160, 120)))
+    page.check("#vertices")
+    assert page.locator("#outlines .vertex").count() == 1
+    page.click("#show-live")
+    page.wait_for_function("() => !document.querySelector('#vertices').checked")
     page.click("#take")
     page.wait_for_selector("#outlines .instance")
     page.wait_for_function("() => document.querySelector('#picture').naturalWidth == 320")
+    assert page.locator("#outlines .vertex").count() == 0
     page.click("#show-live")
     wait_for_index(page, shown_index(page))
     page.close()

@@ -17,9 +17,11 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 pytest.importorskip("websockets")
+pytest.importorskip("av")
 
 from web_client import answer, connect, head, post, send, status
 from web_model import BrightModel, encoded, picture
+from web_video import video
 from websockets.sync.client import connect as connect_socket
 
 from e2ec.app.web import extra
@@ -153,6 +155,26 @@ def test_bodies_at_once_are_limited() -> None:
                 assert time.monotonic() < end
         while status(send(server.address, post(server.address, "/predict", bytes(50_000)))) != 415:
             assert time.monotonic() < end
+
+
+def test_who_leaves_a_video_half_way_gives_its_place_back() -> None:
+    model = BrightModel()
+    with web_server(model, port=0) as server:
+        request = post(server.address, "/predict/video", video(60))
+        model.gate.clear()
+        with connect(server.address) as connection:
+            connection.sendall(request)
+            end = time.monotonic() + 20
+            while b'"waiting":1' not in send(
+                server.address, head(server.address, "GET /health HTTP/1.0")
+            ):
+                assert time.monotonic() < end
+            assert status(send(server.address, request)) == 429
+        model.gate.set()
+        while status(received := send(server.address, request)) == 429:
+            assert time.monotonic() < end
+        assert status(received) == 200 and received.count(b'"frame"') == 60
+    assert sum(model.batches) < 120  # nobody worked on what was left
 
 
 def test_the_socket_of_a_real_server(patient: WebServer) -> None:
