@@ -1,0 +1,260 @@
+"""A real server on a free port: it starts, it ends, and nobody can occupy it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+pytest.importorskip("websockets")
+pytest.importorskip("av")
+
+from web_client import answer, connect, head, post, send, status
+from web_model import BrightModel, encoded, picture
+from web_video import video
+from websockets.sync.client import connect as connect_socket
+
+from e2ec.app.web import extra
+from e2ec.app.web.limits import Limits
+from e2ec.app.web.live import LiveView
+from e2ec.app.web.serve import web_server
+from e2ec.app.web.server import WebServer
+from lib.errors import InputError
+
+ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[WebServer]:
+    with web_server(BrightModel(), port=0, live=LiveView()) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[WebServer]:
+    """A server that waits for nobody, and for few at once."""
+    limits = Limits(head_s=0.4, body_s=0.4, exchange_s=1.5, connections=8, burst=10**9)
+    with web_server(BrightModel(), port=0, limits=limits) as server:
+        yield server
+
+
+def healthy(server: WebServer) -> bool:
+    return status(send(server.address, head(server.address, "GET /health HTTP/1.0"))) == 200
+
+
+def test_it_answers_beside_a_running_program(patient: WebServer) -> None:
+    assert patient.address.startswith("http://127.0.0.1:") and patient.token is None
+    with urllib.request.urlopen(patient.address, timeout=20) as page:
+        assert b"<main>" in page.read()
+        assert "server" not in {name.lower() for name in page.headers}
+
+
+def test_many_requests_share_batches() -> None:
+    model = BrightModel()
+    data = encoded(picture())
+    with web_server(model, port=0, limits=Limits(queue=64)) as server:
+        model.gate.clear()
+        request = post(server.address, "/predict", data)
+        with ThreadPoolExecutor(40) as pool:
+            answers = [pool.submit(send, server.address, request) for _ in range(40)]
+            end = time.monotonic() + 20
+            while b'"decode":{"count":40' not in send(
+                server.address, head(server.address, "GET /timings HTTP/1.0")
+            ):
+                assert time.monotonic() < end
+            model.gate.set()
+            assert [status(one.result()) for one in answers] == [200] * 40
+    assert len(model.batches) <= 10 and sum(model.batches) == 40
+
+
+def test_who_sends_no_head_is_cut_off(hasty: WebServer) -> None:
+    for begun in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX: "):
+        start = time.monotonic()
+        with connect(hasty.address) as connection:
+            connection.sendall(begun)
+            assert answer(connection) == b""
+        assert time.monotonic() - start < 10
+
+
+def test_a_second_head_has_its_time_too(hasty: WebServer) -> None:
+    with connect(hasty.address) as connection:
+        connection.sendall(head(hasty.address) + b"GET /he")
+        received = answer(connection)
+    assert status(received) == 200
+
+
+def test_a_slow_body_is_told_so(hasty: WebServer) -> None:
+    begun = post(hasty.address, "/predict", encoded(picture()))[:-20]
+    assert status(send(hasty.address, begun)) == 408
+
+
+def test_a_body_in_drops_is_cut_off_too(hasty: WebServer) -> None:
+    """Every drop comes in time, the whole does not."""
+
+    def drops() -> Iterator[bytes]:
+        yield head(hasty.address, "POST /predict HTTP/1.1", "Content-Length: 1000")
+        for _ in range(30):
+            time.sleep(0.05)
+            yield b"x"
+
+    assert status(send(hasty.address, drops())) in (0, 408)
+    assert healthy(hasty)
+
+
+def test_who_takes_no_answer_is_cut_off(hasty: WebServer) -> None:
+    """Answers to pipelined requests fill the line; the connection ends at its deadline."""
+    with connect(hasty.address) as connection:
+        connection.settimeout(10)
+        start = time.monotonic()
+        with pytest.raises(ConnectionError):
+            while time.monotonic() - start < 10:
+                connection.sendall(head(hasty.address, "GET /page/main.js HTTP/1.1") * 100)
+    assert healthy(hasty)
+
+
+def test_idle_connections_are_few_and_end(hasty: WebServer) -> None:
+    idle = [connect(hasty.address) for _ in range(30)]
+    end = time.monotonic() + 10
+    while not healthy(hasty):  # their time is over soon
+        assert time.monotonic() < end
+    for connection in idle:
+        assert answer(connection) == b""
+        connection.close()
+
+
+def test_a_body_that_grows_beyond_the_limit_is_refused_on_the_way() -> None:
+    with web_server(BrightModel(), port=0, limits=Limits(picture_bytes=100_000)) as server:
+        begun = head(server.address, "POST /predict HTTP/1.1", "Transfer-Encoding: chunked")
+        chunk = b"8000\r\n" + bytes(0x8000) + b"\r\n"
+        with connect(server.address) as connection:
+            connection.sendall(begun + chunk * 4)  # and no end
+            assert status(connection.recv(1 << 16)) == 413
+        assert healthy(server)
+
+
+def test_bodies_at_once_are_limited() -> None:
+    limits = Limits(bytes_at_once=100_000, body_s=20)
+    with web_server(BrightModel(), port=0, limits=limits) as server:
+        begun = head(server.address, "POST /predict HTTP/1.1", "Content-Length: 90000")
+        with connect(server.address) as first:
+            first.sendall(begun + bytes(80_000))
+            end = time.monotonic() + 10
+            while (
+                status(send(server.address, post(server.address, "/predict", bytes(50_000)))) != 429
+            ):
+                assert time.monotonic() < end
+        while status(send(server.address, post(server.address, "/predict", bytes(50_000)))) != 415:
+            assert time.monotonic() < end
+
+
+def test_who_leaves_a_video_half_way_gives_its_place_back() -> None:
+    model = BrightModel()
+    with web_server(model, port=0) as server:
+        request = post(server.address, "/predict/video", video(60))
+        model.gate.clear()
+        with connect(server.address) as connection:
+            connection.sendall(request)
+            end = time.monotonic() + 20
+            while b'"waiting":1' not in send(
+                server.address, head(server.address, "GET /health HTTP/1.0")
+            ):
+                assert time.monotonic() < end
+            assert status(send(server.address, request)) == 429
+        model.gate.set()
+        while status(received := send(server.address, request)) == 429:
+            assert time.monotonic() < end
+        assert status(received) == 200 and received.count(b'"frame"') == 60
+    assert sum(model.batches) < 120  # nobody worked on what was left
+
+
+def test_the_socket_of_a_real_server(patient: WebServer) -> None:
+    address = patient.address.replace("http", "ws") + "live"
+    with connect_socket(address, origin=patient.address.rstrip("/")) as socket:
+        assert "state" in socket.recv(timeout=20)
+    with pytest.raises(Exception, match="403"):
+        connect_socket(address, origin="http://evil.example")
+    with pytest.raises(Exception, match="403"):
+        connect_socket(address)
+
+
+def test_a_long_message_ends_the_socket(patient: WebServer) -> None:
+    address = patient.address.replace("http", "ws") + "live"
+    with connect_socket(address, origin=patient.address.rstrip("/")) as socket:
+        socket.send("x" * 100_000)
+        with pytest.raises(Exception, match="1009"):
+            for _ in range(100):
+                socket.recv(timeout=20)
+
+
+def test_not_on_loopback_there_is_a_token() -> None:
+    with web_server(BrightModel(), host="0.0.0.0", port=0) as server:
+        assert server.token is not None and len(server.token) >= 40
+        assert server.address.endswith(f"/?token={server.token}")
+        port = server.address.split("/")[2].rpartition(":")[2]
+        here = f"http://127.0.0.1:{port}/"
+        assert status(send(here, head(here, "GET / HTTP/1.0"))) == 401
+        assert status(send(here, head(here, f"GET /?token={server.token} HTTP/1.0"))) == 200
+
+
+def test_a_taken_port_is_one_line(patient: WebServer) -> None:
+    port = int(patient.address.rstrip("/").rpartition(":")[2])
+    with pytest.raises(InputError, match="cannot listen there"):
+        web_server(BrightModel(), port=port)
+
+
+def test_missing_packages_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extra, "_NEEDED", ("fastapi", "no_such_package"))
+    with pytest.raises(InputError, match=r"needs no_such_package: .*\[web\]"):
+        web_server(BrightModel())
+
+
+SERVE = """
+import sys
+sys.path.insert(0, "tests/helpers")
+from web_model import BrightModel
+from e2ec.app.web.serve import serve
+serve(BrightModel(), port=0)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+def test_serving_ends_at_an_interrupt() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdout is not None and program.stderr is not None
+        address = program.stdout.readline().removeprefix("open ").strip()
+        end = time.monotonic() + 30
+        while True:
+            try:
+                assert status(send(address, head(address, "GET /health HTTP/1.0"))) == 200
+                break
+            except OSError:
+                assert time.monotonic() < end
+        program.send_signal(signal.SIGINT)
+        assert program.wait(20) != 0
+        assert program.stderr.read().rstrip().endswith("KeyboardInterrupt")
+
+
+def test_the_way_in_loads_nothing_of_the_web() -> None:
+    code = (
+        "import sys, e2ec.app.web.serve, e2ec.app.web.address as a; a.parse_address('1');"
+        "assert not {'fastapi', 'uvicorn', 'torch', 'av'} & set(sys.modules), 'loaded'"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
