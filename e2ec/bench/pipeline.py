@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from e2ec.app.commands.demo_options import DemoOptions
 from e2ec.app.commands.demo import demo_controls, open_results
+from e2ec.app.commands.demo_options import DemoOptions
 from e2ec.app.stream.draw import draw_frame
 from e2ec.app.stream.outputs.results import Results
 from e2ec.app.stream.play import play

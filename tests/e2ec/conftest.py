@@ -22,6 +22,12 @@ def weights(run: Path) -> Path:
     return run / "weights.safetensors"
 
 
+@pytest.fixture(autouse=True)
+def no_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's screen fills with windows."""
+    monkeypatch.delenv("DISPLAY", raising=False)
+
+
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing may depend on the folder that a program is started from."""

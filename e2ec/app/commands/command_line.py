@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -11,14 +10,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dataset.transforms.test_transform import ViewMode
 from e2ec.app.commands.memory_line import LESS_MEMORY, memory_line
 from e2ec.app.commands.options import parse_known_options, parse_options, usage_error
 from e2ec.app.commands.typed_options import keep_typed, typed_settings
-from e2ec.config import Config, Precision, Split
-from e2ec.families.bundled import BUNDLED_WEIGHTS
+from e2ec.config import Config, Split
 from e2ec.presets import load_preset, preset_description, preset_names
-from e2ec.results.default_score import DEFAULT_SCORE
 from e2ec.results.one_line import one_line
 from lib.errors import InputError
 from lib.memory import is_killed_worker, is_out_of_memory

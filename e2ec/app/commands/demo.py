@@ -18,10 +18,13 @@ from tqdm import tqdm
 
 from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.demo_options import DemoOptions
+from e2ec.app.commands.options import usage_error
 from e2ec.app.commands.view_options import change_view
+from e2ec.app.commands.watch import wants_window, watch
 from e2ec.app.limited_view import LimitedView
 from e2ec.app.stream.controls import Controls, Settings
 from e2ec.app.stream.frame import Frame
+from e2ec.app.stream.outputs.overlay_video import DEFAULT_FPS
 from e2ec.app.stream.outputs.results import ImageResults, Results, VideoResults
 from e2ec.app.stream.play import play
 from e2ec.app.stream.rates import Rates
@@ -30,6 +33,9 @@ from e2ec.app.stream.sources.open import open_source
 from e2ec.app.stream.sources.source import Source
 from e2ec.app.stream.stream import Stream
 from e2ec.app.stream.viewer import Viewer
+from e2ec.app.tracks.tracker import make_tracker
+from e2ec.app.web.address import parse_address
+from e2ec.app.web.serve import serve
 from e2ec.engine.predict.predictor import Predictor, load_model
 from e2ec.results.one_line import one_line
 from lib.errors import InputError
@@ -45,13 +51,17 @@ def demo(options: DemoOptions) -> None:
 
     Writes one overlay an image and `contours.json`; for what moves `overlay.mp4` and
     `contours.jsonl`, a line a frame. Both are whole at every moment. SIGTERM ends it as Ctrl-C
-    does, with status 143.
+    does, with status 143. A page without a source is served until Ctrl-C.
 
     Raises:
         InputError: weights, source or output folder are unusable, or the two are one folder; at the
             end, where something could not be read.
     """
     with _termination():
+        if options.web is not None and options.source is None:
+            host, port = parse_address(options.web)
+            serve(_load(options), host=host, port=port)
+            return
         source = open_source(
             default_source() if options.source is None else options.source,
             recursive=options.recursive,
@@ -73,6 +83,11 @@ def _load(options: DemoOptions) -> Predictor:
         precision=options.precision,
         cuda_graphs=options.cuda_graphs,
     )
+    if options.stage is not None:
+        try:
+            model.family.check_stage(options.stage)
+        except ValueError as error:
+            usage_error(error)
     changed = change_view(model, mode=options.view, size=options.view_size, zoom=options.zoom)
     if changed:
         print(changed)
@@ -83,23 +98,42 @@ def _load(options: DemoOptions) -> Predictor:
 
 def _run(source: Source, model: Predictor, options: DemoOptions) -> Report:
     controls = demo_controls(options, model)
-    viewers: Sequence[Viewer] = ()
-    stream = Stream(
-        source,
+    track = None
+    if options.track_settings is not None:
+        track = make_tracker(options.track_settings, frame_rate=source.fps or DEFAULT_FPS)
+    show = True if options.show else False if options.no_show else None
+    with watch(
         model,
-        policy=options.policy,
-        controls=controls,
-        limit=options.limit,
-        strict=options.strict,
-        ended=lambda: not all(viewer.open for viewer in viewers),
-        before=_remarks(model.card.view),
-    )
-    stream.report.say = _say
-    results = open_results(source, options.out)
-    start = time.perf_counter()
+        controls,
+        window=wants_window(show, is_stream=source.is_stream),
+        stays=not source.is_stream,
+        web=options.web,
+        folder=options.out,
+        say=_say,
+    ) as watchers:
+        stream = Stream(
+            source,
+            model,
+            track=track,
+            policy=options.policy,
+            controls=controls,
+            limit=options.limit,
+            strict=options.strict,
+            ended=lambda: not all(viewer.open for viewer in watchers.viewers),
+            before=_remarks(model.card.view),
+        )
+        stream.report.say = _say
+        results = open_results(source, options.out)
+        watchers.run(lambda: _play(stream, results, watchers.viewers, options.limit))
+    return stream.report
+
+
+def _play(stream: Stream, results: Results, viewers: Sequence[Viewer], limit: int | None) -> None:
+    """Process a stream to its end with a bar of progress, and sum it up."""
+    source, start = stream.source, time.perf_counter()
     unit = "frame" if source.is_stream else "image"
     try:
-        with tqdm(total=frame_count(source, options.limit), unit=unit) as bar:
+        with tqdm(total=frame_count(source, limit), unit=unit) as bar:
 
             def progress(rates: Rates) -> None:
                 if source.is_live:
@@ -110,7 +144,6 @@ def _run(source: Source, model: Predictor, options: DemoOptions) -> Report:
     finally:
         if stream.report.frames:
             print(_summary(stream.report, time.perf_counter() - start, results.path))
-    return stream.report
 
 
 def _say(line: str) -> None:

@@ -9,6 +9,7 @@ from lib.errors import InputError
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
+DEFAULT_ADDRESS = f"{DEFAULT_HOST}:{DEFAULT_PORT}"
 
 
 def parse_address(text: str) -> tuple[str, int]:

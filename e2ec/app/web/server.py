@@ -21,6 +21,7 @@ from lib.errors import InputError
 
 _START_S = 30.0
 _STOP_S = 2
+_LOOK_S = 0.5
 _MESSAGE_BYTES = 4096
 _HEAD_BYTES = 32 << 10
 
@@ -105,6 +106,11 @@ class WebServer:
             waiting.wait(0.01)
         if not self._server.started:
             raise InputError(f"{self.address}: the server does not start")
+
+    def wait(self) -> None:
+        """Return when the thread that serves has ended; an interrupt ends the waiting."""
+        while self._thread is not None and self._thread.is_alive():
+            self._thread.join(_LOOK_S)
 
     def close(self) -> None:
         """End: no new requests, those under way get a moment, the thread is gone."""

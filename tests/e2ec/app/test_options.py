@@ -18,8 +18,8 @@ from front_doors import ROOT, assert_usage_error, call
 import configs
 from e2ec.app.commands.check_options import OwnOptions
 from e2ec.app.commands.command_line import parse_config, parse_evaluation
-from e2ec.app.commands.demo_options import DemoOptions
 from e2ec.app.commands.convert_options import ConvertOptions
+from e2ec.app.commands.demo_options import DemoOptions
 from e2ec.config import Config, ModelConfig
 from network.contour.architecture import ARCHITECTURES
 

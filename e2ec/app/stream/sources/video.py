@@ -15,8 +15,8 @@ from av.video.stream import VideoStream
 from e2ec.app.stream.frame import Frame
 from e2ec.app.stream.report import Report
 from lib.errors import InputError
-from lib.image_limits import check_image_size
 from lib.image_header import is_complete_jpeg
+from lib.image_limits import check_image_size
 
 VIDEO_SUFFIXES = (
     ".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv",
@@ -170,9 +170,9 @@ class Decoder:
         A JPEG cut short is broken: FFmpeg would fill it up with grey. Frames behind a damaged one
         are too, up to the next key frame, because they are made of it.
         """
-        if packet.stream.codec_context.name == "mjpeg" and packet.size:
-            if not is_complete_jpeg(bytes(packet)):
-                return [], 1
+        mjpeg = packet.stream.codec_context.name == "mjpeg"
+        if mjpeg and packet.size and not is_complete_jpeg(bytes(packet)):
+            return [], 1
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
