@@ -9,7 +9,8 @@ import numpy as np
 
 from e2ec.app.web.limits import Limits
 from e2ec.app.web.refusal import Refusal
-from lib.image_limits import header_size, open_header
+from lib.errors import InputError
+from lib.image_header import open_header, read_header
 from lib.images import decode_image
 
 KINDS = "JPEG, PNG, WebP, BMP or TIFF"
@@ -28,9 +29,12 @@ def picture_size(data: bytes, limits: Limits) -> tuple[int, int]:
         Refusal: it is of another kind (415), damaged (422), or unfolds to too much (413).
     """
     kind = _kind(data)
-    size = header_size(data) if kind else None
     if kind is None:
         raise Refusal(415, f"not a picture: send {KINDS}")
+    try:
+        size = read_header(data, name="picture")
+    except InputError as error:
+        raise Refusal(422, "the picture is damaged") from error
     if size is None:
         raise Refusal(422, "the picture is damaged")
     height, width = size
