@@ -21,7 +21,7 @@ TICKS = 90_000
 """Times are kept in these parts of a second."""
 # Every frame is a fragment of its own: a process that is killed loses the last two at most.
 _CONTAINER = {"movflags": "empty_moov+default_base_moof+frag_every_frame", "flush_packets": "1"}
-_H264 = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
+_H264 = {"preset": "ultrafast", "tune": "zerolatency", "crf": "20"}
 _MPEG4 = {"qscale": "3"}
 
 
