@@ -89,6 +89,20 @@ class Batches:
         shown, _ = self._model.card.view.geometry(height, width)
         return int(shown[0]) * int(shown[1])
 
+    def check_room(self) -> None:
+        """Raise the refusal of `place` if it would say no to any picture, before one is read."""
+        with self._lock:
+            if self._full:
+                raise self._refusal()
+
+    @property
+    def _full(self) -> bool:
+        return self._places >= self._limits.queue
+
+    def _refusal(self) -> Refusal:
+        wait = self._places * self._timings.median_s("network", 0.5)
+        return Refusal(429, "the queue is full", retry_after_s=max(1, math.ceil(wait)))
+
     @contextmanager
     def place(self, pixels: int) -> Iterator[None]:
         """Hold a place in the queue for a picture of so many pixels, before it is decoded.
@@ -97,11 +111,9 @@ class Batches:
             Refusal: the queue is full (429).
         """
         with self._lock:
-            many = self._places >= self._limits.queue
             # One picture is always taken: its own size has been checked.
-            if many or (self._places and self._pixels + pixels > self._limits.pixels_at_once):
-                wait = self._places * self._timings.median_s("network", 0.5)
-                raise Refusal(429, "the queue is full", retry_after_s=max(1, math.ceil(wait)))
+            if self._full or (self._places and self._pixels + pixels > self._limits.pixels_at_once):
+                raise self._refusal()
             self._places += 1
             self._pixels += pixels
         try:

@@ -16,6 +16,7 @@ from e2ec.app.web.limits import Limits
 from e2ec.app.web.refusal import Refusal
 
 _FIELD_BYTES = 4096
+_LINGER_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,15 @@ class Bodies:
         self, request: Request, most: int, taken: list[int]
     ) -> AsyncGenerator[bytes, None]:
         too_large = Refusal(413, f"the body is larger than {most:,} bytes, the limit")
+        stream = request.stream()
         stated = request.headers.get("content-length", "")
         if stated.isdecimal() and (len(stated) > 18 or int(stated) > most):
+            if "expect" not in request.headers:  # who asks first has sent nothing yet
+                await _linger(stream)
             raise too_large
-        async for chunk in request.stream():
+        async for chunk in stream:
             if taken[0] + len(chunk) > most:
+                await _linger(stream)
                 raise too_large
             with self._lock:
                 if self._held + len(chunk) > self._limits.bytes_at_once:
@@ -84,6 +89,15 @@ class Bodies:
                 self._held += len(chunk)
                 taken[0] += len(chunk)
             yield chunk
+
+
+async def _linger(stream: AsyncIterator[bytes]) -> None:
+    """Throw away what comes for a moment: many clients look for an answer when they have sent all,
+    and find a broken connection where nobody has read it.
+    """
+    with anyio.move_on_after(_LINGER_S):
+        async for _ in stream:
+            pass
 
 
 async def _form_file(headers: Headers, chunks: AsyncGenerator[bytes, None], most: int) -> Body:

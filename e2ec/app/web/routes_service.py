@@ -90,6 +90,7 @@ def service_routes(predictions: Predictions, bodies: Bodies, limits: Limits) -> 
     ) -> Response:
         """Contours of a picture. 429 with Retry-After says that the queue is full."""
         predictions.check_stage(stage)
+        predictions.batches.check_room()
         async with bodies.read(request, limits.picture_bytes) as body:
             named = Body(body.data, body.name or name)
             contours = await predictions.picture(named, score=score, stage=stage)

@@ -142,6 +142,15 @@ def test_a_body_that_grows_beyond_the_limit_is_refused_on_the_way() -> None:
         assert healthy(server)
 
 
+def test_a_client_that_sends_all_before_it_listens_gets_the_refusal() -> None:
+    with web_server(BrightModel(), port=0, limits=Limits(picture_bytes=1000)) as server:
+        request = post(server.address, "/predict", bytes(20_000_000))
+        for _ in range(3):
+            with connect(server.address) as connection:
+                connection.sendall(request)
+                assert status(answer(connection)) == 413
+
+
 def test_bodies_at_once_are_limited() -> None:
     limits = Limits(bytes_at_once=100_000, body_s=20)
     with web_server(BrightModel(), port=0, limits=limits) as server:
