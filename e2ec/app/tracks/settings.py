@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from e2ec.results.default_score import DEFAULT_SCORE
+
 Method = Literal["bytetrack", "ocsort"]
 Matching = Literal["boxes", "contours"]
 
@@ -27,7 +29,7 @@ class TrackSettings:
 
     method: Method = "bytetrack"
     matching: Matching = "boxes"
-    score: float = 0.4
+    score: float = DEFAULT_SCORE
     gap_s: float = 1.0
     smooth: float = 0.0
 
