@@ -106,7 +106,10 @@ class Window:
                 self._newest.close()
 
         thread = threading.Thread(target=do, name="stream")
-        self._gui.namedWindow(_TITLE, self._gui.WINDOW_NORMAL | self._gui.WINDOW_KEEPRATIO)
+        gui = self._gui
+        # Without the library's own row of buttons.
+        flags = gui.WINDOW_NORMAL | gui.WINDOW_KEEPRATIO | gui.WINDOW_GUI_NORMAL
+        gui.namedWindow(_TITLE, flags)
         self._say("window: h lists the keys, q quits")
         thread.start()
         try:
@@ -115,7 +118,7 @@ class Window:
             self._open = False
             self._controls.change(paused=False)
             thread.join()
-            self._gui.destroyAllWindows()
+            gui.destroyAllWindows()
         if errors:
             raise errors[0]
         return results[0]

@@ -32,7 +32,7 @@ STAGES = ("init", "coarse", "refine1")
 class Gui:
     """OpenCV's windows without a display: keys are pressed after so many pictures."""
 
-    WINDOW_NORMAL = WINDOW_KEEPRATIO = WND_PROP_VISIBLE = 0
+    WINDOW_NORMAL = WINDOW_KEEPRATIO = WINDOW_GUI_NORMAL = WND_PROP_VISIBLE = 0
 
     def __init__(self, keys: str = "") -> None:
         self.keys = list(keys)
