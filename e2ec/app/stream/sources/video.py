@@ -88,13 +88,14 @@ class VideoSource:
         lost = ""
         time_s = 0.0
         demuxed, decode = self._container.demux(stream), Decoder()
-        while True:
+        while not lost:
             try:
-                packet = next(demuxed)
-            except StopIteration:
-                break
+                packet = next(demuxed, None)
             except av.error.FFmpegError as error:
                 lost = f" ({reason(error)})"
+                packet = av.Packet()  # an empty one fetches what waits in the decoder
+                packet.stream = stream
+            if packet is None:
                 break
             packets += packet.size > 0
             decoded, broken = decode(packet)
@@ -201,4 +202,6 @@ def rgb(frame: VideoFrame) -> np.ndarray:
 
 def reason(error: Exception) -> str:
     """What FFmpeg says of an error, without its number."""
+    if isinstance(error, (av.error.ExitError, TimeoutError)):
+        return "no answer in time"
     return str(getattr(error, "strerror", None) or error)
