@@ -89,6 +89,7 @@ class VideoSource:
         time_s = 0.0
         demuxed, decode = self._container.demux(stream), Decoder()
         while not lost:
+            packet: Any = None
             try:
                 packet = next(demuxed, None)
             except av.error.FFmpegError as error:
