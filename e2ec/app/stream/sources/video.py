@@ -102,7 +102,7 @@ class VideoSource:
             decoded, broken = decode(packet)
             for frame in decoded:
                 check_image_size(frame.height, frame.width, name=self.name)
-                time_s = self._time(frame, start, count)
+                time_s = self._time(frame, start, count + bad)
                 yield Frame(self.name, count, time_s, rgb(frame))
                 count += 1
             bad += broken
@@ -111,8 +111,8 @@ class VideoSource:
         self._check_end(count, packets, max(bad, packets - count) if bad else 0, first_bad, lost)
 
     def _time(self, frame: VideoFrame, start: float, index: int) -> float:
-        """Time of a frame; by the frame rate where the file keeps no times."""
-        if frame.time is not None:
+        """Time of a frame; by the frame rate where the file keeps no times, as AVI does not."""
+        if frame.time is not None and (not self._fps or self._container.format.name != "avi"):
             return max(frame.time - start, 0.0)
         return index / self._fps if self._fps else 0.0
 
