@@ -157,7 +157,12 @@ def write_behind(
     try:
         yield put
     finally:
-        waiting.put(_End())
-        thread.join()
+        try:
+            waiting.put(_End())
+            thread.join()
+        except BaseException:  # Ctrl-C: what was passed on is written all the same
+            waiting.put(_End())
+            thread.join()
+            raise
     if errors:
         raise errors[0]

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from functools import partialmethod
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.demo import frame_count
 from e2ec.app.limited_view import MOST_PIXELS, LimitedView
 from e2ec.bench.studies.killed_demo import look_at, stop_one
+from e2ec.bench.studies.live_server import jpeg, mjpeg_server, numbered, paced
 from e2ec.bench.studies.stand_in import StandIn
 from e2ec.results.contours import Contours
 from e2ec.results.draw.visualize import draw_contours
@@ -316,3 +318,19 @@ def test_the_line_about_a_huge_image_comes_once_a_size(
     assert ending.status == 0 and ending.out.count("are shown to the network") == 1
     asked = call("demo.py", "--source", "in", "--out", "o", "--device", "cpu", "--zoom", "2")
     assert "are shown to the network" not in asked.out
+
+
+@pytest.mark.usefixtures("model")
+def test_a_live_stream_that_is_lost_ends_with_a_line_and_what_came_is_kept() -> None:
+    def five(connection: int) -> Iterator[bytes | float | None]:
+        yield from ([jpeg(numbered(number)) for number in range(5)] if connection == 0 else [])
+
+    with mjpeg_server(lambda n: paced(five(n), 10.0)) as url:
+        ending = call("demo.py", "--source", url, "--out", "o", "--patience", 0)
+    assert_one_line_error(ending, url, "lost after", "--patience")
+    left = look_at(Path("o"), 1, 1)
+    assert left.faults == [] and left.lines >= 2
+    times = [
+        json.loads(line)["time_s"] for line in Path("o/contours.jsonl").read_text().splitlines()
+    ]
+    assert 0.1 < times[-1] - times[0] < 5

@@ -83,7 +83,7 @@ class UrlCapture:
             except StopIteration:
                 raise Lost("the stream has ended") from None
             except (av.error.FFmpegError, OSError) as error:
-                raise Lost(_why(error)) from error
+                raise Lost(reason(error)) from error
             self._arrived = time.monotonic()
             frames, broken = self._decode(packet)
             self._ready.extend(frames)
@@ -101,10 +101,4 @@ def _open(url: str, options: dict[str, str]) -> InputContainer:
     try:
         return av.open(url, options=options, timeout=(OPENING_S, STALL_S))
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise Lost(f"cannot be opened ({_why(error)})") from error
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, (av.error.ExitError, TimeoutError)):
-        return "no answer in time"
-    return reason(error)
+        raise Lost(f"cannot be opened ({reason(error)})") from error

@@ -88,19 +88,21 @@ class VideoSource:
         lost = ""
         time_s = 0.0
         demuxed, decode = self._container.demux(stream), Decoder()
-        while True:
+        while not lost:
+            packet: Any = None
             try:
-                packet = next(demuxed)
-            except StopIteration:
-                break
+                packet = next(demuxed, None)
             except av.error.FFmpegError as error:
                 lost = f" ({reason(error)})"
+                packet = av.Packet()  # an empty one fetches what waits in the decoder
+                packet.stream = stream
+            if packet is None:
                 break
             packets += packet.size > 0
             decoded, broken = decode(packet)
             for frame in decoded:
                 check_image_size(frame.height, frame.width, name=self.name)
-                time_s = self._time(frame, start, count)
+                time_s = self._time(frame, start, count + bad)
                 yield Frame(self.name, count, time_s, rgb(frame))
                 count += 1
             bad += broken
@@ -109,8 +111,8 @@ class VideoSource:
         self._check_end(count, packets, max(bad, packets - count) if bad else 0, first_bad, lost)
 
     def _time(self, frame: VideoFrame, start: float, index: int) -> float:
-        """Time of a frame; by the frame rate where the file keeps no times."""
-        if frame.time is not None:
+        """Time of a frame; by the frame rate where the file keeps no times, as AVI does not."""
+        if frame.time is not None and (not self._fps or self._container.format.name != "avi"):
             return max(frame.time - start, 0.0)
         return index / self._fps if self._fps else 0.0
 
@@ -200,4 +202,6 @@ def rgb(frame: VideoFrame) -> np.ndarray:
 
 def reason(error: Exception) -> str:
     """What FFmpeg says of an error, without its number."""
+    if isinstance(error, (av.error.ExitError, TimeoutError)):
+        return "no answer in time"
     return str(getattr(error, "strerror", None) or error)

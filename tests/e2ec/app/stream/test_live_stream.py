@@ -7,12 +7,14 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
 import pytest
 
 import e2ec
+import e2ec.app.stream.sources.url as url_module
 from e2ec.app.stream.report import Report
 from e2ec.app.stream.sources.open import open_source
 from e2ec.app.stream.sources.url import url_source, without_password
@@ -101,35 +103,57 @@ def test_a_server_that_falls_silent_is_asked_again(monkeypatch: pytest.MonkeyPat
     assert "lost after" in source.report.summary()
 
 
-def test_an_address_of_a_film_gives_every_frame(tmp_path: Path) -> None:
-    """A film has a length: nothing is dropped, and it is not opened again at its end."""
-    path = tmp_path / "a.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
+@contextmanager
+def film_server(path: Path, *, share: float = 1.0) -> Iterator[str]:
+    """Serve a film of 12 frames, of which the connection carries so much; its address."""
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("mpeg4", rate=10, options={"g": "1"})
         stream.width, stream.height, stream.pix_fmt = 512, 96, "yuv420p"
         for number in range(12):
             picture = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
+    data = path.read_bytes()
 
-    class Files(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments: object) -> None:
-            super().__init__(*arguments, directory=str(tmp_path))  # type: ignore[arg-type]
+    class File(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: int(share * len(data))])
 
         def log_message(self, format: str, *arguments: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), File)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        source = open_source(f"http://127.0.0.1:{server.server_address[1]}/a.mp4")
-        assert isinstance(source, VideoSource) and not source.is_live and source.length == 12
-        assert [number_of(frame.image) for frame in source] == list(range(12))
+        yield f"http://127.0.0.1:{server.server_address[1]}/a.mp4"
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_an_address_of_a_film_gives_every_frame(tmp_path: Path) -> None:
+    """A film has a length: nothing is dropped, and it is not opened again at its end."""
+    with film_server(tmp_path / "a.mp4") as url:
+        source = open_source(url)
+        assert isinstance(source, VideoSource) and not source.is_live and source.length == 12
+        assert [number_of(frame.image) for frame in source] == list(range(12))
+
+
+def test_a_film_whose_server_hangs_up_is_kept_as_far_as_it_came_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(url_module._OPTIONS, "reconnect", "0")
+    with film_server(tmp_path / "a.mp4", share=0.6) as url:
+        source = open_source(url)
+        source.report = Report()
+        numbers = [number_of(frame.image) for frame in source]
+    assert 3 < len(numbers) < 12 and numbers == list(range(len(numbers)))
+    assert "of 12" in source.report.summary() or "damaged" in source.report.summary()
 
 
 def test_passwords_stay_out_of_names() -> None:

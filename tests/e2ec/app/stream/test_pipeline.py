@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -182,3 +183,23 @@ def test_reading_gives_up_after_a_while() -> None:
     gate.set()
     assert reading.get() == 1
     reading.close()
+
+
+def test_an_interrupt_while_waiting_for_the_writer_loses_nothing() -> None:
+    """It comes from the writer's own thread, in the middle of its work."""
+    written: list[int] = []
+
+    def write(number: int) -> None:
+        if number == 0:
+            until(lambda: passed)
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(0.05)
+        written.append(number)
+
+    passed: list[bool] = []
+    with pytest.raises(KeyboardInterrupt), write_behind(write) as put:
+        for number in range(3):
+            put(number)
+        passed.append(True)
+        time.sleep(0)
+    assert written == [0, 1, 2]
