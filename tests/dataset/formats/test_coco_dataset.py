@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from coco_scenes import uncompressed
+from label_scenes import run_length
 from numpy.testing import assert_array_equal
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
@@ -146,7 +146,7 @@ def test_mask_objects_become_contours(images: Path, compressed: bool) -> None:
     mask[20:25, 30:40] = 1
     counts: Any = coco_mask.encode(np.asfortranarray(mask))["counts"].decode()
     if not compressed:
-        counts = uncompressed(mask)
+        counts = run_length(mask)["counts"]
     content = document()
     content["annotations"][0]["segmentation"] = {"size": [30, 40], "counts": counts}
     (instance,) = load(images, content)[0].instances

@@ -23,6 +23,7 @@ from e2ec.results.contours import Contours
 from lib.errors import InputError
 from network.contour.architecture import NANO
 from network.contour.e2ec import NetworkOutput, build_network
+from network.inference.prepare import for_prediction
 
 CLASSES = {"class_names": ("cell", "rod"), "category_ids": (3, 8)}
 STAGES = ("init", "coarse", "refine1", "refine2", "refine3")
@@ -55,6 +56,16 @@ class FixedNetwork(nn.Module):
             stages={name: squares + torch.tensor([float(k), 0.0]) for k, name in enumerate(STAGES)},
             object_centers=None if self.votes is None else torch.tensor(self.votes * count),
         )
+
+
+@pytest.fixture(autouse=True)
+def no_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that is none has nothing to prepare."""
+
+    def prepare(network: nn.Module, *rest: object) -> nn.Module:
+        return network if isinstance(network, FixedNetwork) else for_prediction(network, *rest)
+
+    monkeypatch.setattr("e2ec.families.contour.family.for_prediction", prepare)
 
 
 def fixed(view: TestView, **card: object) -> Predictor:

@@ -94,7 +94,7 @@ def test_only_published_weights_are_tested_with_the_published_warp(
     seen: list[TestView] = []
     as_it_is = TestView.apply
     monkeypatch.setattr(
-        TestView, "apply", lambda self, image: seen.append(self) or as_it_is(self, image)
+        TestView, "apply", lambda self, *given: seen.append(self) or as_it_is(self, *given)
     )
     for path, warp in ((pth, "published"), (own, "exact")):
         options = EvaluationOptions(path, None, "val", tmp_path / path.stem, "synthetic")
