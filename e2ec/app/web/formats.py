@@ -15,14 +15,12 @@ import numpy as np
 
 from dataset.index.builder import IndexBuilder
 from dataset.masks.rings import join_rings
-from dataset.masks.run_lengths import encode_mask
 from e2ec.app.web.names import file_stem, renamed
 from e2ec.convert.job import Job
 from e2ec.convert.source import Source
 from e2ec.convert.to_masks import write_masks
 from e2ec.convert.to_yolo import write_yolo
 from e2ec.results.contours import Contours
-from e2ec.results.masks import exact_mask
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class _MemoryJob(Job):
         pass
 
 
-def _zipped(contours: Contours, write: Callable[[Job], None], *, masks: bool) -> bytes:
+def _zipped(contours: Contours, write: Callable[[Job], None]) -> bytes:
     """What a writer of labels makes of one image, as a ZIP file."""
     name = f"{file_stem(contours.source)}.png"  # labels are called by it alone
     builder = IndexBuilder("contours")
@@ -103,7 +101,7 @@ def _zipped(contours: Contours, write: Callable[[Job], None], *, masks: bool) ->
     # Large ones first, as in pictures: it needs the fewest layers of masks.
     for number, i in enumerate(np.argsort(-contours.areas(), kind="stable").tolist(), start=1):
         category = contours.category_ids[contours.labels[i]]
-        builder.add(id=number, image_id=1, category_id=category, **_shape(contours, i, masks))
+        builder.add(id=number, image_id=1, category_id=category, **_shape(contours, i))
     # No file of an earlier conversion lies below a file.
     nowhere = Path(os.devnull) / "out"
     source = Source(Path("contours"), builder.finish(), [name], None)
@@ -116,18 +114,13 @@ def _zipped(contours: Contours, write: Callable[[Job], None], *, masks: bool) ->
     return packed.getvalue()
 
 
-def _shape(contours: Contours, index: int, masks: bool) -> dict[str, Any]:
-    """An instance as labels have it: outlines, or a mask where it is one or has to be."""
+def _shape(contours: Contours, index: int) -> dict[str, Any]:
+    """An instance as labels have it: its mask, or its parts with bridges to their holes."""
     runs = contours.runs[index]
-    pierced = any(contours.holes[index]) if runs is None else False
-    if runs is None and not (masks and pierced):
-        rings = zip(contours.parts[index], contours.holes[index], strict=True)
-        return {
-            "polygons": [join_rings([(part, holes)]) if holes else part for part, holes in rings]
-        }
-    if runs is None:
-        runs = encode_mask(exact_mask(contours, index))
-    return {"runs": runs, "size": (contours.height, contours.width)}
+    if runs is not None:
+        return {"runs": runs, "size": (contours.height, contours.width)}
+    rings = zip(contours.parts[index], contours.holes[index], strict=True)
+    return {"polygons": [join_rings([(part, holes)]) if holes else part for part, holes in rings]}
 
 
 FORMATS: dict[str, FileFormat] = {
@@ -160,14 +153,14 @@ FORMATS: dict[str, FileFormat] = {
             "YOLO (ZIP)",
             "_yolo.zip",
             "application/zip",
-            lambda contours: _zipped(contours, write_yolo, masks=False),
+            lambda contours: _zipped(contours, write_yolo),
         ),
         FileFormat(
             "masks",
             "Masks (PNG in ZIP)",
             "_masks.zip",
             "application/zip",
-            lambda contours: _zipped(contours, write_masks, masks=True),
+            lambda contours: _zipped(contours, write_masks),
         ),
     )
 }

@@ -84,6 +84,16 @@ def test_a_page_gets_the_newest_picture_when_it_has_drawn_the_last(beside: Besid
         assert (facts["index"], grey) == (59, 59)
 
 
+def test_pictures_come_as_they_are_made(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only when the socket looks by itself."""
+    monkeypatch.setattr("e2ec.app.web.routes_live._HEARTBEAT_S", 60.0)
+    with beside.look() as socket:
+        for index in (5, 6, 7):
+            beside.live.show(shown(index))
+            assert next_picture(socket)[1] == index
+            socket.send_text('{"drawn":true}')
+
+
 def test_showing_never_waits_even_if_nobody_looks_or_draws(beside: Beside) -> None:
     with beside.look():
         start = time.perf_counter()

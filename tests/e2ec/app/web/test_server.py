@@ -132,6 +132,18 @@ def test_idle_connections_are_few_and_end(hasty: WebServer) -> None:
         connection.close()
 
 
+def test_connections_above_the_limit_are_closed_at_once() -> None:
+    with web_server(BrightModel(), port=0, limits=Limits(connections=3, head_s=60)) as server:
+        idle = [connect(server.address) for _ in range(3)]
+        assert send(server.address, head(server.address, "GET /health HTTP/1.0")) == b""
+        idle.pop().close()
+        end = time.monotonic() + 10
+        while not healthy(server):
+            assert time.monotonic() < end
+        for connection in idle:
+            connection.close()
+
+
 def test_a_body_that_grows_beyond_the_limit_is_refused_on_the_way() -> None:
     with web_server(BrightModel(), port=0, limits=Limits(picture_bytes=100_000)) as server:
         begun = head(server.address, "POST /predict HTTP/1.1", "Transfer-Encoding: chunked")
@@ -152,7 +164,7 @@ def test_a_client_that_sends_all_before_it_listens_gets_the_refusal() -> None:
 
 
 def test_bodies_at_once_are_limited() -> None:
-    limits = Limits(bytes_at_once=100_000, body_s=20)
+    limits = Limits(bytes_at_once=100_000, body_s=20, burst=10**9)
     with web_server(BrightModel(), port=0, limits=limits) as server:
         begun = head(server.address, "POST /predict HTTP/1.1", "Content-Length: 90000")
         with connect(server.address) as first:

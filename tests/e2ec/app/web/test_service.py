@@ -129,6 +129,15 @@ def test_sizes_are_known_before_anything_is_decoded(monkeypatch: pytest.MonkeyPa
             assert "64 x 48" in answer.json()["error"]
 
 
+def test_a_jpeg_of_hundreds_of_scans_is_not_decoded(client: TestClient) -> None:
+    """Each scan would go over all of its pixels."""
+    data = encoded(picture(), ".jpg")
+    start = data.index(b"\xff\xda")
+    many = data[:start] + data[start:-2] * 100 + data[-2:]
+    answer = client.post("/predict", content=many)
+    assert answer.status_code == 422 and "scans" in answer.json()["error"]
+
+
 def test_what_the_network_would_see_is_limited() -> None:
     with client_of(BrightModel(), input_pixels=5000) as client:
         assert client.post("/predict", content=encoded(picture(64, 48))).status_code == 200
