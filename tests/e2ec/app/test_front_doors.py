@@ -206,7 +206,7 @@ def test_options_that_may_have_a_value(change: str, arguments: str, expected: st
         (("train.py", "synthetic", "--train.epochs", "many"), ("many", "train.epochs")),
         (("train.py", "synthetic", "--train.epochs", "1.5"), ("1.5", "train.epochs")),
         (("train.py", "synthetic", "--model.architecture", "vgg"), ("vgg", "nano")),
-        (("train.py", "synthetic", "--train.epochs", "-1"), ("train.epochs must be positive",)),
+        (("train.py", "synthetic", "--train.epochs", "-1"), ("parsing train: train.epochs must",)),
         (("train.py", "synthetic", "--optim.lr", "nan"), ("optim.lr must be positive",)),
         (("train.py", "synthetic", "--optim.factor", "inf"), ("optim.factor must be finite",)),
         (("train.py", "synthetic", "--train.seed", "-1"), ("train.seed must not be negative",)),
