@@ -7,10 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from front_doors import TINY, assert_one_line_error, call, coco_folder, write_picture
+from front_doors import (
+    TINY,
+    assert_one_line_error,
+    call,
+    coco_folder,
+    write_picture,
+    write_video,
+)
 from huge_images import write_huge_png
 
 import e2ec
@@ -78,10 +84,7 @@ def test_copying_an_image_does_not_decode_it(huge: Path, tmp_path: Path) -> None
 
 
 def test_frames_of_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "film.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (96, 64))
-    writer.write(np.zeros((64, 96, 3), np.uint8))
-    writer.release()
+    path = write_video(tmp_path / "film.mp4")
     monkeypatch.setenv(LIMIT, str(96 * 64 * 3))
     assert len(list(VideoSource(str(path), name="film.mp4", live=False))) == 1
     opened = VideoSource(str(path), name="film.mp4", live=False)
