@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from random_networks import random_network
 from tiny_run import tiny
 from torch import Tensor, nn
 
@@ -64,13 +65,8 @@ def fixed(view: TestView, **card: object) -> Predictor:
 
 @pytest.fixture(scope="module")
 def random() -> Predictor:
-    torch.manual_seed(0)
-    network = build_network(num_classes=2, architecture=NANO, vertices=32)
-    with torch.no_grad():
-        network.heatmap[2].weight.mul_(5)
-        network.offsets[2].weight.mul_(5)
     card = ContourCard("nano", **CLASSES, view=TestView("canvas"), max_detections=20)
-    return Predictor(network.double(), card)
+    return Predictor(random_network(num_classes=2).double(), card)
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -266,11 +262,6 @@ def test_files_that_are_no_images(random: Predictor, tmp_path: Path) -> None:
 def test_tiny_images(random: Predictor, size: tuple[int, int]) -> None:
     found = random.predict(picture(*size))
     assert (found.height, found.width) == size
-
-
-def test_a_published_file_needs_its_preset(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"model\.pth: .*preset"):
-        load_model(tmp_path / "model.pth", device="cpu")
 
 
 def test_prediction_works_on_a_copy() -> None:
