@@ -130,20 +130,6 @@ def test_the_demo_on_a_video(weights: Path, tmp_path: Path) -> None:
     assert frames == 3
 
 
-def test_evaluation_with_a_view_of_ones_own(weights: Path) -> None:
-    """`--data.view...` of `test.py` counts, not what the weights say."""
-    found = []
-    for number, more in enumerate([(), ("--data.view.zoom", 2)]):
-        ending = call(
-            "test.py", *TINY, "--weights", weights, "--out", f"o{number}",
-            "--eval.score-threshold", 0, *more,
-        )  # fmt: skip
-        assert ending.status == 0, ending
-        found.append(json.loads(Path(f"o{number}/results.json").read_text()))
-    assert found[0] != found[1]
-    assert json.loads(Path("o1/config.json").read_text())["data"]["view"]["zoom"] == 2
-
-
 def test_a_small_coco_set_trains_and_is_evaluated(tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "data")
     arguments = [

@@ -56,9 +56,8 @@ def options(root: Path) -> list[object]:
 def test_check_calls_it_too_large(huge: Path, fast: tuple[str, ...]) -> None:
     ending = call("e2ec/__main__.py", "check", *options(huge), *fast, "--examples", "0")
     assert ending.status == 1, ending
-    problems = json.loads(Path("runs/check/nuclei/problems.json").read_text())
-    problems = problems["problems"] if isinstance(problems, dict) else problems
-    (found,) = [p for p in problems if p["kind"] == "too large"]
+    document = json.loads(Path("runs/check/nuclei/problems.json").read_text())
+    (found,) = [p for p in document["problems"] if p["kind"] == "too large"]
     assert found["file"].endswith("2.png") and found["action"] == "stops"
     assert SIZE in found["what"] and LIMIT in found["remedy"]
 

@@ -216,11 +216,6 @@ def test_long_lists_are_worked_through_in_batches() -> None:
     assert [len(images) for images in predictor.network.seen] == [3, 3, 1]
 
 
-def test_results_are_ordered_by_falling_score(random: Predictor) -> None:
-    scores = random.predict(picture(64, 64), score_threshold=0.05).scores
-    assert len(scores) > 1 and (np.diff(scores) <= 0).all()
-
-
 def test_a_path_gives_what_its_pixels_give(random: Predictor, tmp_path: Path) -> None:
     image = picture(48, 64)
     path = tmp_path / "a.png"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from front_doors import ROOT, TINY
 from tiny_run import tiny
 from training_path import training_path
 
@@ -30,8 +31,6 @@ from e2ec.families.contour.family import CONTOUR
 from lib.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerator")
-
-ROOT = Path(__file__).parents[4]
 
 
 def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,12 +201,9 @@ def test_two_processes_give_the_weights_of_one(optimizer: str, tmp_path: Path) -
     the stem's weights by 1e-4 of their size within a step.
     """
     arguments = [
-        "train.py", "synthetic", "--device", "cpu", "--data.synthetic-train", "8",
-        "--data.synthetic-val", "2", "--data.workers", "0", "--train.epochs", "2",
-        "--train.batch-size", "4", "--data.augmentation.crop-size", "64", "64",
-        "--train.precision", "fp64", "--optim.warmup-steps", "0",
-        "--loss.matching-start-epoch", "1", "--eval.iou-types", "segm",
-        "--optim.optimizer", optimizer,
+        "train.py", *TINY, "--data.synthetic-train", "8", "--train.epochs", "2",
+        "--train.batch-size", "4", "--train.precision", "fp64", "--optim.warmup-steps", "0",
+        "--loss.matching-start-epoch", "1", "--optim.optimizer", optimizer,
     ]  # fmt: skip
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
