@@ -147,7 +147,7 @@ def test_a_file_for_the_test_server(tmp_path: Path) -> None:
     document = json.loads(labels.read_text())
     info = root / "image_info_test-dev2017.json"
     info.write_text(json.dumps({k: v for k, v in document.items() if k != "annotations"}))
-    options = ["nuclei", "--data.root", str(root)]
+    options = ["nuclei", "--name", "mine", "--data.root", str(root)]
     results = results_of(build_dataset(parsed(*options), "val").ground_truth())
     path = tmp_path / "results.json"
     path.write_text(json.dumps(results))
@@ -156,7 +156,7 @@ def test_a_file_for_the_test_server(tmp_path: Path) -> None:
     ending = call("test.py", *options, "--results", path, "--out", tmp_path / "out")
     assert ending.status == 0, ending.err
     assert "without labels" in ending.out
-    written = tmp_path / "out/results/detections_test-dev2017_coco_results.zip"
+    written = tmp_path / "out/results/detections_test-dev2017_mine_results.zip"
     assert str(written) in ending.out and written.is_file()
     assert not (tmp_path / "out/metrics.json").exists()
     with zipfile.ZipFile(written) as archive:
