@@ -273,11 +273,8 @@ def test_a_predictor_is_shown_in_one_short_line() -> None:
         "Predictor(nano; 2 classes: cell, rod; view letterbox 64 x 96, zoom 1.5; stage init; "
         "on cpu)"
     )
-    many = replace(
-        fixed(TestView()).card,
-        class_names=tuple("n\n" * 999 + str(i) for i in range(999)),
-        category_ids=tuple(range(999)),
-    )
+    names = tuple("n\n" * 999 + str(i) for i in range(999))
+    many = replace(fixed(TestView()).card, class_names=names, category_ids=tuple(range(999)))
     text = repr(Predictor(FixedNetwork([SQUARE], [0.75], [1]), many))
     assert text.isprintable() and len(text) < 350 and "999 classes" in text
 
