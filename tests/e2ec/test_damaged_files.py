@@ -45,7 +45,7 @@ SECRET = "secret.png"
 
 
 def coco(root: Path) -> DataConfig:
-    labels = write_scene(root).relative_to(root)
+    labels = write_scene(root)
     return DataConfig(
         format="coco", root=root, train_images=Path("images"), train_annotations=labels
     )
@@ -57,12 +57,7 @@ def sbd(root: Path) -> DataConfig:
 
 def kins(root: Path) -> DataConfig:
     images, labels = write_kins(root, 2020)
-    return DataConfig(
-        format="kins",
-        root=root,
-        train_images=images.relative_to(root),
-        train_annotations=labels.relative_to(root),
-    )
+    return DataConfig(format="kins", root=root, train_images=images, train_annotations=labels)
 
 
 def cityscapes(root: Path) -> DataConfig:
@@ -70,11 +65,6 @@ def cityscapes(root: Path) -> DataConfig:
     shutil.rmtree(root / "leftImg8bit/val", ignore_errors=True)
     shutil.rmtree(root / "gtFine/val", ignore_errors=True)
     return DataConfig(format="cityscapes", root=root)
-
-
-def cityscapes_polygons(root: Path) -> DataConfig:
-    cityscapes(root)
-    return DataConfig(format="cityscapes", root=root, labels="polygons")
 
 
 def converted(kind: Format) -> Callable[[Path], DataConfig]:
@@ -101,7 +91,10 @@ FORMATS: dict[str, tuple[Callable[[Path], DataConfig], str]] = {
     "sbd": (sbd, "*.mat"),
     "kins": (kins, "*.json"),
     "cityscapes": (cityscapes, "*_instanceIds.png"),
-    "cityscapes polygons": (cityscapes_polygons, "*_polygons.json"),
+    "cityscapes polygons": (
+        lambda root: replace(cityscapes(root), labels="polygons"),
+        "*_polygons.json",
+    ),
     "yolo": (converted("yolo"), "*.[ty][xa][tm]*"),
     "labelme": (converted("labelme"), "*.json"),
     "masks": (converted("masks"), "masks/*"),
@@ -130,7 +123,6 @@ sys.addaudithook(WATCH)
 
 @pytest.fixture
 def watch() -> Iterator[Watch]:
-    WATCH.on, WATCH.opened = True, []
     yield WATCH
     WATCH.on = False
 
@@ -139,7 +131,6 @@ def watch() -> Iterator[Watch]:
 def test_damaged_files(
     name: str, tmp_path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch.on = False
     monkeypatch.setattr("dataset.formats.sbd.read.split_names", lambda split: SBD_NAMES)
     root = tmp_path / "a" / "data"
     for folder in (tmp_path, tmp_path / "a"):
@@ -172,14 +163,14 @@ def test_damaged_files(
     assert errors > CASES / 5, "the damage does too little"
 
 
+# In 64 bits the lengths add up to 60 * 80 pixels.
+OVERFLOWING = {"size": [60, 80], "counts": [2**63 - 1, 2**63 - 1, 4802]}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        # In 64 bits the lengths add up to 60 * 80 pixels.
-        (
-            {"segmentation": {"size": [60, 80], "counts": [2**63 - 1, 2**63 - 1, 4802]}},
-            "annotation [0-9]+: .*mask",
-        ),
+        ({"segmentation": OVERFLOWING}, "annotation [0-9]+: .*mask"),
         ({"segmentation": {"size": [True, 4800], "counts": [4800]}}, "annotation [0-9]+: .*size"),
         ({"file_name": "a\ud800.jpg"}, "image [0-9]+: .*file name"),
         ({"file_name": "a\udc80.jpg"}, r"\.jpg: image"),

@@ -115,14 +115,6 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "eval.protocol": "sbd",
     },
     "coco": {"train.epochs": 140, "eval.nms_iou": 0.7},
-    "coco_sgd": {
-        "train.epochs": 20,
-        "optim.optimizer": "sgd",
-        "optim.weight_decay": 1e-4,
-        "optim.milestones": [],
-        "loss.matching_start_epoch": 0,
-        "eval.nms_iou": 0.7,
-    },
     "kins": {
         "train.batch_size": 64,
         "optim.factor": 0.25,

@@ -97,3 +97,13 @@ def write_picture(path: Path, height: int = 48, width: int = 80) -> Path:
     rng = np.random.default_rng(height)
     assert cv2.imwrite(str(path), rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
     return path
+
+
+def write_video(path: Path, frames: int = 1) -> Path:
+    """Noise of 96 x 64 pixels, 10 frames a second."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (96, 64))
+    rng = np.random.default_rng(0)
+    for _ in range(frames):
+        writer.write(rng.integers(0, 256, (64, 96, 3), dtype=np.uint8))
+    writer.release()
+    return path

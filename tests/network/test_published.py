@@ -6,7 +6,6 @@ The reader is run on a thin network with the published names, so that no test bu
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from harmful_files import WritesFile
 from torch import Tensor
 
 from lib.errors import InputError
@@ -163,16 +163,6 @@ def test_contents_that_hold_no_weights(content: object, tmp_path: Path) -> None:
     torch.save(content, path)
     with pytest.raises(InputError, match=r"model\.pth: holds no state dict"):
         load_published(path)
-
-
-class WritesFile:
-    """Unpickled, it creates a file: what a checkpoint from a stranger could do."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, tuple[str, int]]:
-        return os.open, (str(self.path), os.O_CREAT | os.O_WRONLY)
 
 
 @pytest.mark.parametrize("plain", [True, False], ids=["pickle", "torch"])

@@ -5,8 +5,17 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Sequence
-from dataclasses import field, make_dataclass
-from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NoReturn,
+    TypedDict,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -43,7 +52,7 @@ def parse_options(
         default: what the options change; None takes the defaults of the dataclass.
         description: for the help; None takes the docstring of the dataclass.
     """
-    parsed: Options = _parse(kind, arguments, program, default, description).options
+    parsed: Options = _parse(kind, arguments, program, default, description)[""]
     return parsed
 
 
@@ -52,7 +61,7 @@ def parse_known_options(
 ) -> tuple[Options, list[str]]:
     """As `parse_options`; other words, `--help` too, are returned in their order."""
     found, rest = _parse(kind, arguments, program, return_unknown_args=True, add_help=False)
-    return found.options, rest
+    return found[""], rest
 
 
 def _parse(
@@ -63,12 +72,13 @@ def _parse(
     description: str | None = None,
     **more: Any,
 ) -> Any:
-    # An error of the outermost class would be shown under its name, that of a field is not.
+    # An error of the outermost class would be shown under its name, that of a field is not, and
+    # errors inside of the field under its own name too: it has none.
     nameless = Annotated[kind, tyro.conf.arg(name="")]  # type: ignore[valid-type]
-    start = field() if default is None else field(default=default)
     try:
         return tyro.cli(
-            make_dataclass("Outermost", [("options", nameless, start)]),
+            TypedDict("Outermost", {"": nameless}),  # type: ignore[operator]
+            default={"": tyro.MISSING_NONPROP if default is None else default},
             args=None if arguments is None else list(arguments),
             prog=program,
             description=kind.__doc__ if description is None else description,

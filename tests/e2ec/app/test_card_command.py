@@ -7,9 +7,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-import safetensors
 import torch
 from front_doors import Ending, assert_one_line_error, assert_usage_error, call
+from safetensors.torch import load_file
 
 from dataset.transforms.test_transform import TestView
 from e2ec.engine.predict.predictor import load_model
@@ -40,11 +40,9 @@ def command(*arguments: object) -> Ending:
 
 
 def tensors(path: Path) -> dict[str, tuple[torch.dtype, bytes]]:
-    with safetensors.safe_open(path, framework="pt") as file:
-        found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     return {
         key: (value.dtype, value.reshape(-1).view(torch.uint8).numpy().tobytes())
-        for key, value in found.items()
+        for key, value in load_file(path).items()
     }
 
 

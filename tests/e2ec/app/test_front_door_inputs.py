@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 import torch
-from front_doors import TINY, Ending, assert_one_line_error, call, coco_folder, write_picture
+from front_doors import (
+    TINY,
+    Ending,
+    assert_one_line_error,
+    call,
+    coco_folder,
+    write_picture,
+    write_video,
+)
+from harmful_files import WritesFile, full_disk
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -151,16 +156,6 @@ def test_weights_of_another_class_count(weights: Path, tmp_path: Path) -> None:
     assert_one_line_error(bad_nuclei("test.py", root, weights), weights, "3 classes")
 
 
-class WritesFile:
-    """Unpickled, it creates a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, tuple[str, int]]:
-        return os.open, (str(self.path), os.O_CREAT | os.O_WRONLY)
-
-
 def text_file(path: Path, victim: Path) -> None:
     path.write_text("these are no weights")
 
@@ -202,13 +197,11 @@ def test_a_state_with_code_is_not_resumed_from(tmp_path: Path) -> None:
     assert not victim.exists()
 
 
-def test_resuming_without_a_run() -> None:
-    assert_one_line_error(call("train.py", *TINY, "--resume"), "runs/synthetic/last/state.pt")
-
-
 def test_resuming_with_other_settings(run: Path) -> None:
-    ending = call("train.py", *TINY, "--out", run.parent, "--resume", "--data.targets.vertices", 32)
-    assert_one_line_error(ending, run / "last/state.pt", "data.targets.vertices", "not 32")
+    other = ["--data.targets.vertices", 32, "--train.seed", 5]
+    ending = call("train.py", *TINY, "--out", run.parent, "--resume", *other)
+    settings = "data.targets.vertices, train.seed"
+    assert_one_line_error(ending, run / "last/state.pt", settings, "not 32")
 
 
 @front_doors
@@ -267,17 +260,10 @@ def test_what_was_found_before_a_broken_image_is_kept(weights: Path, tmp_path: P
 
 
 def test_a_disk_that_fills_up_during_a_video(weights: Path, tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (64, 64))
-    writer.write(np.zeros((64, 64, 3), np.uint8))
-    writer.release()
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    path = write_video(tmp_path / "film.mp4")
     arguments = ["--weights", weights, "--source", path, "--out", "o", "--score", "0"]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    try:
+    with full_disk(100):
         ending = call("demo.py", *arguments)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert_one_line_error(ending, "o/contours.jsonl", "cannot be written")
 
 

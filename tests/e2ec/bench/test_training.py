@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 
 from e2ec.bench.plain_training import PlainTraining
 from e2ec.bench.training import Training, synthetic_batch
@@ -15,13 +13,7 @@ from lib.ops import deform_conv2d
 from network.contour.e2ec import build_network
 
 
-@pytest.fixture(autouse=True)
-def fresh_accelerator() -> Iterator[None]:
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-
-
+@pytest.mark.usefixtures("fresh_accelerator")
 def test_plain_steps_have_the_losses_and_weights_of_ours() -> None:
     """Three steps in float64, where rounding hides no difference: every loss after the first sees
     the updates before it. So the time to a loss is the number of steps times that of one."""

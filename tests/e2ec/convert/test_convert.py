@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import ntpath
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,8 +35,6 @@ from dataset.formats.detect import detect_format, format_named
 from dataset.index.dataset import IndexedDataset
 from dataset.index.label_index import LabelIndex
 from dataset.masks.rasterize import components_to_mask
-from e2ec.__main__ import main
-from e2ec.app.commands.command_line import run
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.convert.job import Job
 from e2ec.convert.source import Source, open_source
@@ -91,11 +88,8 @@ def test_without_copies_the_images_are_found(tmp_path: Path, kind: str) -> None:
     data = IndexedDataset(result.images, result.index)
     if kind == "yolo":
         data = IndexedDataset(tmp_path / "out", result.index)
-    assert sorted(Path(data[i].name).name for i in range(3)) == [
-        "nothing.png",
-        "one.png",
-        "two.png",
-    ]
+    names = sorted(Path(data[i].name).name for i in range(3))
+    assert names == ["nothing.png", "one.png", "two.png"]
     assert sum(len(data[i].instances) for i in range(3)) == 7
 
 
@@ -274,23 +268,6 @@ def test_labels_are_needed(tmp_path: Path) -> None:
     path.write_text('{"images": [], "categories": [{"id": 1, "name": "a"}], "annotations": []}')
     with pytest.raises(InputError, match="no labelled images"):
         convert(ConvertOptions(path, "masks", tmp_path / "out"))
-
-
-def test_from_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One line on success; one line and status 1 for bad input."""
-    source = write_scene(tmp_path / "source")
-    options = ["--source", str(source), "--to", "labelme", "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", ["e2ec", "convert", *options])
-    assert run(main) == 0
-    line = f"{tmp_path / 'out'}: 3 images, 8 objects, 3 classes (coco to labelme)\n"
-    out, err = capsys.readouterr()
-    assert out.startswith(line) and err == ""
-    assert out[len(line) :].startswith(f"the images stay in {tmp_path / 'source/images'}")
-    assert run(main) == 1
-    out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and "not empty" in err
 
 
 def test_a_mask_shape_is_what_labelme_writes(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from front_doors import call
+from front_doors import assert_one_line_error, call
 from label_scenes import IMAGES, box, files, write_scene
 
 from dataset.formats.coco.read import read_coco
@@ -221,3 +221,16 @@ def test_images_on_another_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InputError, match="--copy-images"):
         convert(ConvertOptions(source, "labelme", tmp_path / "out"))
     convert(ConvertOptions(source, "labelme", tmp_path / "out", copy_images=True))
+
+
+def test_from_the_command_line(tmp_path: Path) -> None:
+    """One line on success; one line and status 1 for bad input."""
+    source, out = write_scene(tmp_path / "source"), tmp_path / "out"
+    command = ["e2ec/__main__.py", "convert", "--source", source, "--to", "labelme", "--out", out]
+    ending = call(*command)
+    line = f"{out}: 3 images, 8 objects, 3 classes (coco to labelme)\n"
+    assert (ending.status, ending.err) == (0, "")
+    assert ending.out.startswith(f"{line}the images stay in {tmp_path / 'source/images'}")
+    ending = call(*command)
+    assert_one_line_error(ending, "not empty")
+    assert ending.out == ""

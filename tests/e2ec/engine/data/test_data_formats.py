@@ -118,7 +118,7 @@ def test_results_that_miss_an_image_score_less(
 
 def test_results_of_boxes_alone(tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "data")
-    options = coco_options(root)
+    options = ["nuclei", "--data.root", str(root)]
     truth = build_dataset(parsed(*options), "val").ground_truth()
     results = [
         {"image_id": a["image_id"], "category_id": a["category_id"], "bbox": a["bbox"], "score": 1}
@@ -140,17 +140,6 @@ def test_results_of_boxes_alone(tmp_path: Path) -> None:
     )
 
 
-def coco_options(root: Path) -> list[str]:
-    """Options for the folder that `coco_folder` writes, in both splits."""
-    labels = next(root.rglob("*.json")).relative_to(root)
-    image = next(p for p in root.rglob("*") if p.suffix in (".png", ".jpg"))
-    options = ["coco", "--data.root", str(root)]
-    for split in ("train", "val"):
-        options += [f"--data.{split}-images", str(image.parent.relative_to(root))]
-        options += [f"--data.{split}-annotations", str(labels)]
-    return options
-
-
 def test_a_file_for_the_test_server(tmp_path: Path) -> None:
     """Test images of COCO come without labels: results are written, nothing is scored."""
     root = coco_folder(tmp_path / "data")
@@ -158,7 +147,7 @@ def test_a_file_for_the_test_server(tmp_path: Path) -> None:
     document = json.loads(labels.read_text())
     info = root / "image_info_test-dev2017.json"
     info.write_text(json.dumps({k: v for k, v in document.items() if k != "annotations"}))
-    options = coco_options(root)
+    options = ["nuclei", "--name", "mine", "--data.root", str(root)]
     results = results_of(build_dataset(parsed(*options), "val").ground_truth())
     path = tmp_path / "results.json"
     path.write_text(json.dumps(results))
@@ -167,7 +156,7 @@ def test_a_file_for_the_test_server(tmp_path: Path) -> None:
     ending = call("test.py", *options, "--results", path, "--out", tmp_path / "out")
     assert ending.status == 0, ending.err
     assert "without labels" in ending.out
-    written = tmp_path / "out/results/detections_test-dev2017_coco_results.zip"
+    written = tmp_path / "out/results/detections_test-dev2017_mine_results.zip"
     assert str(written) in ending.out and written.is_file()
     assert not (tmp_path / "out/metrics.json").exists()
     with zipfile.ZipFile(written) as archive:
@@ -201,7 +190,7 @@ def test_data_without_contours_or_labels_is_not_trained_on(
     document = json.loads(labels.read_text())
     change(document)
     labels.write_text(json.dumps(document))
-    data = open_data(parsed(*coco_options(root)))
+    data = open_data(parsed("nuclei", "--data.root", root))
     with pytest.raises(InputError, match=f"{labels.name}: {message}"):
         require_trainable(data.train, data.val)
 

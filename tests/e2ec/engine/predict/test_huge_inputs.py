@@ -7,10 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from front_doors import TINY, assert_one_line_error, call, coco_folder, write_picture
+from front_doors import (
+    TINY,
+    assert_one_line_error,
+    call,
+    coco_folder,
+    write_picture,
+    write_video,
+)
 from huge_images import write_huge_png
 
 import e2ec
@@ -50,9 +56,8 @@ def options(root: Path) -> list[object]:
 def test_check_calls_it_too_large(huge: Path, fast: tuple[str, ...]) -> None:
     ending = call("e2ec/__main__.py", "check", *options(huge), *fast, "--examples", "0")
     assert ending.status == 1, ending
-    problems = json.loads(Path("runs/check/nuclei/problems.json").read_text())
-    problems = problems["problems"] if isinstance(problems, dict) else problems
-    (found,) = [p for p in problems if p["kind"] == "too large"]
+    document = json.loads(Path("runs/check/nuclei/problems.json").read_text())
+    (found,) = [p for p in document["problems"] if p["kind"] == "too large"]
     assert found["file"].endswith("2.png") and found["action"] == "stops"
     assert SIZE in found["what"] and LIMIT in found["remedy"]
 
@@ -78,10 +83,7 @@ def test_copying_an_image_does_not_decode_it(huge: Path, tmp_path: Path) -> None
 
 
 def test_frames_of_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "film.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (96, 64))
-    writer.write(np.zeros((64, 96, 3), np.uint8))
-    writer.release()
+    path = write_video(tmp_path / "film.mp4")
     monkeypatch.setenv(LIMIT, str(96 * 64 * 3))
     assert len(list(VideoSource(str(path), name="film.mp4"))) == 1
     opened = VideoSource(str(path), name="film.mp4")

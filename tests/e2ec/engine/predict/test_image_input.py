@@ -10,14 +10,13 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from random_networks import random_network
 
 from e2ec.engine.predict.image_input import image_list, image_source, to_pixels
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.families.contour.card import ContourCard
 from lib.errors import InputError
 from lib.images import read_image
-from network.contour.architecture import NANO
-from network.contour.e2ec import build_network
 
 
 def colours() -> np.ndarray:
@@ -36,8 +35,7 @@ def repeated(values: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model() -> Predictor:
-    torch.manual_seed(0)
-    network = build_network(num_classes=1, architecture=NANO, vertices=16)
+    network = random_network(num_classes=1, vertices=16)
     return Predictor(network, ContourCard("nano", ("cell",), (1,), max_detections=3))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,24 +10,17 @@ from tiny_run import tiny
 
 from configs.components import get_config
 from e2ec.engine.data.open_data import build_dataset
-from e2ec.engine.train import build
 from e2ec.engine.train.run import train
 from e2ec.engine.weights.checkpoint import load_weights
 
 
 @pytest.mark.usefixtures("fresh_accelerator")
 def test_a_run_learns_votes_and_its_weights_have_them(tmp_path: Path) -> None:
-    train(tiny(tmp_path, get_config(), epochs=1, eval_every=1))
+    config = tiny(tmp_path, get_config(), epochs=1, eval_every=1)
+    dataset = build_dataset(config, "train")
+    assert any(len(i.parts) > 1 for k in range(8) for i in dataset[k].instances)
+    train(config)
     folder = tmp_path / "components"
     assert '"parts"' in json.dumps(json.loads((folder / "metrics.json").read_text()))
     network, card = load_weights(folder / "weights.safetensors")
     assert network.part_votes is not None and card.group_parts
-
-
-def test_the_settings_reach_data_and_card(tmp_path: Path) -> None:
-    config = tiny(tmp_path, get_config())
-    dataset = build_dataset(config, "train")
-    assert any(len(i.parts) > 1 for k in range(8) for i in dataset[k].instances)
-    alone = replace(config, eval=replace(config.eval, group_parts=False))
-    assert build.build_card(config, dataset).group_parts
-    assert not build.build_card(alone, dataset).group_parts

@@ -79,8 +79,10 @@ def test_the_test_shows_images_as_the_weights_say(trained: tuple[Path, Ending]) 
     recorded = json.loads((folder / "runs/mine/metrics.json").read_text())["history"]
     best = max(entry["metrics"]["segm/AP"] for entry in recorded)
     assert metrics["segm/AP"] == pytest.approx(best, abs=1e-6), "the same images, shown alike"
+    found = (folder / "val/results.json").read_text()
     other = ("--data.view.mode", "pad", "--data.view.zoom", 0.5)
     assert call("test.py", *arguments, *own, *other).status == 0
+    assert (folder / "val/results.json").read_text() != found
     said = json.loads((folder / "val/config.json").read_text())
     assert said["data"]["view"]["zoom"] == 0.5
 

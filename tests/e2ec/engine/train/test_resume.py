@@ -8,19 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from front_doors import coco_folder
+from own_data import parsed
 from tiny_run import tiny
 
 from configs.synthetic import get_config
 from dataset.loading.sample import InstanceDataset
-from dataset.synthetic.dataset import SyntheticDataset
-from e2ec.app.commands.command_line import parse_config
 from e2ec.config import Config, LossConfig, OptimConfig
 from e2ec.engine.data.open_data import build_dataset
 from e2ec.engine.train.resume import check_images, check_settings, fixed_settings
 from e2ec.engine.train.run import train
 from e2ec.engine.weights.checkpoint import load_state, save_state
+from e2ec.presets import load_preset
 from lib.errors import InputError
-from lib.images import write_image
 
 
 def test_a_setting_newer_than_the_state_counts_as_its_default() -> None:
@@ -46,6 +46,16 @@ def test_a_saved_setting_counts_as_saved_whatever_the_default() -> None:
         check_settings(saved, Config(name="y"), name="state.pt")
 
 
+def test_states_from_before_the_setting() -> None:
+    """A run that was started with the format named continues; another share does not."""
+    config = parsed("custom")
+    saved = fixed_settings(load_preset("custom"))
+    del saved["data.val_fraction"]
+    check_settings(saved | {"data.format": "yolo"}, config, name="state.pt")
+    with pytest.raises(InputError, match=r"data\.val_fraction"):
+        check_settings(saved, parsed("custom", "--data.val-fraction", 0.3), name="state.pt")
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
@@ -59,12 +69,12 @@ def test_a_saved_setting_counts_as_saved_whatever_the_default() -> None:
 )
 def test_the_option_that_goes_on_is_one_that_can_be_typed(setting: str, value: object) -> None:
     """Truth values are switches and lists are words, as the command line has them."""
-    now = parse_config(["custom"], program="", purpose="")
+    now = parsed("custom")
     saved = fixed_settings(now) | {setting: value}
     with pytest.raises(InputError) as caught:
         check_settings(saved, now, name="state.pt")
     option = str(caught.value).partition("continue with ")[2].partition(", ")[0]
-    typed = parse_config(["custom", *shlex.split(option)], program="", purpose="")
+    typed = parsed("custom", *shlex.split(option))
     assert fixed_settings(typed)[setting] == saved[setting]
 
 
@@ -97,37 +107,23 @@ def test_other_validation_images_are_told_of(caplog: pytest.LogCaptureFixture) -
     assert line.startswith("state.pt: ") and "2 then, 1 now, w is gone" in line
 
 
-def coco_folder(root: Path) -> tuple[Path, dict]:
-    """Eight generated images with their labels as a COCO file, for training and validation."""
-    scenes = SyntheticDataset(8, size=(64, 64))
-    (root / "images").mkdir(parents=True)
-    for index in range(8):
-        write_image(root / "images" / scenes[index].name, scenes[index].image)
-    labels = root / "labels.json"
-    truth = scenes.ground_truth()
-    labels.write_text(json.dumps(truth))
-    return labels, truth
-
-
 def on_disk(folder: Path, **train_settings: object) -> Config:
     config = tiny(folder, **train_settings)
-    place = {"images": Path("images"), "annotations": Path("labels.json")}
-    data = {f"{split}_{name}": path for split in ("train", "val") for name, path in place.items()}
-    return replace(
-        config, data=replace(config.data, format="coco", root=folder / "data", val_limit=1, **data)
-    )
+    own = replace(load_preset("nuclei").data, root=folder / "data", val_limit=1)
+    return replace(config, data=replace(own, workers=0, augmentation=config.data.augmentation))
 
 
 @pytest.mark.usefixtures("fresh_accelerator")
 def test_a_run_is_not_continued_on_other_images(tmp_path: Path) -> None:
     """An image taken out of the labels between the halves of a run; back, and it goes on. A state
     from before images were kept goes on whatever they are."""
-    labels, truth = coco_folder(tmp_path / "data")
+    labels = coco_folder(tmp_path / "data", images=8) / "instances_train.json"
+    truth = json.loads(labels.read_text())
     train(on_disk(tmp_path, epochs=1, batch_size=2))
     later = replace(on_disk(tmp_path, epochs=2, batch_size=2), resume=True)
     name = truth["images"][2]["file_name"]
-    labels.write_text(json.dumps({**truth, "images": [*truth["images"][:2], *truth["images"][3:]],
-        "annotations": [a for a in truth["annotations"] if a["image_id"] != 3]}))  # fmt: skip
+    left = {key: [*truth[key][:2], *truth[key][3:]] for key in ("images", "annotations")}
+    labels.write_text(json.dumps({**truth, **left}))
     state_path = tmp_path / "synthetic/last/state.pt"
     with pytest.raises(InputError, match=rf"state.pt: .* 8 then, 7 now, {name} is gone"):
         train(later)
@@ -141,7 +137,7 @@ def test_a_run_is_not_continued_on_other_images(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_names_of_all_images_are_those_of_the_samples(split: str, tmp_path: Path) -> None:
-    coco_folder(tmp_path / "data")
+    coco_folder(tmp_path / "data", images=8)
     datasets: list[InstanceDataset] = [
         build_dataset(tiny(tmp_path), split),
         build_dataset(on_disk(tmp_path), split),

@@ -140,7 +140,9 @@ def test_resume_auto_starts_continues_and_ends(
 
 def test_resume_auto_on_the_command_line(tmp_path: Path) -> None:
     arguments = ["train.py", *TINY, "--out", tmp_path]
-    assert_one_line_error(call(*arguments, "--resume"), "no training state", "--resume auto")
+    ending = call(*arguments, "--resume")
+    state = tmp_path / "synthetic" / STATE
+    assert_one_line_error(ending, state, "no training state", "--resume auto")
     assert call(*arguments, "--resume", "auto").status == 0
     ending = call(*arguments, "--resume", "auto")
     assert ending.status == 0 and "finished already" in ending.out

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from front_doors import ROOT, TINY
 from tiny_run import tiny
 from training_path import training_path
 
@@ -27,12 +28,9 @@ from e2ec.engine.train.run import make_accelerator, train
 from e2ec.engine.train.step import count_step, train_step
 from e2ec.engine.weights.checkpoint import load_state, load_weights
 from e2ec.families.contour.family import CONTOUR
-from e2ec.named_settings import with_settings
 from lib.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerator")
-
-ROOT = Path(__file__).parents[4]
 
 
 def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,17 +91,6 @@ def test_a_state_of_the_other_memory_layout_is_continued(tmp_path: Path) -> None
             assert torch.allclose(value.double(), halves[part][key].double(), atol=1e-7), key
 
 
-def test_a_run_leaves_its_settings_weights_curves_and_metrics(tmp_path: Path) -> None:
-    train(tiny(tmp_path))
-    folder = tmp_path / "synthetic"
-    names = {path.name for path in folder.iterdir()}
-    assert {"config.json", "weights.safetensors", "last", "metrics.json"} <= names
-    assert any(name.startswith("events.") for name in names)
-    network, card = load_weights(folder / "weights.safetensors")
-    assert network.num_classes == len(card.class_names) == 3
-    assert card.settings["train"]["batch_size"] == 4
-
-
 def test_a_run_goes_on_from_the_last_weights_of_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,12 +127,8 @@ def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
     """
     config = tiny(Path("unused"), precision="fp64", batch_size=4)
     config = replace(config, optim=OptimConfig(optimizer="sgd", lr=1e-3))
-    data = training_path(
-        build_dataset(config, "train"),
-        config.data.augmentation,
-        config.data.targets,
-        seed=0,
-    )
+    dataset = build_dataset(config, "train")
+    data = training_path(dataset, config.data.augmentation, config.data.targets, seed=0)
     examples = [data[0, index] for index in range(4)]
     accelerator = make_accelerator(config)
     loss = CONTOUR.loss(config)
@@ -156,15 +139,7 @@ def test_accumulated_parts_give_the_step_of_the_whole_batch() -> None:
         counts = count_step(parts, loss, accelerator, stop=False)
         optimizer = build.build_optimizer(config.optim, network)
         record = train_step(
-            CONTOUR,
-            network,
-            optimizer,
-            loss,
-            parts,
-            counts,
-            accelerator,
-            epoch=5,
-            clip_value=0.0,
+            CONTOUR, network, optimizer, loss, parts, counts, accelerator, epoch=5, clip_value=0.0
         )
         found.append((record.read()[0], network.state_dict()))
     (whole_losses, whole), (split_losses, halves) = found
@@ -218,31 +193,6 @@ def test_an_evaluation_that_fails_loses_no_training(
     assert (state["epoch"], state["step"]) == (0, 2)
 
 
-def test_resuming_with_other_settings_is_an_error(tmp_path: Path) -> None:
-    config = tiny(tmp_path, epochs=1)
-    train(config)
-    other = with_settings(config, {"resume": True, "train.seed": 5, "optim.lr": 1.0})
-    with pytest.raises(InputError, match=r"optim\.lr, train\.seed"):
-        train(other)
-
-
-def test_a_loss_that_is_not_finite_names_the_images(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    original = trainer_module.build.build_model
-
-    def broken(*args: object) -> torch.nn.Module:
-        network = original(*args)
-        with torch.no_grad():
-            network.heatmap[2].bias.fill_(float("nan"))
-        return network
-
-    monkeypatch.setattr(trainer_module.build, "build_model", broken)
-    with pytest.raises(InputError, match=r"not finite in epoch 1; images of the batch: .*\d"):
-        train(tiny(tmp_path))
-    assert not (tmp_path / "synthetic/last/state.pt").exists()
-
-
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_two_processes_give_the_weights_of_one(optimizer: str, tmp_path: Path) -> None:
     """`torchrun` with two processes on CPUs (gloo), the same global batch.
@@ -251,12 +201,9 @@ def test_two_processes_give_the_weights_of_one(optimizer: str, tmp_path: Path) -
     the stem's weights by 1e-4 of their size within a step.
     """
     arguments = [
-        "train.py", "synthetic", "--device", "cpu", "--data.synthetic-train", "8",
-        "--data.synthetic-val", "2", "--data.workers", "0", "--train.epochs", "2",
-        "--train.batch-size", "4", "--data.augmentation.crop-size", "64", "64",
-        "--train.precision", "fp64", "--optim.warmup-steps", "0",
-        "--loss.matching-start-epoch", "1", "--eval.iou-types", "segm",
-        "--optim.optimizer", optimizer,
+        "train.py", *TINY, "--data.synthetic-train", "8", "--train.epochs", "2",
+        "--train.batch-size", "4", "--train.precision", "fp64", "--optim.warmup-steps", "0",
+        "--loss.matching-start-epoch", "1", "--optim.optimizer", optimizer,
     ]  # fmt: skip
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
