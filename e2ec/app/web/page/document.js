@@ -1,5 +1,8 @@
 // The contours that are shown: a native document of one image, and who wants to know of changes.
-// Whoever edits changes `instances` in place and calls `changed()`; views draw what they find.
+// Whoever edits puts other `instances` and calls `changed()`; views draw what they find.
+
+// What an instance is known by while it changes; symbols stay out of the JSON.
+export const KEY = Symbol("key");
 
 export class ContoursDocument extends EventTarget {
   #native = null;
@@ -20,6 +23,17 @@ export class ContoursDocument extends EventTarget {
 
   load(native) {
     this.#native = native;
+    if (native && !(KEY in this.image)) {
+      this.image[KEY] = 0;
+      for (const instance of this.instances) instance[KEY] = this.newKey();
+    }
+    this.changed();
+  }
+
+  newKey() { return this.image[KEY]++; }
+
+  put(instances) {
+    this.image.instances = instances;
     this.changed();
   }
 
