@@ -38,7 +38,7 @@ export function makeActions({ edits, draft, view, tools, classIndex }) {
         return "Draw a line across the object.";
       },
     },
-    finish: { can: () => draft.tool === "draw" && draft.canFinish, run: () => draft.finish() },
+    finish: { can: () => draft.canFinish, shown: () => draft.tool === "draw", run: () => draft.finish() },
     several: {
       can: always, pressed: () => tools.several,
       run: () => {
@@ -60,7 +60,13 @@ export function makeActions({ edits, draft, view, tools, classIndex }) {
       can: () => edits.only !== null && edits.only.parts.length > 1,
       run: () => edits.separate(),
     },
-    "zoom-in": { can: always, run: () => view.zoom(ZOOM) },
+    "zoom-in": {
+      can: always,
+      run: () => {
+        view.zoom(ZOOM);
+        if (edits.place) view.centre(edits.place);
+      },
+    },
     "zoom-out": { can: () => view.scale > 1, run: () => view.zoom(1 / ZOOM) },
     fit: { can: () => view.scale > 1, run: () => view.fit() },
     // Not on a button: what a draft becomes, and a choice of the list.

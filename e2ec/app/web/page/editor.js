@@ -118,8 +118,9 @@ export class Editor extends EventTarget {
     this.#handles.draw(this.on, focused ? this.#keys.current : null);
     this.#svg.classList.toggle("drafting", this.#draft.tool !== "select");
     for (const button of document.querySelectorAll("[data-do]")) {
-      const { can, pressed } = this.#actions[button.dataset.do];
+      const { can, pressed, shown } = this.#actions[button.dataset.do];
       button.disabled = !this.#contours.native || !can();
+      if (shown) button.hidden = !shown();
       if (pressed) button.setAttribute("aria-pressed", String(pressed()));
     }
     this.#classes(only ?? chosen[0]);

@@ -44,6 +44,14 @@ export class Edits extends EventTarget {
   // The one instance that is selected, or null.
   get only() { return this.selected.length === 1 ? this.chosen[0] : null; }
 
+  // A point where the selection is, or null.
+  get place() {
+    if (this.vertex) return rings(this.only)[this.vertex.ring][this.vertex.index];
+    if (!this.selected.length) return null;
+    const [x0, y0, x1, y1] = this.chosen.at(-1).box;
+    return [(x0 + x1) / 2, (y0 + y1) / 2];
+  }
+
   select(keys, vertex = null) {
     this.selected = keys;
     this.vertex = vertex;

@@ -23,7 +23,9 @@ export class Gestures {
       if (this.#pointers.has(event.pointerId)) this.#move(event); else hover(event);
     });
     svg.addEventListener("pointerup", (event) => this.#end(event, false));
-    svg.addEventListener("pointercancel", (event) => this.#end(event, true));
+    for (const lost of ["pointercancel", "lostpointercapture"]) {
+      svg.addEventListener(lost, (event) => this.#end(event, true));
+    }
   }
 
   #begin(event, handlers) {

@@ -132,15 +132,17 @@ export class Keys {
     this.#say(`Vertex ${vertex.index + 1} of ${points.length}, at ${point.map((value) => value.toFixed(1)).join(", ")}.`);
   }
 
+  get #middle() { return this.#edits.inside(this.#view.middle.map(Math.round)); }
+
   #drafting(event) {
     const draft = this.#draft;
     if (event.key in ARROWS) {
       const [dx, dy] = ARROWS[event.key], step = event.shiftKey ? LARGE : 1;
-      const [x, y] = draft.cursor ?? this.#view.middle;
+      const [x, y] = draft.cursor ?? this.#middle;
       draft.aim(this.#edits.inside([x + dx * step, y + dy * step]));
       this.#view.reveal(draft.cursor);
       this.#say(`At ${draft.cursor.join(", ")}; ${draft.points.length} points set.`);
-    } else if (event.key === " ") draft.place(draft.cursor ?? this.#edits.inside(this.#view.middle));
+    } else if (event.key === " ") draft.place(draft.cursor ?? this.#middle);
     else if (event.key === "Enter" && draft.canFinish) draft.finish();
     else if (event.key === "Backspace" && draft.started) draft.back();
     else if (event.key === "Escape") { if (draft.started) draft.cancel(); else this.#run("select"); }

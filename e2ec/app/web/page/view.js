@@ -1,6 +1,7 @@
 // Zoom and pan of what is shown, and where a point of the window lies in the picture.
 
 const MOST = 40;
+const EDGE = 20; // pixels of the screen that a point is kept away from the edge
 
 export class View extends EventTarget {
   #stage;
@@ -68,14 +69,20 @@ export class View extends EventTarget {
   }
 
   // Pan until a point of the picture is seen.
-  reveal([x, y]) {
-    const svg = this.#svg.getBoundingClientRect(), stage = this.#stage.getBoundingClientRect();
-    const away = (at, from, length) => Math.max(from + 20 - at, 0) + Math.min(from + length - 20 - at, 0);
-    const at = [
-      svg.left + (x / this.#contours.width) * svg.width,
-      svg.top + (y / this.#contours.height) * svg.height,
-    ];
-    this.pan(away(at[0], stage.left, stage.width), away(at[1], stage.top, stage.height));
+  reveal(point) {
+    const [x, y] = this.#toWindow(point), stage = this.#stage.getBoundingClientRect();
+    const away = (at, from, length) => Math.max(from + EDGE - at, 0) + Math.min(from + length - EDGE - at, 0);
+    this.pan(away(x, stage.left, stage.width), away(y, stage.top, stage.height));
+  }
+
+  centre(point) {
+    const [x, y] = this.#toWindow(point), { left, top, width, height } = this.#stage.getBoundingClientRect();
+    this.pan(left + width / 2 - x, top + height / 2 - y);
+  }
+
+  #toWindow([x, y]) {
+    const { left, top, width, height } = this.#svg.getBoundingClientRect();
+    return [left + (x / this.#contours.width) * width, top + (y / this.#contours.height) * height];
   }
 
   // The picture never leaves the stage.
