@@ -81,9 +81,7 @@ def _instances(like: Contours, shapes: list[list[shapely.Polygon]]) -> Contours:
         return shapely.get_coordinates(line)[:-1]
 
     return replace(
-        like,
-        labels=np.repeat(like.labels[:1], len(shapes)),
-        scores=np.repeat(like.scores[:1], len(shapes)),
+        like[np.zeros(len(shapes), np.int64)],
         parts=[[ring(part.exterior) for part in some] for some in shapes],
         holes=[[[ring(hole) for hole in part.interiors] for part in some] for some in shapes],
         runs=(),

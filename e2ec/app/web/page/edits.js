@@ -109,7 +109,7 @@ export class Edits extends EventTarget {
 
   // A new instance; a person is sure of it, so its score is 1.
   add(points, classIndex) {
-    const blank = { class: "", class_index: 0, score: 1, box: [], area: 0, parts: [], [KEY]: this.#contours.newKey() };
+    const blank = { class: "", class_index: 0, score: 1, ...this.#untracked, [KEY]: this.#contours.newKey() };
     const shape = withRings(blank, [points.map((point) => this.inside(point))]);
     const made = withClass(shape, classIndex, this.#contours.classNames);
     this.selected = [made[KEY]];
@@ -126,15 +126,17 @@ export class Edits extends EventTarget {
 
   // Some instances give way to others, which are selected then. The first keeps key and place.
   replace(old, shapes, label) {
-    const { class: name, class_index, score } = old[0];
     const made = shapes.map(({ parts, holes }, i) => ({
-      ...withRings({ class: name, class_index, score, box: [], area: 0 }, parts, holes),
-      [KEY]: i ? this.#contours.newKey() : old[0][KEY],
+      ...withRings(old[0], parts, holes),
+      ...(i ? { ...this.#untracked, [KEY]: this.#contours.newKey() } : {}),
     }));
     this.selected = made.map((one) => one[KEY]);
     this.vertex = null;
     this.#exchange(old, made, label);
   }
+
+  // Among instances with tracks, a new one has none.
+  get #untracked() { return this.instances.some((one) => "track_id" in one) ? { track_id: -1 } : {}; }
 
   // The native document of some instances only.
   documentOf(instances) {
