@@ -1,4 +1,4 @@
-"""Contours are edited on the page by mouse, finger and keyboard, and read back from its downloads."""
+"""Contours are edited on the page by mouse, finger and keys, and read back from downloads."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import sync_playwright
 from web_browser import CHROMIUM, Setting, upload
-from web_model import CLASSES, BrightModel, bright, encoded, picture
+from web_model import CLASSES, BrightModel, encoded, picture
+from web_stream import walking_square
 from web_video import video
 
+from e2ec.app.stream.controls import Controls
+from e2ec.app.web.live import LiveView
 from e2ec.app.web.serve import web_server
 from e2ec.results.contours import Contours
 
@@ -360,7 +363,7 @@ def test_every_button_is_large_and_inside_of_the_page(open_editor: Any, width: i
         })"""
     )
     assert len(boxes) > 12
-    assert all(w >= 40 and h >= 40 and l >= 0 and r <= width for w, h, l, r in boxes)
+    assert all(w >= 40 and h >= 40 and x0 >= 0 and x1 <= width for w, h, x0, x1 in boxes)
     assert editor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -393,4 +396,85 @@ def test_a_frame_of_a_video_is_edited(setting: Setting) -> None:
     lines = [json.loads(line) for line in Path(waiting.value.path()).read_text().splitlines()]
     counts = [len(line["images"][0]["instances"]) for line in lines]
     assert counts[0] == counts[1] - 1
+    page.close()
+
+
+class RingModel(BrightModel):
+    """Whatever the picture, finds a square with a hole, and another square in the hole."""
+
+    def predict(self, images: Any, **_: Any) -> list[Contours]:
+        def square(low: float, high: float) -> np.ndarray:
+            return np.array([[low, low], [high, low], [high, high], [low, high]])
+
+        found = Contours(
+            height=120,
+            width=160,
+            class_names=CLASSES,
+            labels=np.array([0, 1]),
+            scores=np.array([0.9, 0.8]),
+            parts=[[square(10, 110)], [square(40, 60)]],
+            holes=[[[square(20, 100)]], [[]]],
+        )
+        return [found] * len(images)
+
+
+@pytest.fixture(scope="module")
+def ring_setting() -> Iterator[Setting]:
+    live, controls = LiveView(), Controls(stages=("init", "final"))
+    with (
+        web_server(RingModel(), port=0, live=live, controls=controls) as server,
+        walking_square(live, controls),
+        sync_playwright() as driver,
+    ):
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        made = Setting(server.address, browser)
+        yield made
+        browser.close()
+    assert not made.complaints
+
+
+def test_holes_are_edited_and_stay(ring_setting: Setting) -> None:
+    page = ring_setting.open(1400)
+    editor = Editor(page)
+    editor.click(15, 60)
+    editor.drag((20, 20), (30, 25))
+    moved = editor.contours()
+    assert near(set(map(tuple, moved.holes[0][0][0].tolist())), 30, 25)
+    # 100 x 100 - 80 x 80, and the hole loses (80 x 10 + 80 x 5) / 2.
+    assert moved.areas()[0] == pytest.approx(4200, rel=0.01)
+    editor.do("undo")
+    editor.click(50, 50, shift=True)
+    editor.do("merge")
+    editor.said("merged")
+    merged = editor.contours()
+    assert merged.areas().tolist() == [4000.0] and len(merged.parts[0]) == 2
+    editor.do("undo")
+    editor.click(15, 60)
+    editor.do("split")
+    editor.drag((60, 5), (60, 115))
+    editor.said("split")
+    assert sorted(editor.contours().areas().round(-2).tolist()) == [400.0, 1800.0, 1800.0]
+    page.close()
+
+
+def test_a_frame_of_the_live_view_is_edited(ring_setting: Setting) -> None:
+    page = ring_setting.open(390)
+    page.wait_for_function("() => document.querySelector('#live').dataset.index > 0")
+    page.click("#take")
+    page.wait_for_selector("#outlines .instance")
+
+    def shown() -> Contours:
+        with page.expect_download() as waiting:
+            page.click("[data-format=native]")
+        return Contours.from_json(Path(waiting.value.path()).read_text())
+
+    before = shown()
+    page.focus("#outlines")
+    for key in ("ArrowRight", "Enter", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    page.wait_for_selector("[data-do=undo]:enabled")
+    after = shown()
+    (old,) = corners(before, 0) - corners(after, 0)
+    (new,) = corners(after, 0) - corners(before, 0)
+    assert 0 < new[0] - old[0] <= 10 and new[1] == old[1]  # or up to the edge of the picture
     page.close()
