@@ -11,3 +11,9 @@ export function color(index) {
   };
   return `rgb(${channel(5)} ${channel(3)} ${channel(1)})`;
 }
+
+// An instance keeps the colour of its track; one without a track among others is grey.
+export function instanceColor(instance, index) {
+  if (instance.track_id === undefined) return color(index);
+  return instance.track_id < 0 ? "rgb(160 160 160)" : color(instance.track_id);
+}

@@ -1,6 +1,6 @@
 // Draws a ContoursDocument as SVG, in pixels of its image: one group an instance, one path in it.
 
-import { color } from "./colors.js";
+import { instanceColor } from "./colors.js";
 import { KEY } from "./document.js";
 import { rings } from "./shapes.js";
 
@@ -11,6 +11,11 @@ export function element(name, attributes = {}) {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   return made;
+}
+
+function caption(instance) {
+  const track = instance.track_id >= 0 ? `#${instance.track_id} ` : "";
+  return `${track}${instance.class} ${instance.score.toFixed(2)}`;
 }
 
 const ringPath = (ring) => `M${ring.map(([x, y]) => `${x} ${y}`).join("L")}Z`;
@@ -42,11 +47,11 @@ export class Outlines {
 
   // The group of an instance has data-index.
   #group(instance, index) {
-    const tint = color(instance[KEY]); // it keeps its colour while others come and go
+    const tint = instanceColor(instance, instance[KEY]); // it stays while others come and go
     const chosen = this.options.selected?.includes(instance[KEY]);
     const group = element("g", { class: chosen ? "instance selected" : "instance", "data-index": index });
     const title = element("title");
-    title.textContent = `${instance.class} ${instance.score.toFixed(2)}`;
+    title.textContent = caption(instance);
     const all = rings(instance);
     const path = element("path", {
       d: all.map(ringPath).join(""), fill: tint, "fill-opacity": this.options.fill,
@@ -63,11 +68,15 @@ export class Outlines {
 
   #label(instance) {
     const size = Math.max(this.#contours.width, this.#contours.height) / 60;
-    const [x, y] = instance.box;
+    const [left, top, right] = instance.box;
+    // A label that begins far to the right would leave the picture.
+    const turned = left > 0.7 * this.#contours.width;
     const text = element("text", {
-      x: Math.max(x, 0), y: Math.max(y - size / 4, size), "font-size": size,
+      x: turned ? Math.min(right, this.#contours.width) : Math.max(left, 0),
+      y: Math.max(top - size / 4, size), "font-size": size,
+      "text-anchor": turned ? "end" : "start",
     });
-    text.textContent = `${instance.class} ${instance.score.toFixed(2)}`;
+    text.textContent = caption(instance);
     return text;
   }
 }

@@ -32,12 +32,18 @@ SCENE = picture(160, 120, spots=3)
 
 
 @pytest.fixture(scope="module")
-def setting() -> Iterator[Setting]:
-    with web_server(BrightModel(), port=0) as server, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+def browser() -> Iterator[Any]:
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def setting(browser: Any) -> Iterator[Setting]:
+    with web_server(BrightModel(), port=0) as server:
         made = Setting(server.address, browser)
         yield made
-        browser.close()
     assert not made.complaints
     assert made.hosts == {server.address.split("/")[2]}
 
@@ -419,17 +425,14 @@ class RingModel(BrightModel):
 
 
 @pytest.fixture(scope="module")
-def ring_setting() -> Iterator[Setting]:
+def ring_setting(browser: Any) -> Iterator[Setting]:
     live, controls = LiveView(), Controls(stages=("init", "final"))
     with (
         web_server(RingModel(), port=0, live=live, controls=controls) as server,
         walking_square(live, controls),
-        sync_playwright() as driver,
     ):
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         made = Setting(server.address, browser)
         yield made
-        browser.close()
     assert not made.complaints
 
 
