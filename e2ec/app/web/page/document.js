@@ -50,7 +50,8 @@ export function settle(instance) {
   const most = (values) => values.reduce((a, b) => Math.max(a, b));
   instance.box = [least(xs), least(ys), most(xs), most(ys)];
   const sum = (rings) => rings.reduce((total, ring) => total + ringArea(ring), 0);
-  instance.area = sum(instance.parts) - sum((instance.holes ?? []).flat());
+  const area = sum(instance.parts) - sum((instance.holes ?? []).flat());
+  instance.area = Math.round(area * 100) / 100; // with the digits that files have
   delete instance.counts;
 }
 

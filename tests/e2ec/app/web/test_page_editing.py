@@ -395,13 +395,23 @@ def test_a_frame_of_a_video_is_edited(setting: Setting) -> None:
     page.wait_for_function("() => document.querySelector('#status').textContent == '6 frames.'")
     page.click("#edit")
     page.focus("#outlines")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Delete")
-    with page.expect_download() as waiting:
-        page.click("#download-lines")
-    lines = [json.loads(line) for line in Path(waiting.value.path()).read_text().splitlines()]
-    counts = [len(line["images"][0]["instances"]) for line in lines]
-    assert counts[0] == counts[1] - 1
+
+    def lines(*keys: str) -> list[dict[str, Any]]:
+        page.focus("#outlines")
+        for key in keys:
+            page.keyboard.press(key)
+        with page.expect_download() as waiting:
+            page.click("#download-lines")
+        return [json.loads(line) for line in Path(waiting.value.path()).read_text().splitlines()]
+
+    before = lines()
+    moved = lines("ArrowRight", "Enter", "Shift+ArrowUp", "ArrowLeft")
+    assert moved[1:] == before[1:] and moved[0] != before[0]
+    (entry,) = moved[0]["images"][0]["instances"]
+    # These lines do not go through the server: box and area are the page's own.
+    assert entry == Contours.from_dict(moved[0]).to_dict()["images"][0]["instances"][0]
+    assert lines("Escape", "Delete")[0]["images"][0]["instances"] == []
+    assert lines(*["Control+z"] * 3) == before
     page.close()
 
 
