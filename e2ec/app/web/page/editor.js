@@ -116,6 +116,7 @@ export class Editor extends EventTarget {
     }
     const focused = document.activeElement === this.#svg;
     this.#handles.draw(this.on, focused ? this.#keys.current : null);
+    this.#svg.classList.toggle("several", selected.length > 1);
     this.#svg.classList.toggle("drafting", this.#draft.tool !== "select");
     for (const button of document.querySelectorAll("[data-do]")) {
       const { can, pressed, shown } = this.#actions[button.dataset.do];

@@ -54,7 +54,7 @@ export class Handles {
   }
 
   #place(current) {
-    if (!current || this.#edits.only === current) return [];
+    if (!current || this.#edits.only === current || this.#draft.tool !== "select") return [];
     const [x0, y0, x1, y1] = current.box;
     return [element("rect", { class: "place", x: x0, y: y0, width: x1 - x0, height: y1 - y0 })];
   }
