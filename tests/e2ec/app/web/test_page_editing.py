@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,98 +12,23 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 pytest.importorskip("playwright")
 
-from playwright.sync_api import sync_playwright
-from web_browser import CHROMIUM, Setting, upload
-from web_model import CLASSES, BrightModel, encoded, picture
-from web_stream import walking_square
-from web_video import video
+from web_browser import CHROMIUM, Setting, chromium
+from web_editor import Editor, corners, near
+from web_model import CLASSES, BrightModel
 
-from e2ec.app.stream.controls import Controls
-from e2ec.app.web.live import LiveView
 from e2ec.app.web.serve import web_server
-from e2ec.results.contours import Contours
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 WIDTHS = (390, 1400)
-# Squares from (10.5, 10.5) to (29.5, 29.5), and 30 pixels to the right of each other.
-SCENE = picture(160, 120, spots=3)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
-def setting(browser: Any) -> Iterator[Setting]:
-    with web_server(BrightModel(), port=0) as server:
+def setting() -> Iterator[Setting]:
+    with web_server(BrightModel(), port=0) as server, chromium() as browser:
         made = Setting(server.address, browser)
         yield made
     assert not made.complaints
     assert made.hosts == {server.address.split("/")[2]}
-
-
-class Editor:
-    """The page with three squares, and what a person does there."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        upload(page, encoded(SCENE))
-        page.wait_for_function("() => document.querySelector('#picture').naturalWidth == 160")
-        page.wait_for_function(
-            "() => document.querySelector('#outlines').getBoundingClientRect().height > 100"
-        )
-
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        """A point of the picture in the window."""
-        found = self.page.evaluate(
-            """([x, y]) => {
-              document.querySelector("#stage").scrollIntoView();
-              const box = document.querySelector("#outlines").getBoundingClientRect();
-              return [box.x + x / 160 * box.width, box.y + y / 120 * box.height];
-            }""",
-            [x, y],
-        )
-        return tuple(found)
-
-    def click(self, x: float, y: float, *, shift: bool = False) -> None:
-        if shift:
-            self.page.keyboard.down("Shift")
-        self.page.mouse.click(*self.at(x, y))
-        if shift:
-            self.page.keyboard.up("Shift")
-
-    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        mouse = self.page.mouse
-        mouse.move(*self.at(*start))
-        mouse.down()
-        mouse.move(*self.at(*end), steps=4)
-        mouse.up()
-
-    def do(self, name: str) -> None:
-        self.page.click(f"[data-do={name}]")
-
-    def keys(self, *names: str) -> None:
-        for name in names:
-            self.page.keyboard.press(name)
-
-    def said(self, text: str) -> None:
-        self.page.wait_for_function(
-            "text => document.querySelector('#status').textContent.includes(text)", arg=text
-        )
-
-    def download(self, kind: str = "native") -> Any:
-        with self.page.expect_download() as waiting:
-            self.page.click(f"[data-format={kind}]")
-        return json.loads(Path(waiting.value.path()).read_text())
-
-    def contours(self) -> Contours:
-        """What is shown, from left to right."""
-        found = Contours.from_dict(self.download())
-        return found[np.argsort(found.boxes()[:, 0], kind="stable")]
 
 
 @pytest.fixture
@@ -119,15 +42,6 @@ def open_editor(setting: Setting) -> Iterator[Any]:
     yield opened
     for page in pages:
         page.close()
-
-
-def corners(contours: Contours, index: int) -> set[tuple[float, float]]:
-    return {(float(x), float(y)) for part in contours.parts[index] for x, y in part}
-
-
-def near(points: set[tuple[float, float]], x: float, y: float, reach: float = 0.6) -> bool:
-    """Whether one lies there; a pixel of a narrow window is half a pixel of the picture."""
-    return any(abs(u - x) <= reach and abs(v - y) <= reach for u, v in points)
 
 
 SQUARE = {(10.5, 10.5), (29.5, 10.5), (29.5, 29.5), (10.5, 29.5)}
@@ -387,107 +301,3 @@ def test_edits_are_not_replaced_without_a_question(open_editor: Any) -> None:
     editor.page.select_option("#stage-name", "init")
     assert "edited" in asked[0] and editor.page.input_value("#stage-name") == "final"
     assert len(editor.contours()) == 2
-
-
-def test_a_frame_of_a_video_is_edited(setting: Setting) -> None:
-    page = setting.open(1400)
-    upload(page, video(), "a.mp4")
-    page.wait_for_function("() => document.querySelector('#status').textContent == '6 frames.'")
-    page.click("#edit")
-    page.focus("#outlines")
-
-    def lines(*keys: str) -> list[dict[str, Any]]:
-        page.focus("#outlines")
-        for key in keys:
-            page.keyboard.press(key)
-        with page.expect_download() as waiting:
-            page.click("#download-lines")
-        return [json.loads(line) for line in Path(waiting.value.path()).read_text().splitlines()]
-
-    before = lines()
-    moved = lines("ArrowRight", "Enter", "Shift+ArrowUp", "ArrowLeft")
-    assert moved[1:] == before[1:] and moved[0] != before[0]
-    (entry,) = moved[0]["images"][0]["instances"]
-    # These lines do not go through the server: box and area are the page's own.
-    assert entry == Contours.from_dict(moved[0]).to_dict()["images"][0]["instances"][0]
-    assert lines("Escape", "Delete")[0]["images"][0]["instances"] == []
-    assert lines(*["Control+z"] * 3) == before
-    page.close()
-
-
-class RingModel(BrightModel):
-    """Whatever the picture, finds a square with a hole, and another square in the hole."""
-
-    def predict(self, images: Any, **_: Any) -> list[Contours]:
-        def square(low: float, high: float) -> np.ndarray:
-            return np.array([[low, low], [high, low], [high, high], [low, high]])
-
-        found = Contours(
-            height=120,
-            width=160,
-            class_names=CLASSES,
-            labels=np.array([0, 1]),
-            scores=np.array([0.9, 0.8]),
-            parts=[[square(10, 110)], [square(40, 60)]],
-            holes=[[[square(20, 100)]], [[]]],
-        )
-        return [found] * len(images)
-
-
-@pytest.fixture(scope="module")
-def ring_setting(browser: Any) -> Iterator[Setting]:
-    live, controls = LiveView(), Controls(stages=("init", "final"))
-    with (
-        web_server(RingModel(), port=0, live=live, controls=controls) as server,
-        walking_square(live, controls),
-    ):
-        made = Setting(server.address, browser)
-        yield made
-    assert not made.complaints
-
-
-def test_holes_are_edited_and_stay(ring_setting: Setting) -> None:
-    page = ring_setting.open(1400)
-    editor = Editor(page)
-    editor.click(15, 60)
-    editor.drag((20, 20), (30, 25))
-    moved = editor.contours()
-    assert near(set(map(tuple, moved.holes[0][0][0].tolist())), 30, 25)
-    # 100 x 100 - 80 x 80, and the hole loses (80 x 10 + 80 x 5) / 2.
-    assert moved.areas()[0] == pytest.approx(4200, rel=0.01)
-    editor.do("undo")
-    editor.click(50, 50, shift=True)
-    editor.do("merge")
-    editor.said("merged")
-    merged = editor.contours()
-    assert merged.areas().tolist() == [4000.0] and len(merged.parts[0]) == 2
-    editor.do("undo")
-    editor.click(15, 60)
-    editor.do("split")
-    editor.drag((60, 5), (60, 115))
-    editor.said("split")
-    assert sorted(editor.contours().areas().round(-2).tolist()) == [400.0, 1800.0, 1800.0]
-    page.close()
-
-
-def test_a_frame_of_the_live_view_is_edited(ring_setting: Setting) -> None:
-    page = ring_setting.open(390)
-    page.wait_for_function("() => document.querySelector('#live').dataset.index > 0")
-    page.click("#take")
-    page.wait_for_selector("#outlines .instance")
-
-    def shown() -> Contours:
-        with page.expect_download() as waiting:
-            page.click("[data-format=native]")
-        return Contours.from_json(Path(waiting.value.path()).read_text())
-
-    before = shown()
-    page.focus("#outlines")
-    for key in ("ArrowRight", "Enter", "Shift+ArrowRight"):
-        page.keyboard.press(key)
-    page.wait_for_selector("[data-do=undo]:enabled")
-    after = shown()
-    (old,) = corners(before, 0) - corners(after, 0)
-    (new,) = corners(after, 0) - corners(before, 0)
-    assert 0 < new[0] - old[0] <= 10 and new[1] == old[1]  # or up to the edge of the picture
-    page.close()
