@@ -20,6 +20,7 @@ from e2ec.app.web.live import LiveView
 from e2ec.app.web.predictions import Predictions
 from e2ec.app.web.rate import Rate
 from e2ec.app.web.refusal import Refusal
+from e2ec.app.web.routes_edit import edit_routes
 from e2ec.app.web.routes_live import live_routes
 from e2ec.app.web.routes_page import page_routes
 from e2ec.app.web.routes_service import service_routes
@@ -66,7 +67,9 @@ def create_app(
     app = FastAPI(
         title=_TITLE, description=_ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None
     )
-    app.include_router(service_routes(predictions, Bodies(limits), limits))
+    bodies = Bodies(limits)
+    app.include_router(service_routes(predictions, bodies, limits))
+    app.include_router(edit_routes(bodies, limits))
     app.include_router(live_routes(live, controls, limits))
     app.include_router(page_routes(app, model, limits, live=live is not None))
     _answer_errors(app)

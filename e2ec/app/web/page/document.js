@@ -1,5 +1,8 @@
 // The contours that are shown: a native document of one image, and who wants to know of changes.
-// Whoever edits changes `instances` in place and calls `changed()`; views draw what they find.
+// Whoever edits puts other `instances` and calls `changed()`; views draw what they find.
+
+// What an instance is known by while it changes; symbols stay out of the JSON.
+export const KEY = Symbol("key");
 
 export class ContoursDocument extends EventTarget {
   #native = null;
@@ -20,6 +23,17 @@ export class ContoursDocument extends EventTarget {
 
   load(native) {
     this.#native = native;
+    if (native && !(KEY in this.image)) {
+      this.image[KEY] = 0;
+      for (const instance of this.instances) instance[KEY] = this.newKey();
+    }
+    this.changed();
+  }
+
+  newKey() { return this.image[KEY]++; }
+
+  put(instances) {
+    this.image.instances = instances;
     this.changed();
   }
 
@@ -36,7 +50,8 @@ export function settle(instance) {
   const most = (values) => values.reduce((a, b) => Math.max(a, b));
   instance.box = [least(xs), least(ys), most(xs), most(ys)];
   const sum = (rings) => rings.reduce((total, ring) => total + ringArea(ring), 0);
-  instance.area = sum(instance.parts) - sum((instance.holes ?? []).flat());
+  const area = sum(instance.parts) - sum((instance.holes ?? []).flat());
+  instance.area = Math.round(area * 100) / 100; // with the digits that files have
   delete instance.counts;
 }
 

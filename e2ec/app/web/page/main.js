@@ -3,6 +3,7 @@
 import { Controls } from "./controls.js";
 import { ContoursDocument } from "./document.js";
 import { downloadButtons, linesButton } from "./downloads.js";
+import { Editor } from "./editor.js";
 import { receiveFiles } from "./files.js";
 import { Live } from "./live.js";
 import { Outlines } from "./outlines.js";
@@ -16,10 +17,12 @@ const stage = byId("stage");
 const contours = new ContoursDocument();
 const outlines = new Outlines(svg, contours, { fill: 0.35, vertices: false, labels: true });
 const film = new VideoContours(video, contours);
+const editor = new Editor({ stage, sheet: byId("sheet"), svg, contours, outlines, attempt, say });
 let about, controls, live, lines;
 let file = null; // what was picked; null for a frame of the live view
 let mode = ""; // "", "live", "picture", "video"
 let asking = null; // an AbortController
+let asked = null; // settings that the contours were made with
 
 function say(text, bad = false) {
   byId("status").textContent = text;
@@ -35,8 +38,17 @@ async function attempt(work) {
   }
 }
 
+// Before something replaces what a person has changed.
+function mayReplace() {
+  const may = !editor.touched || confirm("This replaces the contours that you have edited.");
+  if (may) editor.forget();
+  return may;
+}
+
 function show(next) {
   mode = next;
+  editor.fit();
+  editor.turn(mode === "picture");
   const media = { live: canvas, picture, video };
   for (const [name, part] of Object.entries(media)) part.hidden = name !== mode;
   svg.toggleAttribute("hidden", mode !== "picture" && mode !== "video");
@@ -68,7 +80,7 @@ function place() {
 
 function describe() {
   const there = contours.native !== null && (mode === "picture" || mode === "video");
-  byId("downloads").hidden = byId("found").hidden = !there;
+  for (const id of ["downloads", "found", "editor"]) byId(id).hidden = !there;
   if (mode === "live") return;
   byId("facts").textContent = there
     ? `${contours.image.source ?? "picture"}: ${contours.width} x ${contours.height} pixels`
@@ -97,6 +109,7 @@ function ask() {
   asking?.abort();
   asking = new AbortController();
   const { signal } = asking;
+  asked = controls.values;
   return attempt(async () => {
     if (mode === "video") {
       say("Working on the video...");
@@ -117,6 +130,7 @@ function receive(given) {
     say(`The file is larger than ${Math.floor(most / 2 ** 20)} MiB, the limit.`, true);
     return;
   }
+  if (!mayReplace()) return;
   file = given;
   film.clear();
   contours.load(null);
@@ -127,6 +141,7 @@ function receive(given) {
 }
 
 async function take() {
+  if (!mayReplace()) return;
   await attempt(async () => {
     const { document: native, png } = await takeFrame();
     const bytes = Uint8Array.from(atob(png), (c) => c.charCodeAt(0));
@@ -153,8 +168,8 @@ function connectControls() {
   });
   controls.addEventListener("settle", ({ detail }) => {
     if (mode === "live") live.set(detail);
-    else if ("score" in detail || "stage" in detail) { if (file) ask(); }
-    else redraw();
+    else if (!("score" in detail || "stage" in detail)) redraw();
+    else if (file) { if (mayReplace()) ask(); else controls.show(asked); }
   });
   controls.addEventListener("step", () => live?.step());
 }
@@ -199,6 +214,10 @@ async function start() {
   for (const [part, event] of [[picture, "load"], [video, "loadedmetadata"]]) part.addEventListener(event, place);
   picture.addEventListener("error", () => {
     if (mode === "picture") byId("facts").textContent = "The browser cannot show this kind of picture.";
+  });
+  editor.addEventListener("toggle", () => {
+    video.controls = !editor.on;
+    video.pause();
   });
   new ResizeObserver(place).observe(stage);
   receiveFiles(byId("file"), stage, receive);

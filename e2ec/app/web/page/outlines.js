@@ -1,6 +1,8 @@
 // Draws a ContoursDocument as SVG, in pixels of its image: one group an instance, one path in it.
 
 import { instanceColor } from "./colors.js";
+import { KEY } from "./document.js";
+import { rings } from "./shapes.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOST_LABELS = 50; // more would hide the objects, as in pictures that the program draws
@@ -18,18 +20,16 @@ function caption(instance) {
 
 const ringPath = (ring) => `M${ring.map(([x, y]) => `${x} ${y}`).join("L")}Z`;
 
-// The rings of an instance: every part, then its holes.
-export function rings(instance) {
-  return instance.parts.flatMap((part, i) => [part, ...(instance.holes?.[i] ?? [])]);
-}
-
 export class Outlines {
   #svg;
+  #layer = element("g");
   #contours;
 
-  // options: {fill: 0..1, vertices: bool, labels: bool}; call `draw` after changing them.
+  // options: {fill: 0..1, vertices: bool, labels: bool, selected: keys}; call `draw` after changing
+  // them.
   constructor(svg, contours, options) {
     this.#svg = svg;
+    svg.append(this.#layer);
     this.#contours = contours;
     this.options = options;
     contours.addEventListener("change", () => this.draw());
@@ -41,14 +41,15 @@ export class Outlines {
     // Large ones first, so that small ones stay visible.
     const order = instances.map((_, i) => i).sort((a, b) => instances[b].area - instances[a].area);
     const labels = this.options.labels && instances.length <= MOST_LABELS;
-    this.#svg.replaceChildren(...order.map((i) => this.#group(instances[i], i)));
-    if (labels) this.#svg.append(...order.map((i) => this.#label(instances[i])));
+    this.#layer.replaceChildren(...order.map((i) => this.#group(instances[i], i)));
+    if (labels) this.#layer.append(...order.map((i) => this.#label(instances[i])));
   }
 
-  // The group of an instance has data-index; an editor finds it by that.
+  // The group of an instance has data-index.
   #group(instance, index) {
-    const tint = instanceColor(instance, index);
-    const group = element("g", { class: "instance", "data-index": index });
+    const tint = instanceColor(instance, instance[KEY]); // it stays while others come and go
+    const chosen = this.options.selected?.includes(instance[KEY]);
+    const group = element("g", { class: chosen ? "instance selected" : "instance", "data-index": index });
     const title = element("title");
     title.textContent = caption(instance);
     const all = rings(instance);

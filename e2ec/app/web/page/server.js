@@ -59,3 +59,17 @@ function search(file, settings) {
   if (settings.stage) query.set("stage", settings.stage);
   return query;
 }
+
+// The shapes of a native document's objects as one.
+export const merge = (native) => changed("/edit/merge", native);
+
+// The shapes of its one object, cut along a line of two points.
+export const cut = (native, [[x0, y0], [x1, y1]]) =>
+  changed(`/edit/split?${new URLSearchParams({ x0, y0, x1, y1 })}`, native);
+
+async function changed(path, native) {
+  const response = await answer(path, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(native),
+  });
+  return (await response.json()).images[0].instances;
+}

@@ -126,6 +126,8 @@ def hostile(address: str, folder: Path) -> Iterator[bytes | list[bytes]]:
         yield post(address, "/predict", form, kind)  # never ends
         wanted = rng.choice(["native", "coco", "labelme", "geojson", "yolo", "masks", "../x"])
         yield post(address, f"/convert?format={wanted}", document)
+        edit = rng.choice(["merge", "split?x0=0&y0=0&x1=9&y1=9"])
+        yield post(address, f"/edit/{edit}", rng.choice([body, document]))
         yield post(address, where, good, f"Origin: {rng.choice(['http://evil.example', 'null'])}")
         yield post(address, "/predict?score=1e999&stage=%3Cscript%3E", good)
         yield post(address, "/predict", good)[: rng.randrange(20, 300)]  # and then nothing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("playwright")
 
 from playwright.sync_api import sync_playwright
+from web_browser import CHROMIUM, Setting, upload
 from web_model import CLASSES, BrightModel, bright, encoded, picture
 from web_stream import walking_square
 from web_video import video
@@ -26,35 +26,8 @@ from e2ec.app.web.live import LiveView
 from e2ec.app.web.serve import web_server
 from e2ec.results.contours import Contours
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 WIDTHS = (390, 1400)
-
-
-class Setting:
-    """A server with a live view, and a browser before it."""
-
-    def __init__(self, address: str, browser: Any, controls: Controls) -> None:
-        self.address = address
-        self.browser = browser
-        self.controls = controls
-        self.complaints: list[str] = []
-        self.hosts: set[str] = set()
-
-    def open(self, width: int, path: str = "") -> Any:
-        page = self.browser.new_page(viewport={"width": width, "height": 844})
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._hear)
-        page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
-        page.goto(self.address + path)
-        if not path:  # its scripts have begun
-            page.wait_for_selector("#model:not(:empty)")
-        return page
-
-    def _hear(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
 
 
 @pytest.fixture(scope="module")
@@ -118,12 +91,6 @@ def test_the_controls_change_the_stream(setting: Setting) -> None:
     setting.controls.change(paused=False, labels=None, score=0.3, stage=None)
     page.wait_for_function("() => !document.querySelector('#paused').checked")  # the page is told
     page.close()
-
-
-def upload(page: Any, data: bytes, name: str = "two.png") -> None:
-    kind = "video/mp4" if name.endswith(".mp4") else "image/png"
-    page.set_input_files("#file", {"name": name, "mimeType": kind, "buffer": data})
-    page.wait_for_selector("#outlines .instance")
 
 
 @pytest.mark.parametrize("width", WIDTHS)

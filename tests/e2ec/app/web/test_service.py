@@ -251,6 +251,8 @@ def test_the_page_of_addresses_names_all_of_them(client: TestClient) -> None:
         "/predict",
         "/predict/video",
         "/convert",
+        "/edit/merge",
+        "/edit/split",
         "/health",
         "/timings",
         "/live/take",
