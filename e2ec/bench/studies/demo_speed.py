@@ -21,13 +21,13 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from tyro.conf import Positional
 
 from e2ec.app.commands.options import parse_options
 from e2ec.app.stream.window.possible import why_no_window
-from e2ec.bench.row import optional
 
 DEMO = Path(__file__).resolve().parents[3] / "demo.py"
 _SPEED = re.compile(r"\(([\d.]+)/s, reading, drawing and writing included\)")
@@ -60,13 +60,13 @@ class DemoSpeedOptions:
     """As of demo.py."""
 
 
-def speed_of(arguments: list[str], look: Callable[[str], None] | None = None) -> float:
+def speed_of(arguments: list[str], *, looked_at: bool = False) -> float:
     """Frames a second that a process says of itself.
 
     Args:
         arguments: of Python.
-        look: called with the address of the page, in a thread; the process is then stopped when it
-            has said its speed.
+        looked_at: open its page in a browser; the process is then stopped when it has said its
+            speed.
 
     Raises:
         RuntimeError: it ended without saying it.
@@ -75,34 +75,33 @@ def speed_of(arguments: list[str], look: Callable[[str], None] | None = None) ->
         [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdout is not None
-    speed = None
+    speed, over, viewer = None, threading.Event(), None
     for line in process.stdout:
-        if look is not None and (address := _ADDRESS.search(line)):
-            threading.Thread(target=look, args=(address[1],), daemon=True).start()
+        if viewer is None and looked_at and (address := _ADDRESS.search(line)):
+            viewer = threading.Thread(target=watch_page, args=(address[1], over))
+            viewer.start()
         if found := _SPEED.search(line):
             speed = float(found[1])
-            if look is not None:
+            if looked_at:
                 process.send_signal(signal.SIGTERM)
     process.wait()
+    over.set()
+    if viewer is not None:
+        viewer.join()
     if speed is None:
         raise RuntimeError(f"{' '.join(arguments)}: no speed, status {process.returncode}")
     return speed
 
 
-def watch_page(address: str) -> None:
-    """Look at the live view in a headless Chromium until the page is gone."""
-    from playwright.sync_api import Error, sync_playwright
+def watch_page(address: str, over: threading.Event) -> None:
+    """Look at the live view in a headless Chromium until it is over."""
+    from playwright.sync_api import sync_playwright
 
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=_chromium())
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        try:
-            page.goto(address)
-            while True:
-                page.wait_for_timeout(500)
-                page.title()
-        except Error:  # the server has gone, or the process ends
-            return
+        browser.new_page(viewport={"width": 1400, "height": 900}).goto(address)
+        over.wait()
+        browser.close()
 
 
 def _chromium() -> str | None:
@@ -116,10 +115,10 @@ def variants(options: DemoSpeedOptions, out: Path) -> dict[str, Callable[[], flo
     found: dict[str, Callable[[], float]] = {"headless": lambda: speed_of([*common, "--no-show"])}
     if why_no_window() is None:
         found["window"] = lambda: speed_of([*common, "--show"])
-    if _chromium() and optional("playwright.sync_api", "sync_playwright"):
+    if _chromium() and find_spec("playwright"):
         web = [*common, "--no-show", "--web", "127.0.0.1:0"]
-        found["page"] = lambda: speed_of(web, watch_page)
-    if optional("ultralytics", "YOLO"):
+        found["page"] = lambda: speed_of(web, looked_at=True)
+    if find_spec("ultralytics"):
         peer = ["-c", _PEER, str(options.video), str(options.frames), str(out / "peer")]
         found["ultralytics predict"] = lambda: speed_of(peer)
     return found
