@@ -216,7 +216,10 @@ def _summary(report: Report, seconds: float, path: Path) -> str:
 
 def _check_folders(options: DemoOptions) -> None:
     """Overlays among the images would be images themselves in the next run."""
-    if options.source is not None and Path(options.source).resolve() == options.out.resolve():
+    if options.source is None:
+        return
+    source, out = Path(options.source).resolve(), options.out.resolve()
+    if out == source or (options.recursive and source.is_dir() and source in out.parents):
         raise InputError(f"{options.out}: holds the images to segment; choose another --out")
 
 

@@ -213,6 +213,14 @@ def test_sub_folders_on_request(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("model")
+def test_overlays_are_not_written_where_the_next_run_would_read_them(tmp_path: Path) -> None:
+    two_good_ones(tmp_path / "in")
+    ending = call("demo.py", "--source", "in", "--out", "in/o", "--recursive")
+    assert_one_line_error(ending, "in/o: holds the images to segment", "--out")
+    assert not Path("in/o").exists()
+
+
+@pytest.mark.usefixtures("model")
 def test_a_damaged_film_is_kept_as_far_as_it_goes_and_said(tmp_path: Path) -> None:
     data = write_film(tmp_path / "film.avi", 30).read_bytes()
     (tmp_path / "film.avi").write_bytes(data[: len(data) // 2])

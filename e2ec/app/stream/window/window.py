@@ -72,7 +72,7 @@ class Window:
 
     @property
     def open(self) -> bool:
-        """False once the person has quit."""
+        """False once the person has quit, or the work has failed."""
         return self._open
 
     def show(self, shown: Shown) -> None:
@@ -102,6 +102,7 @@ class Window:
                 results.append(work())
             except BaseException as error:  # carried over to the main thread
                 errors.append(error)
+                self._open = False
             finally:
                 self._newest.close()
 

@@ -183,6 +183,21 @@ def test_errors_of_the_work_arrive(tmp_path: Path) -> None:
         window.run(work)
 
 
+def test_a_window_that_stays_ends_with_an_error(tmp_path: Path) -> None:
+    """Nobody should have to close it to read what went wrong."""
+    gui = Gui()
+    window = Window(Controls(stages=STAGES), tmp_path, say=print, stays=True, gui=gui)
+
+    def work() -> None:
+        window.show(shown())
+        while not gui.pictures:
+            pass
+        raise KeyError("broken")
+
+    with pytest.raises(KeyError, match="broken"):
+        window.run(work)
+
+
 def test_a_slow_window_drops_pictures_and_blocks_nobody(tmp_path: Path) -> None:
     gui = Gui()
     window, _, _ = opened(tmp_path, gui)
