@@ -235,23 +235,29 @@ def test_a_damaged_film_is_kept_as_far_as_it_goes_and_said(tmp_path: Path) -> No
 def test_a_signal_ends_it_with_everything_whole(
     number: signal.Signals, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the middle of the eighth frame; the seven before it are written."""
+    """In the middle of the eighth frame; the seven before it are written. A second signal would
+    end the process where it stands."""
+    handlers = []
 
     class Stopping(StandIn):
         def predict(self, image: np.ndarray, **asked: Any) -> Contours:
             if len(self.asked) == 7:
-                os.kill(os.getpid(), number)
-                time.sleep(5)
+                try:
+                    os.kill(os.getpid(), number)
+                    time.sleep(5)
+                finally:
+                    handlers.extend(map(signal.getsignal, (signal.SIGINT, signal.SIGTERM)))
             return super().predict(image, **asked)
 
     use_stand_in(monkeypatch, Stopping())
-    before = signal.getsignal(signal.SIGTERM)
+    before = [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))]
     ending = call("demo.py", "--source", write_film(tmp_path / "film.avi", 30), "--out", "o")
     assert ending.status == status and "Traceback" not in ending.err
     left = look_at(Path("o"), ending.status, status)
     assert (left.lines, left.pictures, left.faults) == (7, 7, [])
     assert "7 instances in 7 images" in ending.out
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert handlers == [signal.SIG_DFL, signal.SIG_DFL]
+    assert [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))] == before
 
 
 def test_a_signal_during_images_leaves_their_contours(
