@@ -199,11 +199,11 @@ def _live_line(report: Report, rates: Rates) -> str:
 def _summary(report: Report, seconds: float, path: Path) -> str:
     images = report.frames
     counts = [
-        f"{count} {what}"
-        for count, what in (
-            (report.dropped, "frames dropped to keep up"),
-            (report.unwritten, "results not written, the disk was too slow"),
-            (report.reopened, "times opened again"),
+        f"{count} {thing}{'s' * (count != 1)} {what}"
+        for count, thing, what in (
+            (report.dropped, "frame", "dropped to keep up"),
+            (report.unwritten, "result", "not written, the disk was too slow"),
+            (report.reopened, "time", "opened again"),
         )
         if count
     ]
