@@ -250,7 +250,11 @@ def _termination() -> Iterator[None]:
         print("terminated", file=sys.stderr)
         raise SystemExit(TERMINATED)
 
-    before = {each: signal.signal(each, end) for each in (signal.SIGINT, signal.SIGTERM)}
+    # What a script starts in the background ignores Ctrl-C.
+    heard = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        heard.append(signal.SIGINT)
+    before = {each: signal.signal(each, end) for each in heard}
     try:
         yield
     finally:

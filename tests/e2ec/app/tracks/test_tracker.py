@@ -103,7 +103,7 @@ class TestIdentities:
     def test_contours_are_smoothed_without_a_gap_too(self) -> None:
         track = make_tracker(TrackSettings(gap_s=0.0, smooth=0.2), frame_rate=RATE)
         for step in range(8):
-            shaken = found(SQUARE + [[step % 2, 0], [0, 0], [0, 0], [0, 0]])
+            shaken = found(SQUARE + np.eye(4, 2) * (step % 2))
             smooth = track(step / RATE, shaken)
         assert ids(smooth) == [1]
         assert 0.2 < abs(smooth.parts[0][0][0, 0] - shaken.parts[0][0][0, 0]) < 0.8
