@@ -199,11 +199,11 @@ def _live_line(report: Report, rates: Rates) -> str:
 def _summary(report: Report, seconds: float, path: Path) -> str:
     images = report.frames
     counts = [
-        f"{count} {what}"
-        for count, what in (
-            (report.dropped, "frames dropped to keep up"),
-            (report.unwritten, "results not written, the disk was too slow"),
-            (report.reopened, "times opened again"),
+        f"{count} {thing}{'s' * (count != 1)} {what}"
+        for count, thing, what in (
+            (report.dropped, "frame", "dropped to keep up"),
+            (report.unwritten, "result", "not written, the disk was too slow"),
+            (report.reopened, "time", "opened again"),
         )
         if count
     ]
@@ -216,7 +216,10 @@ def _summary(report: Report, seconds: float, path: Path) -> str:
 
 def _check_folders(options: DemoOptions) -> None:
     """Overlays among the images would be images themselves in the next run."""
-    if options.source is not None and Path(options.source).resolve() == options.out.resolve():
+    if options.source is None:
+        return
+    source, out = Path(options.source).resolve(), options.out.resolve()
+    if out == source or (options.recursive and source.is_dir() and source in out.parents):
         raise InputError(f"{options.out}: holds the images to segment; choose another --out")
 
 
@@ -240,12 +243,20 @@ def _termination() -> Iterator[None]:
         return
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         print("terminated", file=sys.stderr)
         raise SystemExit(TERMINATED)
 
-    before = signal.signal(signal.SIGTERM, end)
+    # What a script starts in the background ignores Ctrl-C.
+    heard = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        heard.append(signal.SIGINT)
+    before = {each: signal.signal(each, end) for each in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)

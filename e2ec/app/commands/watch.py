@@ -39,7 +39,7 @@ def wants_window(show: bool | None, *, is_stream: bool) -> bool:
     """Whether a window is wanted: as was said, else for what moves where there is a display."""
     if show is not None:
         return show
-    return is_stream and (not sys.platform.startswith("linux") or "DISPLAY" in os.environ)
+    return is_stream and (not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY")))
 
 
 @contextmanager

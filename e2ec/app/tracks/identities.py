@@ -41,12 +41,18 @@ class Identities:
             self._tracker = ByteTrackTracker(track_activation_threshold=settings.score, **common)
         else:
             self._tracker = OCSORTTracker(**common)
-        self._step = 1.0 / frame_rate
+        self._gap = settings.gap_s
+        self._step = self._usual_step = 1.0 / frame_rate
         self._time = -np.inf
 
     def __call__(self, time_s: float, contours: Contours) -> Contours:
         """As `Tracker` describes it. A time that does not advance counts as one frame more."""
-        self._time = time_s if time_s > self._time else self._time + self._step
+        before = self._time
+        self._time = time_s if time_s > before else before + self._usual_step
+        # Frames may be further apart than the gap. Where they usually are is told by the step
+        # before: a source that was lost for a while has a long one now.
+        self._tracker.maximum_time_without_update = max(self._gap, 2 * self._step)
+        self._step = self._time - before if np.isfinite(before) else self._usual_step
         found = detections(contours, masks=False)
         found.data["place"] = np.arange(len(contours))
         # Instances are found again by their boxes: no two may be the same.

@@ -46,5 +46,5 @@ def make_tracker(settings: TrackSettings | None = None, *, frame_rate: float = 3
     identify = Identities(settings, frame_rate=frame_rate)
     if not settings.smooth:
         return identify
-    smooth = Smoothing(settings.smooth, forget_s=settings.gap_s)
+    smooth = Smoothing(settings.smooth, forget_s=max(settings.gap_s, settings.smooth))
     return lambda time_s, contours: smooth(time_s, identify(time_s, contours))

@@ -74,7 +74,7 @@ def serve(
     Raises:
         InputError: a package is missing, or the address cannot be listened on.
     """
-    server = web_server(
+    with web_server(
         model,
         host=host,
         port=port,
@@ -83,6 +83,6 @@ def serve(
         limits=limits,
         token=token,
         hosts=hosts,
-    )
-    print(f"open {server.address}", flush=True)
-    server.run()
+    ) as server:
+        print(f"open {server.address}", flush=True)
+        server.wait()

@@ -1,4 +1,4 @@
-"""The server: uvicorn in this process, in the foreground or in a thread beside a stream."""
+"""The server: uvicorn in a thread of this process, whose main thread keeps the signals."""
 
 from __future__ import annotations
 
@@ -87,17 +87,15 @@ class WebServer:
         )
         self._thread: threading.Thread | None = None
 
-    def run(self) -> None:
-        """Serve until Ctrl-C, SIGTERM or `close`."""
-        self._server.run(sockets=[self._socket])
-
     def start(self) -> None:
         """Serve in a thread; returns when requests are answered.
 
         Raises:
             InputError: the server does not come up.
         """
-        self._thread = threading.Thread(target=self.run, name="web", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="web", daemon=True
+        )
         self._thread.start()
         waiting = threading.Event()
         for _ in range(int(_START_S / 0.01)):

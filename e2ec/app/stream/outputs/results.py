@@ -65,9 +65,9 @@ class ImageResults:
 
     def write(self, frame: Frame, contours: Contours, picture: np.ndarray) -> None:
         name = self._names.next(frame.name)
+        write_image(self._folder / name, picture)
         self._found.append(contours)
         self._written.add(name)
-        write_image(self._folder / name, picture)
         # A process that is killed leaves overlays with their contours.
         if self._clock() >= self._next:
             self._write_document()

@@ -44,7 +44,7 @@ class StandardInput:
         """Read `pipe`; None takes the standard input of this process.
 
         Raises:
-            InputError: what follows the minus is not understood.
+            InputError: what follows the minus is not understood, or there is no standard input.
         """
         match = _PATTERN.fullmatch(source)
         pixels = (match and match[3]) or "rgb24"
@@ -61,6 +61,8 @@ class StandardInput:
         if self._size is not None:
             check_image_size(*self._size, name=source)
         self._channels = CHANNELS[pixels]
+        if pipe is None and sys.stdin is None:
+            raise InputError(f"{self.name}: is closed; pipe something into it")
         self._pipe = pipe
         self.report = Report(strict=True)
 

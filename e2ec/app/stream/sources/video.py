@@ -35,7 +35,7 @@ _LONGEST_GAP = 300
 class VideoSource:
     """A video, opened at once so that mistakes show early; every frame is read.
 
-    What is damaged is passed over and reported at the end, and so is an end that comes early.
+    What is damaged is passed over and reported, once, and so is an end that comes early.
     """
 
     is_stream = True
@@ -84,7 +84,6 @@ class VideoSource:
         stream.thread_type = "AUTO"
         start = float((stream.start_time or 0) * (stream.time_base or 0))
         count = packets = bad = 0
-        first_bad: float | None = None
         lost = ""
         time_s = 0.0
         demuxed, decode = self._container.demux(stream), Decoder()
@@ -105,10 +104,16 @@ class VideoSource:
                 time_s = self._time(frame, start, count + bad)
                 yield Frame(self.name, count, time_s, rgb(frame))
                 count += 1
+            if broken and not bad:
+                self.report.fault(
+                    f"{self.name}: damaged: frames could not be decoded, the first after "
+                    f"{time_s:.2f} s"
+                )
             bad += broken
-            if broken and first_bad is None:
-                first_bad = time_s
-        self._check_end(count, packets, max(bad, packets - count) if bad else 0, first_bad, lost)
+            self.report.skipped += broken
+        if bad:  # some leave no trace but their packet
+            self.report.skipped += max(packets - count - bad, 0)
+        self._check_end(count, packets, lost)
 
     def _time(self, frame: VideoFrame, start: float, index: int) -> float:
         """Time of a frame; by the frame rate where the file keeps no times, as AVI does not."""
@@ -116,17 +121,9 @@ class VideoSource:
             return max(frame.time - start, 0.0)
         return index / self._fps if self._fps else 0.0
 
-    def _check_end(
-        self, frames: int, packets: int, bad: int, first_bad: float | None, lost: str
-    ) -> None:
+    def _check_end(self, frames: int, packets: int, lost: str) -> None:
         if frames == 0:
             raise InputError(f"{self.name}: not one frame could be read; the video is damaged")
-        if bad:
-            self.report.skipped += bad - 1
-            self.report.skip(
-                f"{self.name}: damaged: {bad} frame{'s' * (bad != 1)} could not be decoded, the "
-                f"first after {first_bad or 0.0:.2f} s"
-            )
         # An estimate may be a little too high; what is stated is not.
         expected = self._stated or int(_ESTIMATE * (self._length or 0))
         if packets < expected or lost:

@@ -32,7 +32,7 @@ def key_for(code: int, keys: tuple[Key, ...]) -> Key | None:
     """The entry of a key by OpenCV's code of it; -1 stands for no key."""
     if code < 0:
         return None
-    character = chr(code & 0xFF)
+    character = chr(code & 0xFFFF)  # above are Shift and the like, in some builds
     return next((key for key in keys if character in key.keys), None)
 
 

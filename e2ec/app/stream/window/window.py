@@ -26,6 +26,8 @@ from lib.images import write_image
 T = TypeVar("T")
 
 _TITLE = "e2ec"
+_WIDTH, _HEIGHT = 1280, 960
+"""A larger picture is shown smaller at first; the person may pull the window."""
 _LOOK_S = 0.01
 """How long the window waits for a picture before it looks at its keys again."""
 
@@ -72,7 +74,7 @@ class Window:
 
     @property
     def open(self) -> bool:
-        """False once the person has quit."""
+        """False once the person has quit, or the work has failed."""
         return self._open
 
     def show(self, shown: Shown) -> None:
@@ -102,6 +104,7 @@ class Window:
                 results.append(work())
             except BaseException as error:  # carried over to the main thread
                 errors.append(error)
+                self._open = False
             finally:
                 self._newest.close()
 
@@ -133,7 +136,9 @@ class Window:
             if shown is not None:
                 if self._shown is None:
                     height, width = shown.picture.shape[:2]
-                    self._gui.resizeWindow(_TITLE, width, height)
+                    scale = min(1.0, _WIDTH / width, _HEIGHT / height)
+                    size = (max(1, round(scale * side)) for side in (width, height))
+                    self._gui.resizeWindow(_TITLE, *size)
                 self._shown = shown
             self._draw()
             key = key_for(self._gui.pollKey(), self._keys)

@@ -126,3 +126,17 @@ def test_images_of_one_name_keep_an_overlay_each(tmp_path: Path) -> None:
     results.close()
     assert len(list(tmp_path.glob("*_overlay.png"))) == 5
     ImageResults(tmp_path).close()
+
+
+def test_a_document_lists_the_images_whose_overlays_could_be_written(tmp_path: Path) -> None:
+    results = ImageResults(tmp_path)
+    image = np.zeros((32, 32, 3), np.uint8)
+    (tmp_path / "b_overlay.png").mkdir()  # no file can be written there
+    results.write(Frame("a.png", 0, 0.0, image), StandIn().predict(image, source="a.png"), image)
+    with pytest.raises((InputError, OSError)):
+        results.write(
+            Frame("b.png", 1, 0.0, image), StandIn().predict(image, source="b.png"), image
+        )
+    results.close()
+    (only,) = read_document(json.loads((tmp_path / "contours.json").read_text()))
+    assert only.source == "a.png"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -61,3 +62,9 @@ def test_what_is_not_understood_is_said(source: str) -> None:
 def test_a_size_beyond_the_limit_is_refused() -> None:
     with pytest.raises(InputError, match="too large"):
         StandardInput("-:999999x999999", io.BytesIO())
+
+
+def test_a_closed_standard_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # as Python has it where nobody opened one
+    with pytest.raises(InputError, match="standard input: is closed"):
+        StandardInput("-")

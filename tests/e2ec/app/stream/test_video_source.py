@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -59,19 +60,36 @@ def test_every_frame_comes_once_in_order_with_its_time(
     assert report.fine, report.broken
 
 
-def test_damage_in_the_middle_is_passed_over_and_reported(tmp_path: Path) -> None:
-    """Frames before the damage and from the next key frame on are good; none between counts."""
-    path = write_video(tmp_path / "a.mp4")
+def damage(path: Path, frame: int) -> None:
+    """Overwrite the beginning of a frame's data."""
     with av.open(str(path)) as container:
-        place = [p.pos for p in container.demux(video=0) if p.pos is not None][25]
+        place = [p.pos for p in container.demux(video=0) if p.pos is not None][frame]
     data = bytearray(path.read_bytes())
     data[place : place + 40] = b"\xff" * 40
     path.write_bytes(data)
+
+
+def test_damage_in_the_middle_is_passed_over_and_reported(tmp_path: Path) -> None:
+    """Frames before the damage and from the next key frame on are good; none between counts."""
+    path = write_video(tmp_path / "a.mp4")
+    damage(path, 25)
     numbers, report = read(path)
     assert numbers[:25] == list(range(25)) and numbers[-30:] == list(range(30, FRAMES))
     assert 25 not in numbers
     assert report.skipped == FRAMES - len(numbers) >= 1
     assert "a.mp4: damaged: " in report.summary()
+
+
+def test_damage_is_reported_where_it_is(tmp_path: Path) -> None:
+    """Not at the end, which nobody may ever ask for; a strict report stops there."""
+    path = write_video(tmp_path / "a.mp4")
+    damage(path, 25)
+    source = open_source(str(path))
+    source.report = Report()
+    assert len(list(itertools.islice(source, 40))) == 40
+    assert "a.mp4: damaged: " in source.report.summary()
+    with pytest.raises(InputError, match=r"a\.mp4: damaged: .* the first after 2\.\d\d s"):
+        list(open_source(str(path)))
 
 
 def test_an_early_end_is_reported(tmp_path: Path) -> None:

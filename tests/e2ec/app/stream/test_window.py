@@ -1,13 +1,10 @@
-"""The window: newest picture, keys, saving, quitting; a real one under a virtual display."""
+"""The window: newest picture, keys, saving, quitting."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,6 @@ from small_instances import of_polygons
 from e2ec.app.stream.controls import Controls, Settings
 from e2ec.app.stream.frame import Frame
 from e2ec.app.stream.viewer import Shown
-from e2ec.app.stream.window import possible
 from e2ec.app.stream.window.hud import draw_lines
 from e2ec.app.stream.window.keys import KEYS, key_for
 from e2ec.app.stream.window.window import Window
@@ -43,7 +39,8 @@ class Gui:
 
     def namedWindow(self, title: str, flags: int) -> None: ...
 
-    def resizeWindow(self, title: str, width: int, height: int) -> None: ...
+    def resizeWindow(self, title: str, width: int, height: int) -> None:
+        self.size = (width, height)
 
     def imshow(self, title: str, picture: np.ndarray) -> None:
         self.pictures.append(picture.copy())
@@ -119,6 +116,25 @@ def test_keys_change_the_settings(keys: str, changed: dict[str, Any]) -> None:
         assert getattr(controls.settings, name) == value
 
 
+def test_keys_without_a_character_do_nothing() -> None:
+    """Insert and Undo, whose codes end like those of c and e; Shift is above the character."""
+    assert key_for(0xFF63, KEYS) is None and key_for(-1, KEYS) is None
+    assert key_for(0x10063, KEYS) is key_for(ord("c"), KEYS) is not None
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((300, 200), (300, 200)), ((6000, 4000), (1280, 853))]
+)
+def test_the_window_fits_a_screen(
+    tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    gui = Gui()
+    window, _, _ = opened(tmp_path, gui)
+    picture = np.zeros((size[1], size[0], 3), np.uint8)
+    window.run(lambda: window.show(replace(shown(), picture=picture)))
+    assert gui.size == expected
+
+
 def test_every_key_is_listed_once() -> None:
     characters = "".join(key.keys for key in KEYS) + "sh?q"
     assert len(set(characters)) == len(characters)
@@ -183,6 +199,21 @@ def test_errors_of_the_work_arrive(tmp_path: Path) -> None:
         window.run(work)
 
 
+def test_a_window_that_stays_ends_with_an_error(tmp_path: Path) -> None:
+    """Nobody should have to close it to read what went wrong."""
+    gui = Gui()
+    window = Window(Controls(stages=STAGES), tmp_path, say=print, stays=True, gui=gui)
+
+    def work() -> None:
+        window.show(shown())
+        while not gui.pictures:
+            pass
+        raise KeyError("broken")
+
+    with pytest.raises(KeyError, match="broken"):
+        window.run(work)
+
+
 def test_a_slow_window_drops_pictures_and_blocks_nobody(tmp_path: Path) -> None:
     gui = Gui()
     window, _, _ = opened(tmp_path, gui)
@@ -203,67 +234,3 @@ def test_lines_darken_only_what_they_cover() -> None:
     draw_lines(picture, ["12.0 frames/s"])
     assert picture[:30, :100].mean() < 150
     assert (picture[60:] == 200).all() and (picture[:, 250:] == 200).all()
-
-
-class TestPossible:
-    @pytest.fixture(autouse=True)
-    def _linux(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sys, "platform", "linux")
-        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-
-    def test_headless_builds_are_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:      NONE\n")
-        assert "headless" in str(possible.why_no_window())
-
-    def test_without_a_display(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:      QT5\n")
-        monkeypatch.delenv("DISPLAY", raising=False)
-        assert why() == "there is no display"
-
-    def test_a_display_that_is_gone_ends_no_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:      QT5\n")
-        monkeypatch.setenv("DISPLAY", ":987")
-        assert why() is not None
-
-
-def why() -> str | None:
-    return possible.why_no_window()
-
-
-@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="needs xvfb-run")
-def test_a_real_window(tmp_path: Path) -> None:
-    """OpenCV itself, under a virtual display: drawn, and closed with the source."""
-    script = f"""
-import sys
-sys.path[:0] = {[str(Path(__file__).parents[3] / "helpers")]!r}
-from pathlib import Path
-from e2ec.app.stream.window.possible import why_no_window
-from e2ec.app.stream.window.window import Window
-from e2ec.app.stream.controls import Controls
-from e2ec.app.stream.frame import Frame
-from e2ec.app.stream.viewer import Shown
-from small_instances import of_polygons
-import numpy as np, time
-reason = why_no_window()
-if reason:
-    print("none:", reason); sys.exit()
-window = Window(Controls(), Path("."), say=print)
-def work():
-    picture = np.zeros((9, 11, 3), np.uint8)
-    for index in range(5):
-        window.show(Shown(Frame("a", index, 0.0, picture), of_polygons(), picture, 1.0, 0.1))
-        time.sleep(0.05)
-    window.close()
-    return "shown"
-print(window.run(work))
-"""
-    done = subprocess.run(
-        ["xvfb-run", "-a", sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "shown" or done.stdout.startswith("none: ")

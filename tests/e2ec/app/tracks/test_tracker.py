@@ -90,6 +90,32 @@ class TestIdentities:
         assert before[-1] == [1]
         assert (after[-1] == [1]) is same
 
+    @pytest.mark.parametrize("method", ["bytetrack", "ocsort"])
+    @pytest.mark.parametrize(("gap_s", "step_s"), [(0.0, 0.04), (1.0, 2.0)])
+    def test_frames_may_be_further_apart_than_the_gap(
+        self, method: Literal["bytetrack", "ocsort"], gap_s: float, step_s: float
+    ) -> None:
+        """No gap at all, and a slow network: what every frame shows keeps its number."""
+        track = make_tracker(TrackSettings(method=method, gap_s=gap_s), frame_rate=RATE)
+        latest = [ids(track(step * step_s, found(SQUARE, SQUARE + 60))) for step in range(9)]
+        assert sorted(latest[4]) == [1, 2] and latest[4] == latest[-1]
+
+    def test_contours_are_smoothed_without_a_gap_too(self) -> None:
+        track = make_tracker(TrackSettings(gap_s=0.0, smooth=0.2), frame_rate=RATE)
+        for step in range(8):
+            shaken = found(SQUARE + np.eye(4, 2) * (step % 2))
+            smooth = track(step / RATE, shaken)
+        assert ids(smooth) == [1]
+        assert 0.2 < abs(smooth.parts[0][0][0, 0] - shaken.parts[0][0][0, 0]) < 0.8
+
+    def test_a_source_that_was_lost_for_long_begins_anew(self) -> None:
+        track = make_tracker(TrackSettings(gap_s=1.0), frame_rate=RATE)
+        for step in range(4):
+            before = ids(track(step / RATE, found(SQUARE)))
+        for step in range(4):
+            after = ids(track(60 + step / RATE, found(SQUARE)))
+        assert before == [1] and after == [2]
+
     def test_a_weak_instance_continues_a_track_and_begins_none(self) -> None:
         track = make_tracker(TrackSettings(score=0.5), frame_rate=RATE)
         for step in range(3):
