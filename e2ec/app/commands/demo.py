@@ -58,9 +58,11 @@ def demo(options: DemoOptions) -> None:
             end, where something could not be read.
     """
     with _termination():
+        # Before the source is opened: what a camera sends meanwhile would be old.
+        model = _load(options)
         if options.web is not None and options.source is None:
             host, port = parse_address(options.web)
-            serve(_load(options), host=host, port=port)
+            serve(model, host=host, port=port)
             return
         source = open_source(
             default_source() if options.source is None else options.source,
@@ -68,7 +70,6 @@ def demo(options: DemoOptions) -> None:
             patience_s=options.patience,
         )
         _check_folders(options)
-        model = _load(options)
         _prepare(options.out)
         report = _run(source, model, options)
     if not report.fine:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from lib.errors import InputError
 
 MESSAGES = 100
-"""So many messages are kept; a camera may run for weeks."""
+"""So many messages are kept, and said; a camera may run for weeks."""
 
 
 def _say_nothing(message: str) -> None:
@@ -29,7 +29,7 @@ class Report:
         unwritten: results that a slow disk left no time to write.
         skipped: images or frames that could not be read.
         broken: one line for each of the first of them, and of what else is damaged or lost.
-        say: called with every such line, and when a live source is lost and found again, by the
+        say: called with each of these lines, and when a live source is lost and found again, by the
             thread that reads.
     """
 
@@ -63,9 +63,12 @@ class Report:
         if self.strict:
             raise InputError(message)
         with self._lock:
-            if len(self.broken) < MESSAGES:
-                self.broken.append(message)
+            if len(self.broken) == MESSAGES:
+                return
+            self.broken.append(message)
         self.say(message)
+        if len(self.broken) == MESSAGES:
+            self.say("more of this is counted, and not said")
 
     @property
     def fine(self) -> bool:

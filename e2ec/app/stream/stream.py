@@ -10,17 +10,18 @@ from typing import Literal, get_args
 
 from e2ec.app.stream.controls import Controls, Settings
 from e2ec.app.stream.frame import Frame
+from e2ec.app.stream.outputs.overlay_video import DEFAULT_FPS
 from e2ec.app.stream.pipeline import Reading
 from e2ec.app.stream.report import Report
 from e2ec.app.stream.sources.open import PATIENCE_S, open_source
 from e2ec.app.stream.sources.source import Source
+from e2ec.app.tracks.settings import TrackSettings
+from e2ec.app.tracks.tracker import Tracker, make_tracker
 from e2ec.engine.predict.predictor import Predictor, load_model
 from e2ec.results.contours import Contours
 from e2ec.results.default_score import DEFAULT_SCORE
 
 Policy = Literal["auto", "all", "newest"]
-Tracker = Callable[[float, Contours], Contours]
-"""Gives the contours of a frame, seen at a time in seconds, the ids of their tracks."""
 
 _MOMENT_S = 0.1
 """How long a stream waits before it looks whether it is to end."""
@@ -136,7 +137,7 @@ def stream(
     *,
     score: float = DEFAULT_SCORE,
     stage: str | None = None,
-    track: Tracker | None = None,
+    track: Tracker | TrackSettings | bool | None = None,
     policy: Policy = "auto",
     patience_s: float = PATIENCE_S,
     strict: bool = False,
@@ -156,8 +157,9 @@ def stream(
         model: finds the contours; None loads the bundled one.
         score: instances with a lower score are left out.
         stage: which contour; None takes the model's own.
-        track: called with the time of each frame in seconds and its contours, it returns them with
-            the ids of their tracks; None tracks nothing.
+        track: True follows objects from frame to frame, settings say how; or a function that is
+            called with the time of each frame in seconds and its contours, and returns them with
+            the ids of their tracks.
         policy: "all" processes every frame in order; "newest" takes the newest one, and those in
             between are dropped and counted; "auto" takes the newest of live sources, all of others.
         patience_s: how long a live source that is lost is tried again, in seconds.
@@ -175,14 +177,18 @@ def stream(
             the stage, or not one frame can be read.
         ValueError: there is no such policy, or the score lies outside of [0, 1].
     """
+    model = load_model() if model is None else model
     opened = (
         open_source(str(source), patience_s=patience_s)
         if isinstance(source, (str, int, Path))
         else source
     )
-    model = load_model() if model is None else model
     if controls is None:
         controls = Controls(Settings(score=score, stage=stage), stages=tuple(model.stages))
+    if isinstance(track, bool):
+        track = TrackSettings() if track else None
+    if isinstance(track, TrackSettings):
+        track = make_tracker(track, frame_rate=opened.fps or DEFAULT_FPS)
     return Stream(
         opened, model, track=track, policy=policy, controls=controls, limit=limit, strict=strict
     )

@@ -13,7 +13,8 @@ import pytest
 import e2ec
 from e2ec.app.stream.controls import Controls, Settings
 from e2ec.app.stream.frame import Frame
-from e2ec.app.stream.report import Report
+from e2ec.app.stream.report import MESSAGES, Report
+from e2ec.app.tracks.settings import TrackSettings
 from e2ec.bench.studies.stand_in import StandIn
 from e2ec.results.contours import Contours
 from lib.errors import InputError
@@ -112,6 +113,40 @@ def test_tracks_are_asked_with_time_and_contours_in_order() -> None:
     with e2ec.stream(Source(3), StandIn(), track=track) as frames:  # type: ignore[arg-type]
         assert [len(contours) for _, contours in frames] == [0, 0, 0]
     assert asked == [0.0, 0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("track", "tracked"), [(True, True), (TrackSettings(), True), (False, False)]
+)
+def test_tracks_are_made_on_request(track: bool | TrackSettings, tracked: bool) -> None:
+    pytest.importorskip("trackers")
+    with e2ec.stream(Source(3), StandIn(), track=track) as frames:  # type: ignore[arg-type]
+        assert [contours.track_ids is not None for _, contours in frames] == [tracked] * 3
+
+
+def test_messages_of_a_long_stream_are_limited() -> None:
+    """A camera with a loose cable may give a million broken frames."""
+    said: list[str] = []
+    report = Report(say=said.append)
+    for number in range(5 * MESSAGES):
+        report.skip(f"frame {number} is broken")
+    assert report.skipped == 5 * MESSAGES
+    assert said[MESSAGES - 1] == f"frame {MESSAGES - 1} is broken"
+    assert len(said) == MESSAGES + 1 and "not said" in said[-1]
+    assert report.summary().startswith(f"{5 * MESSAGES} skipped; frame 0 is broken")
+
+
+def test_the_model_is_there_before_the_source_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a camera sends while a model loads would be old."""
+    order: list[str] = []
+    stream_module = "e2ec.app.stream.stream"
+    monkeypatch.setattr(f"{stream_module}.load_model", lambda: order.append("model") or StandIn())
+    monkeypatch.setattr(
+        f"{stream_module}.open_source", lambda *a, **k: order.append("source") or Source(1)
+    )
+    with e2ec.stream("camera") as frames:
+        assert len(list(frames)) == 1
+    assert order == ["model", "source"]
 
 
 def test_a_pause_holds_frames_back_and_a_step_lets_one_through() -> None:
