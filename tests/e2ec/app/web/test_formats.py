@@ -139,6 +139,9 @@ def _edited(**changes: object) -> bytes:
     return json.dumps(value).encode()
 
 
+_FIRST = scene().to_dict()["images"][0]["instances"][0]
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [
@@ -152,12 +155,16 @@ def _edited(**changes: object) -> bytes:
         (_edited(width=1e400), 422),
         (_edited(instances=[{"class": "cell"}]), 422),
         (_edited(width=float("nan")), 422),
+        (_edited(instances=[{**_FIRST, "parts": [[[0, 0], [1e308, -1e308], [5, 5]]]}]), 422),
+        (_edited(instances=[{**_FIRST, "class": "\ud800"}]), 422),
+        (json.dumps(replace(scene(), class_names=("\ud800", "b", "c")).to_dict()).encode(), 422),
     ],
 )
 def test_documents_that_are_refused(data: bytes, status: int) -> None:
     with pytest.raises(Refusal) as refused:
         read_contours(data, Limits())
     assert refused.value.status == status
+    assert refused.value.message.encode("utf-8")
 
 
 def _many(count: int, step: float, side: int) -> Contours:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,8 +18,10 @@ from starlette.testclient import TestClient
 from web_model import BrightModel, bright, encoded, picture
 
 from e2ec.app.web.app import create_app
+from e2ec.app.web.batches import Batches
 from e2ec.app.web.formats import FORMATS
 from e2ec.app.web.limits import Limits
+from e2ec.app.web.timings import Timings
 from e2ec.results.contours import Contours
 from lib.errors import InputError
 
@@ -138,6 +142,16 @@ def test_a_jpeg_of_hundreds_of_scans_is_not_decoded(client: TestClient) -> None:
     assert answer.status_code == 422 and "scans" in answer.json()["error"]
 
 
+def test_a_png_of_thousands_of_packed_texts_is_not_decoded(client: TestClient) -> None:
+    """Each of them would be unpacked to megabytes."""
+    data = encoded(picture())
+    body = b"zTXt" + b"a\0\0" + zlib.compress(bytes(1000))
+    text = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    for count, status in ((5, 200), (1000, 422)):
+        answer = client.post("/predict", content=data[:33] + text * count + data[33:])
+        assert answer.status_code == status, answer.text
+
+
 def test_what_the_network_would_see_is_limited() -> None:
     with client_of(BrightModel(), input_pixels=5000) as client:
         assert client.post("/predict", content=encoded(picture(64, 48))).status_code == 200
@@ -232,6 +246,38 @@ def test_a_picture_that_fails_costs_no_other_its_answer(error: Exception, status
         assert set(failed.json()) == {"error"}
         assert failed.headers["x-content-type-options"] == "nosniff"
         assert client.get("/health").json()["ok"]
+
+
+class _Short(BrightModel):
+    """Has no answer for the last picture."""
+
+    def predict(self, images: list[np.ndarray], **options: object) -> list[Contours]:  # type: ignore[override]
+        return super().predict(images, **options)[:-1]  # type: ignore[arg-type, no-any-return]
+
+
+def test_a_model_that_answers_too_little_does_not_end_the_thread() -> None:
+    app = create_app(_Short())
+    with TestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
+        for _ in range(2):
+            assert client.post("/predict", content=encoded(picture())).status_code == 500
+        assert client.get("/health").json() == {"ok": True, "waiting": 0, "queue": 32}
+
+
+def test_a_stuck_network_is_seen_and_does_not_stop_the_end(
+    model: BrightModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("e2ec.app.web.batches._STOP_S", 0.01)
+    batches = Batches(model, Limits(exchange_s=0.01), Timings())
+    batches.start()
+    assert batches.alive
+    model.gate.clear()
+    with batches.place(1):
+        future = batches.submit(picture(), score=0.1, stage=None, source=None)
+        until(lambda: not batches.alive)
+        batches.close()
+        assert not future.done()
+    model.gate.set()
+    assert len(future.result(20)) == 1
 
 
 def test_timings_of_every_step(client: TestClient) -> None:
