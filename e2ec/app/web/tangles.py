@@ -1,8 +1,9 @@
 """Contours that cannot be mended in a time that a server has: they cross themselves too often.
 
-The work of `results.postprocess.valid_polygons.mend` grows with the square of the crossings: those
-of 160 random points take ten seconds. Contours of a network cross themselves a few times at most.
-With numbers near the largest that there are, it may never end: `documents` refuses these.
+The work of `results.postprocess.valid_polygons.mend` grows with the crossings, whose number grows
+with the square of the points: those of 600 random ones take ten seconds. Contours of a network
+cross themselves a few times at most. With numbers near the largest that there are, it may never
+end: `documents` refuses these.
 """
 
 from __future__ import annotations

@@ -18,12 +18,9 @@ from starlette.testclient import TestClient
 from web_model import BrightModel, bright, encoded, picture
 
 from e2ec.app.web.app import create_app
-from e2ec.app.web.batches import Batches
 from e2ec.app.web.formats import FORMATS
 from e2ec.app.web.limits import Limits
-from e2ec.app.web.timings import Timings
 from e2ec.results.contours import Contours
-from lib.errors import InputError
 
 HERE = "http://127.0.0.1:8000"
 
@@ -44,7 +41,7 @@ def client(model: BrightModel) -> Iterator[TestClient]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)  # well below the limit of requests a second
@@ -184,8 +181,8 @@ def test_the_network_belongs_to_one_thread_and_requests_share_a_batch(model: Bri
         ]
         until(lambda: client.get("/health").json()["waiting"] == 7)
         model.gate.set()
-        assert first.result(20).status_code == 200
-        counts = [len(Contours.from_json(one.result(20).text)) for one in more]
+        assert first.result(60).status_code == 200
+        counts = [len(Contours.from_json(one.result(60).text)) for one in more]
     assert counts == [1, 2, 3, 4, 5, 6]
     assert sum(model.batches) == 7 and max(model.batches) >= 3
     assert model.threads == {"network"}
@@ -200,7 +197,7 @@ def test_a_full_queue_says_when_to_come_again(model: BrightModel) -> None:
         full = client.post("/predict", content=data)
         model.gate.set()
         assert full.status_code == 429 and int(full.headers["retry-after"]) >= 1
-        assert [one.result(20).status_code for one in waiting] == [200, 200]
+        assert [one.result(60).status_code for one in waiting] == [200, 200]
         assert client.post("/predict", content=data).status_code == 200
 
 
@@ -211,73 +208,7 @@ def test_pictures_that_wait_are_few_pixels(model: BrightModel) -> None:
         until(lambda: client.get("/health").json()["waiting"] == 1)
         assert client.post("/predict", content=encoded(picture(64, 48))).status_code == 429
         model.gate.set()
-        assert first.result(20).status_code == 200
-
-
-class _Fragile(BrightModel):
-    """Fails at pictures of 48 x 48."""
-
-    def predict(self, images: list[np.ndarray], **options: object) -> list[Contours]:  # type: ignore[override]
-        if any(image.shape[:2] == (48, 48) for image in images):
-            raise self.error
-        return super().predict(images, **options)  # type: ignore[arg-type, no-any-return]
-
-    error: Exception = InputError("too odd")
-
-
-@pytest.mark.parametrize(
-    ("error", "status"), [(InputError("too odd"), 422), (MemoryError(), 507), (KeyError("x"), 500)]
-)
-def test_a_picture_that_fails_costs_no_other_its_answer(error: Exception, status: int) -> None:
-    model = _Fragile()
-    model.error = error
-    app = create_app(model, limits=Limits())
-    with (
-        TestClient(app, base_url=HERE, raise_server_exceptions=False) as client,
-        ThreadPoolExecutor(3) as pool,
-    ):
-        model.gate.clear()
-        pictures = [picture(64, 48), picture(48, 48), picture(65, 48)]
-        answers = [pool.submit(client.post, "/predict", content=encoded(one)) for one in pictures]
-        until(lambda: client.get("/health").json()["waiting"] == 3)
-        model.gate.set()
-        assert [one.result(20).status_code for one in answers] == [200, status, 200]
-        failed = answers[1].result()
-        assert set(failed.json()) == {"error"}
-        assert failed.headers["x-content-type-options"] == "nosniff"
-        assert client.get("/health").json()["ok"]
-
-
-class _Short(BrightModel):
-    """Has no answer for the last picture."""
-
-    def predict(self, images: list[np.ndarray], **options: object) -> list[Contours]:  # type: ignore[override]
-        return super().predict(images, **options)[:-1]  # type: ignore[arg-type, no-any-return]
-
-
-def test_a_model_that_answers_too_little_does_not_end_the_thread() -> None:
-    app = create_app(_Short())
-    with TestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
-        for _ in range(2):
-            assert client.post("/predict", content=encoded(picture())).status_code == 500
-        assert client.get("/health").json() == {"ok": True, "waiting": 0, "queue": 32}
-
-
-def test_a_stuck_network_is_seen_and_does_not_stop_the_end(
-    model: BrightModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("e2ec.app.web.batches._STOP_S", 0.01)
-    batches = Batches(model, Limits(exchange_s=0.01), Timings())
-    batches.start()
-    assert batches.alive
-    model.gate.clear()
-    with batches.place(1):
-        future = batches.submit(picture(), score=0.1, stage=None, source=None)
-        until(lambda: not batches.alive)
-        batches.close()
-        assert not future.done()
-    model.gate.set()
-    assert len(future.result(20)) == 1
+        assert first.result(60).status_code == 200
 
 
 def test_timings_of_every_step(client: TestClient) -> None:
