@@ -35,7 +35,7 @@ class Setting:
 
     def open(self, width: int, path: str = "") -> Any:
         page = self.browser.new_page(viewport={"width": width, "height": 844})
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._hear)
         page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
@@ -49,7 +49,7 @@ class Setting:
             self.complaints.append(message.text)
 
 
-def upload(page: Any, data: bytes, name: str = "two.png") -> None:
+def upload(page: Any, data: bytes, name: str = "two.png", state: str = "visible") -> None:
     kind = "video/mp4" if name.endswith(".mp4") else "image/png"
     page.set_input_files("#file", {"name": name, "mimeType": kind, "buffer": data})
-    page.wait_for_selector("#outlines .instance")
+    page.wait_for_selector("#outlines .instance", state=state)

@@ -7,13 +7,19 @@ import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
-def connect(address: str) -> socket.socket:
+def connect(address: str, *, receive_bytes: int | None = None) -> socket.socket:
+    """A connection; `receive_bytes` keeps small what the line holds before anybody reads it."""
     where = urlsplit(address)
     assert where.hostname is not None and where.port is not None
-    return socket.create_connection((where.hostname, where.port), timeout=TIMEOUT_S)
+    made = socket.socket(socket.AF_INET)
+    if receive_bytes is not None:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    made.settimeout(TIMEOUT_S)
+    made.connect((where.hostname, where.port))
+    return made
 
 
 def head(address: str, line: str = "GET /health HTTP/1.1", *headers: str) -> bytes:

@@ -66,7 +66,7 @@ class BrightModel:
     def predict(
         self, images: Any, *, score_threshold: float | None = None, stage: str | None = None
     ) -> Any:
-        assert self.gate.wait(20)
+        assert self.gate.wait(120)
         self.batches.append(len(images))
         self.threads.add(threading.current_thread().name)
         found = [bright(image) for image in images]

@@ -81,7 +81,6 @@ def create_app(
         hosts=tuple(hosts),
         cookie=cookie,
     )
-    return app
 
 
 def _answer_errors(app: FastAPI) -> None:

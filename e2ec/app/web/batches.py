@@ -21,6 +21,8 @@ from e2ec.app.web.refusal import Refusal
 from e2ec.app.web.timings import Timings
 from e2ec.results.contours import Contours
 
+_STOP_S = 10.0
+
 
 class Model(Protocol):
     """What of a `Predictor` is used."""
@@ -62,6 +64,7 @@ class Batches:
         self._lock = threading.Lock()
         self._places = 0
         self._pixels = 0
+        self._begun: float | None = None  # the batch that is in the network
         self._thread = threading.Thread(target=self._work, name="network", daemon=True)
 
     @property
@@ -72,17 +75,20 @@ class Batches:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread that owns the network runs."""
-        return self._thread.is_alive()
+        """Whether the thread that owns the network runs, and no batch takes longer than anybody
+        waits for an answer."""
+        begun = self._begun
+        stuck = begun is not None and time.perf_counter() - begun > self._limits.exchange_s
+        return self._thread.is_alive() and not stuck
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread after the pictures that wait."""
+        """End the thread after the pictures that wait; one that is stuck is left behind."""
         self._jobs.put(None)
-        self._thread.join()
+        self._thread.join(_STOP_S)
 
     def input_pixels(self, height: int, width: int) -> int:
         """Pixels of what the network sees of a picture of this size."""
@@ -141,6 +147,7 @@ class Batches:
             for group in groups.values():
                 for some in self._affordable(group):
                     self._predict(some)
+            self._begun = None
             if ended:
                 return
 
@@ -176,12 +183,15 @@ class Batches:
         yield some
 
     def _predict(self, jobs: list[_Job]) -> None:
-        start = time.perf_counter()
+        self._begun = start = time.perf_counter()
         for job in jobs:
             self._timings.add("queue", start - job.put)
         images = [job.image for job in jobs]
         try:
             found = self._model.predict(images, score_threshold=jobs[0].score, stage=jobs[0].stage)
+            named = [
+                renamed(contours, job.source) for job, contours in zip(jobs, found, strict=True)
+            ]
         except Exception as error:  # belongs to whoever asked: this thread goes on
             if len(jobs) == 1:
                 jobs[0].result.set_exception(error)
@@ -191,5 +201,5 @@ class Batches:
             return
         self._timings.add("network", (time.perf_counter() - start) / len(jobs))
         self._timings.add_batch(len(jobs))
-        for job, contours in zip(jobs, found, strict=True):
-            job.result.set_result(renamed(contours, job.source))
+        for job, contours in zip(jobs, named, strict=True):
+            job.result.set_result(contours)

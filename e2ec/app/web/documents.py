@@ -16,6 +16,7 @@ from lib.errors import InputError
 _LAYER_BYTES = 1 << 30
 _MASK_WORK = 20_000_000_000
 _NUMBER_BYTES = 4
+_FARTHEST = 1e9
 
 
 def read_contours(data: bytes, limits: Limits) -> Contours:
@@ -27,7 +28,8 @@ def read_contours(data: bytes, limits: Limits) -> Contours:
     try:
         text = data.decode("utf-8")
         contours = Contours.from_json(text, name="the document")
-    except UnicodeDecodeError as error:
+        "".join(contours.class_names).encode()  # "\ud800" in JSON is half of a character
+    except UnicodeError as error:
         raise Refusal(422, "the document is not UTF-8 text") from error
     except InputError as error:
         raise Refusal(422, str(error)) from error
@@ -46,6 +48,8 @@ def read_contours(data: bytes, limits: Limits) -> Contours:
         raise Refusal(413, f"a polygon has more than {limits.ring_points} points, the limit")
     if sum(map(len, rings)) > limits.points:
         raise Refusal(413, f"the document has more than {limits.points} points, the limit")
+    if any(np.abs(ring).max() > _FARTHEST for ring in rings):  # squares of them are too large
+        raise Refusal(422, "a point lies too far outside of the picture")
     return renamed(contours, contours.source)
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -95,13 +95,14 @@ class Guard:
     def _answer(self, scope: Scope) -> Response | None:
         """What to say in the app's place; None where it may answer itself."""
         headers = Headers(scope=scope)
-        wait = self._rate.wait_s(scope["client"][0] if scope.get("client") else "")
-        if wait:
-            return _no(429, "too many requests", {"Retry-After": str(wait)})
         if not self._right_host(headers):
             return _no(400, "unknown host: open the address that the program printed")
         if not _right_origin(scope, headers):
             return _no(403, "requests of other sites are not answered")
+        # Counted from here: what other sites send must not use up what a person may ask.
+        wait = self._rate.wait_s(scope["client"][0] if scope.get("client") else "")
+        if wait:
+            return _no(429, "too many requests", {"Retry-After": str(wait)})
         if self._token is None or self._knows(headers):
             return None
         given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])
@@ -120,12 +121,9 @@ class Guard:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._token and _same(given.strip(), self._token):
             return True
-        try:
-            cookies: SimpleCookie = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return False
-        found = cookies.get(self._cookie)
-        return found is not None and _same(found.value, self._session)
+        # Not by http.cookies, which stops at the first cookie of another program that it dislikes.
+        found = cookie_parser(headers.get("cookie", "")).get(self._cookie, "")
+        return _same(found, self._session)
 
     def _welcome(self, headers: Headers) -> Response:
         answer = HTMLResponse(_WELCOME, headers={"Cache-Control": "no-store"})
@@ -134,15 +132,18 @@ class Guard:
 
 
 def _right_origin(scope: Scope, headers: Headers) -> bool:
-    """Whether a request that does something comes from our own page, or from no page at all.
+    """Whether a request comes from our own page or from no page at all; other pages may link here.
 
     Browsers say where a socket or a POST comes from; programs need not for a POST.
     """
-    reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
     given = headers.getlist("origin")
     if not given:
-        site = headers.get("sec-fetch-site", "none")
-        return reads or (scope["type"] == "http" and site in ("none", "same-origin"))
+        if scope["type"] != "http":
+            return False
+        if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+            return True
+        reads = scope["method"] in ("GET", "HEAD")
+        return reads and headers.get("sec-fetch-mode", "navigate") == "navigate"
     try:
         origin = urlsplit(given[0])
     except ValueError:

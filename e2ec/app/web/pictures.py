@@ -17,6 +17,9 @@ KINDS = "JPEG, PNG, WebP, BMP or TIFF"
 _LONGEST_SIDE = 65_535
 # A progressive JPEG has some ten scans; each of a hostile one's thousands goes over all pixels.
 _JPEG_SCANS = 40
+# A picture has a few texts and one profile; each of a hostile PNG's thousands is unpacked.
+_PNG_TEXTS = 40
+_PNG_PACKED = (b"zTXt", b"iTXt", b"iCCP")
 _TIFF_TILE = (322, 323)
 _TIFF_BITS, _TIFF_SAMPLES = 258, 277
 _TIFF_BYTES_A_PIXEL = 16
@@ -46,6 +49,8 @@ def picture_size(data: bytes, limits: Limits) -> tuple[int, int]:
         raise Refusal(422, "the picture is damaged")
     if kind == "jpeg" and data.count(b"\xff\xda") > _JPEG_SCANS:
         raise Refusal(422, f"the JPEG has more than {_JPEG_SCANS} scans; save it again")
+    if kind == "png" and sum(map(data.count, _PNG_PACKED)) > _PNG_TEXTS:
+        raise Refusal(422, f"the PNG has more than {_PNG_TEXTS} packed texts; save it again")
     if kind == "tiff":
         _check_tiff(data, limits)
     return height, width

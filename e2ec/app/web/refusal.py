@@ -18,7 +18,8 @@ class Refusal(Exception):
     def __init__(self, status: int, message: str, *, retry_after_s: int | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
+        # It may quote what came: halves of characters cannot be sent.
+        self.message = message.encode(errors="backslashreplace").decode()
         self.retry_after_s = retry_after_s
 
     @property

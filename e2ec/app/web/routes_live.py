@@ -19,6 +19,7 @@ from e2ec.app.web.rate import Rate
 from e2ec.app.web.refusal import Refusal
 
 _HEARTBEAT_S = 0.5
+_ENCODERS = 2
 _POLICY, _BUSY, _AWAY = 1008, 1013, 1001
 
 
@@ -26,6 +27,7 @@ def live_routes(live: LiveView | None, controls: Controls | None, limits: Limits
     """The router of these addresses."""
     router = APIRouter()
     viewers = [0]
+    encoders = anyio.CapacityLimiter(_ENCODERS)
 
     @router.websocket("/live")
     async def watch(socket: WebSocket) -> None:
@@ -47,7 +49,7 @@ def live_routes(live: LiveView | None, controls: Controls | None, limits: Limits
         shown = None if live is None else live.last
         if shown is None:
             raise Refusal(404, "there is no live picture")
-        data = await anyio.to_thread.run_sync(png, shown.frame.image)
+        data = await anyio.to_thread.run_sync(png, shown.frame.image, limiter=encoders)
         document = shown.contours.to_dict()
         return JSONResponse(
             {"document": document, "png": base64.b64encode(data).decode("ascii")},

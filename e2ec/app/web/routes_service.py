@@ -121,7 +121,7 @@ def service_routes(predictions: Predictions, bodies: Bodies, limits: Limits) -> 
 
     @router.get("/health")
     async def health() -> JSONResponse:
-        """200 while the network's thread runs, and how many pictures wait; else 503."""
+        """200 while the network's thread works, and how many pictures wait; else 503."""
         alive = predictions.batches.alive
         state = {"ok": alive, "waiting": predictions.batches.waiting, "queue": limits.queue}
         return JSONResponse(state, 200 if alive else 503)

@@ -1,8 +1,9 @@
 """Contours that cannot be mended in a time that a server has: they cross themselves too often.
 
-The work of `results.postprocess.valid_polygons.mend` grows with the square of the crossings: those
-of 160 random points take ten seconds. Contours of a network cross themselves a few times at most.
-With numbers near the largest that there are, it may never end.
+The work of `results.postprocess.valid_polygons.mend` grows with the crossings, whose number grows
+with the square of the points: those of 600 random ones take ten seconds. Contours of a network
+cross themselves a few times at most. With numbers near the largest that there are, it may never
+end: `documents` refuses these.
 """
 
 from __future__ import annotations
@@ -22,15 +23,13 @@ _ALL_CROSSINGS = 3000
 _NEAR = 100_000
 _ALL_NEAR = 5_000_000
 _CHUNK = 32
-_FARTHEST = 1e9
 
 
 def check_tangles(contours: Contours) -> None:
     """Refuse contours with too many crossings.
 
     Raises:
-        Refusal: an instance, or all of them together, are above a limit (413); a point lies
-            nowhere near a picture (422).
+        Refusal: an instance, or all of them together, are above a limit (413).
     """
     refusal = Refusal(413, "the contours cross themselves too often; untangle them first")
     all_near = all_crossings = 0
@@ -38,8 +37,6 @@ def check_tangles(contours: Contours) -> None:
     for rings, inner in zip(parts, holes, strict=True):
         near = crossings = 0
         flat = [*rings, *(hole for some in inner for hole in some)]
-        if any(np.abs(ring).max() > _FARTHEST for ring in flat):
-            raise Refusal(422, "a point lies too far outside of the picture")
         both = _edges(flat)
         for first, second in _pairs(*both):
             near += len(first)

@@ -16,6 +16,7 @@ from e2ec.app.web.refusal import Refusal
 KINDS = "MP4, WebM, Matroska or AVI"
 # Others, such as play lists, would have FFmpeg open further files and addresses.
 _CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mpeg2video", "mjpeg")
+_STREAMS = 32
 _FPS = 25.0  # of files that state no rate
 
 
@@ -47,10 +48,16 @@ def open_video(data: bytes, limits: Limits) -> Iterator[VideoFrame]:
     kind = _container(data)
     if kind is None:
         raise Refusal(415, f"not a video: send {KINDS}")
+    # Opening decodes frames already, to learn about the streams: with the same limits.
+    limit = {"max_pixels": str(limits.video_pixels)}
+    options = {
+        "protocol_whitelist": "none",
+        "codec_whitelist": ",".join(_CODECS),
+        "max_streams": str(_STREAMS),
+        **limit,
+    }
     try:
-        container: Any = av.open(
-            io.BytesIO(data), format=kind, options={"protocol_whitelist": "none"}
-        )
+        container: Any = av.open(io.BytesIO(data), format=kind, options=options)
         if not container.streams.video:
             raise Refusal(422, "the file has no video")
         stream = container.streams.video[0]
@@ -59,8 +66,10 @@ def open_video(data: bytes, limits: Limits) -> Iterator[VideoFrame]:
             raise Refusal(415, f"videos coded as {context.name:.20} are not read; send H.264")
         if context.width * context.height > limits.video_pixels:
             raise Refusal(413, f"frames have more than {limits.video_pixels:,} pixels, the limit")
+        if not context.width:
+            raise Refusal(422, "the video cannot be decoded, or its frames are too large")
         # The size may change on the way: the decoder itself refuses larger frames.
-        context.options = {"max_pixels": str(limits.video_pixels)}
+        context.options = limit
         context.thread_count = 1
         frames = _frames(container, stream, timed=kind != "avi")
         first = next(frames, None)

@@ -14,6 +14,7 @@ import shapely
 from shapely.geometry import MultiPolygon, Polygon
 
 from e2ec.results.formats.rounding import rounded
+from e2ec.results.postprocess.even_odd import even_odd
 from lib.polygons.geometry import area
 
 Component = tuple[np.ndarray, Sequence[np.ndarray]]
@@ -87,9 +88,9 @@ def _united(components: Iterable[Component]) -> shapely.Geometry:
     """Every ring made valid by itself, holes taken out, parts united."""
     parts = []
     for outer, holes in components:
-        shape = shapely.make_valid(Polygon(outer))
+        shape = even_odd(outer)
         for hole in holes:
-            shape = shapely.difference(shape, shapely.make_valid(Polygon(hole)))
+            shape = shapely.difference(shape, even_odd(hole))
         parts.append(shape)
     return shapely.union_all(parts)
 

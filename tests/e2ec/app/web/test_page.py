@@ -79,8 +79,11 @@ def test_the_controls_change_the_stream(setting: Setting) -> None:
     page.focus("#score")
     page.keyboard.press("ArrowRight")
     page.check("#paused")
-    page.wait_for_function("() => document.querySelector('#paused').checked")
-    page.wait_for_timeout(600)
+    for _ in range(600):
+        if setting.controls.settings.paused:  # what was changed before has come too
+            break
+        page.wait_for_timeout(100)
+    page.wait_for_timeout(600)  # for a frame that is on its way
     settings = setting.controls.settings
     assert (settings.labels, settings.stage, settings.paused) == (False, "init", True)
     assert settings.score == pytest.approx(0.31)
@@ -98,7 +101,9 @@ def test_an_upload_is_outlined_where_its_objects_are(setting: Setting, width: in
     page = setting.open(width)
     upload(page, encoded(picture(160, 120, spots=3)))
     page.wait_for_function("() => document.querySelector('#picture').naturalWidth == 160")
-    page.wait_for_timeout(200)
+    page.wait_for_function(
+        "() => document.querySelector('#outlines').getBoundingClientRect().height > 100"
+    )
     found = page.evaluate(
         """() => {
           const view = document.querySelector("#picture").getBoundingClientRect();
@@ -185,6 +190,18 @@ def test_what_is_refused_is_said(setting: Setting) -> None:
     assert "not a picture" in page.inner_text("#status")
     # The browser reports the status and the picture it cannot show.
     setting.complaints = [one for one in setting.complaints if "415" not in one]
+    page.close()
+
+
+def test_a_picture_that_the_browser_cannot_show_is_said_so(setting: Setting) -> None:
+    """It has its contours all the same, and they can be saved."""
+    page = setting.open(390)
+    upload(page, encoded(picture(160, 120), ".tiff"), "a.tiff", state="attached")
+    page.wait_for_function("() => document.querySelector('#facts').textContent.includes('cannot')")
+    assert "160 x 120" in page.inner_text("#facts")
+    upload(page, encoded(picture(160, 120)))
+    page.wait_for_function("() => document.querySelector('#facts').textContent.includes('two.png')")
+    assert "cannot" not in page.inner_text("#facts")
     page.close()
 
 

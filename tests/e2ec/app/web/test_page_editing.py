@@ -285,19 +285,3 @@ def test_every_button_is_large_and_inside_of_the_page(open_editor: Any, width: i
     assert len(boxes) > 12
     assert all(w >= 40 and h >= 40 and x0 >= 0 and x1 <= width for w, h, x0, x1 in boxes)
     assert editor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def test_edits_are_not_replaced_without_a_question(open_editor: Any) -> None:
-    editor = open_editor()
-    editor.click(20, 20)
-    editor.do("delete")
-    asked = []
-
-    def refuse(dialog: Any) -> None:
-        asked.append(dialog.message)
-        dialog.dismiss()
-
-    editor.page.on("dialog", refuse)
-    editor.page.select_option("#stage-name", "init")
-    assert "edited" in asked[0] and editor.page.input_value("#stage-name") == "final"
-    assert len(editor.contours()) == 2

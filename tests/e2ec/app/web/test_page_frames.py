@@ -131,3 +131,20 @@ def test_a_frame_of_a_video_is_edited(setting: Setting) -> None:
     assert lines("Escape", "Delete")[0]["images"][0]["instances"] == entries[1:]
     assert lines(*["Control+z"] * 3) == before
     page.close()
+
+
+def test_edits_are_not_replaced_without_a_question(setting: Setting) -> None:
+    editor = Editor(setting.open(1400))
+    editor.click(50, 50)
+    editor.do("delete")
+    asked = []
+
+    def refuse(dialog: Any) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    editor.page.on("dialog", refuse)
+    editor.page.select_option("#stage-name", "init")
+    assert "edited" in asked[0] and editor.page.input_value("#stage-name") == "final"
+    assert len(editor.contours()) == 1
+    editor.page.close()

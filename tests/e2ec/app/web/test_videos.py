@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import pytest
@@ -86,17 +87,51 @@ def test_frames_that_grow_on_the_way_are_refused_by_the_decoder() -> None:
     assert sizes == [64]
 
 
+@pytest.mark.parametrize(
+    ("kind", "codec", "suffix", "status"),
+    [("avi", "png", ".png", 415), ("mov", "png", ".png", 415), ("mov", "mjpeg", ".jpg", 422)],
+)
+def test_opening_a_video_decodes_no_large_frame(
+    monkeypatch: pytest.MonkeyPatch, kind: str, codec: str, suffix: str, status: int
+) -> None:
+    """FFmpeg decodes frames to learn about a stream, before anybody has seen its size or codec."""
+    large = cv2.imencode(suffix, picture(512, 512))[1].tobytes()
+    opened = av.open
+    found: list[tuple[int, int]] = []
+
+    def watched(*args: Any, **options: Any) -> Any:
+        container = opened(*args, **options)
+        context = container.streams.video[0].codec_context
+        found.append((context.width, context.height))
+        return container
+
+    data = _file_with(large, kind=kind, codec=codec)
+    monkeypatch.setattr(av, "open", watched)
+    with TestClient(
+        create_app(BrightModel(), limits=Limits(video_pixels=10_000)), base_url=HERE
+    ) as client:
+        answer = client.post("/predict/video", content=data)
+    assert answer.status_code == status, answer.text
+    assert found and (512, 512) not in found
+
+
 def _jpeg_frame(width: int, height: int) -> bytes:
     return cv2.imencode(".jpg", picture(width, height))[1].tobytes()
 
 
 def _avi_with(first: bytes, second: bytes) -> bytes:
     """An AVI of MJPEG whose header states the size of the first frame."""
+    return _file_with(first, second, kind="avi", codec="mjpeg")
+
+
+def _file_with(*frames: bytes, kind: str, codec: str) -> bytes:
+    """A video whose header states 64 x 48 pixels, whatever its frames are."""
     file = io.BytesIO()
-    with av.open(file, "w", format="avi") as container:
-        stream = container.add_stream("mjpeg", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
-        for index, data in enumerate((first, second)):
+    with av.open(file, "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height = 64, 48
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "rgb24"
+        for index, data in enumerate(frames):
             packet = av.Packet(data)
             packet.stream, packet.pts, packet.dts = stream, index, index
             packet.time_base = Fraction(1, 10)

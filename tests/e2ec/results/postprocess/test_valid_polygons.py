@@ -14,6 +14,8 @@ from shapely.geometry import shape
 from e2ec.app.commands.convert import ConvertOptions, convert
 from e2ec.results.contours import Contours
 from e2ec.results.formats.geojson import feature_collection
+from e2ec.results.postprocess import even_odd as even_odd_module
+from e2ec.results.postprocess.even_odd import even_odd
 from e2ec.results.postprocess.valid_polygons import mend
 
 SQUARE = np.array([[2.0, 2.0], [12.0, 2.0], [12.0, 12.0], [2.0, 12.0]])
@@ -148,3 +150,20 @@ def test_converting_says_how_many_outlines_were_mended(tmp_path: Path) -> None:
     features = json.loads((tmp_path / "out/a.geojson").read_text())["features"]
     assert [f["properties"].get("mended", False) for f in features] == [False, True, True]
     assert all(shape(feature["geometry"]).is_valid for feature in features)
+
+
+def test_thousands_of_crossings_are_mended_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make_valid` would take minutes for some hundred random points."""
+    rng = np.random.default_rng(0)
+    ring = rng.uniform(0, 1000, (60, 2))
+    plain = shapely.make_valid(shapely.Polygon(ring))
+    monkeypatch.setattr(even_odd_module, "_TANGLED", 0)
+    faces = even_odd(ring)
+    assert faces.is_valid and faces.symmetric_difference(plain).area < 1e-6
+
+    def minutes(*_: object, **__: object) -> None:
+        raise AssertionError("would take minutes")
+
+    monkeypatch.undo()
+    monkeypatch.setattr(shapely, "make_valid", minutes)
+    assert mend([(rng.uniform(0, 1000, (200, 2)), [])]).geometry.is_valid
