@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -57,6 +59,17 @@ def image_size(path: str | Path) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
+@contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """OpenCV prints nothing: what goes wrong is said in one line of our own."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
 def decode_image(data: bytes, *, name: str) -> np.ndarray:
     """Like `read_image`, for an encoded image in memory; `name` is used in messages."""
     if not data:
@@ -65,16 +78,13 @@ def decode_image(data: bytes, *, name: str) -> np.ndarray:
     if size is not None:
         check_image_size(*size, name=name)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our line says it
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        with quiet_opencv():
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         if is_out_of_memory(error):
             raise
         image = None
-    finally:
-        cv2.utils.logging.setLogLevel(level)
     # OpenCV has limits of its own, above ours unless that has been raised.
     if (
         image is None

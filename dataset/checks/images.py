@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import cv2
 from tqdm import tqdm
 
 from dataset.checks.problems import Problem, Report, Unusable, read_whole
 from dataset.index.label_index import LabelIndex
 from dataset.index.records import ImageRecord
-from lib.images import image_size, read_image
+from lib.images import image_size, quiet_opencv, read_image
 
 # Images handed to the threads at a time: enough to keep them busy, few enough to stop soon.
 _BATCH = 256
@@ -42,7 +40,7 @@ def check_images(
     records = [index.image(position) for position in range(len(index))]
     examine = partial(_examine, folder, index.source, decode)
     with (
-        _quiet_decoder(),
+        quiet_opencv(),  # throughout, whichever thread sets its level back first
         ThreadPoolExecutor(os.cpu_count()) as pool,
         tqdm(total=len(records), desc="images", unit=" images", disable=not progress) as bar,
     ):
@@ -88,14 +86,3 @@ def _listed_twice(records: list[ImageRecord], source: str) -> Iterator[Problem]:
             item, what = f"image {record.id} ({record.name})", f"the same file as image {original}"
             remedy = "keep one entry, with the annotations of both"
             yield Problem(source, item, "image listed twice", what, "kept", remedy)
-
-
-@contextmanager
-def _quiet_decoder() -> Iterator[None]:
-    """OpenCV is silent throughout, whichever thread sets its level back first."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)

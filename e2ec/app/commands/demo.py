@@ -24,7 +24,6 @@ from e2ec.app.commands.watch import wants_window, watch
 from e2ec.app.limited_view import LimitedView
 from e2ec.app.stream.controls import Controls, Settings
 from e2ec.app.stream.frame import Frame
-from e2ec.app.stream.outputs.overlay_video import DEFAULT_FPS
 from e2ec.app.stream.outputs.results import ImageResults, Results, VideoResults
 from e2ec.app.stream.play import play
 from e2ec.app.stream.rates import Rates
@@ -33,7 +32,6 @@ from e2ec.app.stream.sources.open import open_source
 from e2ec.app.stream.sources.source import Source
 from e2ec.app.stream.stream import Stream
 from e2ec.app.stream.viewer import Viewer
-from e2ec.app.tracks.tracker import make_tracker
 from e2ec.app.web.address import parse_address
 from e2ec.app.web.serve import serve
 from e2ec.engine.predict.predictor import Predictor, load_model
@@ -99,9 +97,6 @@ def _load(options: DemoOptions) -> Predictor:
 
 def _run(source: Source, model: Predictor, options: DemoOptions) -> Report:
     controls = demo_controls(options, model)
-    track = None
-    if options.track_settings is not None:
-        track = make_tracker(options.track_settings, frame_rate=source.fps or DEFAULT_FPS)
     show = True if options.show else False if options.no_show else None
     with watch(
         model,
@@ -115,7 +110,7 @@ def _run(source: Source, model: Predictor, options: DemoOptions) -> Report:
         stream = Stream(
             source,
             model,
-            track=track,
+            track=options.track_settings,
             policy=options.policy,
             controls=controls,
             limit=options.limit,

@@ -99,23 +99,6 @@ class Reading(Generic[T]):
             return not self._stopped
 
 
-def read_ahead(items: Iterable[T], count: int = AHEAD) -> Generator[T, None, None]:
-    """The same items in the same order, up to `count` of them made in advance by a thread.
-
-    What `items` raises is raised here, after everything before it has been given out. When this
-    iterator is closed, the thread ends.
-    """
-    reading = Reading(items, count=count)
-    try:
-        while True:
-            item = reading.get()
-            if item is None and reading.ended:
-                return
-            yield item  # type: ignore[misc]
-    finally:
-        reading.close()
-
-
 @dataclass(frozen=True)
 class _End:
     """Nothing follows."""

@@ -10,7 +10,6 @@ from typing import Literal, get_args
 
 from e2ec.app.stream.controls import Controls, Settings
 from e2ec.app.stream.frame import Frame
-from e2ec.app.stream.outputs.overlay_video import DEFAULT_FPS
 from e2ec.app.stream.pipeline import Reading
 from e2ec.app.stream.report import Report
 from e2ec.app.stream.sources.open import PATIENCE_S, open_source
@@ -45,7 +44,7 @@ class Stream:
         source: Source,
         model: Predictor,
         *,
-        track: Tracker | None = None,
+        track: Tracker | TrackSettings | None = None,
         policy: Policy = "auto",
         controls: Controls | None = None,
         limit: int | None = None,
@@ -60,6 +59,7 @@ class Stream:
             before: called with every frame that is to be processed.
 
         Raises:
+            InputError: what tracks need is not installed.
             ValueError: there is no such policy.
         """
         if policy not in get_args(Policy):
@@ -69,6 +69,8 @@ class Stream:
         self.report = source.report = Report(strict=strict)
         self.controls = Controls(stages=tuple(model.stages)) if controls is None else controls
         self.takes_newest = policy == "newest" or (policy == "auto" and source.is_live)
+        if isinstance(track, TrackSettings):
+            track = make_tracker(track, frame_rate=source.fps)
         self._track = track
         self._limit = limit
         self._ended = ended
@@ -187,8 +189,6 @@ def stream(
         controls = Controls(Settings(score=score, stage=stage), stages=tuple(model.stages))
     if isinstance(track, bool):
         track = TrackSettings() if track else None
-    if isinstance(track, TrackSettings):
-        track = make_tracker(track, frame_rate=opened.fps or DEFAULT_FPS)
     return Stream(
         opened, model, track=track, policy=policy, controls=controls, limit=limit, strict=strict
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from e2ec.results.contours import Contours
+from e2ec.results.shapes import as_given
 
 _SAME_SHAPE = 0.25
 """Vertices that jump by more than this share of the object's size correspond no longer."""
@@ -60,19 +61,14 @@ class Smoothing:
             for number, state in self._states.items()
             if time_s - state.time_s <= self._forget
         }
-        parts = [
-            [] if runs is not None else contours.parts[i] for i, runs in enumerate(contours.runs)
-        ]
+        parts, holes = as_given(contours.parts), as_given(contours.holes)
         for i, number in enumerate(contours.track_ids.tolist()):
-            if number < 0 or not parts[i] or any(contours.holes[i]):
+            if number < 0 or not parts[i] or any(holes[i]):
                 continue
             states[number] = state = self._follow(states.get(number), time_s, parts[i])
             vertices = state.shape + state.center
             parts[i] = np.split(vertices, np.cumsum(state.lengths)[:-1])
         self._states = states
-        holes = [
-            [] if runs is not None else contours.holes[i] for i, runs in enumerate(contours.runs)
-        ]
         return replace(contours, parts=parts, holes=holes)
 
     def _follow(self, state: _State | None, time_s: float, parts: list[np.ndarray]) -> _State:

@@ -8,6 +8,7 @@ from e2ec.app.tracks.settings import TrackSettings
 from e2ec.results.contours import Contours
 from lib.errors import InputError
 
+_USUAL_RATE = 30.0
 _INSTALL = "tracks need the packages of an extra: pip install -e '.[track]'"
 
 
@@ -24,13 +25,15 @@ class Tracker(Protocol):
         ...
 
 
-def make_tracker(settings: TrackSettings | None = None, *, frame_rate: float = 30.0) -> Tracker:
+def make_tracker(
+    settings: TrackSettings | None = None, *, frame_rate: float | None = None
+) -> Tracker:
     """A tracker without any tracks yet.
 
     Args:
         settings: what is matched, and how; None takes the defaults.
-        frame_rate: frames a second that are expected; the times of the frames count where they
-            differ.
+        frame_rate: frames a second that are expected, None where nobody knows; the times of the
+            frames count where they differ.
 
     Raises:
         InputError: the packages of the extra are not installed.
@@ -43,7 +46,7 @@ def make_tracker(settings: TrackSettings | None = None, *, frame_rate: float = 3
             raise
         raise InputError(f"{_INSTALL} ({error.name} is not installed)") from error
     settings = settings or TrackSettings()
-    identify = Identities(settings, frame_rate=frame_rate)
+    identify = Identities(settings, frame_rate=frame_rate or _USUAL_RATE)
     if not settings.smooth:
         return identify
     smooth = Smoothing(settings.smooth, forget_s=max(settings.gap_s, settings.smooth))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from e2ec.app.web.address import DEFAULT_HOST, DEFAULT_PORT
 from e2ec.app.web.extra import require_web
@@ -58,31 +58,14 @@ def web_server(
     )
 
 
-def serve(
-    model: Model,
-    *,
-    host: str = DEFAULT_HOST,
-    port: int = DEFAULT_PORT,
-    live: LiveView | None = None,
-    controls: Controls | None = None,
-    limits: Limits | None = None,
-    token: str | None = None,
-    hosts: Iterable[str] = (),
-) -> None:
-    """Serve the page until interrupted; prints the address to open. See `web_server`.
+def serve(model: Model, **options: Any) -> None:
+    """Serve the page until interrupted; prints the address to open.
+
+    Takes what `web_server` takes.
 
     Raises:
         InputError: a package is missing, or the address cannot be listened on.
     """
-    with web_server(
-        model,
-        host=host,
-        port=port,
-        live=live,
-        controls=controls,
-        limits=limits,
-        token=token,
-        hosts=hosts,
-    ) as server:
+    with web_server(model, **options) as server:
         print(f"open {server.address}", flush=True)
         server.wait()

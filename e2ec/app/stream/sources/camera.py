@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
 from e2ec.app.stream.sources.live import LiveSource, Lost
+from lib.images import quiet_opencv
 
 
 def camera_source(number: int, *, patience_s: float) -> LiveSource:
@@ -25,7 +24,7 @@ class CameraCapture:
     """An open camera."""
 
     def __init__(self, number: int) -> None:
-        with _quiet_opencv():
+        with quiet_opencv():
             self._capture = cv2.VideoCapture(number)
         if not self._capture.isOpened():
             self._capture.release()
@@ -43,14 +42,3 @@ class CameraCapture:
 
     def close(self) -> None:
         self._capture.release()
-
-
-@contextlib.contextmanager
-def _quiet_opencv() -> Iterator[None]:
-    """OpenCV says nothing: what goes wrong is said in one line of our own."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)

@@ -171,9 +171,10 @@ class Window:
     def _lines(self, shown: Shown) -> list[str]:
         settings = self._controls.settings
         paused = ", paused" if settings.paused else ""
+        stage = settings.stage or "the model's"
         lines = [
             f"{shown.fps:.1f} frames/s, {1000 * self._rates.latency_s:.0f} ms late{paused}",
-            f"score {settings.score:.2f}, stage {settings.stage or 'final'}, h: keys",
+            f"score {settings.score:.2f}, stage {stage}, h: keys",
         ]
         if self._help:
             lines += [f"{key.name:>5}  {key.help}" for key in self._keys]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 
 import pytest
 
-from e2ec.app.stream.pipeline import Reading, read_ahead, write_behind
+from e2ec.app.stream.pipeline import Reading, write_behind
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +26,15 @@ def until(condition: object) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.001)
+
+
+def read_ahead(items: Iterable[int], count: int = 4) -> Generator[int, None, None]:
+    reading = Reading(items, count=count)
+    try:
+        while (item := reading.get()) is not None:
+            yield item
+    finally:
+        reading.close()
 
 
 def test_items_come_in_order() -> None:

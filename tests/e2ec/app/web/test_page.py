@@ -14,8 +14,7 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 pytest.importorskip("playwright")
 
-from playwright.sync_api import sync_playwright
-from web_browser import CHROMIUM, Setting, upload
+from web_browser import CHROMIUM, Setting, chromium, upload
 from web_model import CLASSES, BrightModel, bright, encoded, picture
 from web_stream import walking_square
 from web_video import video
@@ -36,12 +35,10 @@ def setting() -> Iterator[Setting]:
     with (
         web_server(BrightModel(), port=0, live=live, controls=controls) as server,
         walking_square(live, controls),
-        sync_playwright() as driver,
+        chromium() as browser,
     ):
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         made = Setting(server.address, browser, controls)
         yield made
-        browser.close()
     assert not made.complaints
     assert made.hosts == {server.address.split("/")[2]}  # nothing comes from elsewhere
 
