@@ -1,0 +1,51 @@
+"""SharpContour's numbers: plain settings, read where no torch is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Movement = Literal["classify", "offset", "distance"]
+"""How a vertex finds its way: by the classifier's flips, or, the regression baselines of the
+paper's table 9, by an offset vector (Reg. 1) or by a distance along its normal (Reg. 2)."""
+
+
+@dataclass(frozen=True)
+class EvolutionSettings:
+    """How contours move at test time (paper sec. 3.1 and 4.1)."""
+
+    step: float = 0.003
+    """The deformation ratio lambda: a step's length over the root of the box's area and the
+    classifier's certainty."""
+    max_steps: int = 10
+    """M: at most so many steps of a vertex in an iteration."""
+    iterations: int = 3
+    """n: so often normals and steps are found anew."""
+    vertices: int = 128
+    """N: edges are divided until a contour has at least so many vertices."""
+    adaptive: bool = True
+    """Shorter steps where the classifier is less certain; without, all steps are as long as those
+    of full certainty (table 5)."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.step <= 1:
+            raise ValueError(f"step must lie in (0, 1], not {self.step}")
+        limits = {"max_steps": (1, 100), "iterations": (1, 20), "vertices": (3, 4096)}
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must lie between {low} and {high}, not {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierSizes:
+    """Sizes of the point classifier and of its controller."""
+
+    fine_channels: int = 16
+    """Channels of the fine feature (paper sec. 3.2)."""
+    hidden: int = 16
+    """Width of the classifier's three hidden layers."""
+    grid: int = 7
+    """The controller sees grid x grid samples across the instance's box."""
+    controller: int = 256
+    """Width of the controller's two hidden layers."""

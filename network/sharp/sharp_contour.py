@@ -1,0 +1,132 @@
+"""SharpContour: a point classifier an instance, and contours that walk to where it flips."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from network.sharp.classifier import PointClassifier
+from network.sharp.evolution import evolve, outward_normals, subdivide
+from network.sharp.settings import ClassifierSizes, EvolutionSettings, Movement
+
+
+class SharpContour(nn.Module):
+    """Refines any contours on any shared map.
+
+    Attributes:
+        evolution: how contours move; may be exchanged at any time.
+        movement: what the classifier's place is taken by in the regression baselines.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        stride: int,
+        sizes: ClassifierSizes,
+        movement: Movement = "classify",
+        evolution: EvolutionSettings | None = None,
+    ) -> None:
+        super().__init__()
+        outputs = 2 if movement == "offset" else 1
+        self.classifier = PointClassifier(channels, stride=stride, sizes=sizes, outputs=outputs)
+        self.movement: Movement = movement
+        self.evolution = evolution or EvolutionSettings()
+
+    def at_points(
+        self,
+        features: Tensor,
+        boxes: Tensor,
+        points: Tensor,
+        image_index: Tensor,
+        *,
+        max_per_image: int | None = None,
+    ) -> Tensor:
+        """What training compares with labels, (n, P, outputs): logits of being outside, or
+        movements as a part of the box's size.
+
+        Args:
+            features: (B, C, h, w), the shared map.
+            boxes: (n, 4) x0, y0, x1, y1 of the instances, input pixels.
+            points: (n, P, 2), x then y, input pixels.
+            image_index: (n,) int64, ascending.
+            max_per_image: as in `sample_features`.
+        """
+        fine = self.classifier.encode(features)
+        parameters = self.classifier.parameters_of(
+            fine, boxes, image_index, max_per_image=max_per_image
+        )
+        result: Tensor = self.classifier(
+            fine, parameters, boxes, points, image_index, max_per_image=max_per_image
+        )
+        return result
+
+    def forward(
+        self,
+        features: Tensor,
+        contours: Tensor,
+        image_index: Tensor,
+        *,
+        owners: Tensor | None = None,
+        outward: Tensor | None = None,
+        max_per_image: int | None = None,
+    ) -> list[Tensor]:
+        """The contours after every iteration.
+
+        Args:
+            features: (B, C, h, w), the shared map.
+            contours: (r, N, 2) closed rings, x then y, input pixels.
+            image_index: (r,) int64, ascending; the image of every ring.
+            owners: (r,) int64, ascending from 0 on: rings of one instance share its number, its box
+                and its classifier. None: every ring is an instance.
+            outward: as in `evolve`.
+            max_per_image: an upper limit of the rings per image, as in `sample_features`.
+
+        Returns:
+            (r, N', 2) for each iteration, N' of `subdivide`.
+        """
+        boxes = torch.cat([contours.amin(1), contours.amax(1)], dim=1)
+        if owners is not None:
+            boxes = _shared_boxes(boxes, owners)
+        contours = subdivide(contours, self.evolution.vertices)
+        classifier = self.classifier
+        fine = classifier.encode(features)
+        parameters = classifier.parameters_of(
+            fine, boxes, image_index, max_per_image=max_per_image
+        )
+
+        def at(points: Tensor) -> Tensor:
+            result: Tensor = classifier(
+                fine, parameters, boxes, points, image_index, max_per_image=max_per_image
+            )
+            return result
+
+        def state(points: Tensor) -> Tensor:
+            phi = at(points)[..., 0].sigmoid()
+            return phi.masked_fill(~classifier.inside_map(fine, points), 1.0)
+
+        low, high = boxes.split(2, dim=1)
+        size = (high - low).prod(1).sqrt()
+        if self.movement == "classify":
+            return evolve(contours, state, size, self.evolution, outward=outward)
+        results = []
+        for _ in range(self.evolution.iterations):
+            movement = at(contours) * size[:, None, None]
+            if self.movement == "distance":
+                normals = outward_normals(contours)
+                if outward is not None:
+                    normals = normals * outward[:, None, None]
+                movement = movement * normals
+            contours = contours + movement
+            results.append(contours)
+        return results
+
+
+def _shared_boxes(boxes: Tensor, owners: Tensor) -> Tensor:
+    """For every ring the box around all rings of its owner, (r, 4)."""
+    low, high = boxes.split(2, dim=1)
+    count = int(owners[-1]) + 1 if len(owners) else 0
+    places = owners[:, None].expand(-1, 2)
+    least = low.new_zeros(count, 2).scatter_reduce(0, places, low, "amin", include_self=False)
+    most = high.new_zeros(count, 2).scatter_reduce(0, places, high, "amax", include_self=False)
+    return torch.cat([least, most], dim=1)[owners]
