@@ -18,12 +18,14 @@ from typing import Any, ClassVar, Literal
 from dataset.contour.target_settings import TargetSettings
 from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
+from e2ec.contour_loss_config import ContourLossConfig
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
 from network.contour.architecture import MAX_REFINEMENTS, STRIDE
 
 __all__ = [
     "AugmentationSettings",
     "Config",
+    "ContourLossConfig",
     "ConversionTarget",
     "DataConfig",
     "EvalConfig",
@@ -130,6 +132,8 @@ class LossConfig:
     """Weight of the refinement's losses."""
     parts_weight: float = 1.0
     """Weight of the part votes' loss, where model.multi_component asks for them."""
+    contour_weight: float = 0.0
+    """Weight of a loss of masks on the contours of one stage, see `contour`; 0 leaves it out."""
     average_refinements: bool = True
     """True divides the refinement's losses by the number of modules, as published; False sums
     them, as in the paper's equation 10."""
@@ -137,9 +141,10 @@ class LossConfig:
     """The dynamic matching loss replaces smooth L1 at the last module from this epoch on."""
     matching_distance: Literal["smooth_l1", "l1"] = "smooth_l1"
     """Distance inside the dynamic matching loss: smooth_l1 as published, l1 as in the paper."""
+    contour: ContourLossConfig = field(default_factory=ContourLossConfig)
 
     def __post_init__(self) -> None:
-        for name in ("center", "initial", "coarse", "refinement", "parts"):
+        for name in ("center", "initial", "coarse", "refinement", "parts", "contour"):
             weight = getattr(self, f"{name}_weight")
             require(weight >= 0, f"loss.{name}_weight must not be negative")
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
+from e2ec.losses.contour_as_mask import contour_as_mask_loss
 from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import focal_loss
 from e2ec.losses.smooth_l1 import smooth_l1
@@ -21,8 +22,10 @@ _REFINEMENT = re.compile(r"refine\d+")
 class TotalLoss:
     """The losses of contour networks: a `families.family.Loss`."""
 
-    def __init__(self, config: LossConfig) -> None:
+    def __init__(self, config: LossConfig, *, epochs: int = 1) -> None:
+        """`epochs` of the whole run: the contour loss sets in after a share of them."""
         self.config = config
+        self.contour_start = min(round(config.contour.start * epochs), epochs - 1)
 
     def counts(self, batch: Batch) -> Tensor:
         """Positive cells, labelled contours and key vertices, (3,)."""
@@ -44,7 +47,8 @@ class TotalLoss:
             epoch: counted from 0; the dynamic matching loss sets in at `matching_start_epoch`.
 
         Returns:
-            center, initial, coarse, refinement, with votes parts (each unweighted), and total.
+            center, initial, coarse, refinement, with votes parts, with a weight contour (each
+            unweighted), and total.
         """
         positives, contours, keys = counts.clamp(min=1).unbind()
         stages = output.stages
@@ -58,6 +62,8 @@ class TotalLoss:
         if output.object_centers is not None:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
+        if self.config.contour_weight > 0:
+            losses["contour"] = self._contour(stages, label, epoch) / contours
         weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
 
@@ -83,3 +89,11 @@ class TotalLoss:
             )
             loss = loss + (sums.to_boundary / contours + sums.from_keys / keys) / 2
         return loss / (len(earlier) + 1) if self.config.average_refinements else loss
+
+    def _contour(self, stages: Mapping[str, Tensor], label: Tensor, epoch: int) -> Tensor:
+        """A loss of masks on one stage, summed over contours; 0 until it sets in."""
+        if epoch < self.contour_start:
+            return label.new_zeros(())
+        settings = self.config.contour
+        last = [name for name in stages if _REFINEMENT.fullmatch(name)][-1]
+        return contour_as_mask_loss(stages[settings.stage or last], label, settings)

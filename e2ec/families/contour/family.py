@@ -54,6 +54,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     def build(self, config: Config, num_classes: int) -> E2EC:
         if config.eval.stage is not None:  # found out now, not at the first evaluation
             self.resolve_stage(config.eval.stage, stage_names(_sizes(config).refinements))
+        if config.loss.contour_weight > 0 and config.loss.contour.stage is not None:
+            self.resolve_stage(config.loss.contour.stage, stage_names(_sizes(config).refinements))
         return build_network(
             num_classes=num_classes,
             architecture=_sizes(config),
@@ -87,7 +89,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         )
 
     def loss(self, config: Config) -> TotalLoss:
-        return TotalLoss(config.loss)
+        return TotalLoss(config.loss, epochs=config.train.epochs)
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
         output: NetworkOutput = network(
