@@ -11,16 +11,23 @@ from torch import Tensor
 from e2ec.losses.mask_pairs import Reduction, as_masks, mask_pair, reduced
 
 
-def boundary_loss(masks: Tensor, distances: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """Mean over the pixels of |distance| |p - label|.
+def boundary_loss(
+    masks: Tensor,
+    distances: Tensor,
+    targets: Tensor | None = None,
+    *,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Mean over the pixels of |distance| |p - target|.
 
-    The paper's integral of p times the signed distance, with the same gradient, less its smallest
-    value, that of the label itself: 0 for equal masks.
+    With binary targets it is the paper's integral of p times the signed distance, with the same
+    gradient, less its smallest value, that of the label itself: 0 for equal masks.
 
     Args:
         masks: (n, H, W) or (n, 1, H, W) probabilities.
         distances: the same shape, from the label's boundary, positive inside: `mask_distances`, or
             `lib.ops.signed_distances` of its contours; they take part in no gradient.
+        targets: the same shape, what the masks should be; None takes 1 inside and 0 outside.
         reduction: over masks.
 
     Returns:
@@ -30,8 +37,8 @@ def boundary_loss(masks: Tensor, distances: Tensor, *, reduction: Reduction = "m
         ValueError: shapes that do not fit.
     """
     masks, distances = mask_pair(masks, distances)
-    label = (distances > 0).to(masks.dtype)
-    return reduced((distances * (label - masks)).mean(dim=(1, 2)), reduction)
+    wanted = (distances > 0).to(masks.dtype) if targets is None else mask_pair(masks, targets)[1]
+    return reduced((distances * (wanted - masks)).abs().mean(dim=(1, 2)), reduction)
 
 
 def mask_distances(masks: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from e2ec.contour_loss_config import ContourLossConfig
 from e2ec.losses.boundary import boundary_loss
-from e2ec.losses.contour_loss import contour_loss, distance_mse_loss, edge_mse_loss
+from e2ec.losses.contour_loss import binarize, contour_loss, distance_mse_loss, edge_mse_loss
 from e2ec.losses.dice import dice_loss
 from lib.ops.polygons.signed_distances import signed_distances
 from lib.ops.polygons.soft_rasterize import contours_in_cells, soft_rasterize
@@ -19,8 +19,9 @@ SMALLEST_BOX = 1.0
 def contour_as_mask_loss(predicted: Tensor, label: Tensor, settings: ContourLossConfig) -> Tensor:
     """The loss that the settings name, summed over contours; the caller divides by their number.
 
-    A cell of the label's mask is set where its centre is inside (even-odd rule). The gradient
-    reaches the vertices of the edges that are the nearest ones to some cell.
+    Both contours are drawn with equally soft edges: a label of whole cells would pull vertices to
+    where no more than its cells can tell. The gradient reaches the vertices of those edges that are
+    the nearest ones to some cell.
 
     Args:
         predicted: (n, V, 2) float32 or float64, V >= 3, pixels.
@@ -34,12 +35,13 @@ def contour_as_mask_loss(predicted: Tensor, label: Tensor, settings: ContourLoss
     with torch.no_grad():
         boxes = label_boxes(label, settings.margin)
         distances = signed_distances(contours_in_cells(label, boxes, size), *size)
+        targets = (distances / settings.softness).sigmoid()
     masks = soft_rasterize(predicted, boxes, size, settings.softness)
     if settings.kind == "boundary":
-        return boundary_loss(masks, distances, reduction="sum")
-    targets = distances > 0
+        return boundary_loss(masks, distances, targets, reduction="sum")
     if settings.kind == "dice":
         return dice_loss(masks, targets, reduction="sum")
+    targets = binarize(targets)  # as the masks are
     if settings.kind == "edge_mse":
         return edge_mse_loss(masks, targets, reduction="sum")
     with_steps = contour_loss if settings.kind == "contour" else distance_mse_loss
