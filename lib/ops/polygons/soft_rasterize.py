@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from lib.ops.polygons.signed_distances import signed_distances
@@ -45,6 +46,8 @@ def contours_in_cells(contours: Tensor, boxes: Tensor, size: tuple[int, int]) ->
         raise ValueError(
             f"boxes must be ({len(contours)}, 4), one for each contour, not {tuple(boxes.shape)}"
         )
-    low, high = boxes[:, None, :2], boxes[:, None, 2:]
-    cells = boxes.new_tensor([size[1], size[0]])
-    return (contours - low) * (cells / (high - low))
+    left, top, right, bottom = boxes[:, None].unbind(2)
+    x, y = contours.unbind(2)
+    height, width = size
+    in_cells = (x - left) * (width / (right - left)), (y - top) * (height / (bottom - top))
+    return torch.stack(in_cells, dim=2)
