@@ -22,7 +22,7 @@ class ContourLossConfig:
     are its alternatives (Table II). dice: overlap. boundary: what differs, times its distance to
     the label's contour."""
     stage: str | None = None
-    """The contour that is supervised: init, coarse, refine1, ...; None takes the last refinement."""
+    """What is supervised: init, coarse, refine1, refine2, ...; None takes the last refinement."""
     start: float = 0.667
     """It sets in after this share of the run's epochs, in the last one at the latest (paper: 120K
     of 180K iterations)."""

@@ -1,5 +1,7 @@
-"""Boundary loss: what two masks differ in, weighed by its distance to the label's boundary (Kervadec
-et al., "Boundary loss for highly unbalanced segmentation", 2019, eq. 5)."""
+"""Boundary loss: what two masks differ in, weighed by its distance to the label's boundary.
+
+Kervadec et al., "Boundary loss for highly unbalanced segmentation" (2019), equation 5.
+"""
 
 from __future__ import annotations
 
@@ -53,13 +55,13 @@ def mask_distances(masks: Tensor) -> Tensor:
     Returns:
         (n, H, W) float32, pixels, where the masks lie.
     """
-    binary = (as_masks(masks) > 0.5).cpu().numpy().astype(np.uint8)
+    binary = (as_masks(masks) > 0.5).cpu().numpy()
     distances = np.zeros(binary.shape, np.float32)
     for mask, distance in zip(binary, distances, strict=True):
         if mask.any() and not mask.all():
             inside, outside = (
-                cv2.distanceTransform(kind, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-                for kind in (mask, 1 - mask)
+                cv2.distanceTransform(kind.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+                for kind in (mask, ~mask)
             )
             distance[:] = np.where(mask, inside - 0.5, 0.5 - outside)
     return torch.from_numpy(distances).to(masks.device)
