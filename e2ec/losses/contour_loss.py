@@ -51,7 +51,7 @@ def contour_loss(
 
     Args:
         masks: (n, H, W) or (n, 1, H, W) probabilities, or masks.
-        targets: the same shape, binary, of any type.
+        targets: the same shape, binary (or close to it), of any type.
         k: dilations of the distance transform; distances are cut at k + 1.
         gamma, threshold: of the binarisation of `masks` (eq. 1).
         printed: the paper's formulas to the letter; see the module.

@@ -1,5 +1,4 @@
-"""Operators that PyTorch lacks: deformable convolution, polygons to masks (also soft
-ones), labels, peaks."""
+"""Operators that PyTorch lacks: deformable convolution, polygons to masks, labels, peaks."""
 
 from __future__ import annotations
 
