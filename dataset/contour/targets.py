@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import default_collate
 
+from dataset.contour.boundary_points import BoundaryPointSettings, boundary_labels
 from dataset.contour.heatmap import draw_heatmaps, gaussian_radius
 from dataset.contour.target_settings import TargetSettings
 from dataset.loading.sample import Sample
@@ -24,6 +25,8 @@ from dataset.transforms.test_transform import TestView
 from dataset.transforms.warping import warp_image
 from lib.ops import align_contours, key_vertices
 from lib.polygons.ragged import Ragged
+
+_BOUNDARY = ("boundary_boxes", "boundary_points", "boundary_outside", "boundary_offsets")
 
 
 @dataclass
@@ -45,6 +48,8 @@ class TrainingExample:
         name: file name of the sample.
         gaussians: (m, 4) int64: class, x and y of the centre, and radius, cells, on the heat map;
             also of the parts whose contours are not learned (`TargetSettings.max_instances`).
+        boundary_boxes, boundary_points, boundary_outside, boundary_offsets: as in
+            `dataset.contour.boundary_points.BoundaryLabels`.
     """
 
     image: torch.Tensor
@@ -57,6 +62,10 @@ class TrainingExample:
     image_id: int
     name: str
     gaussians: torch.Tensor
+    boundary_boxes: torch.Tensor
+    boundary_points: torch.Tensor
+    boundary_outside: torch.Tensor
+    boundary_offsets: torch.Tensor
 
 
 @dataclass
@@ -67,8 +76,8 @@ class Batch:
         images: (B, 3, h, w) uint8, RGB.
         heatmap_size: as in `TrainingExample`.
         image_index: (n,) int64, the position in the batch of every part's image.
-        centers, classes, contours, keys, object_centers: as in `TrainingExample`, n parts of all
-            images.
+        centers, classes, contours, keys, object_centers, boundary_boxes, boundary_points,
+            boundary_outside, boundary_offsets: as in `TrainingExample`, n parts of all images.
         image_ids, names: of the B images.
         gaussians: (m, 5) int64, as in `TrainingExample` behind the position of the image.
         max_per_image: parts of the image that has most of them, known without waiting for a device.
@@ -85,6 +94,10 @@ class Batch:
     image_ids: list[int]
     names: list[str]
     gaussians: torch.Tensor
+    boundary_boxes: torch.Tensor
+    boundary_points: torch.Tensor
+    boundary_outside: torch.Tensor
+    boundary_offsets: torch.Tensor
     max_per_image: int | None = None
 
     @cached_property
@@ -129,6 +142,7 @@ def collate(examples: Sequence[TrainingExample]) -> Batch:
         gaussians=torch.cat(
             [F.pad(example.gaussians, (1, 0), value=i) for i, example in enumerate(examples)]
         ),
+        **{name: torch.cat([getattr(one, name) for one in examples]) for name in _BOUNDARY},
         max_per_image=int(counts.max()),
     )
 
@@ -139,6 +153,7 @@ def build_example(
     augmentation: AugmentationSettings,
     targets: TargetSettings,
     num_classes: int,
+    boundary: BoundaryPointSettings | None = None,
 ) -> TrainingExample:
     """Augment a sample and make its targets.
 
@@ -152,6 +167,7 @@ def build_example(
         augmentation: crop and colours.
         targets: form of the targets.
         num_classes: number C of heat map channels.
+        boundary: points near boundaries; None draws none.
     """
     size, stride = augmentation.crop_size, targets.stride
     if augmentation.enabled:
@@ -161,7 +177,9 @@ def build_example(
     else:
         image, matrix = TestView("letterbox", size).apply(sample.image)
     smallest = targets.min_area_cells * stride**2
-    classes, parts, wholes = visible_parts(sample.instances, matrix, size, smallest=smallest)
+    classes, parts, wholes, owners = visible_parts(
+        sample.instances, matrix, size, smallest=smallest
+    )
     count = len(classes)
     chosen = np.ones(count, bool)
     if targets.max_instances is not None and count > targets.max_instances:
@@ -170,6 +188,7 @@ def build_example(
 
     centers, radii = part_centers(parts, size, targets)
     contours = align_contours(parts.select(chosen), targets.vertices, targets.directions)
+    points = boundary_labels(parts.select(chosen), owners[chosen], sample, matrix, boundary, rng)
     return TrainingExample(
         image=torch.from_numpy(np.stack(cv2.split(image))),
         heatmap_size=(num_classes, math.ceil(size[0] / stride), math.ceil(size[1] / stride)),
@@ -181,6 +200,10 @@ def build_example(
         image_id=sample.image_id,
         name=sample.name,
         gaussians=torch.from_numpy(np.column_stack([classes, centers, radii])),
+        boundary_boxes=torch.from_numpy(points.boxes),
+        boundary_points=torch.from_numpy(points.points),
+        boundary_outside=torch.from_numpy(points.outside),
+        boundary_offsets=torch.from_numpy(points.offsets),
     )
 
 

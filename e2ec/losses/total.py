@@ -12,8 +12,10 @@ from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
 from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import focal_loss
+from e2ec.losses.sharp import movement_loss, point_focal_loss
 from e2ec.losses.smooth_l1 import smooth_l1
 from network.contour.e2ec import NetworkOutput
+from network.sharp.settings import Movement
 
 _REFINEMENT = re.compile(r"refine\d+")
 
@@ -21,14 +23,21 @@ _REFINEMENT = re.compile(r"refine\d+")
 class TotalLoss:
     """The losses of contour networks: a `families.family.Loss`."""
 
-    def __init__(self, config: LossConfig) -> None:
+    def __init__(self, config: LossConfig, movement: Movement = "classify") -> None:
+        """`movement` of SharpContour, where the network has it."""
         self.config = config
+        self.movement = movement
 
     def counts(self, batch: Batch) -> Tensor:
-        """Positive cells, labelled contours and key vertices, (3,)."""
-        contours = torch.full((), float(len(batch.keys)), device=batch.keys.device)
+        """Positive cells, labelled contours, key vertices, points near boundaries, and those of
+        them outside, (5,)."""
+        contours, points = (
+            torch.full((), float(count), device=batch.keys.device)
+            for count in (len(batch.keys), batch.boundary_outside.numel())
+        )
         positives = (batch.heatmaps == 1).sum().float()
-        return torch.stack([positives, contours, batch.keys.sum().float()])
+        outside = batch.boundary_outside.sum().float()
+        return torch.stack([positives, contours, batch.keys.sum().float(), points, outside])
 
     def __call__(
         self, output: NetworkOutput, batch: Batch, counts: Tensor, *, epoch: int
@@ -44,22 +53,41 @@ class TotalLoss:
             epoch: counted from 0; the dynamic matching loss sets in at `matching_start_epoch`.
 
         Returns:
-            center, initial, coarse, refinement, with votes parts (each unweighted), and total.
+            center, initial, coarse, refinement, with votes parts, with SharpContour sharp (each
+            unweighted), and total. Where SharpContour learns alone, there is no stage to compare,
+            and its loss is the only one.
         """
-        positives, contours, keys = counts.clamp(min=1).unbind()
+        positives, contours, keys, points, _ = counts.clamp(min=1).unbind()
         stages = output.stages
-        label = batch.contours.to(stages["init"].dtype)
-        losses = {
-            "center": focal_loss(output.heatmap, batch.heatmaps) / positives,
-            "initial": smooth_l1(stages["init"], label) / contours,
-            "coarse": smooth_l1(stages["coarse"], label) / contours,
-            "refinement": self._refinement(stages, label, batch.keys, contours, keys, epoch),
-        }
+        losses: dict[str, Tensor] = {}
+        if stages:
+            label = batch.contours.to(stages["init"].dtype)
+            losses = {
+                "center": focal_loss(output.heatmap, batch.heatmaps) / positives,
+                "initial": smooth_l1(stages["init"], label) / contours,
+                "coarse": smooth_l1(stages["coarse"], label) / contours,
+                "refinement": self._refinement(stages, label, batch.keys, contours, keys, epoch),
+            }
         if output.object_centers is not None:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
+        if output.at_points is not None:
+            losses["sharp"] = self._sharp(output.at_points, batch, counts[4] / points) / points
         weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
+
+    def _sharp(self, answers: Tensor, batch: Batch, share_outside: Tensor) -> Tensor:
+        """The loss of SharpContour, summed over its points."""
+        outside = batch.boundary_outside
+        if self.movement == "classify":
+            return point_focal_loss(answers[..., 0], outside, share_outside)
+        low, high = batch.boundary_boxes.to(answers.dtype).split(2, dim=1)
+        size = (high - low).prod(1).sqrt()[:, None, None]
+        label = batch.boundary_offsets.to(answers.dtype) / size
+        if self.movement == "distance":
+            length = label.norm(dim=2)
+            label = torch.where(outside, -length, length)[..., None]
+        return movement_loss(answers, label)
 
     def _refinement(
         self,

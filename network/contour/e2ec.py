@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -20,6 +23,8 @@ from network.contour.refine import Refinement
 from network.contour.snake import Snake
 from network.layers.heads import HEATMAP_PRIOR_LOGIT, DenseHead, head_at_cells
 from network.layers.precision import at_least_float32
+from network.sharp.settings import EvolutionSettings, Movement
+from network.sharp.sharp_contour import SharpContour
 
 
 @dataclass
@@ -44,17 +49,39 @@ class NetworkOutput:
     None without part votes."""
     stride: int = STRIDE
     """Input pixels a feature cell."""
+    on_demand: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
+    """What makes the contours of further stages, by name: nobody waits for those not asked for."""
+    at_points: Tensor | None = None
+    """(n, P, outputs), what SharpContour says of the labelled points near boundaries, in training;
+    None without them."""
 
     @property
     def contours(self) -> list[Tensor]:
-        """The contours of all stages, in order."""
+        """The contours of all stages but those on demand, in order."""
         return list(self.stages.values())
+
+    def at(self, stage: str) -> Tensor:
+        """The contours of a stage, (n, N, 2), x then y, input pixels; made now if they are made on
+        demand, and once."""
+        if stage not in self.stages:
+            self.stages[stage] = self.on_demand[stage]()
+        return self.stages[stage]
 
 
 Dense = Callable[[Tensor], tuple[Tensor, ...]]
 """Images (B, 3, H, W) -> the shared map (B, C, h, w), and the heat map's logits."""
 Outline = Callable[[Tensor, Tensor, Tensor, int | None], tuple[dict[str, Tensor], Tensor | None]]
 """The shared map, centres, image_index, max_per_image -> contours by stage, and the part votes."""
+
+
+@dataclass
+class BoundaryPoints:
+    """Labelled points near boundaries, of n instances: SharpContour learns from them."""
+
+    boxes: Tensor
+    """(n, 4) x0, y0, x1, y1, input pixels."""
+    points: Tensor
+    """(n, P, 2), x then y, input pixels."""
 
 
 class ContourNetwork(nn.Module):
@@ -65,6 +92,11 @@ class ContourNetwork(nn.Module):
     stride: int
     """Input pixels a feature cell."""
 
+    @property
+    def sharpening(self) -> SharpContour | None:
+        """The stage after the last refinement, if there is one."""
+        return None
+
     def forward(
         self,
         images: Tensor,
@@ -74,6 +106,8 @@ class ContourNetwork(nn.Module):
         max_per_image: int | None = None,
         score_threshold: float = 0.05,
         max_detections: int = 100,
+        boundary: BoundaryPoints | None = None,
+        evolution: EvolutionSettings | None = None,
     ) -> NetworkOutput:
         """Contours at the detected centres, or at the labelled ones in training.
 
@@ -85,6 +119,8 @@ class ContourNetwork(nn.Module):
                 for a GPU to count them.
             score_threshold: detections below it are dropped (published: 0.05).
             max_detections: at most this many per image (published: 100).
+            boundary: points that SharpContour is asked about, at the given centres' instances.
+            evolution: how its contours move; None as the network says.
 
         Raises:
             ValueError: training mode without labelled centres, or images of a wrong shape.
@@ -108,7 +144,27 @@ class ContourNetwork(nn.Module):
             # Known here, so that `outline` need not count.
             max_per_image = int(found.image_index.bincount(minlength=1).amax())
         stages, votes = self.outline(features, found.centers, found.image_index, max_per_image)
-        return NetworkOutput(heatmap, *found, stages, votes, self.stride)
+        output = NetworkOutput(heatmap, *found, stages, votes, self.stride)
+        sharp = self.sharpening
+        if sharp is not None and boundary is not None:
+            output.at_points = sharp.at_points(
+                features,
+                boundary.boxes,
+                boundary.points,
+                found.image_index,
+                max_per_image=max_per_image,
+            )
+        elif sharp is not None:
+            refine = partial(
+                sharp,
+                features,
+                output.contours[-1],
+                found.image_index,
+                max_per_image=max_per_image,
+                evolution=evolution,
+            )
+            output.on_demand["sharp"] = lambda: refine()[-1]
+        return output
 
 
 class E2EC(ContourNetwork):
@@ -126,6 +182,7 @@ class E2EC(ContourNetwork):
         num_classes: int,
         vertices: int,
         part_votes: DenseHead | None = None,
+        sharp: SharpContour | None = None,
         clip: Clip = "edge",
     ) -> None:
         super().__init__()
@@ -140,23 +197,84 @@ class E2EC(ContourNetwork):
         self.refinement = refinement
         # Last, so that the other parameters keep the published order.
         self.part_votes = part_votes
+        self.sharp = sharp
         self.num_classes = num_classes
         self.vertices = vertices
         self.clip: Clip = clip
+        self.sharp_alone = False
 
     @property
     def stage_names(self) -> tuple[str, ...]:
         """The names of the stages, in order."""
-        return ("init", "coarse", *self.refinement.stage_names)
+        sharp = () if self.sharp is None else ("sharp",)
+        return ("init", "coarse", *self.refinement.stage_names, *sharp)
 
-    def dense(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """What covers the image: the shared map (B, C, h, w), and the heat map's logits.
+    @property
+    def sharpening(self) -> SharpContour | None:
+        """See `ContourNetwork.sharpening`."""
+        return self.sharp
+
+    def freeze_all_but_sharp(self) -> None:
+        """From here on only SharpContour learns: all else keeps its weights and its statistics."""
+        assert self.sharp is not None
+        self.sharp_alone = True
+        self.requires_grad_(False)
+        self.sharp.requires_grad_(True)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> E2EC:
+        """Training or evaluation mode; what is frozen stays in the latter."""
+        super().train(mode)
+        if self.sharp_alone:
+            for part in self.children():
+                part.train(mode and part is self.sharp)
+        return self
+
+    def forward(
+        self,
+        images: Tensor,
+        centers: Tensor | None = None,
+        image_index: Tensor | None = None,
+        *,
+        max_per_image: int | None = None,
+        boundary: BoundaryPoints | None = None,
+        **options: Any,
+    ) -> NetworkOutput:
+        """See `ContourNetwork.forward`; where only SharpContour learns, its points and no stage."""
+        if not (self.training and self.sharp_alone):
+            return super().forward(
+                images,
+                centers,
+                image_index,
+                max_per_image=max_per_image,
+                boundary=boundary,
+                **options,
+            )
+        assert centers is not None and image_index is not None
+        assert boundary is not None and self.sharp is not None
+        with torch.no_grad():
+            features = self.shared_map(images)
+        nothing = features.new_zeros(0)
+        answers = self.sharp.at_points(
+            features, boundary.boxes, boundary.points, image_index, max_per_image=max_per_image
+        )
+        return NetworkOutput(
+            nothing, image_index, nothing.long(), nothing, centers, {}, at_points=answers
+        )
+
+    def shared_map(self, images: Tensor) -> Tensor:
+        """The map that all heads read, (B, C, h, w).
 
         Zeros at the bottom and right make the image's sides multiples of the coarsest stride.
         """
         height, width = images.shape[2:]
         padding = (0, -width % self.side_multiple, 0, -height % self.side_multiple)
-        features = self.neck(self.backbone(F.pad(images, padding)))
+        features: Tensor = self.neck(self.backbone(F.pad(images, padding)))
+        return features
+
+    def dense(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What covers the image: the shared map (B, C, h, w), and the heat map's logits."""
+        features = self.shared_map(images)
         return features, at_least_float32(self.heatmap(features))
 
     def outline(
@@ -198,9 +316,11 @@ def build_network(
     architecture: Architecture = DLA34,
     vertices: int = 128,
     part_votes: bool = False,
+    sharp: Movement | None = None,
     clip: Clip = "edge",
 ) -> E2EC:
-    """A network with random weights, in training mode, with or without a head for part votes."""
+    """A network with random weights, in training mode, with or without a head for part votes and
+    SharpContour."""
     a = architecture
     backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
     neck = Neck(backbone, deformable=a.deformable)
@@ -230,5 +350,8 @@ def build_network(
         num_classes=num_classes,
         vertices=vertices,
         part_votes=DenseHead(channels, a.head_channels, 2) if part_votes else None,
+        sharp=SharpContour(channels, stride=neck.stride, sizes=a.sharp, movement=sharp)
+        if sharp
+        else None,
         clip=clip,
     )
