@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from dataset.contour.boundary_points import BoundaryLabels
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
 from e2ec.losses.dynamic_matching import dynamic_matching_loss
@@ -31,12 +32,12 @@ class TotalLoss:
     def counts(self, batch: Batch) -> Tensor:
         """Positive cells, labelled contours, key vertices, points near boundaries, and those of
         them outside, (5,)."""
-        contours, points = (
-            torch.full((), float(count), device=batch.keys.device)
-            for count in (len(batch.keys), batch.boundary_outside.numel())
-        )
+        contours = torch.full((), float(len(batch.keys)), device=batch.keys.device)
         positives = (batch.heatmaps == 1).sum().float()
-        outside = batch.boundary_outside.sum().float()
+        points = outside = torch.zeros_like(contours)
+        if (near := batch.boundary) is not None:
+            points = torch.full_like(contours, float(near.outside.numel()))
+            outside = near.outside.sum().float()
         return torch.stack([positives, contours, batch.keys.sum().float(), points, outside])
 
     def __call__(
@@ -71,22 +72,22 @@ class TotalLoss:
         if output.object_centers is not None:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
-        if output.at_points is not None:
-            losses["sharp"] = self._sharp(output.at_points, batch, counts[4] / points) / points
+        if output.at_points is not None and batch.boundary is not None:
+            sums = self._sharp(output.at_points, batch.boundary, counts[4] / points)
+            losses["sharp"] = sums / points
         weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
 
-    def _sharp(self, answers: Tensor, batch: Batch, share_outside: Tensor) -> Tensor:
+    def _sharp(self, answers: Tensor, near: BoundaryLabels, share_outside: Tensor) -> Tensor:
         """The loss of SharpContour, summed over its points."""
-        outside = batch.boundary_outside
         if self.movement == "classify":
-            return point_focal_loss(answers[..., 0], outside, share_outside)
-        low, high = batch.boundary_boxes.to(answers.dtype).split(2, dim=1)
+            return point_focal_loss(answers[..., 0], near.outside, share_outside)
+        low, high = near.boxes.to(answers.dtype).split(2, dim=1)
         size = (high - low).prod(1).sqrt()[:, None, None]
-        label = batch.boundary_offsets.to(answers.dtype) / size
+        label = near.offsets.to(answers.dtype) / size
         if self.movement == "distance":
             length = label.norm(dim=2)
-            label = torch.where(outside, -length, length)[..., None]
+            label = torch.where(near.outside, -length, length)[..., None]
         return movement_loss(answers, label)
 
     def _refinement(

@@ -103,9 +103,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         return TotalLoss(config.loss, config.model.sharp.movement)
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
-        boundary = None
-        if batch.boundary_points.shape[1]:
-            boundary = BoundaryPoints(batch.boundary_boxes, batch.boundary_points)
+        near = batch.boundary
+        boundary = None if near is None else BoundaryPoints(near.boxes, near.points)
         output: NetworkOutput = network(
             images,
             batch.centers,
