@@ -24,21 +24,21 @@ _REFINEMENT = re.compile(r"refine\d+")
 class TotalLoss:
     """The losses of contour networks: a `families.family.Loss`."""
 
-    def __init__(self, config: LossConfig, movement: Movement = "classify") -> None:
-        """`movement` of SharpContour, where the network has it."""
+    def __init__(self, config: LossConfig, movement: Movement | None = None) -> None:
+        """`movement` of SharpContour; None where it does not learn."""
         self.config = config
         self.movement = movement
 
     def counts(self, batch: Batch) -> Tensor:
-        """Positive cells, labelled contours, key vertices, points near boundaries, and those of
-        them outside, (5,)."""
+        """Positive cells, labelled contours and key vertices, (3,); where SharpContour learns also
+        its points, and those of them outside, (5,)."""
         contours = torch.full((), float(len(batch.keys)), device=batch.keys.device)
         positives = (batch.heatmaps == 1).sum().float()
-        points = outside = torch.zeros_like(contours)
-        if (near := batch.boundary) is not None:
-            points = torch.full_like(contours, float(near.outside.numel()))
-            outside = near.outside.sum().float()
-        return torch.stack([positives, contours, batch.keys.sum().float(), points, outside])
+        counts = [positives, contours, batch.keys.sum().float()]
+        if self.movement is not None:
+            outside = _boundary(batch).outside
+            counts += [torch.full_like(contours, float(outside.numel())), outside.sum().float()]
+        return torch.stack(counts)
 
     def __call__(
         self, output: NetworkOutput, batch: Batch, counts: Tensor, *, epoch: int
@@ -58,7 +58,7 @@ class TotalLoss:
             unweighted), and total. Where SharpContour learns alone, there is no stage to compare,
             and its loss is the only one.
         """
-        positives, contours, keys, points, _ = counts.clamp(min=1).unbind()
+        positives, contours, keys = counts[:3].clamp(min=1).unbind()
         stages = output.stages
         losses: dict[str, Tensor] = {}
         if stages:
@@ -72,8 +72,9 @@ class TotalLoss:
         if output.object_centers is not None:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
-        if output.at_points is not None and batch.boundary is not None:
-            sums = self._sharp(output.at_points, batch.boundary, counts[4] / points)
+        if output.at_points is not None:
+            points = counts[3].clamp(min=1)
+            sums = self._sharp(output.at_points, _boundary(batch), counts[4] / points)
             losses["sharp"] = sums / points
         weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
@@ -112,3 +113,8 @@ class TotalLoss:
             )
             loss = loss + (sums.to_boundary / contours + sums.from_keys / keys) / 2
         return loss / (len(earlier) + 1) if self.config.average_refinements else loss
+
+
+def _boundary(batch: Batch) -> BoundaryLabels:
+    assert batch.boundary is not None
+    return batch.boundary

@@ -100,7 +100,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         )
 
     def loss(self, config: Config) -> TotalLoss:
-        return TotalLoss(config.loss, config.model.sharp.movement)
+        sharp = config.model.sharp
+        return TotalLoss(config.loss, None if sharp.training == "off" else sharp.movement)
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
         near = batch.boundary
