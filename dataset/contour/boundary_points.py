@@ -18,7 +18,7 @@ from lib.polygons.ragged import Ragged
 
 @dataclass(frozen=True)
 class BoundaryPointSettings:
-    """How points are drawn: see `e2ec.sharp_config.SharpConfig`."""
+    """How points are drawn: see `network.sharp.settings.SharpSettings`."""
 
     points: int
     spread: float

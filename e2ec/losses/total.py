@@ -72,7 +72,8 @@ class TotalLoss:
         if output.object_centers is not None:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
-        if output.at_points is not None:
+        if self.movement is not None:
+            assert output.at_points is not None
             points = counts[3].clamp(min=1)
             sums = self._sharp(output.at_points, _boundary(batch), counts[4] / points)
             losses["sharp"] = sums / points
