@@ -21,6 +21,7 @@ from dataset.transforms.test_transform import TestView
 from e2ec.contour_loss_config import ContourLossConfig
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
 from network.contour.architecture import MAX_REFINEMENTS, STRIDE
+from network.sharp.settings import EvolutionSettings, SharpSettings
 
 __all__ = [
     "AugmentationSettings",
@@ -29,11 +30,13 @@ __all__ = [
     "ConversionTarget",
     "DataConfig",
     "EvalConfig",
+    "EvolutionSettings",
     "Format",
     "LabelFormat",
     "LossConfig",
     "ModelConfig",
     "OptimConfig",
+    "SharpSettings",
     "Split",
     "TargetSettings",
     "TestView",
@@ -80,6 +83,7 @@ class ModelConfig:
     refinements: int | None = None
     """Number of refinement modules; None takes the architecture's own: dla34 has three, as
     published (the paper has two), nano two."""
+    sharp: SharpSettings = field(default_factory=SharpSettings)
 
     def __post_init__(self) -> None:
         require(
@@ -134,6 +138,8 @@ class LossConfig:
     """Weight of the part votes' loss, where model.multi_component asks for them."""
     contour_weight: float = 0.0
     """Weight of a loss of masks on the contours of one stage, see `contour`; 0 leaves it out."""
+    sharp_weight: float = 10.0
+    """Weight of the loss of SharpContour's classifier, where model.sharp asks for it."""
     average_refinements: bool = True
     """True divides the refinement's losses by the number of modules, as published; False sums
     them, as in the paper's equation 10."""
@@ -144,7 +150,7 @@ class LossConfig:
     contour: ContourLossConfig = field(default_factory=ContourLossConfig)
 
     def __post_init__(self) -> None:
-        for name in ("center", "initial", "coarse", "refinement", "parts", "contour"):
+        for name in ("center", "initial", "coarse", "refinement", "parts", "contour", "sharp"):
             weight = getattr(self, f"{name}_weight")
             require(weight >= 0, f"loss.{name}_weight must not be negative")
 
@@ -201,8 +207,9 @@ class EvalConfig:
 
     stage: str | None = None
     """The result that is evaluated, and that the weights of a training run name as theirs: of
-    contours init, coarse, refine1, refine2, refine3, final or final-dml. None takes the one with
-    the best main metric on the validation data in training, and in `test.py` the weights' own."""
+    contours init, coarse, refine1, refine2, refine3, sharp, final or final-dml. None takes the one
+    with the best main metric on the validation data in training, and in `test.py` the weights'
+    own."""
     score_threshold: float = 0.05
     """Detections with a lower score are left out (published: 0.05)."""
     max_detections: int = 100
@@ -211,6 +218,8 @@ class EvalConfig:
     """Class-wise non-maximum suppression on the contours' boxes above this IoU; 1 is none."""
     group_parts: bool = True
     """Make one instance of the parts that vote for one object, where the network has such votes."""
+    evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
+    """How contours move in the stage sharp, where the network has it."""
     protocol: Literal["coco", "sbd", "cityscapes"] = "coco"
     """What is scored: COCO's AP; SBD's APvol, AP50 and AP70; or COCO's AP and, in test.py, the
     official evaluation of Cityscapes."""

@@ -15,6 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import default_collate
 
+from dataset.contour.boundary_points import (
+    BoundaryLabels,
+    BoundaryPointSettings,
+    boundary_labels,
+)
 from dataset.contour.heatmap import draw_heatmaps, gaussian_radius
 from dataset.contour.target_settings import TargetSettings
 from dataset.loading.sample import Sample
@@ -45,6 +50,7 @@ class TrainingExample:
         name: file name of the sample.
         gaussians: (m, 4) int64: class, x and y of the centre, and radius, cells, on the heat map;
             also of the parts whose contours are not learned (`TargetSettings.max_instances`).
+        boundary: points near the boundaries of the n parts, if any were asked for.
     """
 
     image: torch.Tensor
@@ -57,6 +63,7 @@ class TrainingExample:
     image_id: int
     name: str
     gaussians: torch.Tensor
+    boundary: BoundaryLabels | None = None
 
 
 @dataclass
@@ -67,8 +74,8 @@ class Batch:
         images: (B, 3, h, w) uint8, RGB.
         heatmap_size: as in `TrainingExample`.
         image_index: (n,) int64, the position in the batch of every part's image.
-        centers, classes, contours, keys, object_centers: as in `TrainingExample`, n parts of all
-            images.
+        centers, classes, contours, keys, object_centers, boundary: as in `TrainingExample`, n parts
+            of all images.
         image_ids, names: of the B images.
         gaussians: (m, 5) int64, as in `TrainingExample` behind the position of the image.
         max_per_image: parts of the image that has most of them, known without waiting for a device.
@@ -86,6 +93,7 @@ class Batch:
     names: list[str]
     gaussians: torch.Tensor
     max_per_image: int | None = None
+    boundary: BoundaryLabels | None = None
 
     @cached_property
     def heatmaps(self) -> torch.Tensor:
@@ -105,10 +113,12 @@ class Batch:
 
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        tensors: dict[str, Any] = {
+        changed: dict[str, Any] = {
             name: change(value) for name, value in values.items() if isinstance(value, torch.Tensor)
         }
-        return replace(self, **tensors)
+        if self.boundary is not None:
+            changed["boundary"] = self.boundary.map(change)
+        return replace(self, **changed)
 
 
 def collate(examples: Sequence[TrainingExample]) -> Batch:
@@ -130,6 +140,7 @@ def collate(examples: Sequence[TrainingExample]) -> Batch:
             [F.pad(example.gaussians, (1, 0), value=i) for i, example in enumerate(examples)]
         ),
         max_per_image=int(counts.max()),
+        boundary=BoundaryLabels.join([one.boundary for one in examples if one.boundary]),
     )
 
 
@@ -139,6 +150,7 @@ def build_example(
     augmentation: AugmentationSettings,
     targets: TargetSettings,
     num_classes: int,
+    boundary: BoundaryPointSettings | None = None,
 ) -> TrainingExample:
     """Augment a sample and make its targets.
 
@@ -152,6 +164,7 @@ def build_example(
         augmentation: crop and colours.
         targets: form of the targets.
         num_classes: number C of heat map channels.
+        boundary: points near boundaries; None draws none.
     """
     size, stride = augmentation.crop_size, targets.stride
     if augmentation.enabled:
@@ -161,7 +174,9 @@ def build_example(
     else:
         image, matrix = TestView("letterbox", size).apply(sample.image)
     smallest = targets.min_area_cells * stride**2
-    classes, parts, wholes = visible_parts(sample.instances, matrix, size, smallest=smallest)
+    classes, parts, wholes, owners = visible_parts(
+        sample.instances, matrix, size, smallest=smallest
+    )
     count = len(classes)
     chosen = np.ones(count, bool)
     if targets.max_instances is not None and count > targets.max_instances:
@@ -170,6 +185,9 @@ def build_example(
 
     centers, radii = part_centers(parts, size, targets)
     contours = align_contours(parts.select(chosen), targets.vertices, targets.directions)
+    near = None
+    if boundary is not None:
+        near = boundary_labels(parts.select(chosen), owners[chosen], sample, matrix, boundary, rng)
     return TrainingExample(
         image=torch.from_numpy(np.stack(cv2.split(image))),
         heatmap_size=(num_classes, math.ceil(size[0] / stride), math.ceil(size[1] / stride)),
@@ -181,6 +199,7 @@ def build_example(
         image_id=sample.image_id,
         name=sample.name,
         gaussians=torch.from_numpy(np.column_stack([classes, centers, radii])),
+        boundary=near,
     )
 
 

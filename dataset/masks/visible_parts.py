@@ -17,7 +17,7 @@ def visible_parts(
     crop_size: tuple[int, int],
     *,
     smallest: float,
-) -> tuple[np.ndarray, Ragged, np.ndarray]:
+) -> tuple[np.ndarray, Ragged, np.ndarray, np.ndarray]:
     """Every part worth training on, in the order of the labels.
 
     Args:
@@ -28,8 +28,8 @@ def visible_parts(
 
     Returns:
         Of n parts the classes, (n,) int64; the polygons in the crop, x then y, of at least three
-        points each; and (n, 2) the centre of the box around all that the crop shows of each part's
-        whole object.
+        points each; (n, 2) the centre of the box around all that the crop shows of each part's
+        whole object; and (n,) int64 which of the instances each is a part of.
     """
     height, width = crop_size
     labels = Ragged.pack([part for instance in instances for part in instance.parts])
@@ -49,4 +49,4 @@ def visible_parts(
     centers = np.repeat((low + high) / 2, np.diff(first, append=len(owners)), axis=0)
     classes = np.array([instance.class_index for instance in instances], np.int64)[owners]
     chosen = polygons.areas() > smallest
-    return classes[chosen], polygons.select(chosen), centers[chosen]
+    return classes[chosen], polygons.select(chosen), centers[chosen], owners[chosen]

@@ -8,13 +8,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from dataset.contour.boundary_points import BoundaryLabels
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
 from e2ec.losses.contour_as_mask import contour_as_mask_loss
 from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import focal_loss
+from e2ec.losses.sharp import movement_loss, point_focal_loss
 from e2ec.losses.smooth_l1 import smooth_l1
-from network.contour.e2ec import NetworkOutput
+from network.contour.contour_network import NetworkOutput
+from network.sharp.settings import Movement
 
 _REFINEMENT = re.compile(r"refine\d+")
 
@@ -22,16 +25,25 @@ _REFINEMENT = re.compile(r"refine\d+")
 class TotalLoss:
     """The losses of contour networks: a `families.family.Loss`."""
 
-    def __init__(self, config: LossConfig, *, epochs: int = 1) -> None:
-        """`epochs` of the whole run: the contour loss sets in after a share of them."""
+    def __init__(
+        self, config: LossConfig, movement: Movement | None = None, *, epochs: int = 1
+    ) -> None:
+        """`movement` of SharpContour; None where it does not learn. `epochs` of the whole run: the
+        contour loss sets in after a share of them."""
         self.config = config
+        self.movement = movement
         self.contour_start = min(round(config.contour.start * epochs), epochs - 1)
 
     def counts(self, batch: Batch) -> Tensor:
-        """Positive cells, labelled contours and key vertices, (3,)."""
+        """Positive cells, labelled contours and key vertices, (3,); where SharpContour learns also
+        its points, and those of them outside, (5,)."""
         contours = torch.full((), float(len(batch.keys)), device=batch.keys.device)
         positives = (batch.heatmaps == 1).sum().float()
-        return torch.stack([positives, contours, batch.keys.sum().float()])
+        counts = [positives, contours, batch.keys.sum().float()]
+        if self.movement is not None:
+            outside = _boundary(batch).outside
+            counts += [torch.full_like(contours, float(outside.numel())), outside.sum().float()]
+        return torch.stack(counts)
 
     def __call__(
         self, output: NetworkOutput, batch: Batch, counts: Tensor, *, epoch: int
@@ -47,25 +59,45 @@ class TotalLoss:
             epoch: counted from 0; the dynamic matching loss sets in at `matching_start_epoch`.
 
         Returns:
-            center, initial, coarse, refinement, with votes parts, with a weight contour (each
-            unweighted), and total.
+            center, initial, coarse, refinement, with a weight contour, with votes parts, with
+            SharpContour sharp (each unweighted), and total. Where SharpContour learns alone, there
+            is no stage to compare, and its loss is the only one.
         """
-        positives, contours, keys = counts.clamp(min=1).unbind()
+        positives, contours, keys = counts[:3].clamp(min=1).unbind()
         stages = output.stages
-        label = batch.contours.to(stages["init"].dtype)
-        losses = {
-            "center": focal_loss(output.heatmap, batch.heatmaps) / positives,
-            "initial": smooth_l1(stages["init"], label) / contours,
-            "coarse": smooth_l1(stages["coarse"], label) / contours,
-            "refinement": self._refinement(stages, label, batch.keys, contours, keys, epoch),
-        }
+        losses: dict[str, Tensor] = {}
+        if stages:
+            label = batch.contours.to(stages["init"].dtype)
+            losses = {
+                "center": focal_loss(output.heatmap, batch.heatmaps) / positives,
+                "initial": smooth_l1(stages["init"], label) / contours,
+                "coarse": smooth_l1(stages["coarse"], label) / contours,
+                "refinement": self._refinement(stages, label, batch.keys, contours, keys, epoch),
+            }
+            if self.config.contour_weight > 0:
+                losses["contour"] = self._contour(stages, label, epoch) / contours
         if output.object_centers is not None:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
-        if self.config.contour_weight > 0:
-            losses["contour"] = self._contour(stages, label, epoch) / contours
+        if self.movement is not None:
+            assert output.at_points is not None
+            points = counts[3].clamp(min=1)
+            sums = self._sharp(output.at_points, _boundary(batch), counts[4] / points)
+            losses["sharp"] = sums / points
         weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
+
+    def _sharp(self, answers: Tensor, near: BoundaryLabels, share_outside: Tensor) -> Tensor:
+        """The loss of SharpContour, summed over its points."""
+        if self.movement == "classify":
+            return point_focal_loss(answers[..., 0], near.outside, share_outside)
+        low, high = near.boxes.to(answers.dtype).split(2, dim=1)
+        size = (high - low).prod(1).sqrt()[:, None, None]
+        label = near.offsets.to(answers.dtype) / size
+        if self.movement == "distance":
+            length = label.norm(dim=2)
+            label = torch.where(near.outside, -length, length)[..., None]
+        return movement_loss(answers, label)
 
     def _refinement(
         self,
@@ -97,3 +129,8 @@ class TotalLoss:
         settings = self.config.contour
         last = [name for name in stages if _REFINEMENT.fullmatch(name)][-1]
         return contour_as_mask_loss(stages[settings.stage or last], label, settings)
+
+
+def _boundary(batch: Batch) -> BoundaryLabels:
+    assert batch.boundary is not None
+    return batch.boundary

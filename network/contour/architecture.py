@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from network.sharp.settings import ClassifierSizes
 
 STRIDE = 4
 """Input pixels a feature cell, whatever the architecture: the neck ends there."""
@@ -34,6 +36,8 @@ class Architecture:
     """Dilations of a snake's residual blocks."""
     refinements: int = 3
     """Refinement modules: 3 in the published network, 2 in the paper."""
+    sharp: ClassifierSizes = field(default_factory=ClassifierSizes)
+    """Sizes of SharpContour's classifier, where a network has one."""
 
 
 DLA34 = Architecture()
@@ -50,6 +54,7 @@ NANO = Architecture(
     snake_fusion_channels=64,
     snake_dilations=(1, 1, 2, 4),
     refinements=2,
+    sharp=ClassifierSizes(grid=5, controller=64),
 )
 
 ARCHITECTURES = {"dla34": DLA34, "nano": NANO}

@@ -12,6 +12,7 @@ from lib.errors import InputError
 from network.contour.architecture import MAX_REFINEMENTS, Architecture
 from network.contour.contour_init import Clip
 from network.contour.e2ec import E2EC, build_network
+from network.sharp.sharp_contour import movement_of
 
 _REFINEMENT = re.compile(r"^refinement\.snakes\.(\d+)\.")
 
@@ -21,8 +22,9 @@ def network_from_state(
 ) -> E2EC:
     """A network in evaluation mode with the weights of `state` (our parameter names).
 
-    The class count, the numbers of vertices and of refinement modules and whether parts vote are
-    read from the weights. The network is float32, whatever the type of the weights.
+    The class count, the numbers of vertices and of refinement modules, whether parts vote and
+    whether there is SharpContour are read from the weights. The network is float32, whatever the
+    type of the weights.
 
     Raises:
         InputError: names or shapes do not fit, or a weight is not finite; `name` says where the
@@ -36,6 +38,7 @@ def network_from_state(
         vertices=state["offsets.2.weight"].shape[0] // 2,
         architecture=replace(architecture, refinements=count_refinements(state, source=name)),
         part_votes=any(key.startswith("part_votes.") for key in state),
+        sharp=movement_of(state, name=name),
         clip=clip,
     )
     expected = network.state_dict()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from network.contour.contour_init import Clip
-from network.contour.e2ec import E2EC, ContourNetwork, Dense, Outline
+from network.contour.contour_network import ContourNetwork, Dense, Outline
+from network.contour.e2ec import E2EC
+from network.sharp.sharp_contour import SharpContour
 
 
 class PreparedNetwork(ContourNetwork):
@@ -29,6 +31,11 @@ class PreparedNetwork(ContourNetwork):
     def stage_names(self) -> tuple[str, ...]:
         """The names of the stages, in order."""
         return self.network.stage_names
+
+    @property
+    def sharpening(self) -> SharpContour | None:
+        """See `ContourNetwork.sharpening`."""
+        return self.network.sharp
 
     @property
     def clip(self) -> Clip:

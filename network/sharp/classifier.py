@@ -77,7 +77,7 @@ class PointClassifier(nn.Module):
         points = (low + (high - low) * places) / self.stride
         seen = sample_features(fine, points, image_index, max_per_image=max_per_image)
         with full_precision(fine.device):
-            parameters: Tensor = self.controller(seen.flatten(1).to(self.controller[0].weight))
+            parameters: Tensor = self.controller(seen.flatten(1))
         return parameters
 
     def forward(

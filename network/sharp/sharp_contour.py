@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import get_args
+
 import torch
 from torch import Tensor, nn
 
+from lib.errors import InputError
 from network.sharp.classifier import PointClassifier
 from network.sharp.evolution import evolve, outward_normals, subdivide
 from network.sharp.settings import ClassifierSizes, EvolutionSettings, Movement
+
+_MOVEMENTS: tuple[Movement, ...] = get_args(Movement)
+
+
+def movement_of(
+    state: Mapping[str, Tensor], *, name: str, prefix: str = "sharp."
+) -> Movement | None:
+    """How the vertices move of the stage whose weights `state` holds; None if there are none.
+
+    Raises:
+        InputError: the weights do not say it; `name` is where they came from.
+    """
+    if not any(key.startswith(prefix) for key in state):
+        return None
+    kind = state.get(f"{prefix}kind")
+    if kind is None or kind.numel() != 1 or int(kind) not in range(len(_MOVEMENTS)):
+        raise InputError(f"{name}: weights are damaged: {prefix}kind is missing or unknown")
+    return _MOVEMENTS[int(kind)]
 
 
 class SharpContour(nn.Module):
     """Refines any contours on any shared map.
 
     Attributes:
-        evolution: how contours move; may be exchanged at any time.
-        movement: what the classifier's place is taken by in the regression baselines.
+        movement: how vertices find their way.
     """
 
     def __init__(
@@ -25,13 +46,13 @@ class SharpContour(nn.Module):
         stride: int,
         sizes: ClassifierSizes,
         movement: Movement = "classify",
-        evolution: EvolutionSettings | None = None,
     ) -> None:
         super().__init__()
         outputs = 2 if movement == "offset" else 1
         self.classifier = PointClassifier(channels, stride=stride, sizes=sizes, outputs=outputs)
+        # In the weights: the parameters alone do not tell a state from a distance.
+        self.register_buffer("kind", torch.tensor(_MOVEMENTS.index(movement)))
         self.movement: Movement = movement
-        self.evolution = evolution or EvolutionSettings()
 
     def at_points(
         self,
@@ -70,6 +91,7 @@ class SharpContour(nn.Module):
         owners: Tensor | None = None,
         outward: Tensor | None = None,
         max_per_image: int | None = None,
+        evolution: EvolutionSettings | None = None,
     ) -> list[Tensor]:
         """The contours after every iteration.
 
@@ -81,6 +103,7 @@ class SharpContour(nn.Module):
                 and its classifier. None: every ring is an instance.
             outward: as in `evolve`.
             max_per_image: an upper limit of the rings per image, as in `sample_features`.
+            evolution: how contours move; None is the paper's way.
 
         Returns:
             (r, N', 2) for each iteration, N' of `subdivide`.
@@ -88,12 +111,11 @@ class SharpContour(nn.Module):
         boxes = torch.cat([contours.amin(1), contours.amax(1)], dim=1)
         if owners is not None:
             boxes = _shared_boxes(boxes, owners)
-        contours = subdivide(contours, self.evolution.vertices)
+        evolution = evolution or EvolutionSettings()
+        contours = subdivide(contours, evolution.vertices)
         classifier = self.classifier
         fine = classifier.encode(features)
-        parameters = classifier.parameters_of(
-            fine, boxes, image_index, max_per_image=max_per_image
-        )
+        parameters = classifier.parameters_of(fine, boxes, image_index, max_per_image=max_per_image)
 
         def at(points: Tensor) -> Tensor:
             result: Tensor = classifier(
@@ -108,9 +130,9 @@ class SharpContour(nn.Module):
         low, high = boxes.split(2, dim=1)
         size = (high - low).prod(1).sqrt()
         if self.movement == "classify":
-            return evolve(contours, state, size, self.evolution, outward=outward)
+            return evolve(contours, state, size, evolution, outward=outward)
         results = []
-        for _ in range(self.evolution.iterations):
+        for _ in range(evolution.iterations):
             movement = at(contours) * size[:, None, None]
             if self.movement == "distance":
                 normals = outward_normals(contours)

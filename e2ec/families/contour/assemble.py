@@ -15,7 +15,7 @@ from e2ec.results.contours import Contours
 from e2ec.results.postprocess.grouping import group_parts
 from e2ec.results.postprocess.nms import contour_boxes, suppress
 from network.contour.architecture import STRIDE
-from network.contour.e2ec import NetworkOutput
+from network.contour.contour_network import NetworkOutput
 
 
 def assemble(
@@ -23,10 +23,12 @@ def assemble(
 ) -> list[dict[str, Contours]]:
     """The result of every image at every one of `stages`, as if that stage were the only one."""
     image_index = output.image_index.cpu().numpy()
-    # One transfer for all stages.
-    names = tuple(output.stages)
-    stacked = torch.stack([output.stages[resolve_stage(stage, names)] for stage in stages])
-    contours = stacked.cpu().double().numpy()
+    names = (*output.stages, *output.on_demand)
+    made = [output.at(resolve_stage(stage, names)) for stage in stages]
+    # One transfer for all stages; some have more vertices than others.
+    together = torch.cat(made, dim=1).cpu().double().numpy()
+    ends = np.cumsum([stage.shape[1] for stage in made])
+    contours = np.split(together, ends[:-1], axis=1)
     scores = output.scores.cpu().double().numpy()
     labels = output.classes.cpu().numpy()
     votes = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, get_args
 
 from e2ec.config import EvalConfig
@@ -11,6 +11,7 @@ from e2ec.families.contour.stages import Stage, check_stage
 from e2ec.families.model_card import ModelCard, choice, flag
 from network.contour.architecture import ARCHITECTURES
 from network.contour.contour_init import Clip
+from network.sharp.settings import EvolutionSettings
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class ContourCard(ModelCard):
     clip: Clip = "edge"
     """How far initial and coarse contours may reach: to the edge of the feature map, where labels
     end, or to its last cell (published weights)."""
+    evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
+    """How contours move in the stage sharp, where the network has it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,4 +48,16 @@ class ContourCard(ModelCard):
             "group_parts": flag(card.get("group_parts", True)),
             # Files without it were trained here, on labels that reach the edge.
             "clip": choice(card.get("clip", "edge"), get_args(Clip)),
+            # Files without it have no stage sharp.
+            "evolution": _evolution(card.get("evolution", {})),
         }
+
+
+def _evolution(card: Mapping[str, Any]) -> EvolutionSettings:
+    """The settings of a card read as JSON; what it does not name is as the paper says."""
+    values = asdict(EvolutionSettings()) | dict(card)
+    return EvolutionSettings(
+        step=float(values.pop("step")),
+        adaptive=flag(values.pop("adaptive")),
+        **{name: int(value) for name, value in values.items()},
+    )

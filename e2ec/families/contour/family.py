@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dataset.contour.boundary_points import BoundaryPointSettings
 from dataset.contour.targets import Batch, TrainingExample, build_example, collate
 from dataset.formats.coco.categories import COCO_CATEGORIES
 from dataset.loading.loader import TrainingDataset
@@ -27,7 +28,8 @@ from e2ec.families.model_card import prediction_settings
 from e2ec.losses.total import TotalLoss
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES, Architecture
-from network.contour.e2ec import E2EC, NetworkOutput, build_network
+from network.contour.contour_network import BoundaryPoints, NetworkOutput
+from network.contour.e2ec import E2EC, build_network
 from network.contour.weights import network_from_state
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import graph_network
@@ -52,16 +54,27 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     instances = staticmethod(assemble)
 
     def build(self, config: Config, num_classes: int) -> E2EC:
+        sharp = config.model.sharp
         if config.eval.stage is not None:  # found out now, not at the first evaluation
-            self.resolve_stage(config.eval.stage, stage_names(_sizes(config).refinements))
-        if config.loss.contour_weight > 0 and config.loss.contour.stage is not None:
-            self.resolve_stage(config.loss.contour.stage, stage_names(_sizes(config).refinements))
-        return build_network(
+            names = stage_names(_sizes(config).refinements, sharp=sharp.training != "off")
+            self.resolve_stage(config.eval.stage, names)
+        if sharp.training == "alone" and config.model.weights is None:
+            raise InputError(
+                "model.sharp.training alone teaches the stage sharp on weights that stay as they "
+                "are: name them by --model.weights FILE, or train jointly"
+            )
+        if config.loss.contour_weight > 0:
+            _check_contour_loss(config)
+        network = build_network(
             num_classes=num_classes,
             architecture=_sizes(config),
             vertices=config.data.targets.vertices,
             part_votes=config.model.multi_component,
+            sharp=None if sharp.training == "off" else sharp.movement,
         )
+        if sharp.training == "alone":
+            network.freeze_all_but_sharp()
+        return network
 
     def from_state(self, state: Mapping[str, Tensor], card: ContourCard, *, name: str) -> E2EC:
         architecture = ARCHITECTURES[card.architecture]
@@ -86,14 +99,23 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             augmentation=config.data.augmentation,
             targets=config.data.targets,
             num_classes=num_classes,
+            boundary=_boundary_points(config),
         )
 
     def loss(self, config: Config) -> TotalLoss:
-        return TotalLoss(config.loss, epochs=config.train.epochs)
+        sharp = config.model.sharp
+        movement = None if sharp.training == "off" else sharp.movement
+        return TotalLoss(config.loss, movement, epochs=config.train.epochs)
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
+        near = batch.boundary
+        boundary = None if near is None else BoundaryPoints(near.boxes, near.points)
         output: NetworkOutput = network(
-            images, batch.centers, batch.image_index, max_per_image=batch.max_per_image
+            images,
+            batch.centers,
+            batch.image_index,
+            max_per_image=batch.max_per_image,
+            boundary=boundary,
         )
         return output
 
@@ -104,10 +126,13 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         return label_sheet(examples, data.augmentation, data.targets, title=title, count=count)
 
     def untransferred(self, source: E2EC, network: E2EC) -> tuple[str, ...]:
-        """The classifier where the class counts differ, and part votes that one of them lacks."""
+        """The classifier where the class counts differ, and part votes and SharpContour that one of
+        them lacks or has in another way."""
         classifier = source.num_classes != network.num_classes
         votes = source.part_votes is None or network.part_votes is None
-        return ("heatmap.2.",) * classifier + ("part_votes.",) * votes
+        ways = {one.sharp and one.sharp.movement for one in (source, network)}
+        sharp = None in ways or len(ways) > 1
+        return ("heatmap.2.",) * classifier + ("part_votes.",) * votes + ("sharp.",) * sharp
 
     def prepare(
         self,
@@ -134,12 +159,19 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         score_threshold: float,
     ) -> NetworkOutput:
         output: NetworkOutput = prepared(
-            images, score_threshold=score_threshold, max_detections=card.max_detections
+            images,
+            score_threshold=score_threshold,
+            max_detections=card.max_detections,
+            evolution=card.evolution,
         )
         return output
 
     def card_fields(self, config: Config) -> dict[str, Any]:
-        return {"nms_iou": config.eval.nms_iou, "group_parts": config.eval.group_parts}
+        return {
+            "nms_iou": config.eval.nms_iou,
+            "group_parts": config.eval.group_parts,
+            "evolution": config.eval.evolution,
+        }
 
     def describe(self, network: E2EC) -> dict[str, tuple[int, str]]:
         return {"vertices": (network.vertices, "a contour")}
@@ -161,6 +193,25 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             **self.card_fields(config),
             clip=network.clip,
         )
+
+
+def _boundary_points(config: Config) -> BoundaryPointSettings | None:
+    """What SharpContour learns from, where there is one."""
+    sharp = config.model.sharp
+    if sharp.training == "off":
+        return None
+    return BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter)
+
+
+def _check_contour_loss(config: Config) -> None:
+    """Its stage must be one that the network has, and that learns."""
+    if config.model.sharp.training == "alone":
+        raise InputError(
+            "loss.contour_weight supervises contours, which model.sharp.training alone leaves as "
+            "they are: set it to 0, or train jointly"
+        )
+    names = stage_names(_sizes(config).refinements)
+    resolve_stage(config.loss.contour.stage or names[-1], names)
 
 
 def _sizes(config: Config) -> Architecture:

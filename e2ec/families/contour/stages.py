@@ -1,6 +1,7 @@
 """The names of the contour stages (paper table 1d; 'final' and 'final-dml' are the authors').
 
-In order: init, coarse, then refine1, refine2, ... after each refinement module. `final` is the
+In order: init, coarse, then refine1, refine2, ... after each refinement module, and sharp where the
+network ends in SharpContour. `final` is the
 contour after the second module (the last one where there are fewer), `final-dml` the last
 refinement.
 """
@@ -13,13 +14,14 @@ from typing import Literal, get_args
 from lib.errors import InputError
 from network.contour.architecture import MAX_REFINEMENTS
 
-Stage = Literal["init", "coarse", "refine1", "refine2", "refine3", "final", "final-dml"]
+Stage = Literal["init", "coarse", "refine1", "refine2", "refine3", "sharp", "final", "final-dml"]
 """What stages are called; a network with more than three refinements has further names."""
 
 
-def stage_names(refinements: int) -> tuple[str, ...]:
+def stage_names(refinements: int, *, sharp: bool = False) -> tuple[str, ...]:
     """The stages of a network with this many refinement modules, in order."""
-    return ("init", "coarse", *(f"refine{number + 1}" for number in range(refinements)))
+    refined = (f"refine{number + 1}" for number in range(refinements))
+    return ("init", "coarse", *refined, *("sharp",) * sharp)
 
 
 def check_stage(stage: str) -> None:

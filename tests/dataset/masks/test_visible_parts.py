@@ -58,9 +58,10 @@ def test_all_parts_at_once_equal_part_by_part(seed: int, turned: bool) -> None:
     rng = np.random.default_rng(seed)
     instances = random_instances(rng)
     matrix = np.eye(2, 3) if not turned else rng.normal(size=(2, 3))
-    classes, polygons, centers = visible_parts(instances, matrix, (48, 64), smallest=5.0)
+    classes, polygons, centers, owners = visible_parts(instances, matrix, (48, 64), smallest=5.0)
     expected = part_by_part(instances, matrix, (48, 64), 5.0)
     assert classes.tolist() == [class_index for class_index, _, _ in expected]
+    assert [instances[owner].class_index for owner in owners] == classes.tolist()
     assert len(polygons) == len(centers) == len(expected)
     for points, center, (_, other, other_center) in zip(polygons, centers, expected, strict=True):
         assert_allclose(points, other, atol=1e-9)

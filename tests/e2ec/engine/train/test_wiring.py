@@ -89,6 +89,16 @@ def test_a_stage_that_the_network_lacks_is_refused_before_training() -> None:
     CONTOUR.build(with_settings(config, {"loss.contour_weight": 0.0}), 3)
 
 
+def test_a_contour_loss_of_contours_that_do_not_learn_is_refused() -> None:
+    settings = {
+        "loss.contour_weight": 1.0,
+        "model.sharp.training": "alone",
+        "model.weights": Path("unused"),
+    }
+    with pytest.raises(InputError, match="contour_weight supervises contours"):
+        CONTOUR.build(with_settings(distinct(Path("unused")), settings), 3)
+
+
 def test_losses_are_weighed_as_set() -> None:
     """Contours off by 2, 3, 4 and 5 in every coordinate: smooth L1 is that less a half; votes are
     off by 6. The refinement's two losses are summed, or averaged where that is asked for."""

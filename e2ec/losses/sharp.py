@@ -1,0 +1,43 @@
+"""The losses of SharpContour's answers at points near boundaries (its sec. 3.4 and 4.4)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+GAMMA = 2.0
+"""The difficulty factor of equation 2."""
+
+
+def point_focal_loss(logits: Tensor, outside: Tensor, share_outside: Tensor) -> Tensor:
+    """Focal loss of inside or outside, summed over points (equation 2).
+
+    The paper's alpha balances "the current proportion of positive and negative samples": each side
+    is weighted by the share of the other, so that both weigh the same in sum. (Its own share, as
+    "the ratio of positive and negative" could be read, would double the imbalance.)
+
+    Args:
+        logits: (n, P), above 0 is outside.
+        outside: (n, P) bool, the labels; outside is the positive class.
+        share_outside: scalar in [0, 1], of all points of the step.
+
+    Returns:
+        Scalar.
+    """
+    labels = outside.to(logits.dtype)
+    surprise = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    wrong = (labels - logits.sigmoid()).abs()
+    alpha = torch.where(outside, 1 - share_outside, share_outside)
+    return (alpha * wrong**GAMMA * surprise).sum()
+
+
+def movement_loss(predicted: Tensor, label: Tensor) -> Tensor:
+    """Smooth L1 of movements in parts of the box's size, summed over points: the regression
+    baselines of table 9. What is larger than a hundredth counts by its length.
+
+    Args:
+        predicted: (n, P, 2) vectors, or (n, P, 1) distances.
+        label: of the same shape.
+    """
+    return F.smooth_l1_loss(predicted, label, beta=0.01, reduction="sum")
