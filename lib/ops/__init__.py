@@ -1,7 +1,8 @@
-"""Operators that PyTorch lacks: deformable convolution, polygons to masks, labels, peaks."""
+"""Operators that PyTorch lacks: deformable convolution, polygons to masks, labels, peaks, walking vertices."""
 
 from __future__ import annotations
 
+from lib.ops.contours.walk_to_flip import walk_to_flip
 from lib.ops.deform.deform_conv2d import deform_conv2d
 from lib.ops.heatmap_nms import heatmap_nms
 from lib.ops.labels.align_contours import align_contours
@@ -22,6 +23,7 @@ __all__ = [
     "polygons_to_rle",
     "rasterize_polygons",
     "snake_block_weight",
+    "walk_to_flip",
     "winograd_conv2d",
     "winograd_snake_block",
     "winograd_weight",

@@ -31,6 +31,7 @@ COMPILED = (
     "key_vertices",
     "polygons_to_rle",
     "rasterize_polygons",
+    "walk_to_flip",
     "winograd_conv2d",
     "winograd_snake_block",
 )
