@@ -31,7 +31,7 @@ def case(
         return torch.randn(*size, generator=generator, dtype=torch.float64) * scale
 
     layers = [
-        (normal(rings, a * b, scale=1.5 / a**0.5), normal(rings, b, scale=0.2))
+        (normal(rings, a * b, scale=2.5 / a**0.5), normal(rings, b, scale=0.2))
         for a, b in itertools.pairwise(widths)
     ]
     angles = torch.rand(rings, vertices, generator=generator, dtype=torch.float64) * 2 * math.pi
@@ -47,7 +47,7 @@ def case(
         "resting": torch.rand(rings, vertices, generator=generator) < 0.2,
         "widths": widths,
         "stride": STRIDE,
-        "step": 0.1,
+        "step": 0.25,
         "max_steps": 6,
         "adaptive": True,
     }
