@@ -35,7 +35,7 @@ E2EC_INLINE void store(float* to, const Vec& from) { std::memcpy(to, &from, size
 struct Instance {
   const float* map;  // (height, width, channels)
   int64_t height, width, channels;
-  float stride;
+  float scale;  // cells an input pixel
   const float* box;         // x0, y0, x1, y1
   const float* parameters;  // layer by layer: weight (outputs, inputs), bias
   const int64_t* widths;
@@ -57,34 +57,41 @@ struct Vertices {
   bool* flipped;
 };
 
-// Room for the values of a layer and of the next one, a row of lanes each, and for a point's sample.
+// Room for the values of a layer and of the next one, a row of lanes each; for the lanes' samples, a
+// row of channels each; and zeros, which lie around the map.
 struct Scratch {
-  std::vector<float> rows, next, sample;
+  std::vector<float> rows, next, samples, zeros;
 
   Scratch(int64_t widest, int64_t channels)
-      : rows(widest * kLanes), next(widest * kLanes), sample(channels) {}
+      : rows(widest * kLanes),
+        next(widest * kLanes),
+        samples(channels * kLanes),
+        zeros(channels) {}
 };
 
 E2EC_INLINE bool in_map(const Instance& of, float x, float y) {
   // Written so that NaN counts as outside.
-  return x >= 0 && y >= 0 && x <= of.width * of.stride && y <= of.height * of.stride;
+  return x >= 0 && y >= 0 && x * of.scale <= of.width && y * of.scale <= of.height;
 }
 
 // The fine feature at a point of the map: bilinear, zeros outside, cell i centred at i + 0.5.
-E2EC_INLINE void sample_at(const Instance& of, float x, float y, float* out) {
-  const float column = x / of.stride - 0.5f, row = y / of.stride - 0.5f;
-  const float left = std::floor(column), top = std::floor(row);
-  const float right_part = column - left, lower_part = row - top;
-  std::fill_n(out, of.channels, 0.0f);
-  for (int corner = 0; corner < 4; ++corner) {
-    const int64_t i = static_cast<int64_t>(top) + corner / 2;
-    const int64_t j = static_cast<int64_t>(left) + corner % 2;
-    if (i < 0 || j < 0 || i >= of.height || j >= of.width) continue;
-    const float weight = (corner / 2 ? lower_part : 1 - lower_part) *
-                         (corner % 2 ? right_part : 1 - right_part);
-    const float* const cell = of.map + (i * of.width + j) * of.channels;
+E2EC_INLINE void sample_at(const Instance& of, float x, float y, const float* zeros, float* out) {
+  const float column = x * of.scale - 0.5f, row = y * of.scale - 0.5f;
+  // At least -0.5: what is cut off is the fraction.
+  const int64_t j = static_cast<int64_t>(column + 1) - 1, i = static_cast<int64_t>(row + 1) - 1;
+  const float right = column - j, lower = row - i;
+  const float *corner[4], weight[4] = {(1 - lower) * (1 - right), (1 - lower) * right,
+                                       lower * (1 - right), lower * right};
+  for (int k = 0; k < 4; ++k) {
+    const int64_t v = i + k / 2, u = j + k % 2;
+    const bool within = v >= 0 && u >= 0 && v < of.height && u < of.width;
+    corner[k] = within ? of.map + (v * of.width + u) * of.channels : zeros;
+  }
+  const float *p = corner[0], *q = corner[1], *r = corner[2], *s = corner[3];
+  const float wp = weight[0], wq = weight[1], wr = weight[2], ws = weight[3];
 #pragma omp simd
-    for (int64_t c = 0; c < of.channels; ++c) out[c] += weight * cell[c];
+  for (int64_t c = 0; c < of.channels; ++c) {
+    out[c] = wp * p[c] + wq * q[c] + (wr * r[c] + ws * s[c]);
   }
 }
 
@@ -112,9 +119,16 @@ E2EC_INLINE void classify(const Instance& of, const float* x, const float* y, Sc
   bool inside[kLanes];
   for (int64_t lane = 0; lane < kLanes; ++lane) {
     inside[lane] = in_map(of, x[lane], y[lane]);
-    if (!inside[lane]) continue;
-    sample_at(of, x[lane], y[lane], scratch.sample.data());
-    for (int64_t c = 0; c < channels; ++c) scratch.rows[c * kLanes + lane] = scratch.sample[c];
+    if (inside[lane]) {
+      sample_at(of, x[lane], y[lane], scratch.zeros.data(), scratch.samples.data() + lane * channels);
+    }
+  }
+  const float* const samples = scratch.samples.data();
+  float* const rows = scratch.rows.data();
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      rows[c * kLanes + lane] = samples[lane * channels + c];
+    }
   }
   const float* const box = of.box;
   const float wide = std::max(box[2] - box[0], kSmallestSide);
@@ -266,7 +280,7 @@ std::tuple<Tensor, Tensor> walk_to_flip(const Tensor& fine, const Tensor& parame
                               map.size(1),
                               map.size(2),
                               map.size(3),
-                              static_cast<float>(stride),
+                              1 / static_cast<float>(stride),
                               box,
                               weights.const_data_ptr<float>() + ring * weights.size(1),
                               widths.data(),
