@@ -141,7 +141,8 @@ def test_it_learns_two_discs_that_touch() -> None:
     covered = ((cells[..., None, :] - centers).norm(dim=-1) < radius).any(-1).float()
     maps = torch.stack([covered, x / 80, y / 64])[None]
     boxes = torch.cat([centers - radius, centers + radius], dim=1)
-    optimizer = torch.optim.Adam(sharp.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(sharp.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=300)
 
     def points_and_labels() -> tuple[Tensor, Tensor]:
         angle, reach = torch.rand(2, 2, 400)
@@ -149,13 +150,14 @@ def test_it_learns_two_discs_that_touch() -> None:
         ray = torch.stack([(6.2832 * angle).cos(), (6.2832 * angle).sin()], dim=-1)
         return centers[:, None] + distance[..., None] * ray, (distance > radius).float()
 
-    for _ in range(250):
+    for _ in range(300):
         points, labels = points_and_labels()
         logits = sharp.at_points(maps, boxes, points, INDEX)[..., 0]
         loss = F.binary_cross_entropy_with_logits(logits, labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        schedule.step()
     points, labels = points_and_labels()
     with torch.no_grad():
         found = sharp.at_points(maps, boxes, points, INDEX)[..., 0] > 0
