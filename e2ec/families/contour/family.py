@@ -28,7 +28,8 @@ from e2ec.families.model_card import prediction_settings
 from e2ec.losses.total import TotalLoss
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES, Architecture
-from network.contour.e2ec import E2EC, BoundaryPoints, NetworkOutput, build_network
+from network.contour.contour_network import BoundaryPoints, NetworkOutput
+from network.contour.e2ec import E2EC, build_network
 from network.contour.weights import network_from_state
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import graph_network
@@ -62,6 +63,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
                 "model.sharp.training alone teaches the stage sharp on weights that stay as they "
                 "are: name them by --model.weights FILE, or train jointly"
             )
+        if config.loss.contour_weight > 0:
+            _check_contour_loss(config)
         network = build_network(
             num_classes=num_classes,
             architecture=_sizes(config),
@@ -101,7 +104,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
 
     def loss(self, config: Config) -> TotalLoss:
         sharp = config.model.sharp
-        return TotalLoss(config.loss, None if sharp.training == "off" else sharp.movement)
+        movement = None if sharp.training == "off" else sharp.movement
+        return TotalLoss(config.loss, movement, epochs=config.train.epochs)
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
         near = batch.boundary
@@ -197,6 +201,17 @@ def _boundary_points(config: Config) -> BoundaryPointSettings | None:
     if sharp.training == "off":
         return None
     return BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter)
+
+
+def _check_contour_loss(config: Config) -> None:
+    """Its stage must be one that the network has, and that learns."""
+    if config.model.sharp.training == "alone":
+        raise InputError(
+            "loss.contour_weight supervises contours, which model.sharp.training alone leaves as "
+            "they are: set it to 0, or train jointly"
+        )
+    names = stage_names(_sizes(config).refinements)
+    resolve_stage(config.loss.contour.stage or names[-1], names)
 
 
 def _sizes(config: Config) -> Architecture:
