@@ -1,4 +1,4 @@
-"""Operators that PyTorch lacks: deformable convolution, polygons to masks, labels, peaks, walking vertices."""
+"""Operators that PyTorch lacks: deformable convolution, polygons to masks, labels, peaks, walks."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@
 
 draws random shapes of four kinds: smooth ones, stars with sharp corners, shapes with holes and
 shapes of several parts. Their vertices, evenly spread (`exact`) and then moved by 3 % of the root
-of their ring's box (`perturbed`), evolve with the shape itself as the classifier (`evolved`).
+of their ring's box (`perturbed`), evolve with the shape itself as the classifier (`evolved`). With
+`--errors rounded` they are moved as far by smoothing the ring, as networks round off corners.
 `regressed` stands for a regression snake: in as many iterations, the exact way to the nearest
 boundary, averaged over neighbouring vertices by circular convolutions of nine taps (a binomial
 filter): one, which is the least that a snake's layers do, and eight, as many as it has.
@@ -19,6 +20,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import shapely
@@ -135,6 +137,18 @@ def perturbed(
     return moved
 
 
+def rounded(shape: Shape, contours: np.ndarray, part: float) -> np.ndarray:
+    """The contours smoothed, each until its vertices are moved by `part` of the root of their
+    ring's box's area (root mean square): corners are what is lost."""
+    results = []
+    for contour, side in zip(contours, _sides(shape.rings), strict=True):
+        smooth = contour[None]
+        while np.sqrt(((smooth[0] - contour) ** 2).sum(axis=1).mean()) < part * side:
+            smooth = _circular(smooth)
+        results.append(smooth[0])
+    return np.stack(results)
+
+
 def _closed(ring: np.ndarray) -> shapely.LineString:
     return shapely.LineString(np.concatenate([ring, ring[:1]]))
 
@@ -224,6 +238,8 @@ class StudyOptions:
 
     shapes: int = 100
     """Random shapes of each kind."""
+    errors: Literal["waves", "rounded"] = "waves"
+    """How vertices are moved: in waves along the ring, or as smoothing moves them."""
     perturbation: float = 0.03
     """How far vertices are moved, as a part of the root of their ring's box's area."""
     waves: int = 8
@@ -234,8 +250,8 @@ class StudyOptions:
     def __post_init__(self) -> None:
         if self.shapes < 1:
             raise ValueError("--shapes must be positive")
-        if not 0 <= self.perturbation < 1:
-            raise ValueError("--perturbation must lie in [0, 1)")
+        if not 0 <= self.perturbation <= 0.1:
+            raise ValueError("--perturbation must lie in [0, 0.1]")
         if not 0 <= self.waves <= self.evolution.vertices // 2:
             raise ValueError("--waves must lie between 0 and half of the vertices")
 
@@ -247,7 +263,10 @@ def study(kind: str, options: StudyOptions) -> dict[str, list[Score]]:
     for _ in range(options.shapes):
         shape = random_shape(kind, rng)
         right = exact(shape, options.evolution.vertices, rng)
-        given = perturbed(shape, right, options.perturbation, options.waves, rng)
+        if options.errors == "waves":
+            given = perturbed(shape, right, options.perturbation, options.waves, rng)
+        else:
+            given = rounded(shape, right, options.perturbation)
         found = {
             "exact": right,
             "perturbed": given,

@@ -16,6 +16,7 @@ from e2ec.bench.studies.evolution_study import (
     perturbed,
     random_shape,
     regressed,
+    rounded,
     score,
     study,
 )
@@ -37,14 +38,15 @@ def test_contours_move_to_the_true_boundary(kind: str) -> None:
         assert corners["evolved"] < corners["perturbed"]
 
 
-def test_more_vertices_than_shapes_need_keep_corners_that_a_snake_smooths() -> None:
-    """Small errors, 512 vertices a star."""
-    options = StudyOptions(shapes=6, perturbation=0.01, evolution=EvolutionSettings(vertices=512))
-    scores = study("star", options)
-    evolved_corners, smoothed = (
-        np.mean([s.corners for s in scores[name]]) for name in ("evolved", "regressed, 8")
-    )
-    assert evolved_corners < smoothed
+@pytest.mark.parametrize("vertices", [128, 512])
+def test_corners_that_were_rounded_off_come_back_where_a_snake_leaves_them(vertices: int) -> None:
+    evolution = EvolutionSettings(vertices=vertices)
+    scores = study("star", StudyOptions(6, "rounded", 0.01, evolution=evolution))
+    corners = {name: np.mean([s.corners for s in found]) for name, found in scores.items()}
+    far = {name: np.mean([s.hausdorff for s in found]) for name, found in scores.items()}
+    assert corners["evolved"] < 0.5 * corners["perturbed"]
+    assert corners["evolved"] < 0.6 * min(corners["regressed, 1"], corners["regressed, 8"])
+    assert far["evolved"] < min(far["regressed, 1"], far["regressed, 8"])
 
 
 def test_scores_by_hand() -> None:
@@ -70,6 +72,9 @@ def test_perturbations_have_the_size_asked_for() -> None:
         sizes = [np.sqrt(np.ptp(ring, axis=0).prod()) for ring in shape.rings]
         rms = np.sqrt((moves**2).sum(2).mean(1))
         assert np.allclose(rms / sizes, 0.03)
+    moves = rounded(shape, right, 0.03) - right
+    rms = np.sqrt((moves**2).sum(2).mean(1))
+    assert ((rms / sizes >= 0.03) & (rms / sizes < 0.032)).all()
 
 
 def test_from_the_exact_contour_nothing_moves_far() -> None:
