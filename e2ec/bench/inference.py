@@ -105,9 +105,7 @@ def _pixels() -> Iterator[Row]:
         )
 
 
-def benchmark_network(
-    name: str, *, classes: int = CLASSES, sharp: Movement | None = None
-) -> E2EC:
+def benchmark_network(name: str, *, classes: int = CLASSES, sharp: Movement | None = None) -> E2EC:
     """A network of random weights, the same in every run, that deforms and tells places apart."""
     generator_state = torch.get_rng_state()
     torch.manual_seed(0)

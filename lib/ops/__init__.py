@@ -1,4 +1,4 @@
-"""Operators that PyTorch lacks: deformable convolution, polygons to masks, labels, peaks, walks."""
+"""Operators that PyTorch lacks: deformable convolution, polygons, labels, peaks, walks."""
 
 from __future__ import annotations
 
@@ -26,11 +26,8 @@ __all__ = [
     "rasterize_polygons",
     "signed_distances",
     "snake_block_weight",
-<<<<<<< HEAD
-    "walk_to_flip",
-=======
     "soft_rasterize",
->>>>>>> sharp
+    "walk_to_flip",
     "winograd_conv2d",
     "winograd_snake_block",
     "winograd_weight",

@@ -101,7 +101,9 @@ def _ring(
         count = 256
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     if kind == "smooth":
-        waves = sum(rng.uniform(0, 0.1) * np.sin(k * angle + rng.uniform(0, 6)) for k in range(2, 6))
+        waves = sum(
+            rng.uniform(0, 0.1) * np.sin(k * angle + rng.uniform(0, 6)) for k in range(2, 6)
+        )
         reach = (1 + waves) / 1.2
     angle = angle + rng.uniform(0, 2 * np.pi)
     ray = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -170,9 +172,9 @@ def evolved(shape: Shape, contours: np.ndarray, settings: EvolutionSettings) -> 
     sides = _sides(list(contours))
     size = torch.from_numpy(np.where(np.array(shape.outward) < 0, sides[0], sides))
     outward = torch.tensor(shape.outward, dtype=torch.float64)
-    result: np.ndarray = evolve(
-        torch.from_numpy(contours), state, size, settings, outward=outward
-    )[-1].numpy()
+    result: np.ndarray = evolve(torch.from_numpy(contours), state, size, settings, outward=outward)[
+        -1
+    ].numpy()
     return result
 
 

@@ -1,6 +1,6 @@
-"""Vertices walk until a classifier of their instance flips: definition, wrapper, plain version, fake.
+"""Vertices walk until their classifier flips: definition, wrapper, plain version, fake.
 
-One iteration of SharpContour's evolution (its sec. 3.1) with its point classifier (sec. 3.2) in one.
+An iteration of SharpContour's evolution (its sec. 3.1) and its point classifier (sec. 3.2) in one.
 For prediction in float32 on a CPU: a vertex whose state has flipped asks no further, and most flip
 within a few steps.
 """
@@ -127,7 +127,7 @@ def _logits(
     points: Tensor,
     stride: int,
 ) -> Tensor:
-    """What the MLPs say of points (r, N, 2), (r, N): above 0 is outside, infinite beyond the map."""
+    """What the MLPs say of points (r, N, 2), (r, N): above 0 is outside; infinite off the map."""
     size = points.new_tensor([fine.shape[3], fine.shape[2]]) * stride
     grid = 2 * points / size - 1
     sampled = [

@@ -25,7 +25,9 @@ from lib.polygons.ragged import Ragged
 
 SETTINGS = BoundaryPointSettings(points=400, spread=0.05, box_jitter=0.0)
 STILL = np.eye(2, 3)
-STAR = np.array([[20, 10], [60, 40], [110, 20], [80, 60], [100, 110], [60, 80], [15, 100], [40, 55]])
+STAR = np.array(
+    [[20, 10], [60, 40], [110, 20], [80, 60], [100, 110], [60, 80], [15, 100], [40, 55]]
+)
 STAR = STAR.astype(float)
 
 

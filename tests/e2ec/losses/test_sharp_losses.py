@@ -11,8 +11,8 @@ from e2ec.losses.sharp import movement_loss, point_focal_loss
 
 
 def test_focal_loss_by_hand() -> None:
-    """Logit 0 is 0.5: (1 - 0.5)^2 * ln 2 a point, times the share of the other side. Of 4 points one
-    is outside: 0.75 * 0.25 ln 2 for it, 0.25 * 0.25 ln 2 for each of the others."""
+    """Logit 0 is 0.5: (1 - 0.5)^2 * ln 2 a point, times the share of the other side. Of four
+    points one is outside: 0.75 * 0.25 ln 2 for it, 0.25 * 0.25 ln 2 for each of the others."""
     outside = torch.tensor([[True, False], [False, False]])
     found = point_focal_loss(torch.zeros(2, 2), outside, torch.tensor(0.25))
     assert found.item() == pytest.approx((0.75 + 3 * 0.25) * 0.25 * math.log(2))

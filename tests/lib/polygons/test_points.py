@@ -32,9 +32,9 @@ def test_inside_and_nearest_equal_shapely(seed: int) -> None:
     way = nearest_points([ring, other], points) - points
     distances = shapely.distance(shapely.points(points), edges)
     assert np.allclose(np.hypot(*way.T), distances, atol=1e-9)
-    assert np.allclose(
-        shapely.distance(shapely.points(points + way), edges), 0, atol=1e-9
-    ), "and they lie on an edge"
+    assert np.allclose(shapely.distance(shapely.points(points + way), edges), 0, atol=1e-9), (
+        "and they lie on an edge"
+    )
 
 
 def test_what_is_covered_twice_is_outside() -> None:

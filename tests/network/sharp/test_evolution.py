@@ -90,7 +90,7 @@ def test_without_a_flip_a_vertex_makes_all_its_steps_in_every_iteration() -> Non
 
 
 def test_who_has_flipped_rests() -> None:
-    """Half of the boundary lies at 31.2, which is reached in the first iteration; for x < 50 it lies
+    """Half of the boundary lies at 31.2, reached in the first iteration; for x < 50 it lies
     beyond reach: only that half moves on, and nothing comes back."""
 
     def state(points: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def test_a_batch_equals_its_images_one_by_one(movement: Movement) -> None:
     with torch.no_grad():
         together = sharp(maps, contours, INDEX, evolution=FAR)
         for image in range(3):
-            mine = INDEX == image
+            mine = torch.eq(INDEX, image)
             alone = sharp(maps[image, None], contours[mine], INDEX[mine] * 0, evolution=FAR)
             assert len(alone) == 3
             for found, expected in zip(together, alone, strict=True):
@@ -148,7 +148,10 @@ def test_beyond_the_image_is_outside() -> None:
         ring = circles(1) * 0.3 + torch.tensor([20.0, 15.0])
         size = float((ring.amax(1) - ring.amin(1)).prod().sqrt())
         index = torch.zeros(1, dtype=torch.int64)
-        for module, dtype in ((sharp, torch.float64), (copy.deepcopy(sharp).float(), torch.float32)):
+        for module, dtype in (
+            (sharp, torch.float64),
+            (copy.deepcopy(sharp).float(), torch.float32),
+        ):
             x, y = module(random_maps(1).to(dtype), ring.to(dtype), index, evolution=settings)[
                 -1
             ].unbind(-1)

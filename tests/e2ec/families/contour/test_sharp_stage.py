@@ -74,7 +74,8 @@ def test_cards_from_before_there_was_the_stage() -> None:
 
 
 @pytest.mark.parametrize(
-    "evolution", [{"step": -1}, {"step": "far"}, {"unknown": 3}, {"adaptive": 2}, 7, {"vertices": 1}]
+    "evolution",
+    [{"step": -1}, {"step": "far"}, {"unknown": 3}, {"adaptive": 2}, 7, {"vertices": 1}],
 )
 def test_damaged_evolutions_are_refused(evolution: object) -> None:
     card = json.loads(json.dumps(asdict(CARD))) | {"evolution": evolution}

@@ -112,9 +112,7 @@ def slow(given: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
 def single(given: dict[str, Any]) -> dict[str, Any]:
     """The same in float32."""
     return {
-        name: value.float()
-        if isinstance(value, Tensor) and value.dtype == torch.float64
-        else value
+        name: value.float() if isinstance(value, Tensor) and value.dtype == torch.float64 else value
         for name, value in given.items()
     }
 
