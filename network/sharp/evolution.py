@@ -43,7 +43,7 @@ def evolve(
     """
 
     def walk(contours: Tensor, normals: Tensor, resting: Tensor) -> tuple[Tensor, Tensor]:
-        return walk_to_flip(contours, normals, resting, state, size, settings)
+        return walk_by_state(contours, normals, resting, state, size, settings)
 
     return iterate(contours, walk, settings.iterations, outward=outward)
 
@@ -65,7 +65,7 @@ def iterate(
     return results
 
 
-def walk_to_flip(
+def walk_by_state(
     contours: Tensor,
     normals: Tensor,
     resting: Tensor,

@@ -33,9 +33,9 @@ E2EC_INLINE void store(float* to, const Vec& from) { std::memcpy(to, &from, size
 
 // One instance's map, box and classifier.
 struct Instance {
-  const float* map;  // (height, width, channels)
+  const float* map;         // (height, width, channels)
   int64_t height, width, channels;
-  float scale;  // cells an input pixel
+  float scale;              // cells an input pixel
   const float* box;         // x0, y0, x1, y1
   const float* parameters;  // layer by layer: weight (outputs, inputs), bias
   const int64_t* widths;
@@ -120,7 +120,8 @@ E2EC_INLINE void classify(const Instance& of, const float* x, const float* y, Sc
   for (int64_t lane = 0; lane < kLanes; ++lane) {
     inside[lane] = in_map(of, x[lane], y[lane]);
     if (inside[lane]) {
-      sample_at(of, x[lane], y[lane], scratch.zeros.data(), scratch.samples.data() + lane * channels);
+      sample_at(of, x[lane], y[lane], scratch.zeros.data(),
+                scratch.samples.data() + lane * channels);
     }
   }
   const float* const samples = scratch.samples.data();
