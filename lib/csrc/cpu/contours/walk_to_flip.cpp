@@ -57,8 +57,8 @@ struct Vertices {
   bool* flipped;
 };
 
-// Room for the values of a layer and of the next one, a row of lanes each; for the lanes' samples, a
-// row of channels each; and zeros, which lie around the map.
+// Room for the values of a layer and of the next one, a row of lanes each; for the lanes' samples,
+// a row of channels each; and zeros, which lie around the map.
 struct Scratch {
   std::vector<float> rows, next, samples, zeros;
 
