@@ -29,7 +29,7 @@ HOLE = np.array([[30.0, 30.0], [70.0, 30.0], [70.0, 70.0], [30.0, 70.0]])
 @pytest.mark.parametrize("kind", KINDS)
 def test_contours_move_to_the_true_boundary(kind: str) -> None:
     """From 3 % of the box away; rings of different parts, and holes, stay apart."""
-    scores = study(kind, StudyOptions(shapes=6))
+    scores = study(kind, StudyOptions(shapes=4))
     before, after = (np.mean([s.iou for s in scores[n]]) for n in ("perturbed", "evolved"))
     assert before < 0.95 and after > 0.98
     assert all(s.apart for s in scores["evolved"])
@@ -41,7 +41,7 @@ def test_contours_move_to_the_true_boundary(kind: str) -> None:
 @pytest.mark.parametrize("vertices", [128, 512])
 def test_corners_that_were_rounded_off_come_back_where_a_snake_leaves_them(vertices: int) -> None:
     evolution = EvolutionSettings(vertices=vertices)
-    scores = study("star", StudyOptions(6, "rounded", 0.01, evolution=evolution))
+    scores = study("star", StudyOptions(4, "rounded", 0.01, evolution=evolution))
     corners = {name: np.mean([s.corners for s in found]) for name, found in scores.items()}
     far = {name: np.mean([s.hausdorff for s in found]) for name, found in scores.items()}
     assert corners["evolved"] < 0.5 * corners["perturbed"]
