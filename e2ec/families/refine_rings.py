@@ -20,6 +20,13 @@ from network.sharp.sharp_contour import SharpContour
 _TOLERANCE = 0.1
 """How far a vertex may lie from its outline to be left out, pixels of the image: more would cost
 small masks a hundredth of their area before anything has moved."""
+_MOST_VERTICES = 4096
+_MOST_RINGS = 512
+"""Of an instance; the largest are refined."""
+_LARGEST_CALL = 1 << 15
+"""Vertices refined at a time: the network holds some 3 kB for each."""
+_LEFT = 0.1
+"""A ring that keeps less than this part of its area has fallen apart."""
 
 
 @dataclass(frozen=True, eq=False)
