@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -73,15 +74,11 @@ def read_shape(entry: Mapping[str, Any], size: tuple[int, int] | None, where: st
 
 
 def _mask(given: dict[str, Any], size: tuple[int, int] | None, where: str) -> Shape:
-    match given.get("size"):
-        case [int(height), int(width)] if (
-            0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS
-        ):
-            pass
-        case other:
-            raise InputError(
-                f'{where}: the mask\'s "size" must be [height, width], not {other!r:.40}'
-            )
+    sides = given.get("size")
+    usable = isinstance(sides, list) and len(sides) == 2 and {*map(type, sides)} == {int}
+    if not usable or min(sides) < 1 or max(sides) > MAX_SIDE or math.prod(sides) > MAX_PIXELS:
+        raise InputError(f'{where}: the mask\'s "size" must be [height, width], not {sides!r:.40}')
+    height, width = sides
     if size is not None and (height, width) != size:
         raise InputError(
             f"{where}: a mask of {width} x {height} pixels, its image has {size[1]} x {size[0]}; "
