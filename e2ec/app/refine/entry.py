@@ -74,7 +74,7 @@ def read_shape(entry: Mapping[str, Any], size: tuple[int, int] | None, where: st
 
 
 def _mask(given: dict[str, Any], size: tuple[int, int] | None, where: str) -> Shape:
-    sides = given.get("size")
+    sides: Any = given.get("size")
     usable = isinstance(sides, list) and len(sides) == 2 and {*map(type, sides)} == {int}
     if not usable or min(sides) < 1 or max(sides) > MAX_SIDE or math.prod(sides) > MAX_PIXELS:
         raise InputError(f'{where}: the mask\'s "size" must be [height, width], not {sides!r:.40}')
