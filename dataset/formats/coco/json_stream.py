@@ -172,10 +172,12 @@ class _Stream:
             raise InputError(f"{self.path}: not UTF-8 text") from error
         except OSError as error:
             raise InputError(f"{self.path}: cannot be read ({error.strerror or error})") from error
-        self._ended = not more
+        if not more:
+            self._ended = True
+            return False
         self._before += self._place
         self._text, self._place = rest + more, 0
-        return not self._ended
+        return True
 
     def _invalid(self, reason: str, place: int | None = None) -> InputError:
         place = self._place if place is None else place
