@@ -19,9 +19,8 @@ from dataset.contour.target_settings import TargetSettings
 from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
-from e2ec.sharp_config import SharpConfig
 from network.contour.architecture import MAX_REFINEMENTS, STRIDE
-from network.sharp.settings import EvolutionSettings
+from network.sharp.settings import EvolutionSettings, SharpSettings
 
 __all__ = [
     "AugmentationSettings",
@@ -35,7 +34,7 @@ __all__ = [
     "LossConfig",
     "ModelConfig",
     "OptimConfig",
-    "SharpConfig",
+    "SharpSettings",
     "Split",
     "TargetSettings",
     "TestView",
@@ -82,7 +81,7 @@ class ModelConfig:
     refinements: int | None = None
     """Number of refinement modules; None takes the architecture's own: dla34 has three, as
     published (the paper has two), nano two."""
-    sharp: SharpConfig = field(default_factory=SharpConfig)
+    sharp: SharpSettings = field(default_factory=SharpSettings)
 
     def __post_init__(self) -> None:
         require(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from dataset.loading.sample import Instance, Sample
 from dataset.masks.run_lengths import decode_mask
@@ -17,7 +18,7 @@ from lib.polygons.ragged import Ragged
 
 @dataclass(frozen=True)
 class BoundaryPointSettings:
-    """How points are drawn: see `e2ec.sharp_config.SharpConfig`."""
+    """How points are drawn: see `network.sharp.settings.SharpSettings`."""
 
     points: int
     spread: float
@@ -26,7 +27,7 @@ class BoundaryPointSettings:
 
 @dataclass(frozen=True)
 class BoundaryLabels:
-    """Of n parts; without settings of no points.
+    """Of n parts, with P points each.
 
     Attributes:
         boxes: (n, 4) float32 x0, y0, x1, y1, crop pixels, the sides moved at random.
@@ -35,10 +36,28 @@ class BoundaryLabels:
         offsets: (n, P, 2) float32, from each point to the nearest of its part's boundary.
     """
 
-    boxes: np.ndarray
-    points: np.ndarray
-    outside: np.ndarray
-    offsets: np.ndarray
+    boxes: torch.Tensor
+    points: torch.Tensor
+    outside: torch.Tensor
+    offsets: torch.Tensor
+
+    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> BoundaryLabels:
+        """The labels with every tensor changed."""
+        return BoundaryLabels(
+            change(self.boxes), change(self.points), change(self.outside), change(self.offsets)
+        )
+
+    @classmethod
+    def join(cls, labels: Sequence[BoundaryLabels]) -> BoundaryLabels | None:
+        """Those of several images, one after the other; None of none."""
+        if not labels:
+            return None
+        return cls(
+            torch.cat([one.boxes for one in labels]),
+            torch.cat([one.points for one in labels]),
+            torch.cat([one.outside for one in labels]),
+            torch.cat([one.offsets for one in labels]),
+        )
 
 
 def boundary_labels(
@@ -46,7 +65,7 @@ def boundary_labels(
     owners: np.ndarray,
     sample: Sample,
     matrix: np.ndarray,
-    settings: BoundaryPointSettings | None,
+    settings: BoundaryPointSettings,
     rng: np.random.Generator,
 ) -> BoundaryLabels:
     """Points around the boundary of every part, spread evenly along it.
@@ -59,19 +78,14 @@ def boundary_labels(
         owners: (n,) int64, the instance of the sample that each is of.
         sample: with the masks.
         matrix: (2, 3) map from the image to the crop.
-        settings: None draws nothing.
+        settings: how many, and how far.
         rng: source of all randomness.
     """
-    count = 0 if settings is None else settings.points
-    boxes = parts.bounding_boxes().astype(np.float32).reshape(-1, 4)
-    labels = BoundaryLabels(
-        boxes,
-        np.zeros((len(parts), count, 2), np.float32),
-        np.zeros((len(parts), count), bool),
-        np.zeros((len(parts), count, 2), np.float32),
-    )
-    if settings is None:
-        return labels
+    count = settings.points
+    boxes = parts.bounding_boxes().reshape(-1, 4)
+    points = np.zeros((len(parts), count, 2))
+    offsets = np.zeros((len(parts), count, 2))
+    outside = np.zeros((len(parts), count), bool)
     sides = boxes[:, 2:] - boxes[:, :2]
     jitter = rng.uniform(-settings.box_jitter, settings.box_jitter, boxes.shape)
     boxes += np.tile(sides, 2) * jitter
@@ -79,12 +93,16 @@ def boundary_labels(
     for i, (part, owner) in enumerate(zip(parts, owners.tolist(), strict=True)):
         instance = sample.instances[owner]
         rings = [part, *_holes(instance, sample, matrix)]
-        points = _along(rings, count, rng) + rng.normal(0, spreads[i], (count, 2))
-        inside = contains(part, points) & _in_mask(instance, sample, matrix, points)
-        labels.points[i] = points
-        labels.outside[i] = ~inside
-        labels.offsets[i] = nearest_points(rings, points) - points
-    return labels
+        points[i] = _along(rings, count, rng) + rng.normal(0, spreads[i], (count, 2))
+        inside = contains(part, points[i]) & _in_mask(instance, sample, matrix, points[i])
+        outside[i] = ~inside
+        offsets[i] = nearest_points(rings, points[i]) - points[i]
+    return BoundaryLabels(
+        torch.from_numpy(boxes.astype(np.float32)),
+        torch.from_numpy(points.astype(np.float32)),
+        torch.from_numpy(outside),
+        torch.from_numpy(offsets.astype(np.float32)),
+    )
 
 
 def _along(rings: Sequence[np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:

@@ -15,7 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import default_collate
 
-from dataset.contour.boundary_points import BoundaryPointSettings, boundary_labels
+from dataset.contour.boundary_points import (
+    BoundaryLabels,
+    BoundaryPointSettings,
+    boundary_labels,
+)
 from dataset.contour.heatmap import draw_heatmaps, gaussian_radius
 from dataset.contour.target_settings import TargetSettings
 from dataset.loading.sample import Sample
@@ -25,8 +29,6 @@ from dataset.transforms.test_transform import TestView
 from dataset.transforms.warping import warp_image
 from lib.ops import align_contours, key_vertices
 from lib.polygons.ragged import Ragged
-
-_BOUNDARY = ("boundary_boxes", "boundary_points", "boundary_outside", "boundary_offsets")
 
 
 @dataclass
@@ -48,8 +50,7 @@ class TrainingExample:
         name: file name of the sample.
         gaussians: (m, 4) int64: class, x and y of the centre, and radius, cells, on the heat map;
             also of the parts whose contours are not learned (`TargetSettings.max_instances`).
-        boundary_boxes, boundary_points, boundary_outside, boundary_offsets: as in
-            `dataset.contour.boundary_points.BoundaryLabels`.
+        boundary: points near the boundaries of the n parts, if any were asked for.
     """
 
     image: torch.Tensor
@@ -62,10 +63,7 @@ class TrainingExample:
     image_id: int
     name: str
     gaussians: torch.Tensor
-    boundary_boxes: torch.Tensor
-    boundary_points: torch.Tensor
-    boundary_outside: torch.Tensor
-    boundary_offsets: torch.Tensor
+    boundary: BoundaryLabels | None = None
 
 
 @dataclass
@@ -76,8 +74,8 @@ class Batch:
         images: (B, 3, h, w) uint8, RGB.
         heatmap_size: as in `TrainingExample`.
         image_index: (n,) int64, the position in the batch of every part's image.
-        centers, classes, contours, keys, object_centers, boundary_boxes, boundary_points,
-            boundary_outside, boundary_offsets: as in `TrainingExample`, n parts of all images.
+        centers, classes, contours, keys, object_centers, boundary: as in `TrainingExample`, n parts
+            of all images.
         image_ids, names: of the B images.
         gaussians: (m, 5) int64, as in `TrainingExample` behind the position of the image.
         max_per_image: parts of the image that has most of them, known without waiting for a device.
@@ -94,11 +92,8 @@ class Batch:
     image_ids: list[int]
     names: list[str]
     gaussians: torch.Tensor
-    boundary_boxes: torch.Tensor
-    boundary_points: torch.Tensor
-    boundary_outside: torch.Tensor
-    boundary_offsets: torch.Tensor
     max_per_image: int | None = None
+    boundary: BoundaryLabels | None = None
 
     @cached_property
     def heatmaps(self) -> torch.Tensor:
@@ -118,10 +113,12 @@ class Batch:
 
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        tensors: dict[str, Any] = {
+        changed: dict[str, Any] = {
             name: change(value) for name, value in values.items() if isinstance(value, torch.Tensor)
         }
-        return replace(self, **tensors)
+        if self.boundary is not None:
+            changed["boundary"] = self.boundary.map(change)
+        return replace(self, **changed)
 
 
 def collate(examples: Sequence[TrainingExample]) -> Batch:
@@ -142,8 +139,8 @@ def collate(examples: Sequence[TrainingExample]) -> Batch:
         gaussians=torch.cat(
             [F.pad(example.gaussians, (1, 0), value=i) for i, example in enumerate(examples)]
         ),
-        **{name: torch.cat([getattr(one, name) for one in examples]) for name in _BOUNDARY},
         max_per_image=int(counts.max()),
+        boundary=BoundaryLabels.join([one.boundary for one in examples if one.boundary]),
     )
 
 
@@ -188,7 +185,9 @@ def build_example(
 
     centers, radii = part_centers(parts, size, targets)
     contours = align_contours(parts.select(chosen), targets.vertices, targets.directions)
-    points = boundary_labels(parts.select(chosen), owners[chosen], sample, matrix, boundary, rng)
+    near = None
+    if boundary is not None:
+        near = boundary_labels(parts.select(chosen), owners[chosen], sample, matrix, boundary, rng)
     return TrainingExample(
         image=torch.from_numpy(np.stack(cv2.split(image))),
         heatmap_size=(num_classes, math.ceil(size[0] / stride), math.ceil(size[1] / stride)),
@@ -200,10 +199,7 @@ def build_example(
         image_id=sample.image_id,
         name=sample.name,
         gaussians=torch.from_numpy(np.column_stack([classes, centers, radii])),
-        boundary_boxes=torch.from_numpy(points.boxes),
-        boundary_points=torch.from_numpy(points.points),
-        boundary_outside=torch.from_numpy(points.outside),
-        boundary_offsets=torch.from_numpy(points.offsets),
+        boundary=near,
     )
 
 

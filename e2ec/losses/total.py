@@ -8,13 +8,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from dataset.contour.boundary_points import BoundaryLabels
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
 from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import focal_loss
 from e2ec.losses.sharp import movement_loss, point_focal_loss
 from e2ec.losses.smooth_l1 import smooth_l1
-from network.contour.e2ec import NetworkOutput
+from network.contour.contour_network import NetworkOutput
 from network.sharp.settings import Movement
 
 _REFINEMENT = re.compile(r"refine\d+")
@@ -23,21 +24,21 @@ _REFINEMENT = re.compile(r"refine\d+")
 class TotalLoss:
     """The losses of contour networks: a `families.family.Loss`."""
 
-    def __init__(self, config: LossConfig, movement: Movement = "classify") -> None:
-        """`movement` of SharpContour, where the network has it."""
+    def __init__(self, config: LossConfig, movement: Movement | None = None) -> None:
+        """`movement` of SharpContour; None where it does not learn."""
         self.config = config
         self.movement = movement
 
     def counts(self, batch: Batch) -> Tensor:
-        """Positive cells, labelled contours, key vertices, points near boundaries, and those of
-        them outside, (5,)."""
-        contours, points = (
-            torch.full((), float(count), device=batch.keys.device)
-            for count in (len(batch.keys), batch.boundary_outside.numel())
-        )
+        """Positive cells, labelled contours and key vertices, (3,); where SharpContour learns also
+        its points, and those of them outside, (5,)."""
+        contours = torch.full((), float(len(batch.keys)), device=batch.keys.device)
         positives = (batch.heatmaps == 1).sum().float()
-        outside = batch.boundary_outside.sum().float()
-        return torch.stack([positives, contours, batch.keys.sum().float(), points, outside])
+        counts = [positives, contours, batch.keys.sum().float()]
+        if self.movement is not None:
+            outside = _boundary(batch).outside
+            counts += [torch.full_like(contours, float(outside.numel())), outside.sum().float()]
+        return torch.stack(counts)
 
     def __call__(
         self, output: NetworkOutput, batch: Batch, counts: Tensor, *, epoch: int
@@ -57,7 +58,7 @@ class TotalLoss:
             unweighted), and total. Where SharpContour learns alone, there is no stage to compare,
             and its loss is the only one.
         """
-        positives, contours, keys, points, _ = counts.clamp(min=1).unbind()
+        positives, contours, keys = counts[:3].clamp(min=1).unbind()
         stages = output.stages
         losses: dict[str, Tensor] = {}
         if stages:
@@ -71,22 +72,24 @@ class TotalLoss:
         if output.object_centers is not None:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
-        if output.at_points is not None:
-            losses["sharp"] = self._sharp(output.at_points, batch, counts[4] / points) / points
+        if self.movement is not None:
+            assert output.at_points is not None
+            points = counts[3].clamp(min=1)
+            sums = self._sharp(output.at_points, _boundary(batch), counts[4] / points)
+            losses["sharp"] = sums / points
         weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
 
-    def _sharp(self, answers: Tensor, batch: Batch, share_outside: Tensor) -> Tensor:
+    def _sharp(self, answers: Tensor, near: BoundaryLabels, share_outside: Tensor) -> Tensor:
         """The loss of SharpContour, summed over its points."""
-        outside = batch.boundary_outside
         if self.movement == "classify":
-            return point_focal_loss(answers[..., 0], outside, share_outside)
-        low, high = batch.boundary_boxes.to(answers.dtype).split(2, dim=1)
+            return point_focal_loss(answers[..., 0], near.outside, share_outside)
+        low, high = near.boxes.to(answers.dtype).split(2, dim=1)
         size = (high - low).prod(1).sqrt()[:, None, None]
-        label = batch.boundary_offsets.to(answers.dtype) / size
+        label = near.offsets.to(answers.dtype) / size
         if self.movement == "distance":
             length = label.norm(dim=2)
-            label = torch.where(outside, -length, length)[..., None]
+            label = torch.where(near.outside, -length, length)[..., None]
         return movement_loss(answers, label)
 
     def _refinement(
@@ -111,3 +114,8 @@ class TotalLoss:
             )
             loss = loss + (sums.to_boundary / contours + sums.from_keys / keys) / 2
         return loss / (len(earlier) + 1) if self.config.average_refinements else loss
+
+
+def _boundary(batch: Batch) -> BoundaryLabels:
+    assert batch.boundary is not None
+    return batch.boundary

@@ -49,3 +49,31 @@ class ClassifierSizes:
     """The controller sees grid x grid samples across the instance's box."""
     controller: int = 256
     """Width of the controller's two hidden layers."""
+
+
+@dataclass(frozen=True)
+class SharpSettings:
+    """The stage after the last refinement: SharpContour (docs/method.md)."""
+
+    training: Literal["off", "joint", "alone"] = "off"
+    """joint: learn the stage with all the rest; alone: the stage only, on weights that stay as they
+    are (--model.weights); off: a network without it."""
+    movement: Movement = "classify"
+    """How vertices find their way: classify is the method; offset and distance are its two
+    regression baselines."""
+    points: int = 64
+    """Labelled points near the boundary of every contour in training."""
+    spread: float = 0.05
+    """How far from the boundary they lie: the standard deviation as a part of the root of the box's
+    area; a pixel at least."""
+    box_jitter: float = 0.05
+    """The sides of the boxes that the stage is told in training are this far off at most, as a
+    part of the box: predicted boxes are never exact."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.points <= 4096:
+            raise ValueError(f"points must lie between 1 and 4096, not {self.points}")
+        if not 0 < self.spread <= 1:
+            raise ValueError(f"spread must lie in (0, 1], not {self.spread}")
+        if not 0 <= self.box_jitter < 0.5:
+            raise ValueError(f"box_jitter must lie in [0, 0.5), not {self.box_jitter}")

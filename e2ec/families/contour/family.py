@@ -30,7 +30,8 @@ from e2ec.families.refine_rings import refine_rings
 from e2ec.losses.total import TotalLoss
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES, Architecture
-from network.contour.e2ec import E2EC, BoundaryPoints, NetworkOutput, build_network
+from network.contour.contour_network import BoundaryPoints, NetworkOutput
+from network.contour.e2ec import E2EC, build_network
 from network.contour.weights import network_from_state
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import graph_network
@@ -103,12 +104,12 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         )
 
     def loss(self, config: Config) -> TotalLoss:
-        return TotalLoss(config.loss, config.model.sharp.movement)
+        sharp = config.model.sharp
+        return TotalLoss(config.loss, None if sharp.training == "off" else sharp.movement)
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
-        boundary = None
-        if batch.boundary_points.shape[1]:
-            boundary = BoundaryPoints(batch.boundary_boxes, batch.boundary_points)
+        near = batch.boundary
+        boundary = None if near is None else BoundaryPoints(near.boxes, near.points)
         output: NetworkOutput = network(
             images,
             batch.centers,
