@@ -57,8 +57,8 @@ def divided(corners: np.ndarray, count: int) -> np.ndarray:
     # Rounding up took at most one part more an edge than there is room for, so this many are left.
     left = count - int(parts.sum())
     order = np.argsort(-lengths / parts, kind="stable")
-    parts[order[: max(left, 0) % known]] += 1
-    parts[order] += max(left, 0) // known
+    parts[order[: left % known]] += 1
+    parts += left // known
     starts = np.repeat(np.cumsum(parts) - parts, parts)
     along = (np.arange(len(starts)) - starts) / np.repeat(parts, parts)
     repeated = np.repeat(np.arange(known), parts)

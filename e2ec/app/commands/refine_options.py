@@ -36,6 +36,6 @@ class RefineOptions:
     are, and count them, instead of ending there."""
 
     def __post_init__(self) -> None:
-        same = [self.out.absolute() == one.absolute() for one in (self.results, self.annotations)]
+        same = [self.out.resolve() == one.resolve() for one in (self.results, self.annotations)]
         if any(same):
             raise ValueError("--out is one of the files that are read; choose another")

@@ -71,6 +71,8 @@ class Journal:
     def begin(self, total: int) -> None:
         """Say of a new list how many elements there will be."""
         self.total = total
+        # Nothing that lies there may ever be taken for the beginning of this list.
+        (self.folder / _RESULTS).unlink(missing_ok=True)
         atomic_write_json(self.folder / _INPUTS, {"inputs": self._inputs, "total": total})
         self._lines = LineFile(self.folder / _RESULTS)
 

@@ -15,7 +15,7 @@ from dataset.formats.coco.json_stream import stream_elements
 from e2ec.app.refine.entry import is_same, read_shape, to_contours, with_shape
 from e2ec.app.refine.image_files import ImageFile, ImageId
 from e2ec.app.refine.journal import Journal
-from e2ec.app.refine.windows import Window, check_entry, read_windows
+from e2ec.app.refine.windows import check_entry, read_windows
 from e2ec.engine.predict.predictor import Predictor
 from lib.errors import InputError
 from lib.images import read_image
@@ -92,17 +92,22 @@ def refine_file(
             for key, places in window.by_image().items():
                 if window.first + places[-1] < journal.done:
                     continue
+                entries = {f"{path}: entry {window.first + k}": window.entries[k] for k in places}
                 try:
-                    found = _refine_image(
-                        path, window, places, files[key], predictor, counts,
-                        keep_unreadable=keep_unreadable,
-                    )  # fmt: skip
-                except InputError as error:
-                    raise InputError(f"{error}{_kept(journal)}") from error
+                    found = _refine_image(entries, files[key], predictor, counts)
+                except _UnusableImage as error:
+                    if not keep_unreadable:
+                        raise InputError(f"{error}{_kept(journal)}") from error
+                    counts.unreadable += len(entries)
+                    found = list(entries.values())
                 for place, entry in zip(places, found, strict=True):
                     lines[place] = json.dumps(entry)
                 bar.update(_write(lines, window.first, journal))
     return counts
+
+
+class _UnusableImage(InputError):
+    """An image is missing, cannot be read, or is not of the size of its masks."""
 
 
 def _write(lines: Sequence[str | None], first: int, journal: Journal) -> int:
@@ -115,39 +120,29 @@ def _write(lines: Sequence[str | None], first: int, journal: Journal) -> int:
 
 
 def _refine_image(
-    path: Path,
-    window: Window,
-    places: Sequence[int],
-    file: ImageFile,
-    predictor: Predictor,
-    counts: Counts,
-    *,
-    keep_unreadable: bool,
+    entries: Mapping[str, dict[str, Any]], file: ImageFile, predictor: Predictor, counts: Counts
 ) -> list[dict[str, Any]]:
-    """The entries at these places, all of one image, refined."""
-    results = [window.entries[place] for place in places]
+    """Entries of one image, by what messages call them, refined.
+
+    Raises:
+        _UnusableImage: see there.
+    """
     try:
         pixels = _read(file)
         size = (pixels.shape[0], pixels.shape[1])
-        shapes = [
-            read_shape(entry, size, f"{path}: entry {window.first + place}")
-            for place, entry in zip(places, results, strict=True)
-        ]
-    except InputError:
-        if not keep_unreadable:
-            raise
-        counts.unreadable += len(results)
-        return results
+        shapes = [read_shape(entry, size, where) for where, entry in entries.items()]
+    except InputError as error:
+        raise _UnusableImage(str(error)) from error
+    results = list(entries.values())
     filled = [i for i, shape in enumerate(shapes) if not shape.is_empty]
     given = to_contours([shapes[i] for i in filled], size)
     refined = predictor.refine(pixels, given, source=str(file.path))
-    moved = 0
-    for number, i in enumerate(filled):
-        if not is_same(given, refined, number):
-            results[i] = with_shape(results[i], shapes[i], given[number], refined[number])
-            moved += 1
-    counts.refined += moved
-    counts.unmoved += len(results) - moved
+    moved = [number for number in range(len(filled)) if not is_same(given, refined, number)]
+    for number in moved:
+        i = filled[number]
+        results[i] = with_shape(results[i], shapes[i], given[number], refined[number])
+    counts.refined += len(moved)
+    counts.unmoved += len(results) - len(moved)
     return results
 
 
