@@ -9,11 +9,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <tuple>
 #include <vector>
 
+#include "../lanes.h"
 #include "../multiversion.h"
 
 namespace e2ec {
@@ -21,15 +21,8 @@ namespace {
 
 using at::Tensor;
 
-constexpr int64_t kLanes = 16;
 constexpr int64_t kVerticesPerTask = 64;
 constexpr float kSmallestSide = 1e-3f;  // of a box that places are relative to
-
-typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
-
-E2EC_INLINE void load(Vec& to, const float* from) { std::memcpy(&to, from, sizeof(Vec)); }
-
-E2EC_INLINE void store(float* to, const Vec& from) { std::memcpy(to, &from, sizeof(Vec)); }
 
 // One instance's map, box and classifier.
 struct Instance {

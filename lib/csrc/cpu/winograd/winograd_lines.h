@@ -8,19 +8,11 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
+#include "../lanes.h"
 #include "../multiversion.h"
 
 namespace e2ec {
-
-constexpr int64_t kLanes = 16;
-
-typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
-
-E2EC_INLINE void load(Vec& to, const float* from) { std::memcpy(&to, from, sizeof(Vec)); }
-
-E2EC_INLINE void store(float* to, const Vec& from) { std::memcpy(to, &from, sizeof(Vec)); }
 
 // F(4, 3) with the points 0, +-a, +-b and infinity.
 struct Filter4 {
