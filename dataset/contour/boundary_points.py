@@ -65,6 +65,7 @@ def boundary_labels(
     owners: np.ndarray,
     sample: Sample,
     matrix: np.ndarray,
+    crop_size: tuple[int, int],
     settings: BoundaryPointSettings,
     rng: np.random.Generator,
 ) -> BoundaryLabels:
@@ -78,6 +79,7 @@ def boundary_labels(
         owners: (n,) int64, the instance of the sample that each is of.
         sample: with the masks.
         matrix: (2, 3) map from the image to the crop.
+        crop_size: height, width of the crop, pixels.
         settings: how many, and how far.
         rng: source of all randomness.
     """
@@ -92,9 +94,8 @@ def boundary_labels(
     spreads = np.maximum(settings.spread * np.sqrt(sides.prod(axis=1)), 1.0)
     for i, (part, owner) in enumerate(zip(parts, owners.tolist(), strict=True)):
         instance = sample.instances[owner]
-        # Holes of the object's other parts are none of this one's boundary.
-        holes = [h for h in _holes(instance, sample, matrix) if contains(part, h).any()]
-        rings = [part, *holes]
+        holes = _holes(instance, sample, matrix, crop_size)
+        rings = [part, *(hole for hole in holes if _is_hole_of(part, hole, crop_size))]
         points[i] = _along(rings, count, rng) + rng.normal(0, spreads[i], (count, 2))
         inside = contains(part, points[i]) & _in_mask(instance, sample, matrix, points[i])
         outside[i] = ~inside
@@ -117,16 +118,32 @@ def _along(rings: Sequence[np.ndarray], count: int, rng: np.random.Generator) ->
     return points
 
 
-def _holes(instance: Instance, sample: Sample, matrix: np.ndarray) -> list[np.ndarray]:
-    """The holes of an object in the crop. Traced only where the mask is smaller than the parts,
-    whose polygons run around the same pixels."""
+def _holes(
+    instance: Instance, sample: Sample, matrix: np.ndarray, crop_size: tuple[int, int]
+) -> Ragged:
+    """The holes of an object, clipped to the crop; some have no points. Traced only where the mask
+    is smaller than the parts, whose polygons run around the same pixels."""
+    none = Ragged.pack([])
     if instance.runs is None:
-        return []
+        return none
     if instance.runs[1::2].sum() >= Ragged.pack(instance.parts).areas().sum() - 0.5:
-        return []
-    height, width = sample.image.shape[:2]
-    rings = mask_to_rings(decode_mask(instance.runs, height, width))
-    return [transform_points(hole, matrix) for _, holes in rings for hole in holes]
+        return none
+    rings = mask_to_rings(decode_mask(instance.runs, *sample.image.shape[:2]))
+    holes = [transform_points(hole, matrix) for _, holes in rings for hole in holes]
+    height, width = crop_size
+    return Ragged.pack(holes).clip_to_box(width, height)
+
+
+def _is_hole_of(part: np.ndarray, hole: np.ndarray, crop_size: tuple[int, int]) -> bool:
+    """Whether a clipped hole is of this part of its object, and has an edge in the crop.
+
+    Corners do not tell: they may all lie on the border of the crop. Nor do edges there, which may
+    run across an island in the hole.
+    """
+    height, width = crop_size
+    middles = (hole + np.roll(hole, -1, axis=0)) / 2
+    seen = ((middles > 0) & (middles < (width, height))).all(axis=1)
+    return bool(contains(part, middles[seen]).any())
 
 
 def _in_mask(

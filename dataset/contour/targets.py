@@ -187,7 +187,9 @@ def build_example(
     contours = align_contours(parts.select(chosen), targets.vertices, targets.directions)
     near = None
     if boundary is not None:
-        near = boundary_labels(parts.select(chosen), owners[chosen], sample, matrix, boundary, rng)
+        near = boundary_labels(
+            parts.select(chosen), owners[chosen], sample, matrix, size, boundary, rng
+        )
     return TrainingExample(
         image=torch.from_numpy(np.stack(cv2.split(image))),
         heatmap_size=(num_classes, math.ceil(size[0] / stride), math.ceil(size[1] / stride)),

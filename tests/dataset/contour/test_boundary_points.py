@@ -39,13 +39,15 @@ def labels(
     *instances: Instance,
     settings: BoundaryPointSettings = SETTINGS,
     matrix: np.ndarray = STILL,
+    crop: tuple[int, int] = (128, 160),
     seed: int = 0,
 ) -> BoundaryLabels:
-    """Of all parts of the instances, moved by `matrix`."""
+    """Of all parts of the instances, moved by `matrix` and clipped to the crop (height, width)."""
     moved = [p @ matrix[:, :2].T + matrix[:, 2] for one in instances for p in one.parts]
     owners = np.repeat(np.arange(len(instances)), [len(one.parts) for one in instances])
+    parts = Ragged.pack(moved).clip_to_box(crop[1], crop[0])
     rng = np.random.default_rng(seed)
-    return boundary_labels(Ragged.pack(moved), owners, sample(*instances), matrix, settings, rng)
+    return boundary_labels(parts, owners, sample(*instances), matrix, crop, settings, rng)
 
 
 def masked(mask: np.ndarray) -> Instance:
@@ -127,6 +129,53 @@ def test_parts_have_their_own_boundaries_and_an_object_s_hole_is_of_one_part() -
     assert inside.all(1).sum() > 20
     other = found.points[whole, :, 0] > 105
     assert found.outside[whole][other].all(), "the other part is outside of this one"
+
+
+@pytest.mark.parametrize(
+    ("crop", "least"),
+    [((128, 60), 45.0), ((60, 60), 45.0), ((128, 48), 45.0)],
+    ids=["cut through", "its corner", "a strip of it"],
+)
+def test_of_a_hole_that_the_crop_cuts_there_is_what_the_crop_shows(
+    crop: tuple[int, int], least: float
+) -> None:
+    """Nothing beyond the crop draws points, and nothing there is said to be boundary."""
+    mask = ring_with_hole()
+    settings = replace(SETTINGS, spread=1e-6)
+    found = labels(masked(mask), crop=crop, settings=settings)
+    points = found.points[0].double().numpy()
+    height, width = crop
+    assert (points < np.array([width, height]) + 6).all(), "six times the spread of a pixel"
+    ends = points + found.offsets[0].double().numpy()
+    assert (ends <= np.array([width, height]) + 1e-3).all()
+    on_hole = (np.abs(ends[:, 0] - 45) < 1e-3) & (ends[:, 1] > 41) & (ends[:, 1] < 69)
+    assert on_hole.sum() > 10, "its edge in the crop is boundary"
+
+
+def test_a_hole_whose_corners_lie_beyond_the_crop_has_its_edge_in_it() -> None:
+    """Turned by 45 degrees, one edge of the hole cuts off a corner of the crop."""
+    matrix = np.array([[1.0, -1.0, 0.0], [1.0, 1.0, 0.0]]) / 2**0.5
+    # The hole's left edge, from (45, 40) to (45, 70), comes to lie on x + y = 45 sqrt(2) - 4, from
+    # (40.5, 19.1) to (19.3, 40.3).
+    matrix[:, 2] = [37.0, -41.0]
+    found = labels(masked(ring_with_hole()), matrix=matrix, crop=(40, 40))
+    ends = (found.points + found.offsets)[0].double().numpy()
+    on_hole = np.abs(ends.sum(1) - (45 * 2**0.5 - 4)) < 1e-2
+    assert (ends >= -1e-3).all() and (ends <= 40 + 1e-3).all()
+    assert on_hole.sum() > 30
+
+
+def test_an_island_in_a_hole_that_the_crop_cuts_keeps_its_own_boundary() -> None:
+    """Where the crop cuts hole and island, the border of the crop joins the hole's edges across
+    the island: that does not make the hole one of the island's."""
+    mask = ring_with_hole()
+    mask[50:60, 50:75] = True
+    settings = replace(SETTINGS, spread=1e-6)
+    found = labels(masked(mask), crop=(128, 60), settings=settings)
+    island = found.boxes.tolist().index([50, 50, 60, 60])
+    assert (found.points[island] - 55).abs().max() < 5 + 6
+    ends = found.points[island] + found.offsets[island]
+    assert ((ends - 55).abs().amax(1) - 5).abs().max() < 1e-3
 
 
 def test_boxes_are_moved_by_a_part_of_their_sides() -> None:
