@@ -68,7 +68,7 @@ def _evolution(network: PreparedNetwork) -> Row:
 
     def state(points: Tensor) -> Tensor:
         phi = classifier(fine, parameters, boxes, points, index)[..., 0].sigmoid()
-        return phi.masked_fill(~classifier.inside_map(fine, points), 1.0)
+        return phi.masked_fill(~classifier.in_image(fine, points, index), 1.0)
 
     @torch.inference_mode()
     def ours() -> object:

@@ -20,6 +20,7 @@ from e2ec.config import Config, Precision
 from e2ec.families.model_card import ModelCard
 from e2ec.results.contours import Contours
 from lib.errors import InputError
+from lib.polygons.geometry import transform_points
 from network.sharp.settings import EvolutionSettings
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -57,6 +58,14 @@ class ShownImage:
     size: tuple[int, int]
     matrix: np.ndarray
     source: str | None
+
+    @property
+    def extent(self) -> np.ndarray:
+        """(4,) x0, y0, x1, y1: where the input shows the image, in pixels of the input."""
+        height, width = self.size
+        corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+        shown = transform_points(corners, self.matrix)
+        return np.concatenate([shown.min(axis=0), shown.max(axis=0)])
 
 
 class Loss(Protocol):

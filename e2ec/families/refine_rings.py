@@ -171,6 +171,7 @@ def _refined(
         torch.zeros(len(rings), dtype=torch.int64, device=device),
         owners=torch.repeat_interleave(counts).to(device),
         outward=torch.tensor([1.0 if ring.hole < 0 else -1.0 for ring in rings], device=device),
+        extents=torch.from_numpy(shown.extent)[None],
         max_per_image=len(rings),
         evolution=evolution,
     )[-1]

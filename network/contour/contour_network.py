@@ -13,6 +13,9 @@ from network.contour.decode import Centers, decode_centers
 from network.sharp.settings import EvolutionSettings
 from network.sharp.sharp_contour import SharpContour
 
+OnDemand = Callable[[Tensor | None], Tensor]
+"""Extents (B, 4), as in `NetworkOutput.at` -> the contours of a stage."""
+
 
 @dataclass
 class NetworkOutput:
@@ -36,7 +39,7 @@ class NetworkOutput:
     None without part votes."""
     stride: int = STRIDE
     """Input pixels a feature cell."""
-    on_demand: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
+    on_demand: dict[str, OnDemand] = field(default_factory=dict)
     """What makes the contours of further stages, by name: nobody waits for those not asked for."""
     at_points: Tensor | None = None
     """(n, P, outputs), what SharpContour says of the labelled points near boundaries, in training;
@@ -47,11 +50,17 @@ class NetworkOutput:
         """The contours of all stages but those on demand, in order."""
         return list(self.stages.values())
 
-    def at(self, stage: str) -> Tensor:
+    def at(self, stage: str, extents: Tensor | None = None) -> Tensor:
         """The contours of a stage, (n, N, 2), x then y, input pixels; made now if they are made on
-        demand, and once."""
+        demand, and once.
+
+        Args:
+            stage: its name.
+            extents: (B, 4) x0, y0, x1, y1, input pixels: where each input shows its image; None is
+                everywhere. Stages on demand ask for it.
+        """
         if stage not in self.stages:
-            self.stages[stage] = self.on_demand[stage]()
+            self.stages[stage] = self.on_demand[stage](extents)
         return self.stages[stage]
 
 
@@ -150,5 +159,5 @@ class ContourNetwork(nn.Module):
                 max_per_image=max_per_image,
                 evolution=evolution,
             )
-            output.on_demand["sharp"] = lambda: refine()[-1]
+            output.on_demand["sharp"] = lambda extents: refine(extents=extents)[-1]
         return output

@@ -126,12 +126,14 @@ class PointClassifier(nn.Module):
         boxes: Tensor,
         image_index: Tensor,
         evolution: EvolutionSettings,
+        extents: Tensor | None = None,
     ) -> Walk:
         """The walk of vertices to where this classifier flips, by the operator for CPUs.
 
         Args:
             fine, parameters, boxes, image_index: as in `forward`; float32.
             evolution: the numbers of the walk.
+            extents: as in `in_image`; float32.
         """
 
         def walk(contours: Tensor, normals: Tensor, resting: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,6 +145,7 @@ class PointClassifier(nn.Module):
                 contours,
                 normals,
                 resting,
+                extents,
                 widths=(self.layers[0][0], *(outputs for _, outputs in self.layers)),
                 stride=self.stride,
                 step=evolution.step,
@@ -152,8 +155,24 @@ class PointClassifier(nn.Module):
 
         return walk
 
-    def inside_map(self, fine: Tensor, points: Tensor) -> Tensor:
-        """(n, P) bool: which points lie in the image. Outside of it nothing is an object's."""
+    def in_image(
+        self,
+        fine: Tensor,
+        points: Tensor,
+        image_index: Tensor,
+        extents: Tensor | None = None,
+    ) -> Tensor:
+        """Which points lie in their image, (n, P) bool: outside of it nothing is an object's.
+
+        Args:
+            fine, points, image_index: as in `forward`.
+            extents: (B, 4) x0, y0, x1, y1, input pixels: where each map shows its image, as far as
+                it reaches. None: everywhere.
+        """
         height, width = (side * self.stride for side in fine.shape[2:])
         x, y = points.unbind(-1)
-        return (x >= 0) & (y >= 0) & (x <= width) & (y <= height)
+        inside = (x >= 0) & (y >= 0) & (x <= width) & (y <= height)
+        if extents is not None:
+            x0, y0, x1, y1 = extents[image_index, None].unbind(-1)
+            inside = inside & (x >= x0) & (y >= y0) & (x <= x1) & (y <= y1)
+        return inside

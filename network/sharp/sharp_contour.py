@@ -90,6 +90,7 @@ class SharpContour(nn.Module):
         *,
         owners: Tensor | None = None,
         outward: Tensor | None = None,
+        extents: Tensor | None = None,
         max_per_image: int | None = None,
         evolution: EvolutionSettings | None = None,
     ) -> list[Tensor]:
@@ -102,6 +103,9 @@ class SharpContour(nn.Module):
             owners: (r,) int64, ascending from 0 on: rings of one instance share its number, its box
                 and its classifier. None: every ring is an instance.
             outward: as in `evolve`.
+            extents: (B, 4) x0, y0, x1, y1, input pixels: where each input shows its image; what
+                lies around it is outside of every object. None: all of the map shows it. The
+                regression baselines ask for no state, and go where they are told.
             max_per_image: an upper limit of the rings per image, as in `sample_features`.
             evolution: how contours move; None is the paper's way.
 
@@ -113,6 +117,8 @@ class SharpContour(nn.Module):
             boxes = _shared_boxes(boxes, owners)
         evolution = evolution or EvolutionSettings()
         contours = subdivide(contours, evolution.vertices)
+        if extents is not None:
+            extents = extents.to(contours)
         classifier = self.classifier
         fine = classifier.encode(features)
         parameters = classifier.parameters_of(fine, boxes, image_index, max_per_image=max_per_image)
@@ -125,10 +131,11 @@ class SharpContour(nn.Module):
 
         def state(points: Tensor) -> Tensor:
             phi = at(points)[..., 0].sigmoid()
-            return phi.masked_fill(~classifier.inside_map(fine, points), 1.0)
+            inside = classifier.in_image(fine, points, image_index, extents)
+            return phi.masked_fill(~inside, 1.0)
 
         if self.movement == "classify" and _on_cpu(contours, fine, parameters):
-            walk = classifier.walk(fine, parameters, boxes, image_index, evolution)
+            walk = classifier.walk(fine, parameters, boxes, image_index, evolution, extents)
             return iterate(contours, walk, evolution.iterations, outward=outward)
         low, high = boxes.split(2, dim=1)
         size = (high - low).prod(1).sqrt()

@@ -24,7 +24,8 @@ def assemble(
     """The result of every image at every one of `stages`, as if that stage were the only one."""
     image_index = output.image_index.cpu().numpy()
     names = (*output.stages, *output.on_demand)
-    made = [output.at(resolve_stage(stage, names)) for stage in stages]
+    extents = torch.from_numpy(np.stack([image.extent for image in shown]))
+    made = [output.at(resolve_stage(stage, names), extents) for stage in stages]
     # One transfer for all stages; some have more vertices than others.
     together = torch.cat(made, dim=1).cpu().double().numpy()
     ends = np.cumsum([stage.shape[1] for stage in made])

@@ -17,8 +17,8 @@ from torch import Tensor
 torch.library.define(
     "e2ec::walk_to_flip",
     "(Tensor fine, Tensor parameters, int[] widths, Tensor boxes, Tensor image_index,"
-    " Tensor points, Tensor normals, Tensor resting, int stride, float step, int max_steps,"
-    " bool adaptive) -> (Tensor, Tensor)",
+    " Tensor points, Tensor normals, Tensor resting, Tensor? extents, int stride, float step,"
+    " int max_steps, bool adaptive) -> (Tensor, Tensor)",
 )
 
 
@@ -30,6 +30,7 @@ def walk_to_flip(
     points: Tensor,
     normals: Tensor,
     resting: Tensor,
+    extents: Tensor | None = None,
     *,
     widths: Sequence[int],
     stride: int,
@@ -43,7 +44,7 @@ def walk_to_flip(
     the box) * |phi - 0.5|, until it is on the other side, at most `max_steps` times. phi is the
     sigmoid of what the instance's MLP makes of the fine feature at the point (bilinear, zeros
     outside, the map's cell i centred at i + 0.5) and of the point's place in the box, from -1 to 1;
-    outside of the map phi is 1. Not differentiable.
+    outside of the image phi is 1. Not differentiable.
 
     Args:
         fine: (B, C, h, w) float32; channels last is read as it lies.
@@ -53,6 +54,8 @@ def walk_to_flip(
         points: (r, N, 2) float32, x then y, input pixels.
         normals: (r, N, 2) float32, unit vectors that point out of the object.
         resting: (r, N) bool, the vertices that stay where they are and are not asked about.
+        extents: (B, 4) float32 x0, y0, x1, y1, input pixels: where each map shows its image, as far
+            as it reaches. None: everywhere.
         widths: of the MLP, from C + 2 inputs to 1 output; between its layers there are ReLUs.
         stride: input pixels a cell of the map.
         step: a step's length over the root of the box's area and the certainty.
@@ -74,6 +77,7 @@ def walk_to_flip(
         points,
         normals,
         resting,
+        extents,
         stride,
         step,
         max_steps,
@@ -91,6 +95,7 @@ def plain_walk_to_flip(
     points: Tensor,
     normals: Tensor,
     resting: Tensor,
+    extents: Tensor | None,
     stride: int,
     step: float,
     max_steps: int,
@@ -99,7 +104,9 @@ def plain_walk_to_flip(
     """The same in plain PyTorch: all vertices walk together, step by step."""
 
     def outside_logits(at: Tensor) -> Tensor:
-        return _logits(fine, parameters, widths, boxes, image_index, at, stride)
+        inside = _in_image(fine, extents, image_index, at, stride)
+        logits = _logits(fine, parameters, widths, boxes, image_index, at, stride)
+        return logits.masked_fill(~inside, torch.inf)
 
     logits = outside_logits(points)
     outside = logits > 0
@@ -127,7 +134,7 @@ def _logits(
     points: Tensor,
     stride: int,
 ) -> Tensor:
-    """What the MLPs say of points (r, N, 2), (r, N): above 0 is outside; infinite off the map."""
+    """What the MLPs say of points (r, N, 2), (r, N): above 0 is outside."""
     size = points.new_tensor([fine.shape[3], fine.shape[2]]) * stride
     grid = 2 * points / size - 1
     sampled = [
@@ -147,8 +154,19 @@ def _logits(
         first += (inputs + 1) * outputs
         if first < parameters.shape[1]:
             x = x.relu()
-    within = ((points >= 0) & (points <= size)).all(dim=2)
-    return torch.where(within, x[..., 0], torch.inf)
+    return x[..., 0]
+
+
+def _in_image(
+    fine: Tensor, extents: Tensor | None, image_index: Tensor, points: Tensor, stride: int
+) -> Tensor:
+    """Which points (r, N, 2) lie on the map and in the extent of their image, (r, N) bool."""
+    size = points.new_tensor([fine.shape[3], fine.shape[2]]) * stride
+    inside = (points >= 0) & (points <= size)
+    if extents is not None:
+        low, high = extents[image_index, None].split(2, dim=2)
+        inside = inside & (points >= low) & (points <= high)
+    return inside.all(dim=2)
 
 
 torch.library.impl("e2ec::walk_to_flip", "default", plain_walk_to_flip)
@@ -164,7 +182,7 @@ def _(
     points: Tensor,
     normals: Tensor,
     resting: Tensor,
-    *numbers: object,
+    *more: object,
 ) -> tuple[Tensor, Tensor]:
     return torch.empty_like(points, memory_format=torch.contiguous_format), torch.empty_like(
         resting, memory_format=torch.contiguous_format

@@ -62,6 +62,18 @@ def test_parts_grow_and_holes_close_where_all_is_inside() -> None:
     assert np.abs(np.hypot(*(small[0] - 45).T) - 5.7).max() < 0.1
 
 
+def test_rings_end_where_the_image_does() -> None:
+    """A part in its lower right corner, of which the input shows 48 pixels more of padding: what
+    is certain steps by 0.05 x sqrt(41 x 51) x 0.5 pixels, and the first step outside is the last.
+    A part far from the border grows by all its steps."""
+    part = np.array([[119.0, 109.0], [160.0, 109.0], [160.0, 160.0], [119.0, 160.0]])
+    moved = refined([[(part, [])]], everything(-99.0), step=0.05, iterations=1)[0][0][0]
+    step = 0.05 * np.sqrt(41 * 51) * 0.5
+    assert (moved.max(0) > 160).all() and (moved.max(0) < 160 + 1.001 * step).all()
+    grown = np.array([119, 109]) - moved.min(0)
+    assert np.abs(grown - 10 * step).max() < 0.01
+
+
 def test_rings_below_a_cell_rest_beside_a_larger_one() -> None:
     """A cell is 2 x 2 pixels of the image here; alone, a small object is refined too."""
     speck = circle(20, 20, 0.9)

@@ -89,13 +89,21 @@ def test_a_box_without_extent_stays_finite() -> None:
     assert made(fine, parameters, flat, POINTS, INDEX).isfinite().all()
 
 
-def test_what_lies_in_the_map() -> None:
-    """64x48 pixels, the edges with them."""
+def test_what_lies_in_the_image() -> None:
+    """In 64x48 pixels, the edges with them; and in the part of them that shows the image."""
     fine = torch.zeros(1, 4, 12, 16).double()
     points = torch.tensor(
         [[0.0, 0.0], [64.0, 48.0], [-0.1, 5.0], [5.0, -0.1], [64.1, 5.0], [5.0, 48.1]]
     )
-    assert classifier().inside_map(fine, points[None]).tolist() == [[True] * 2 + [False] * 4]
+    made = classifier()
+    assert made.in_image(fine, points[None], INDEX[:1]).tolist() == [[True] * 2 + [False] * 4]
+    # The first one starts a little later, the second one reaches beyond the map.
+    extents = torch.tensor([[0.0, 5.0, 64.0, 40.0], [-9.0, -9.0, 99.0, 99.0]])
+    points = torch.tensor([[0.0, 5.0], [64.0, 40.0], [9.0, 4.9], [9.0, 40.1], [-0.1, 9.0]])
+    found = made.in_image(
+        fine.expand(2, -1, -1, -1), points.expand(2, 5, 2), torch.tensor([0, 1]), extents
+    )
+    assert found.tolist() == [[True] * 2 + [False] * 3, [True] * 4 + [False]]
 
 
 def test_gradients_reach_everything() -> None:

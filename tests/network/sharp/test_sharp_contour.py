@@ -17,6 +17,8 @@ from network.sharp.settings import EvolutionSettings, Movement
 from network.sharp.sharp_contour import movement_of
 
 INDEX = torch.tensor([0, 0, 1, 2, 2])
+EXTENTS = torch.tensor([[0.0, 6, 64, 42], [8, 0, 56, 48], [-9, -9, 99, 99]]).double()
+"""The third image fills its map of 64x48 pixels."""
 FAR = EvolutionSettings(step=0.05, max_steps=6, vertices=32)
 """Steps that show at a glance."""
 
@@ -46,10 +48,16 @@ def test_a_batch_equals_its_images_one_by_one(movement: Movement) -> None:
     maps, contours = random_maps(3), circles(5)
     sharp = random_sharp(movement)
     with torch.no_grad():
-        together = sharp(maps, contours, INDEX, evolution=FAR)
+        together = sharp(maps, contours, INDEX, extents=EXTENTS, evolution=FAR)
         for image in range(3):
             mine = torch.eq(INDEX, image)
-            alone = sharp(maps[image, None], contours[mine], INDEX[mine] * 0, evolution=FAR)
+            alone = sharp(
+                maps[image, None],
+                contours[mine],
+                INDEX[mine] * 0,
+                extents=EXTENTS[image, None],
+                evolution=FAR,
+            )
             assert len(alone) == 3
             for found, expected in zip(together, alone, strict=True):
                 torch.testing.assert_close(found[mine], expected, atol=1e-9, rtol=0)
@@ -68,15 +76,20 @@ def test_no_contour(movement: Movement, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("adaptive", [True, False])
-def test_the_operator_finds_what_the_plain_way_finds(walks: list[int], adaptive: bool) -> None:
+@pytest.mark.parametrize("extents", [None, EXTENTS], ids=["whole maps", "parts of them"])
+def test_the_operator_finds_what_the_plain_way_finds(
+    walks: list[int], adaptive: bool, extents: Tensor | None
+) -> None:
     """In float64 it is not used. A state near 0.5 may fall to either side by rounding: vertices by
     the dozen are compared, and all but one in a hundred must agree within 0.001 pixels."""
     settings = EvolutionSettings(step=0.05, max_steps=6, vertices=128, adaptive=adaptive)
     sharp, maps, contours = random_sharp(), random_maps(3), circles(5)
     with torch.no_grad():
-        plain = sharp(maps, contours, INDEX, evolution=settings)[-1]
+        plain = sharp(maps, contours, INDEX, extents=extents, evolution=settings)[-1]
         assert not walks
-        fast = sharp.float()(maps.float(), contours.float(), INDEX, evolution=settings)[-1]
+        fast = sharp.float()(
+            maps.float(), contours.float(), INDEX, extents=extents, evolution=settings
+        )[-1]
     assert len(walks) == settings.iterations
     assert (plain - contours.repeat_interleave(4, dim=1)).norm(dim=-1).mean() > 0.5
     apart = (fast - plain).norm(dim=-1)
@@ -137,8 +150,11 @@ def test_compiled_or_exported_it_is_plain_pytorch(walks: list[int]) -> None:
     assert ((found - expected).norm(dim=-1) < 1e-3).double().mean() > 0.99
 
 
-def test_beyond_the_image_is_outside() -> None:
+@pytest.mark.parametrize("extent", [None, (3.0, 8.0, 60.0, 39.5), (-5.0, -5.0, 90.0, 90.0)])
+def test_beyond_the_image_is_outside(extent: tuple[float, ...] | None) -> None:
     """A classifier that calls everything inside: contours grow, but end one step after the edge."""
+    extents = None if extent is None else torch.tensor([extent])
+    x0, y0, x1, y1 = (3.0, 8.0, 60.0, 39.5) if extent and extent[0] > 0 else (0.0, 0.0, 64.0, 48.0)
     sharp = random_sharp()
     with torch.no_grad():
         for parameter in sharp.classifier.controller[-1].parameters():
@@ -152,12 +168,12 @@ def test_beyond_the_image_is_outside() -> None:
             (sharp, torch.float64),
             (copy.deepcopy(sharp).float(), torch.float32),
         ):
-            x, y = module(random_maps(1).to(dtype), ring.to(dtype), index, evolution=settings)[
-                -1
-            ].unbind(-1)
+            maps, given = random_maps(1).to(dtype), ring.to(dtype)
+            found = module(maps, given, index, extents=extents, evolution=settings)[-1]
+            x, y = found.unbind(-1)
             limit = 0.5 * size * 0.5 + 1e-3
-            assert -limit <= x.min() < 0 and 64 < x.max() <= 64 + limit
-            assert -limit <= y.min() < 0 and 48 < y.max() <= 48 + limit
+            assert x0 - limit <= x.min() < x0 and x1 < x.max() <= x1 + limit
+            assert y0 - limit <= y.min() < y0 and y1 < y.max() <= y1 + limit
 
 
 def test_a_distance_moves_along_the_normal_and_an_offset_anywhere() -> None:

@@ -8,8 +8,10 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -24,11 +26,14 @@ using at::Tensor;
 constexpr int64_t kVerticesPerTask = 64;
 constexpr float kSmallestSide = 1e-3f;  // of a box that places are relative to
 
+using Box = std::array<float, 4>;  // x0, y0, x1, y1
+
 // One instance's map, box and classifier.
 struct Instance {
   const float* map;         // (height, width, channels)
   int64_t height, width, channels;
   float scale;              // cells an input pixel
+  Box shown;                // what of the map shows the image, input pixels
   const float* box;         // x0, y0, x1, y1
   const float* parameters;  // layer by layer: weight (outputs, inputs), bias
   const int64_t* widths;
@@ -62,9 +67,18 @@ struct Scratch {
         zeros(channels) {}
 };
 
-E2EC_INLINE bool in_map(const Instance& of, float x, float y) {
+// The extent (null: the whole map) as far as the map reaches, input pixels.
+Box shown_part(const float* extent, int64_t height, int64_t width, int64_t stride) {
+  const float right = static_cast<float>(width * stride);
+  const float bottom = static_cast<float>(height * stride);
+  if (extent == nullptr) return {0, 0, right, bottom};
+  return {std::max(extent[0], 0.f), std::max(extent[1], 0.f), std::min(extent[2], right),
+          std::min(extent[3], bottom)};
+}
+
+E2EC_INLINE bool in_image(const Instance& of, float x, float y) {
   // Written so that NaN counts as outside.
-  return x >= 0 && y >= 0 && x * of.scale <= of.width && y * of.scale <= of.height;
+  return x >= of.shown[0] && y >= of.shown[1] && x <= of.shown[2] && y <= of.shown[3];
 }
 
 // The fine feature at a point of the map: bilinear, zeros outside, cell i centred at i + 0.5.
@@ -105,13 +119,13 @@ E2EC_INLINE void dense_rows(const float* weight, const float* bias, int64_t inpu
   }
 }
 
-// Logits of being outside at the lanes' points, infinite beyond the map.
+// Logits of being outside at the lanes' points, infinite beyond the image.
 E2EC_INLINE void classify(const Instance& of, const float* x, const float* y, Scratch& scratch,
                           float* logits) {
   const int64_t channels = of.channels;
   bool inside[kLanes];
   for (int64_t lane = 0; lane < kLanes; ++lane) {
-    inside[lane] = in_map(of, x[lane], y[lane]);
+    inside[lane] = in_image(of, x[lane], y[lane]);
     if (inside[lane]) {
       sample_at(of, x[lane], y[lane], scratch.zeros.data(),
                 scratch.samples.data() + lane * channels);
@@ -164,7 +178,7 @@ E2EC_INLINE bool enter(const Vertices& vertices, int64_t& next, Lanes& lanes, in
   while (next < vertices.end && vertices.resting[next]) ++next;
   if (next >= vertices.end) {
     lanes.vertex[lane] = kIdle;
-    lanes.x[lane] = lanes.y[lane] = -1;  // not in the map: nothing is read
+    lanes.x[lane] = lanes.y[lane] = -1;  // not in the image: nothing is read
     return false;
   }
   lanes.vertex[lane] = next;
@@ -222,11 +236,15 @@ void walk_vertices(const Instance& of, const Walk& walk, const Vertices& vertice
 
 void check(const Tensor& fine, const Tensor& parameters, at::IntArrayRef widths,
            const Tensor& boxes, const Tensor& image_index, const Tensor& points,
-           const Tensor& normals, const Tensor& resting, int64_t stride, int64_t max_steps) {
+           const Tensor& normals, const Tensor& resting, const std::optional<Tensor>& extents,
+           int64_t stride, int64_t max_steps) {
   for (const Tensor& tensor : {fine, parameters, boxes, points, normals}) {
     TORCH_CHECK(tensor.scalar_type() == at::kFloat, "walk_to_flip: all numbers must be float32");
   }
   TORCH_CHECK(fine.dim() == 4, "walk_to_flip: the fine feature must be (B, C, h, w)");
+  TORCH_CHECK(!extents || (extents->scalar_type() == at::kFloat && extents->dim() == 2 &&
+                           extents->size(0) == fine.size(0) && extents->size(1) == 4),
+              "walk_to_flip: the extents must be (B, 4) float32");
   TORCH_CHECK(widths.size() >= 2 && widths.front() == fine.size(1) + 2 && widths.back() == 1 &&
                   std::all_of(widths.begin(), widths.end(), [](int64_t w) { return w > 0; }),
               "walk_to_flip: widths must lead from C + 2 inputs to 1 output");
@@ -253,13 +271,15 @@ std::tuple<Tensor, Tensor> walk_to_flip(const Tensor& fine, const Tensor& parame
                                         at::IntArrayRef widths, const Tensor& boxes,
                                         const Tensor& image_index, const Tensor& points,
                                         const Tensor& normals, const Tensor& resting,
-                                        int64_t stride, double step, int64_t max_steps,
-                                        bool adaptive) {
+                                        const std::optional<Tensor>& extents, int64_t stride,
+                                        double step, int64_t max_steps, bool adaptive) {
   const Tensor images = image_index.contiguous();
-  check(fine, parameters, widths, boxes, images, points, normals, resting, stride, max_steps);
+  check(fine, parameters, widths, boxes, images, points, normals, resting, extents, stride,
+        max_steps);
   const Tensor map = fine.permute({0, 2, 3, 1}).contiguous(), weights = parameters.contiguous();
   const Tensor sides = boxes.contiguous(), from = points.contiguous();
   const Tensor directions = normals.contiguous(), rest = resting.contiguous();
+  const Tensor limits = extents ? extents->contiguous() : Tensor();
   Tensor moved = from.clone(), flipped = at::zeros(rest.sizes(), rest.options());
   const int64_t rings = from.size(0), count = from.size(1);
   const int64_t tasks_a_ring = at::divup(count, kVerticesPerTask);
@@ -270,11 +290,13 @@ std::tuple<Tensor, Tensor> walk_to_flip(const Tensor& fine, const Tensor& parame
       const int64_t ring = task / tasks_a_ring, first = task % tasks_a_ring * kVerticesPerTask;
       const float* const box = sides.const_data_ptr<float>() + 4 * ring;
       const int64_t image = images.const_data_ptr<int64_t>()[ring];
+      const float* const extent = extents ? limits.const_data_ptr<float>() + 4 * image : nullptr;
       const Instance instance{map.const_data_ptr<float>() + image * map.stride(0),
                               map.size(1),
                               map.size(2),
                               map.size(3),
                               1 / static_cast<float>(stride),
+                              shown_part(extent, map.size(1), map.size(2), stride),
                               box,
                               weights.const_data_ptr<float>() + ring * weights.size(1),
                               widths.data(),

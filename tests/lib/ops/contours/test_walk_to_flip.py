@@ -24,7 +24,8 @@ STRIDE = 4
 def case(
     rings: int, vertices: int, *, widths: tuple[int, ...] = (5, 6, 7, 1), seed: int = 0
 ) -> dict[str, Any]:
-    """Three images of 36x28 pixels; some vertices are outside of them, some rest."""
+    """Three maps of 36x28 pixels; some vertices are outside of them, some rest. The first shows
+    nothing but its image, the others have padding around theirs."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*size: int, scale: float = 1.0) -> Tensor:
@@ -45,6 +46,10 @@ def case(
         "points": place * 46 - 5,
         "normals": torch.stack([angles.cos(), angles.sin()], dim=2),
         "resting": torch.rand(rings, vertices, generator=generator) < 0.2,
+        "extents": torch.tensor(
+            [[-2.0, -3.0, 99.0, 99.0], [5.5, 0.0, 36.0, 20.25], [0.0, 8.0, 30.75, 99.0]],
+            dtype=torch.float64,
+        ),
         "widths": widths,
         "stride": STRIDE,
         "step": 0.25,
@@ -59,6 +64,10 @@ def slow_logit(given: dict[str, Any], ring: int, x: float, y: float) -> float:
     channels, height, width = fine.shape
     if not (0 <= x <= width * STRIDE and 0 <= y <= height * STRIDE):
         return math.inf
+    if given["extents"] is not None:
+        x0, y0, x1, y1 = given["extents"][given["image_index"][ring]].tolist()
+        if not (x0 <= x <= x1 and y0 <= y <= y1):
+            return math.inf
     u, v = x / STRIDE - 0.5, y / STRIDE - 0.5
     values = [0.0] * channels
     for i in (math.floor(v), math.floor(v) + 1):
@@ -119,7 +128,7 @@ def single(given: dict[str, Any]) -> dict[str, Any]:
 
 def plain(given: dict[str, Any]) -> tuple[Tensor, Tensor]:
     names = ("fine", "parameters", "widths", "boxes", "image_index", "points", "normals")
-    rest = ("resting", "stride", "step", "max_steps", "adaptive")
+    rest = ("resting", "extents", "stride", "step", "max_steps", "adaptive")
     return plain_walk_to_flip(*(given[name] for name in (*names, *rest)))
 
 
@@ -138,6 +147,37 @@ def test_equals_a_walk_of_every_vertex_by_itself(widths: tuple[int, ...], adapti
     assert clear.double().mean() > 0.98
     assert torch.equal(found_flipped[clear], flipped[clear])
     torch.testing.assert_close(found_points[clear].double(), points[clear], atol=1e-4, rtol=0)
+
+
+def test_without_extents_all_of_the_map_is_the_image() -> None:
+    given = case(6, 40)
+    everywhere = torch.tensor([0.0, 0.0, 36.0, 28.0]).double().expand(3, 4)
+    expected = plain(given | {"extents": everywhere})
+    for found in (
+        plain(given | {"extents": None}),
+        plain(given | {"extents": everywhere + torch.tensor([-9, -9, 9, 9])}),
+    ):
+        assert torch.equal(found[0], expected[0]) and torch.equal(found[1], expected[1])
+    assert not torch.equal(plain(given)[0], expected[0]), "extents say something"
+    given = single(given)
+    expected = walk_to_flip(**given | {"extents": everywhere.float()})
+    found = walk_to_flip(**given | {"extents": None})
+    assert torch.equal(found[0], expected[0]) and torch.equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize(
+    "extent",
+    [[math.nan] * 4, [-math.inf] * 4, [1e38] * 4, [60, 50, 90, 90], [20, 20, 9, 9]],
+)
+def test_an_image_that_lies_nowhere_has_no_inside(extent: list[float]) -> None:
+    """All vertices are outside: surely so, they walk as far as they can, against their normals."""
+    given = case(3, 20) | {"extents": torch.tensor([extent] * 3).double()}
+    way = given["normals"] * (6 * 0.25 * 12 * 0.5)
+    way[given["resting"]] = 0
+    torch.testing.assert_close(plain(given)[0], given["points"] - way)
+    points, flipped = walk_to_flip(**single(given))
+    torch.testing.assert_close(points.double(), given["points"] - way, atol=1e-4, rtol=0)
+    assert not flipped.any()
 
 
 def test_who_rests_stays_and_is_not_counted_as_flipped() -> None:
@@ -173,6 +213,7 @@ def test_other_layouts() -> None:
         "parameters": given["parameters"].T.contiguous().T,
         "boxes": given["boxes"].T.contiguous().T,
         "resting": given["resting"].T.contiguous().T,
+        "extents": given["extents"].T.contiguous().T,
     }
     found = walk_to_flip(**other)
     assert torch.equal(found[0], expected[0]) and torch.equal(found[1], expected[1])
@@ -197,9 +238,10 @@ def test_what_is_not_a_number_reads_nothing_beyond_the_map() -> None:
 def test_is_a_sound_operator() -> None:
     given = single(case(2, 20))
     order = ("fine", "parameters", "widths", "boxes", "image_index", "points", "normals")
-    rest = ("resting", "stride", "step", "max_steps", "adaptive")
-    arguments = tuple(given[name] for name in (*order, *rest))
-    torch.library.opcheck(torch.ops.e2ec.walk_to_flip.default, arguments)
+    rest = ("resting", "extents", "stride", "step", "max_steps", "adaptive")
+    for extents in (given["extents"], None):
+        arguments = tuple((given | {"extents": extents})[name] for name in (*order, *rest))
+        torch.library.opcheck(torch.ops.e2ec.walk_to_flip.default, arguments)
 
 
 @pytest.mark.parametrize(
@@ -215,6 +257,8 @@ def test_is_a_sound_operator() -> None:
         ({"resting": torch.zeros(2, 20)}, "fit each other"),
         ({"image_index": torch.tensor([0, 3])}, "names an image"),
         ({"image_index": torch.tensor([-1, 0])}, "names an image"),
+        ({"extents": torch.zeros(2, 4)}, "extents"),
+        ({"extents": torch.zeros(3, 4).double()}, "extents"),
         ({"stride": 0}, "positive"),
         ({"max_steps": 0}, "positive"),
     ],
