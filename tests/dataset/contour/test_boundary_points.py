@@ -171,11 +171,11 @@ def test_an_island_in_a_hole_that_the_crop_cuts_keeps_its_own_boundary() -> None
     mask = ring_with_hole()
     mask[50:60, 50:75] = True
     settings = replace(SETTINGS, spread=1e-6)
-    found = labels(masked(mask), crop=(128, 60), settings=settings)
-    island = found.boxes.tolist().index([50, 50, 60, 60])
-    assert (found.points[island] - 55).abs().max() < 5 + 6
-    ends = found.points[island] + found.offsets[island]
-    assert ((ends - 55).abs().amax(1) - 5).abs().max() < 1e-3
+    matrix = np.array([[1.0, 0.0, -65.0], [0.0, 1.0, 0.0]])
+    found = labels(masked(mask), matrix=matrix, settings=settings)
+    island = found.boxes.tolist().index([0, 50, 10, 60])
+    away = (found.points[island] + found.offsets[island] - torch.tensor([5.0, 55.0])).abs()
+    assert (away.amax(1) - 5).abs().max() < 1e-3
 
 
 def test_boxes_are_moved_by_a_part_of_their_sides() -> None:
