@@ -85,6 +85,11 @@ class Family(ABC, Generic[Network, Example]):
     falling_losses: ClassVar[Mapping[str, str]] = {}
     """The losses that fall wherever anything is learned, by name, and what each is of: a run in
     which none of them does is doubted. None where any may rise on the way."""
+    starts_from: ClassVar[tuple[str, ...]] = ()
+    """Names of other families whose weights training may start from, as far as `untransferred`
+    lets them."""
+    knows_classes: ClassVar[bool] = True
+    """False where classes come with what is given, so that weights fit data of any classes."""
 
     # ---- the network
 
@@ -157,7 +162,8 @@ class Family(ABC, Generic[Network, Example]):
 
     def untransferred(self, source: Network, network: Network) -> tuple[str, ...]:
         """Prefixes of parameters that `network` does not take over when it starts from `source`:
-        they keep their random start, and may be absent on either side."""
+        they keep their random start, and may be absent on either side. `source` may be of one of
+        the families in `starts_from`."""
         return ()
 
     def resolve(
@@ -199,6 +205,19 @@ class Family(ABC, Generic[Network, Example]):
     ) -> list[dict[str, Contours]]:
         """The result of every image at every one of `stages`, in pixels of the original images."""
 
+    def given(self, sample: Sample, card: Any) -> Contours | None:
+        """What is refined where a labelled image is evaluated: outlines that a detector might have
+        found. None where networks find instances by themselves.
+
+        A family that gives something has two stages: what is given, and what `refine` makes of it.
+        Equal samples give equal outlines.
+
+        Args:
+            sample: the image with its labels.
+            card: of the network, with the classes of the data.
+        """
+        return None
+
     # ---- weights files
 
     def card_fields(self, config: Config) -> dict[str, Any]:
@@ -216,6 +235,11 @@ class Family(ABC, Generic[Network, Example]):
             InputError: there are none of this family, or the file is unusable.
         """
         raise InputError(f"{path}: there are no published checkpoints of the family {self.name}")
+
+    def published_start(self, path: Path) -> nn.Module:
+        """The network of such a checkpoint where training starts from it; it may be of one of the
+        families in `starts_from`."""
+        return self.published_network(path)
 
     def published_card(self, network: Network, config: Config) -> ModelCard:
         """A card for a published network, which has none, from the settings of its preset."""

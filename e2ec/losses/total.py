@@ -8,12 +8,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from dataset.contour.boundary_points import BoundaryLabels
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
 from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import focal_loss
-from e2ec.losses.sharp import movement_loss, point_focal_loss
+from e2ec.losses.sharp import point_counts, sharp_loss
 from e2ec.losses.smooth_l1 import smooth_l1
 from network.contour.e2ec import NetworkOutput
 from network.sharp.settings import Movement
@@ -36,8 +35,8 @@ class TotalLoss:
         positives = (batch.heatmaps == 1).sum().float()
         counts = [positives, contours, batch.keys.sum().float()]
         if self.movement is not None:
-            outside = _boundary(batch).outside
-            counts += [torch.full_like(contours, float(outside.numel())), outside.sum().float()]
+            assert batch.boundary is not None
+            counts += point_counts(batch.boundary).unbind()
         return torch.stack(counts)
 
     def __call__(
@@ -73,24 +72,12 @@ class TotalLoss:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
         if self.movement is not None:
-            assert output.at_points is not None
-            points = counts[3].clamp(min=1)
-            sums = self._sharp(output.at_points, _boundary(batch), counts[4] / points)
-            losses["sharp"] = sums / points
+            assert output.at_points is not None and batch.boundary is not None
+            losses["sharp"] = sharp_loss(
+                output.at_points, batch.boundary, counts[3:5], self.movement
+            )
         weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
-
-    def _sharp(self, answers: Tensor, near: BoundaryLabels, share_outside: Tensor) -> Tensor:
-        """The loss of SharpContour, summed over its points."""
-        if self.movement == "classify":
-            return point_focal_loss(answers[..., 0], near.outside, share_outside)
-        low, high = near.boxes.to(answers.dtype).split(2, dim=1)
-        size = (high - low).prod(1).sqrt()[:, None, None]
-        label = near.offsets.to(answers.dtype) / size
-        if self.movement == "distance":
-            length = label.norm(dim=2)
-            label = torch.where(near.outside, -length, length)[..., None]
-        return movement_loss(answers, label)
 
     def _refinement(
         self,
@@ -114,8 +101,3 @@ class TotalLoss:
             )
             loss = loss + (sums.to_boundary / contours + sums.from_keys / keys) / 2
         return loss / (len(earlier) + 1) if self.config.average_refinements else loss
-
-
-def _boundary(batch: Batch) -> BoundaryLabels:
-    assert batch.boundary is not None
-    return batch.boundary
