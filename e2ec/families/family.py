@@ -15,10 +15,12 @@ from torch import Tensor, nn
 
 from dataset.loading.loader import TrainingDataset
 from dataset.loading.sample import InstanceDataset, Sample
+from dataset.masks.rings import Component
 from e2ec.config import Config, Precision
 from e2ec.families.model_card import ModelCard
 from e2ec.results.contours import Contours
 from lib.errors import InputError
+from network.sharp.settings import EvolutionSettings
 
 Network = TypeVar("Network", bound=nn.Module)
 Example = TypeVar("Example")
@@ -217,6 +219,37 @@ class Family(ABC, Generic[Network, Example]):
             card: of the network, with the classes of the data.
         """
         return None
+
+    def refine(
+        self,
+        prepared: Any,
+        images: Tensor,
+        shown: ShownImage,
+        instances: Sequence[Sequence[Component]],
+        card: Any,
+        *,
+        evolution: EvolutionSettings | None = None,
+    ) -> list[list[Component]]:
+        """Outlines that somebody else has found in an image, refined.
+
+        Args:
+            prepared: from `prepare`.
+            images: (1, 3, h, w), normalised.
+            shown: where it came from.
+            instances: by instance its parts, each an outer ring with its holes, (N, 2), x then y,
+                pixels of the original image. Without any, nothing is computed.
+            card: of the network.
+            evolution: how contours move; None as the card says.
+
+        Returns:
+            As many instances of as many parts and holes. What is kept is the array that was given.
+
+        Raises:
+            InputError: the network refines nothing.
+        """
+        raise InputError(
+            f"models of the family {self.name} refine no outlines; use weights with the stage sharp"
+        )
 
     # ---- weights files
 

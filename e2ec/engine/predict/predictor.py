@@ -10,12 +10,13 @@ from typing import overload
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dataset.transforms.test_transform import TestView
 from e2ec.config import Precision
 from e2ec.engine.predict.device import select_device
 from e2ec.engine.predict.image_input import ImageLike, image_list, image_source, to_pixels
+from e2ec.engine.predict.refine_forms import Refinable, in_form_of, to_contours
 from e2ec.engine.preprocess import normalize
 from e2ec.engine.weights.checkpoint import load_network
 from e2ec.engine.weights.describe import describe_card
@@ -24,17 +25,20 @@ from e2ec.families.family import ShownImage, find_family
 from e2ec.families.model_card import ModelCard
 from e2ec.results.contours import Contours
 from e2ec.results.default_score import DEFAULT_SCORE
+from e2ec.results.outlines import Outlines, with_outlines
 from lib.errors import InputError
 from network.layers.precision import PRECISIONS
+from network.sharp.settings import EvolutionSettings
 
 
 class Predictor:
     """A network with everything needed to use it on images.
 
-    Any number of threads may call `predict` and `predict_stages` at the same time: each gets the
-    results that it would get alone, to the last digit on a CPU. A batch of images reads the card
-    once, so that one that is exchanged meanwhile counts from the next batch on. With `cuda_graphs`
-    calls wait for each other. Threads do not make a CPU faster whose cores are all at work.
+    Any number of threads may call `predict`, `predict_stages` and `refine` at the same time: each
+    gets the results that it would get alone, to the last digit on a CPU. A batch of images reads
+    the card once, so that one that is exchanged meanwhile counts from the next batch on. With
+    `cuda_graphs` calls wait for each other. Threads do not make a CPU faster whose cores are all at
+    work.
 
     Attributes:
         card: what the network was trained for.
@@ -203,6 +207,63 @@ class Predictor:
             results += self._predict_batch(stacked, mine, card, score_threshold, stages)
         return results
 
+    def refine(
+        self,
+        image: ImageLike,
+        what: Refinable,
+        *,
+        evolution: EvolutionSettings | None = None,
+        source: str | None = None,
+    ) -> Refinable:
+        """Move the outlines of instances, whoever found them, to the boundaries in the image.
+
+            masks = other_model(photo)                   # (n, H, W), bool or uint8
+            sharper = model.refine(photo, masks)         # the same shape and type
+
+        Parts and holes move each for itself, and none is lost: what would fall apart keeps its
+        outline, an empty mask stays empty. What nothing moves comes back as it was, to the last
+        pixel.
+
+        Args:
+            image: one, as in `predict`.
+            what: `Contours`, of which everything else is kept; masks (n, H, W) or (H, W), non-zero
+                inside; or a list with an (N, 2) polygon an instance, x then y, pixels of the image,
+                or a list of them, its parts.
+            evolution: how contours move; None as the weights say.
+            source: the image's name in messages, if it is no file.
+
+        Returns:
+            The same form: contours, masks of the same type (inside as it was: 1, 255, ...), or
+            polygons, which have more vertices.
+
+        Raises:
+            InputError: the weights have no stage for it, the image is unusable, or contours or
+                masks have another size.
+            ValueError: an array or tensor is no image, masks or polygons are none.
+        """
+        card = self.card
+        pixels, name = to_pixels(image), image_source(image, source)
+        size = (pixels.shape[0], pixels.shape[1])
+        given = to_contours(what, size, name)
+        view, matrix = card.view.apply(pixels, name)
+        shown = ShownImage(size, matrix, name)
+
+        @torch.inference_mode()
+        def change(outlines: Outlines) -> Outlines:
+            with self._autocast():
+                images = self._input(np.stack([view]))
+                return self.family.refine(
+                    self.network, images, shown, outlines, card, evolution=evolution
+                )
+
+        return in_form_of(what, with_outlines(given, change))
+
+    def _input(self, batch: np.ndarray) -> Tensor:
+        """Pixels (B, h, w, 3) uint8 as the network takes them."""
+        pixels = torch.from_numpy(batch).to(self.device)
+        # They lie channels last already.
+        return normalize(pixels.permute(0, 3, 1, 2)).to(self._input_type)
+
     def _autocast(self) -> torch.autocast:
         """A new one for every call: it remembers what to restore, which threads must not share."""
         lowered = self._precision != "fp32"
@@ -218,9 +279,7 @@ class Predictor:
         score_threshold: float,
         stages: Sequence[str],
     ) -> list[dict[str, Contours]]:
-        pixels = torch.from_numpy(batch).to(self.device)
-        # They lie channels last already.
-        images = normalize(pixels.permute(0, 3, 1, 2)).to(self._input_type)
+        images = self._input(batch)
         with self._autocast():
             output = self.family.predict(
                 self.network, images, card, score_threshold=score_threshold

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,16 @@ from dataset.contour.targets import Batch, TrainingExample, build_example, colla
 from dataset.formats.coco.categories import COCO_CATEGORIES
 from dataset.loading.loader import TrainingDataset
 from dataset.loading.sample import Sample
+from dataset.masks.rings import Component
 from e2ec.config import Config, Precision
 from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
 from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
-from e2ec.families.family import Family
+from e2ec.families.family import Family, ShownImage
 from e2ec.families.model_card import prediction_settings
+from e2ec.families.refine_rings import refine_rings
 from e2ec.losses.total import TotalLoss
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES, Architecture
@@ -36,6 +38,7 @@ from network.inference.prepare import for_prediction
 from network.inference.prepared import PreparedNetwork
 from network.layers.precision import PRECISIONS
 from network.published import load_published
+from network.sharp.settings import EvolutionSettings
 
 
 class ContourFamily(Family[E2EC, TrainingExample]):
@@ -161,6 +164,29 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             evolution=card.evolution,
         )
         return output
+
+    def refine(
+        self,
+        prepared: PreparedNetwork,
+        images: Tensor,
+        shown: ShownImage,
+        instances: Sequence[Sequence[Component]],
+        card: ContourCard,
+        *,
+        evolution: EvolutionSettings | None = None,
+    ) -> list[list[Component]]:
+        sharp = prepared.sharpening
+        if sharp is None:
+            raise InputError(
+                "these weights have no stage sharp, which refines outlines; use weights that were "
+                "trained with it (--model.sharp.training joint, or alone on these)"
+            )
+        if not instances:
+            return []
+        features = prepared.network.shared_map(images)
+        return refine_rings(
+            sharp, features, shown, instances, evolution=evolution or card.evolution
+        )
 
     def card_fields(self, config: Config) -> dict[str, Any]:
         return {
