@@ -63,8 +63,8 @@ def perturbed(
     random = share * _of_unit_mean(np.concatenate(box), normal, length)
     random += (1 - share) * _of_unit_mean(np.concatenate(wander), normal, length)
     fixed = np.concatenate(smooth)
-    along = [(move * normal).sum(axis=1) for move in (fixed, random)]
-    strength = _strength(*along, length, whole, iou)
+    along = ((fixed * normal).sum(axis=1), (random * normal).sum(axis=1))
+    strength = _strength(*along, length=length, whole=whole, iou=iou)
     moved = np.split(np.concatenate(plain) + fixed + strength * random, ends)
     for number, ring in zip(chosen, moved, strict=True):
         rings[number] = ring
@@ -116,7 +116,7 @@ def _of_unit_mean(moves: np.ndarray, normal: np.ndarray, length: np.ndarray) -> 
 
 
 def _strength(
-    fixed: np.ndarray, random: np.ndarray, length: np.ndarray, whole: float, iou: float
+    fixed: np.ndarray, random: np.ndarray, *, length: np.ndarray, whole: float, iou: float
 ) -> float:
     """How strong the random displacement is for this IoU: by bisection, 0 at least.
 

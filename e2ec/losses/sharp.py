@@ -49,12 +49,12 @@ def movement_loss(predicted: Tensor, label: Tensor) -> Tensor:
 def point_counts(near: BoundaryLabels) -> Tensor:
     """What the losses of labelled points are divided by: all points, and those outside, (2,)."""
     outside = near.outside
-    return torch.stack([outside.new_tensor(outside.numel(), dtype=torch.float32), outside.sum().float()])
+    return torch.stack(
+        [outside.new_tensor(outside.numel(), dtype=torch.float32), outside.sum().float()]
+    )
 
 
-def sharp_loss(
-    answers: Tensor, near: BoundaryLabels, counts: Tensor, movement: Movement
-) -> Tensor:
+def sharp_loss(answers: Tensor, near: BoundaryLabels, counts: Tensor, movement: Movement) -> Tensor:
     """The loss of SharpContour a point.
 
     Args:

@@ -75,20 +75,28 @@ def predict_dataset(
 
 
 def predict_samples(
-    predictor: Predictor, samples: Sequence[Sample], *, stages: Sequence[str]
+    predictor: Predictor,
+    samples: Sequence[Sample],
+    *,
+    stages: Sequence[str],
+    score_threshold: float | None = None,
 ) -> list[dict[str, Contours]]:
-    """What a network says of labelled images at several of its stages, by their names: as it finds
-    it, or as it refines what its family gives it."""
-    given = [predictor.family.given(sample, predictor.card) for sample in samples]
+    """What a network says of labelled images at several of its stages, by their names: what it
+    finds, or what it makes of what its family gives it."""
     results: list[dict[str, Contours]] = []
-    for sample, contours in zip(samples, given, strict=True):
-        if contours is None:
-            images = [sample.image for sample in samples]
-            return predictor.predict_stages(images, stages=stages, batch_size=len(images))
+    for sample in samples:
+        given = predictor.family.given(sample, predictor.card)
+        if given is None:
+            return predictor.predict_stages(
+                [sample.image for sample in samples],
+                stages=stages,
+                score_threshold=score_threshold,
+                batch_size=len(samples),
+            )
         first, last = predictor.stages
-        by_stage = {first: contours}
+        by_stage = {first: given}
         if last in stages:
-            by_stage[last] = predictor.refine(sample.image, contours)
+            by_stage[last] = predictor.refine(sample.image, given)
         results.append({stage: by_stage[stage] for stage in stages})
     return results
 
