@@ -100,6 +100,7 @@ class RefinerConfig(ModelConfig):
     sharp: SharpSettings = field(
         default_factory=lambda: SharpSettings(training="joint", spread=0.1, box_jitter=0.1)
     )
+    """How it learns where boundaries are."""
     given_iou: tuple[float, float] = (0.6, 0.95)
     """It is measured on labels that are perturbed on purpose: so well they fit the true ones, at
     worst and at best."""

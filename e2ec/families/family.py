@@ -90,8 +90,9 @@ class Family(ABC, Generic[Network, Example]):
     starts_from: ClassVar[tuple[str, ...]] = ()
     """Names of other families whose weights training may start from, as far as `untransferred`
     lets them."""
-    knows_classes: ClassVar[bool] = True
-    """False where classes come with what is given, so that weights fit data of any classes."""
+    detects: ClassVar[bool] = True
+    """Whether networks find instances in pixels alone. Those that do not refine what they are
+    given (`given`, `refine`), which may be of any classes."""
 
     # ---- the network
 
@@ -207,18 +208,17 @@ class Family(ABC, Generic[Network, Example]):
     ) -> list[dict[str, Contours]]:
         """The result of every image at every one of `stages`, in pixels of the original images."""
 
-    def given(self, sample: Sample, card: Any) -> Contours | None:
-        """What is refined where a labelled image is evaluated: outlines that a detector might have
-        found. None where networks find instances by themselves.
+    def given(self, sample: Sample, card: Any) -> Contours:
+        """What is refined where a labelled image is evaluated, in place of what a detector finds.
 
-        A family that gives something has two stages: what is given, and what `refine` makes of it.
-        Equal samples give equal outlines.
+        Asked of families that do not detect. They have two stages: what is given, and what
+        `refine` makes of it. Equal samples give equal outlines.
 
         Args:
             sample: the image with its labels.
             card: of the network, with the classes of the data.
         """
-        return None
+        raise NotImplementedError
 
     def refine(
         self,

@@ -23,13 +23,13 @@ Results = list[dict[str, Any]]
 def check_classes(
     predictor: Predictor, dataset: InstanceDataset, *, weights: str, named: bool = True
 ) -> None:
-    """Weights and data must speak of the same classes; the counts alone where not `named`. Weights
-    that know no classes fit any.
+    """Weights and data must speak of the same classes; the counts alone where not `named`. Those
+    of what is given to a network that does not detect are the data's.
 
     Raises:
         InputError: the class counts or the category ids differ.
     """
-    if not predictor.family.knows_classes:
+    if not predictor.family.detects:
         return
     ours, theirs = predictor.card, dataset
     if len(ours.class_names) != len(theirs.class_names):
@@ -83,17 +83,17 @@ def predict_samples(
 ) -> list[dict[str, Contours]]:
     """What a network says of labelled images at several of its stages, by their names: what it
     finds, or what it makes of what its family gives it."""
+    if predictor.family.detects:
+        return predictor.predict_stages(
+            [sample.image for sample in samples],
+            stages=stages,
+            score_threshold=score_threshold,
+            batch_size=len(samples),
+        )
+    first, last = predictor.stages
     results: list[dict[str, Contours]] = []
     for sample in samples:
         given = predictor.family.given(sample, predictor.card)
-        if given is None:
-            return predictor.predict_stages(
-                [sample.image for sample in samples],
-                stages=stages,
-                score_threshold=score_threshold,
-                batch_size=len(samples),
-            )
-        first, last = predictor.stages
         by_stage = {first: given}
         if last in stages:
             by_stage[last] = predictor.refine(sample.image, given)

@@ -52,7 +52,7 @@ class RefinerFamily(Family[Refiner, TrainingExample]):
     card_type = RefinerCard
     falling_losses: ClassVar = {"sharp": "points near boundaries"}
     starts_from: ClassVar = ("contour",)
-    knows_classes: ClassVar = False
+    detects: ClassVar = False
 
     collate = staticmethod(collate)
 
@@ -145,15 +145,12 @@ class RefinerFamily(Family[Refiner, TrainingExample]):
     def predict(
         self, prepared: Refiner, images: Tensor, card: RefinerCard, *, score_threshold: float
     ) -> NoReturn:
-        raise InputError(
-            "these weights are of a refiner, which finds nothing by itself: it refines what "
-            "another model has found (python -m e2ec refine, or Predictor.refine in Python)"
-        )
+        raise NotImplementedError("a refiner detects nothing")
 
     def instances(
         self, output: Any, shown: Sequence[ShownImage], card: RefinerCard, stages: Sequence[str]
     ) -> NoReturn:
-        raise NotImplementedError("a refiner predicts nothing")
+        raise NotImplementedError("a refiner detects nothing")
 
     def given(self, sample: Sample, card: RefinerCard) -> Contours:
         rng = np.random.default_rng([_SEED, sample.image_id % 2**63])
