@@ -14,7 +14,7 @@ from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import focal_loss
 from e2ec.losses.sharp import point_counts, sharp_loss
 from e2ec.losses.smooth_l1 import smooth_l1
-from network.contour.e2ec import NetworkOutput
+from network.contour.contour_network import NetworkOutput
 from network.sharp.settings import Movement
 
 _REFINEMENT = re.compile(r"refine\d+")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from network.contour.e2ec import Dense
+from network.contour.contour_network import Dense
 from network.inference.prepared import PreparedNetwork
 
 WARM_UP = 3

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from network.contour.contour_init import Clip
-from network.contour.e2ec import E2EC, ContourNetwork, Dense, Outline
+from network.contour.contour_network import ContourNetwork, Dense, Outline
+from network.contour.e2ec import E2EC
 from network.sharp.sharp_contour import SharpContour
 
 

@@ -15,7 +15,7 @@ from e2ec.results.contours import Contours
 from e2ec.results.postprocess.grouping import group_parts
 from e2ec.results.postprocess.nms import contour_boxes, suppress
 from network.contour.architecture import STRIDE
-from network.contour.e2ec import NetworkOutput
+from network.contour.contour_network import NetworkOutput
 
 
 def assemble(

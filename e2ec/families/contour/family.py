@@ -30,7 +30,8 @@ from e2ec.families.refine_rings import refine_rings
 from e2ec.losses.total import TotalLoss
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES, Architecture
-from network.contour.e2ec import E2EC, BoundaryPoints, NetworkOutput, build_network
+from network.contour.contour_network import BoundaryPoints, NetworkOutput
+from network.contour.e2ec import E2EC, build_network
 from network.contour.weights import network_from_state
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import graph_network

@@ -14,7 +14,7 @@ from random_networks import random_network
 from torch import Tensor
 
 from network.contour.architecture import DLA34
-from network.contour.e2ec import Dense
+from network.contour.contour_network import Dense
 from network.inference import cuda_graphs
 from network.inference.cuda_graphs import (
     WARM_UP,

@@ -23,7 +23,8 @@ from e2ec.families.contour.card import ContourCard
 from e2ec.results.contours import Contours
 from lib.errors import InputError
 from network.contour.architecture import NANO
-from network.contour.e2ec import NetworkOutput, build_network
+from network.contour.contour_network import NetworkOutput
+from network.contour.e2ec import build_network
 from network.inference.prepare import for_prediction
 
 CLASSES = {"class_names": ("cell", "rod"), "category_ids": (3, 8)}

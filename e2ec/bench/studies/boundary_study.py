@@ -1,0 +1,189 @@
+"""Boundaries refined, trained for the same time: AP, AP75 and boundary AP of every stage.
+
+    python -m e2ec.bench.studies.boundary_study nuclei --root /data/nuclei
+    python -m e2ec.bench.studies.boundary_study coco --root /data/coco --start weights.safetensors
+    python -m e2ec.bench.studies.boundary_study nuclei --root /data/nuclei --table ablation
+
+Every row continues from the same weights for the same number of epochs, once a seed. What has been
+trained or evaluated is not done again: the command goes on where it was stopped. The weights of the
+last epoch are evaluated: choosing on the images that are reported would flatter.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from tyro.conf import Positional
+
+from dataset.loading.sample import InstanceDataset
+from e2ec.app.commands.options import parse_options
+from e2ec.bench.studies.boundary_rows import TABLES, Row
+from e2ec.config import Config, EvalConfig
+from e2ec.engine.data.open_data import build_dataset
+from e2ec.engine.evaluate.evaluator import evaluate, predict_dataset
+from e2ec.engine.predict.predictor import load_model
+from e2ec.named_settings import with_settings
+from e2ec.presets import load_preset
+from lib.errors import InputError
+from lib.files import atomic_write_json
+
+TRAIN = Path(__file__).resolve().parents[3] / "train.py"
+METRICS = {"AP": "segm/AP", "AP75": "segm/AP75", "boundary AP": "boundary/AP"}
+PRESETS = {"nuclei": "nuclei", "synthetic": "synthetic", "coco": "custom"}
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """AP, AP75 and boundary AP by stage of networks trained for the same time."""
+
+    data: Positional[Literal["nuclei", "synthetic", "coco"]]
+    """nuclei: as the preset expects it; synthetic: generated; coco: COCO's layout, all classes
+    merged into one."""
+    root: Path | None = None
+    """Folder of the data."""
+    start: Path = Path("bundled")
+    """Weights that every row continues from."""
+    table: Literal["comparison", "ablation"] = "comparison"
+    """Which rows: `boundary_rows`."""
+    rows: tuple[str, ...] = ()
+    """Only these of them."""
+    seeds: int = 3
+    """Trainings a row."""
+    epochs: int = 4
+    """Of every training."""
+    lr: float = 5e-4
+    """Highest learning rate."""
+    out: Path = Path("runs/boundary_study")
+    """Folder of all runs."""
+
+
+def train_options(options: StudyOptions, folder: Path) -> list[str]:
+    """What `train.py` is told of the data and of the budget."""
+    words = [PRESETS[options.data], "--model.weights", str(options.start)]
+    words += ["--out", str(folder), "--train.epochs", str(options.epochs)]
+    words += ["--train.eval-every", str(options.epochs), "--train.eval-iou-types", "segm"]
+    words += ["--optim.lr", str(options.lr), "--data.workers", "0", "--train.ema-decay", "0.99"]
+    words += ["--resume", "auto"]
+    if options.data == "coco":
+        words += ["--data.format", "coco", "--data.root", str(merged_classes(options))]
+        for split in ("train", "val"):
+            words += [f"--data.{split}-images", str(_root(options) / f"{split}2017")]
+            words += [f"--data.{split}-annotations", f"instances_{split}2017.json"]
+    elif options.root is not None:
+        words += ["--data.root", str(options.root)]
+    return words
+
+
+def merged_classes(options: StudyOptions) -> Path:
+    """The folder of COCO's annotations with all classes merged into one; made where it is not."""
+    folder = options.out.resolve() / "coco_one_class"
+    for split in ("train", "val"):
+        name = f"instances_{split}2017.json"
+        if (folder / name).is_file():
+            continue
+        document = json.loads((_root(options) / "annotations" / name).read_text())
+        for annotation in document["annotations"]:
+            annotation["category_id"] = 1
+        document["categories"] = [{"id": 1, "name": "object"}]
+        atomic_write_json(folder / name, document)
+    return folder
+
+
+def _root(options: StudyOptions) -> Path:
+    if options.root is None:
+        raise InputError("--root: name the folder of the data")
+    return options.root.resolve()
+
+
+def run_row(name: str, row: Row, seed: int, options: StudyOptions) -> dict[str, list[float]]:
+    """The metrics of one training by stage; trained and evaluated unless that was done before."""
+    folder = options.out / options.data
+    done = folder / f"{name}-{seed}" / f"{options.table}.json"
+    if done.is_file():
+        found: dict[str, list[float]] = json.loads(done.read_text())
+        return found
+    words = train_options(options, folder)
+    words += ["--name", f"{name}-{seed}", "--train.seed", str(seed), *row.options]
+    subprocess.run([sys.executable, str(TRAIN), *words], check=True)
+    metrics = stage_metrics(done.parent, row)
+    atomic_write_json(done, metrics, indent=1)
+    return metrics
+
+
+def stage_metrics(run: Path, row: Row) -> dict[str, list[float]]:
+    """AP, AP75 and boundary AP, %, of every stage of a run's last weights, the stage sharp once an
+    evolution."""
+    config, dataset = run_data(run)
+    predictor = load_model(run / "last" / "weights.safetensors", device="cpu")
+    stages = [stage for stage in predictor.stages if stage != "sharp"]
+    metrics = _score(predict_dataset(predictor, dataset, stages=stages), dataset, config.eval)
+    for label, evolution in row.evolutions.items():
+        predictor.card = replace(predictor.card, evolution=evolution)  # type: ignore[call-arg]
+        found = predict_dataset(predictor, dataset, stages=["sharp"])
+        metrics[f"sharp {label}".strip()] = _score(found, dataset, config.eval)["sharp"]
+    return metrics
+
+
+def run_data(run: Path) -> tuple[Config, InstanceDataset]:
+    """The settings of a finished run, and the images it validates on."""
+    said = json.loads((run / "config.json").read_text())
+    config = load_preset(said["preset"])
+    paths = {
+        f"data.{name}": Path(said["data"][name])
+        for name in ("root", "val_images", "val_annotations")
+        if said["data"][name] is not None
+    }
+    config = with_settings(config, {"data.format": said["data"]["format"], **paths})
+    return config, build_dataset(config, "val")
+
+
+def _score(
+    results: dict[str, Any], dataset: InstanceDataset, settings: EvalConfig
+) -> dict[str, list[float]]:
+    scored = replace(settings, iou_types=("segm", "boundary"))
+    found = {}
+    for stage, of_stage in results.items():
+        metrics = evaluate(of_stage, dataset.ground_truth(), scored)
+        found[stage] = [100 * float(metrics[name] or 0) for name in METRICS.values()]
+    return found
+
+
+def table(rows: dict[str, list[dict[str, list[float]]]]) -> str:
+    """A table in Markdown: mean over the seeds, and how far they lie apart (largest - smallest)."""
+    lines = [f"| row | stage | {' | '.join(METRICS)} |", "|---|---|" + "---:|" * len(METRICS)]
+    for name, runs in rows.items():
+        for stage in runs[0]:
+            cells = [_mean_and_spread(run[stage][i] for run in runs) for i in range(len(METRICS))]
+            lines.append(f"| {name} | {stage} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _mean_and_spread(values: Iterable[float]) -> str:
+    numbers = list(values)
+    text = f"{statistics.mean(numbers):.2f}"
+    return f"{text} ({max(numbers) - min(numbers):.2f})" if len(numbers) > 1 else text
+
+
+def main() -> None:
+    """Run what is missing, and print the table."""
+    options = parse_options(StudyOptions, sys.argv[1:], "e2ec.bench.studies.boundary_study")
+    torch.set_num_threads(1)
+    rows = TABLES[options.table]
+    chosen = {name: rows[name] for name in options.rows or rows}
+    found: dict[str, list[dict[str, list[float]]]] = {}
+    for seed in range(options.seeds):
+        for name, row in chosen.items():
+            found.setdefault(name, []).append(run_row(name, row, seed, options))
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()
