@@ -59,10 +59,21 @@ def _convert(arguments: list[str]) -> int:
     return 0
 
 
+def _refine(arguments: list[str]) -> int:
+    from e2ec.app.commands.refine_options import RefineOptions
+
+    options = parse_options(RefineOptions, arguments, "python -m e2ec refine")
+    from e2ec.app.commands.refine import refine
+
+    print(refine(options))
+    return 0
+
+
 _COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "card": ("show and change what a weights file says of itself", _card),
     "check": ("find what is wrong with images and labels before training", _check),
     "convert": ("convert labels from one format to another", _convert),
+    "refine": ("move the masks of anybody's results to the boundaries in the images", _refine),
 }
 
 

@@ -1,7 +1,7 @@
 """Reading a large JSON document piece by piece.
 
-A label file of COCO's size takes gigabytes as Python objects; taken one annotation at a time, only
-its text has to be in memory.
+A label file of COCO's size takes gigabytes as Python objects; taken one element at a time, only the
+piece of its text that is being read has to be in memory.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import gc
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from lib.errors import InputError
-from lib.files import read_text
 
-_SEPARATOR = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
 _SPACE = re.compile(r"[ \t\n\r]*")
+_CHUNK = 1 << 20
+# Where a value is cut off, the decoder stops this close to the end (`-Infinity` is the longest
+# word), or says that a string has none.
+_NEAR_END = 16
+_NO_END = "Unterminated string"
 
 
 def stream_members(path: str | Path, lists: Mapping[str, Callable[[Any], None]]) -> dict[str, bool]:
@@ -36,72 +39,146 @@ def stream_members(path: str | Path, lists: Mapping[str, Callable[[Any], None]])
     collecting = gc.isenabled()
     gc.disable()  # nothing here makes cycles; looking for them costs a tenth of the time
     try:
-        return _Stream(path, read_text(path)).members(lists)
+        with _open(path) as file:
+            return _Stream(path, file).members(lists)
     finally:
         if collecting:
             gc.enable()
 
 
+def stream_elements(path: str | Path) -> Iterator[tuple[Any, int]]:
+    """The elements of a JSON list one after the other, each with the length of its text.
+
+    Raises:
+        InputError: the file is missing, not UTF-8, not JSON, nested too deeply, or no list; as far
+            as it has been read.
+    """
+    with _open(path) as file:
+        yield from _Stream(path, file).whole_list()
+
+
+def _open(path: str | Path) -> TextIO:
+    try:
+        return Path(path).open(encoding="utf-8", newline="")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: not found; check the path") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: is a folder where a file is expected; give the file") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
 class _Stream:
-    def __init__(self, path: str | Path, text: str) -> None:
+    """A place in a text of which the part from there on is in memory, as far as it is needed."""
+
+    def __init__(self, path: str | Path, file: TextIO) -> None:
         self.path = path
-        self.text = text
         self.decoder = json.JSONDecoder()
+        self._file = file
+        self._text = ""
+        self._place = 0
+        self._before = 0
+        """Characters in front of the text in memory."""
+        self._ended = False
 
     def members(self, lists: Mapping[str, Callable[[Any], None]]) -> dict[str, bool]:
         """Go through the object that the text is."""
         found: dict[str, bool] = {}
-        place = self._expect("{", self._skip(0))
-        while self.text[place : place + 1] != "}":
-            key, place = self._value(place)
+        self._take("{")
+        while self._next() != "}":
+            key, _ = self._value()
             if not isinstance(key, str):
-                raise self._invalid(f"a name must be text: char {place}")
-            place = self._skip(self._expect(":", self._skip(place)))
-            found[key] = key in lists and self.text[place : place + 1] == "["
+                raise self._invalid("a name must be text")
+            self._take(":")
+            found[key] = key in lists and self._next() == "["
             if found[key]:
-                place = self._elements(place, lists[key])
+                for value, _ in self._elements():
+                    lists[key](value)
             else:
-                _, place = self._value(place)
-            place = self._skip(place)
-            if self.text[place : place + 1] != "}":
-                place = self._expect(",", place)
-                if self.text[place : place + 1] == "}":
-                    raise self._invalid(f"Expecting a name: char {place}")
-        if self._skip(place + 1) != len(self.text):
-            raise self._invalid(f"Extra data: char {place + 1}")
+                self._value()
+            if self._next() != "}":
+                self._take(",")
+                if self._next() == "}":
+                    raise self._invalid("Expecting a name")
+        self._take("}")
+        self._finish()
         return found
 
-    def _elements(self, place: int, use: Callable[[Any], None]) -> int:
-        """Hand on every element of the list at `place`; returns the place behind it."""
-        place = self._skip(place + 1)
-        if self.text[place : place + 1] == "]":
-            return place + 1
+    def whole_list(self) -> Iterator[tuple[Any, int]]:
+        """Go through the list that the text is."""
+        yield from self._elements()
+        self._finish()
+
+    def _elements(self) -> Iterator[tuple[Any, int]]:
+        """Every element of the list that starts here, with its length."""
+        self._take("[")
+        if self._next() == "]":
+            self._take("]")
+            return
         while True:
-            value, place = self._value(place)
-            use(value)
-            separator = _SEPARATOR.match(self.text, place)
-            if separator is None:
-                raise self._invalid(f"Expecting ',' delimiter: char {place}")
-            place = separator.end()
-            if separator[1] == "]":
-                return place
+            yield self._value()
+            if self._next() == "]":
+                self._take("]")
+                return
+            self._take(",")
 
-    def _value(self, place: int) -> tuple[Any, int]:
+    def _value(self) -> tuple[Any, int]:
+        """The value that starts here, and the length of its text."""
+        self._next()
+        while True:
+            try:
+                value, end = self.decoder.raw_decode(self._text, self._place)
+            except RecursionError as error:
+                raise InputError(f"{self.path}: not usable JSON (nested too deeply)") from error
+            except json.JSONDecodeError as error:
+                cut = error.msg.startswith(_NO_END) or error.pos >= len(self._text) - _NEAR_END
+                if cut and self._read_more():
+                    continue
+                raise self._invalid(error.msg, error.pos) from error
+            except ValueError as error:  # a whole number of thousands of digits
+                raise self._invalid(str(error)) from error
+            # A number that ends where the text does may go on.
+            if end == len(self._text) and self._read_more():
+                continue
+            length = end - self._place
+            self._place = end
+            return value, length
+
+    def _finish(self) -> None:
+        if self._next():
+            raise self._invalid("Extra data")
+
+    def _take(self, sign: str) -> None:
+        if self._next() != sign:
+            raise self._invalid(f"Expecting '{sign}'")
+        self._place += 1
+
+    def _next(self) -> str:
+        """The next sign that is no space, not taken; nothing at the end."""
+        while True:
+            match = _SPACE.match(self._text, self._place)
+            self._place = match.end() if match else self._place
+            if self._place < len(self._text) or not self._read_more():
+                return self._text[self._place : self._place + 1]
+
+    def _read_more(self) -> bool:
+        """Read on, as much as is in memory at least; False at the end."""
+        if self._ended:
+            return False
+        rest = self._text[self._place :]
         try:
-            return self.decoder.raw_decode(self.text, place)
-        except RecursionError as error:
-            raise InputError(f"{self.path}: not usable JSON (nested too deeply)") from error
-        except ValueError as error:
-            raise self._invalid(error) from error
+            more = self._file.read(max(_CHUNK, len(rest)))
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.path}: not UTF-8 text") from error
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        if not more:
+            self._ended = True
+            return False
+        self._before += self._place
+        self._text, self._place = rest + more, 0
+        return True
 
-    def _invalid(self, reason: object) -> InputError:
-        return InputError(f"{self.path}: not valid JSON ({reason})")
-
-    def _expect(self, sign: str, place: int) -> int:
-        if self.text[place : place + 1] != sign:
-            raise self._invalid(f"Expecting '{sign}': char {place}")
-        return self._skip(place + 1)
-
-    def _skip(self, place: int) -> int:
-        match = _SPACE.match(self.text, place)
-        return match.end() if match else place
+    def _invalid(self, reason: str, place: int | None = None) -> InputError:
+        place = self._place if place is None else place
+        return InputError(f"{self.path}: not valid JSON ({reason}: char {self._before + place})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset.formats.coco.json_stream import stream_members
+from dataset.formats.coco import json_stream
+from dataset.formats.coco.json_stream import stream_elements, stream_members
 from lib.errors import InputError
 
 VALUES = st.recursive(
@@ -98,3 +100,61 @@ def test_errors_of_what_is_called_are_not_errors_of_the_file(tmp_path: Path) -> 
     with pytest.raises(ValueError, match="a mistake of ours"):
         stream_members(path, {"a": fail})
     assert gc.isenabled()
+
+
+@given(
+    values=st.lists(VALUES, max_size=6), chunk=st.integers(1, 40), indent=st.sampled_from([0, 3])
+)
+def test_pieces_of_any_size_give_the_same(
+    tmp_path_factory: pytest.TempPathFactory, values: list[Any], chunk: int, indent: int | None
+) -> None:
+    """Words, numbers, strings and escapes are cut anywhere."""
+    path = tmp_path_factory.mktemp("pieces") / "file.json"
+    path.write_text(json.dumps(values, indent=indent), "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_stream, "_CHUNK", chunk)
+        found = list(stream_elements(path))
+        assert [value for value, _ in found] == values
+        assert sum(length for _, length in found) <= len(path.read_text("utf-8"))
+        path.write_text(json.dumps({"a": values, "b": values}, indent=indent), "utf-8")
+        assert stream(path, "a") == ({"a": True, "b": False}, {"a": values})
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("chunk", [1, 7])
+def test_broken_documents_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, chunk: int
+) -> None:
+    """The same message as of the text at once."""
+    path = tmp_path / "labels.json"
+    path.write_text(BROKEN[name])
+    with pytest.raises(InputError) as whole:
+        stream(path, "a")
+    monkeypatch.setattr(json_stream, "_CHUNK", chunk)
+    with pytest.raises(InputError) as pieces:
+        stream(path, "a")
+    assert str(pieces.value) == str(whole.value)
+
+
+def test_only_a_piece_is_in_memory(tmp_path: Path) -> None:
+    """A list of 40 MB, of which an element and a piece are held."""
+    path = tmp_path / "large.json"
+    text = json.dumps({"text": "x" * 1000})
+    path.write_text(f"[{', '.join([text] * 40_000)}]")
+    tracemalloc.start()
+    count = sum(1 for _ in stream_elements(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 40_000 and peak < 8e6
+
+
+def test_what_is_wrong_early_is_said_early(tmp_path: Path) -> None:
+    """A mistake in the first element is not looked for at the end of the file."""
+    path = tmp_path / "large.json"
+    path.write_text(f'[{{"a": nul}}, {"1, " * 2_000_000}1]')
+    tracemalloc.start()
+    with pytest.raises(InputError, match="char 7"):
+        list(stream_elements(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6e6

@@ -15,20 +15,22 @@ class LineFile:
     back.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Start an empty file.
+    def __init__(self, path: Path, *, keep: int = 0) -> None:
+        """Start an empty file, or go on with one behind its first `keep` bytes.
 
         Raises:
             InputError: it cannot be made.
         """
         self.path = path
         try:
-            self._file = path.open("wb", buffering=0)
+            self._file = path.open("r+b" if keep else "wb", buffering=0)
+            self._file.truncate(keep)
+            self._file.seek(keep)
         except OSError as error:
             raise self._error(error) from error
 
     def write(self, line: str) -> None:
-        """Append a line, which ends in its newline.
+        """Append a line, or several, each with its newline.
 
         Raises:
             InputError: it cannot be written.
@@ -41,6 +43,17 @@ class LineFile:
                 written += self._file.write(data[written:])
         except OSError as error:
             os.ftruncate(self._file.fileno(), whole)
+            raise self._error(error) from error
+
+    def to_disk(self) -> None:
+        """Wait until what has been written is on the disk.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
             raise self._error(error) from error
 
     def close(self) -> None:
