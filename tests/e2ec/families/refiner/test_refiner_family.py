@@ -10,6 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 from front_doors import Ending, assert_one_line_error, assert_usage_error, call, coco_folder
+from results_to_refine import write_case
 
 import e2ec
 from dataset.synthetic.dataset import SyntheticDataset
@@ -143,6 +144,19 @@ def test_the_predictor_refines_and_keeps_all_else(weights: Path) -> None:
     assert len(refined) == len(given) and np.array_equal(refined.labels, given.labels)
     masks = model.refine(sample.image, labels.to_masks())
     assert masks.shape == labels.to_masks().shape
+
+
+def test_a_results_file_is_refined(weights: Path, tmp_path: Path) -> None:
+    """By the same command as with E2EC's weights, and as in Python."""
+    case = write_case(tmp_path / "data")
+    ending = call("e2ec/__main__.py", "refine", *case.arguments(weights=weights))
+    assert ending.status == 0, ending
+    assert f"{len(case.entries)} entries refined" in ending.out
+    changed = 0
+    for given, found in zip(case.entries, case.refined(), strict=True):
+        assert given | {"segmentation": 0} == found | {"segmentation": 0}
+        changed += given["segmentation"] != found["segmentation"]
+    assert changed > 0
 
 
 def test_it_finds_nothing_and_says_what_to_do(weights: Path, tmp_path: Path) -> None:
