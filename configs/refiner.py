@@ -53,7 +53,6 @@ def get_config() -> Config:
             "data.view",
             "optim.lr",
             "optim.warmup_steps",
-            "loss.matching_start_epoch",
             "train.batch_size",
             "train.epochs",
             "train.ema_decay",
