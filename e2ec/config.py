@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal
 from dataset.contour.target_settings import TargetSettings
 from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
+from e2ec.contour_loss_config import ContourLossConfig
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
 from network.contour.architecture import MAX_REFINEMENTS, STRIDE
 from network.sharp.settings import EvolutionSettings, SharpSettings
@@ -25,6 +26,7 @@ from network.sharp.settings import EvolutionSettings, SharpSettings
 __all__ = [
     "AugmentationSettings",
     "Config",
+    "ContourLossConfig",
     "ConversionTarget",
     "DataConfig",
     "EvalConfig",
@@ -164,6 +166,8 @@ class LossConfig:
     """Weight of the refinement's losses."""
     parts_weight: float = 1.0
     """Weight of the part votes' loss, where model.multi_component asks for them."""
+    contour_weight: float = 0.0
+    """Weight of a loss of masks on the contours of one stage, see `contour`; 0 leaves it out."""
     sharp_weight: float = 10.0
     """Weight of the loss of SharpContour's classifier, where model.sharp asks for it."""
     average_refinements: bool = True
@@ -173,9 +177,10 @@ class LossConfig:
     """The dynamic matching loss replaces smooth L1 at the last module from this epoch on."""
     matching_distance: Literal["smooth_l1", "l1"] = "smooth_l1"
     """Distance inside the dynamic matching loss: smooth_l1 as published, l1 as in the paper."""
+    contour: ContourLossConfig = field(default_factory=ContourLossConfig)
 
     def __post_init__(self) -> None:
-        for name in ("center", "initial", "coarse", "refinement", "parts", "sharp"):
+        for name in ("center", "initial", "coarse", "refinement", "parts", "contour", "sharp"):
             weight = getattr(self, f"{name}_weight")
             require(weight >= 0, f"loss.{name}_weight must not be negative")
 

@@ -1,4 +1,4 @@
-"""Polygon work: outlines to run lengths and masks, labels of an image."""
+"""Polygon work: outlines to run lengths and masks, soft ones too, labels of an image."""
 
 from __future__ import annotations
 
@@ -13,13 +13,25 @@ from dataset.contour.targets import TargetSettings, part_centers
 from e2ec.bench.inputs import outline
 from e2ec.bench.plain_labels import plain_labels
 from e2ec.bench.row import Call, Row, optional
-from lib.ops import align_contours, key_vertices, polygons_to_rle, rasterize_polygons
+from e2ec.losses.contour_as_mask import label_boxes
+from lib.ops import (
+    align_contours,
+    key_vertices,
+    polygons_to_rle,
+    rasterize_polygons,
+    signed_distances,
+)
+from lib.ops.polygons import signed_distances as plain
+from lib.ops.polygons.soft_rasterize import contours_in_cells
 from lib.polygons.ragged import Ragged
 
 IMAGE = HEIGHT, WIDTH = 480, 640
 INSTANCES = 100
 CROP = (512, 512)
 CLASSES = 80
+GRID = (32, 32)
+CONTOURS = 350
+"""Of a training batch."""
 
 
 def rows() -> Iterator[Row]:
@@ -34,6 +46,8 @@ def rows() -> Iterator[Row]:
         for threads in (2, 1):
             yield _run_length_row(name, polygons, threads)
     yield _mask_row(sets["contours of 128 vertices"])
+    for threads in (2, 1):
+        yield _soft_mask_row([outline(rng, 128, IMAGE) for _ in range(CONTOURS)], threads)
     parts = [outline(rng, 200, CROP) for _ in range(10)]
     classes = rng.integers(0, CLASSES, len(parts))
     for threads in (2, 1):
@@ -96,6 +110,31 @@ def _mask_row(polygons: list[np.ndarray]) -> Row:
             "pycocotools": (lambda: decode(run_lengths(lists, HEIGHT, WIDTH))) if decode else None,
             "OpenCV fillPoly (other border pixels)": lambda: opencv_masks(polygons),
         },
+    )
+
+
+def _soft_mask_row(polygons: list[np.ndarray], threads: int) -> Row:
+    contours = torch.from_numpy(np.stack(polygons)).float()
+    contours = contours_in_cells(contours, label_boxes(contours, 0.125), GRID).requires_grad_()
+    grad = torch.randn(CONTOURS, *GRID, generator=torch.Generator().manual_seed(0))
+
+    def ours() -> tuple[torch.Tensor, ...]:
+        distances = signed_distances(contours, *GRID)
+        return distances.detach(), *torch.autograd.grad(distances, contours, grad)
+
+    def by_tables() -> tuple[torch.Tensor, ...]:
+        found = plain.signed_distances_reference(contours.detach(), *GRID)
+        pulls = plain.signed_distances_backward_reference(grad, contours.detach(), *found)
+        return found[0], pulls
+
+    return Row(
+        name=f"soft masks of contours, forward+backward, {_named(threads)}",
+        includes=f"signed distances of {GRID[0]} x {GRID[1]} cells to {CONTOURS} contours of 128 "
+        "vertices, and the gradient of the vertices; the plain version compares every cell with "
+        "every edge in tables of 8 MiB",
+        ours=ours,
+        peers={"plain PyTorch": by_tables},
+        threads=threads,
     )
 
 

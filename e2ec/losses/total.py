@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
+from e2ec.losses.contour_as_mask import contour_as_mask_loss
 from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import focal_loss
 from e2ec.losses.sharp import point_counts, sharp_loss
@@ -23,10 +24,14 @@ _REFINEMENT = re.compile(r"refine\d+")
 class TotalLoss:
     """The losses of contour networks: a `families.family.Loss`."""
 
-    def __init__(self, config: LossConfig, movement: Movement | None = None) -> None:
-        """`movement` of SharpContour; None where it does not learn."""
+    def __init__(
+        self, config: LossConfig, movement: Movement | None = None, *, epochs: int = 1
+    ) -> None:
+        """`movement` of SharpContour; None where it does not learn. `epochs` of the whole run: the
+        contour loss sets in after a share of them."""
         self.config = config
         self.movement = movement
+        self.contour_start = min(round(config.contour.start * epochs), epochs - 1)
 
     def counts(self, batch: Batch) -> Tensor:
         """Positive cells, labelled contours and key vertices, (3,); where SharpContour learns also
@@ -53,9 +58,9 @@ class TotalLoss:
             epoch: counted from 0; the dynamic matching loss sets in at `matching_start_epoch`.
 
         Returns:
-            center, initial, coarse, refinement, with votes parts, with SharpContour sharp (each
-            unweighted), and total. Where SharpContour learns alone, there is no stage to compare,
-            and its loss is the only one.
+            center, initial, coarse, refinement, with a weight contour, with votes parts, with
+            SharpContour sharp (each unweighted), and total. Where SharpContour learns alone, there
+            is no stage to compare, and its loss is the only one.
         """
         positives, contours, keys = counts[:3].clamp(min=1).unbind()
         stages = output.stages
@@ -68,6 +73,8 @@ class TotalLoss:
                 "coarse": smooth_l1(stages["coarse"], label) / contours,
                 "refinement": self._refinement(stages, label, batch.keys, contours, keys, epoch),
             }
+            if self.config.contour_weight > 0:
+                losses["contour"] = self._contour(stages, label, epoch) / contours
         if output.object_centers is not None:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
@@ -101,3 +108,11 @@ class TotalLoss:
             )
             loss = loss + (sums.to_boundary / contours + sums.from_keys / keys) / 2
         return loss / (len(earlier) + 1) if self.config.average_refinements else loss
+
+    def _contour(self, stages: Mapping[str, Tensor], label: Tensor, epoch: int) -> Tensor:
+        """A loss of masks on one stage, summed over contours; 0 until it sets in."""
+        if epoch < self.contour_start:
+            return label.new_zeros(())
+        settings = self.config.contour
+        last = [name for name in stages if _REFINEMENT.fullmatch(name)][-1]
+        return contour_as_mask_loss(stages[settings.stage or last], label, settings)

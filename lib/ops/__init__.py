@@ -10,6 +10,8 @@ from lib.ops.labels.key_vertices import key_vertices
 from lib.ops.library import load_compiled_kernels, register_triton_kernels
 from lib.ops.polygons.polygons_to_rle import polygons_to_rle
 from lib.ops.polygons.rasterize_polygons import rasterize_polygons
+from lib.ops.polygons.signed_distances import signed_distances
+from lib.ops.polygons.soft_rasterize import soft_rasterize
 from lib.ops.winograd.winograd_conv2d import winograd_conv2d, winograd_weight
 from lib.ops.winograd.winograd_snake_block import snake_block_weight, winograd_snake_block
 
@@ -21,7 +23,9 @@ __all__ = [
     "key_vertices",
     "polygons_to_rle",
     "rasterize_polygons",
+    "signed_distances",
     "snake_block_weight",
+    "soft_rasterize",
     "winograd_conv2d",
     "winograd_snake_block",
     "winograd_weight",

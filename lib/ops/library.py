@@ -31,6 +31,8 @@ COMPILED = (
     "key_vertices",
     "polygons_to_rle",
     "rasterize_polygons",
+    "signed_distances",
+    "signed_distances_backward",
     "winograd_conv2d",
     "winograd_snake_block",
 )

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import e2ec.config as config_module
+import e2ec.contour_loss_config as contour_loss_config
 import e2ec.data_config as data_config_module
 from dataset.contour import target_settings
 from dataset.transforms import augmentation_settings, test_transform
@@ -126,6 +127,7 @@ def test_settings_as_plain_values() -> None:
 
 MODULES = [
     config_module,
+    contour_loss_config,
     data_config_module,
     target_settings,
     augmentation_settings,

@@ -66,6 +66,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
                 "model.sharp.training alone teaches the stage sharp on weights that stay as they "
                 "are: name them by --model.weights FILE, or train jointly"
             )
+        if config.loss.contour_weight > 0:
+            _check_contour_loss(config)
         network = build_network(
             num_classes=num_classes,
             architecture=_sizes(config),
@@ -105,7 +107,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
 
     def loss(self, config: Config) -> TotalLoss:
         sharp = config.model.sharp
-        return TotalLoss(config.loss, None if sharp.training == "off" else sharp.movement)
+        movement = None if sharp.training == "off" else sharp.movement
+        return TotalLoss(config.loss, movement, epochs=config.train.epochs)
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
         near = batch.boundary
@@ -224,6 +227,17 @@ def _boundary_points(config: Config) -> BoundaryPointSettings | None:
     if sharp.training == "off":
         return None
     return BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter)
+
+
+def _check_contour_loss(config: Config) -> None:
+    """Its stage must be one that the network has, and that learns."""
+    if config.model.sharp.training == "alone":
+        raise InputError(
+            "loss.contour_weight supervises contours, which model.sharp.training alone leaves as "
+            "they are: set it to 0, or train jointly"
+        )
+    names = stage_names(_sizes(config).refinements)
+    resolve_stage(config.loss.contour.stage or names[-1], names)
 
 
 def _sizes(config: Config) -> Architecture:

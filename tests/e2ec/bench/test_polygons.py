@@ -19,11 +19,13 @@ def test_all_sides_of_a_row_give_the_same() -> None:
         ours = row.ours()
         for name, peer in row.peers.items():
             assert peer is not None, name
-            if "OpenCV" in name:
+            if "soft masks" in row.name:  # sums, in another order
+                torch.testing.assert_close(ours, peer(), rtol=1e-5, atol=2e-5)
+            elif "OpenCV" in name:
                 _assert_same_but_for_borders(ours, peer())
             else:
                 _assert_same(ours, peer())
-    assert len(names) == 7
+    assert len(names) == 9
 
 
 def _assert_same_but_for_borders(ours: object, peer: object) -> None:

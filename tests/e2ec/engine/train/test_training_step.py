@@ -45,9 +45,10 @@ class Waits(TorchDispatchMode):
 def test_a_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
     """Around the network: heat maps, counts, losses, gradients, update, the record."""
     config = tiny(tmp_path)
+    config = replace(config, loss=replace(config.loss, contour_weight=1.0))
     trainer = trainer_module.Trainer(config, make_accelerator(config))
     trainer.sampler.set_epoch(0)
-    trainer.state.epoch = 1  # with dynamic matching
+    trainer.state.epoch = 1  # with dynamic matching, and with the contour loss
     batch = next(trainer._steps())
     height, width = batch[0].heatmap_size[1:]
     count, vertices = batch[0].contours.shape[:2]
@@ -73,7 +74,7 @@ def test_a_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
         record, _, _ = trainer._step(batch, StopRequest())
     assert waits.found == []
     losses, stopping = record.read()
-    assert losses["total"] > 0 and not stopping
+    assert losses["total"] > losses["contour"] > 0 and not stopping
 
 
 def test_the_network_waits_for_nothing_in_training(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from e2ec.engine.train.run import make_accelerator, train
 from e2ec.engine.weights.checkpoint import load_state, load_weights
 from e2ec.families.contour.family import CONTOUR
 from e2ec.named_settings import with_settings
+from lib.errors import InputError
 from network.contour.architecture import NANO
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerator")
@@ -66,6 +67,36 @@ def distinct(out: Path) -> Config:
             group_parts=False, batch_size=2, iou_types=("bbox",),
         ),
     )  # fmt: skip
+
+
+def test_the_contour_loss_sets_in_after_a_share_of_the_run_s_epochs() -> None:
+    settings = {
+        "loss.contour_weight": 2.0,
+        "loss.contour.start": 0.5,
+        "loss.contour.stage": "init",
+        "train.epochs": 20,
+    }
+    loss = CONTOUR.loss(with_settings(distinct(Path("unused")), settings))
+    assert loss.contour_start == 10
+    assert (loss.config.contour_weight, loss.config.contour.stage) == (2.0, "init")
+
+
+def test_a_stage_that_the_network_lacks_is_refused_before_training() -> None:
+    settings = {"loss.contour_weight": 1.0, "loss.contour.stage": "refine4"}
+    config = with_settings(distinct(Path("unused")), settings)
+    with pytest.raises(InputError, match="refine4: this network has init, coarse, refine1"):
+        CONTOUR.build(config, 3)
+    CONTOUR.build(with_settings(config, {"loss.contour_weight": 0.0}), 3)
+
+
+def test_a_contour_loss_of_contours_that_do_not_learn_is_refused() -> None:
+    settings = {
+        "loss.contour_weight": 1.0,
+        "model.sharp.training": "alone",
+        "model.weights": Path("unused"),
+    }
+    with pytest.raises(InputError, match="contour_weight supervises contours"):
+        CONTOUR.build(with_settings(distinct(Path("unused")), settings), 3)
 
 
 def test_losses_are_weighed_as_set() -> None:
