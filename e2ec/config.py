@@ -99,6 +99,7 @@ class RefinerConfig(ModelConfig):
     """The network of a refiner: backbone, neck and SharpContour, without a detector."""
 
     FAMILY: ClassVar[str] = "e2ec.families.refiner.family:REFINER"
+    """See `ModelConfig.FAMILY`."""
 
     sharp: SharpSettings = field(
         default_factory=lambda: SharpSettings(training="joint", spread=0.1, box_jitter=0.1)
