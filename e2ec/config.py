@@ -85,7 +85,7 @@ class ModelConfig:
     """Number of refinement modules; None takes the architecture's own: dla34 has three, as
     published (the paper has two), nano two."""
     sharp: SharpSettings = field(default_factory=SharpSettings)
-    """SharpContour, the stage after the last refinement."""
+    """The stage after the last refinement, SharpContour (docs/boundaries.md)."""
 
     def __post_init__(self) -> None:
         require(

@@ -92,7 +92,9 @@ def boundary_labels(
     spreads = np.maximum(settings.spread * np.sqrt(sides.prod(axis=1)), 1.0)
     for i, (part, owner) in enumerate(zip(parts, owners.tolist(), strict=True)):
         instance = sample.instances[owner]
-        rings = [part, *_holes(instance, sample, matrix)]
+        # Holes of the object's other parts are none of this one's boundary.
+        holes = [h for h in _holes(instance, sample, matrix) if contains(part, h).any()]
+        rings = [part, *holes]
         points[i] = _along(rings, count, rng) + rng.normal(0, spreads[i], (count, 2))
         inside = contains(part, points[i]) & _in_mask(instance, sample, matrix, points[i])
         outside[i] = ~inside

@@ -28,6 +28,7 @@ from e2ec.results.draw.visualize import draw_contours
 from network.contour.architecture import ARCHITECTURES
 from network.contour.e2ec import E2EC, build_network
 from network.contour.neck import ModulatedDeformConv
+from network.sharp.settings import Movement
 
 CLASSES = 80
 INSTANCES = 10
@@ -104,11 +105,13 @@ def _pixels() -> Iterator[Row]:
         )
 
 
-def benchmark_network(name: str, *, classes: int = CLASSES) -> E2EC:
+def benchmark_network(name: str, *, classes: int = CLASSES, sharp: Movement | None = None) -> E2EC:
     """A network of random weights, the same in every run, that deforms and tells places apart."""
     generator_state = torch.get_rng_state()
     torch.manual_seed(0)
-    network = build_network(num_classes=classes, architecture=ARCHITECTURES[name]).eval()
+    network = build_network(
+        num_classes=classes, architecture=ARCHITECTURES[name], sharp=sharp
+    ).eval()
     with torch.no_grad():
         for head, factor in ((network.heatmap, 5), (network.offsets, 3)):
             last = head[2]

@@ -14,7 +14,16 @@ from e2ec.bench.records import Environment, Record, load_average
 from e2ec.bench.row import Row
 
 # Each is a module here with `rows() -> Iterator[Row]`, in the order of the tables.
-TOPICS = ("noise", "operators", "gpu_operators", "inference", "training", "polygons", "pipeline")
+TOPICS = (
+    "noise",
+    "operators",
+    "gpu_operators",
+    "inference",
+    "sharp",
+    "training",
+    "polygons",
+    "pipeline",
+)
 
 
 @dataclass

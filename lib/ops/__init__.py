@@ -1,7 +1,8 @@
-"""Operators that PyTorch lacks: deformable convolution, polygons to masks, labels, peaks."""
+"""Operators that PyTorch lacks: deformable convolution, polygons, labels, peaks, walks."""
 
 from __future__ import annotations
 
+from lib.ops.contours.walk_to_flip import walk_to_flip
 from lib.ops.deform.deform_conv2d import deform_conv2d
 from lib.ops.heatmap_nms import heatmap_nms
 from lib.ops.labels.align_contours import align_contours
@@ -26,6 +27,7 @@ __all__ = [
     "signed_distances",
     "snake_block_weight",
     "soft_rasterize",
+    "walk_to_flip",
     "winograd_conv2d",
     "winograd_snake_block",
     "winograd_weight",

@@ -33,6 +33,7 @@ COMPILED = (
     "rasterize_polygons",
     "signed_distances",
     "signed_distances_backward",
+    "walk_to_flip",
     "winograd_conv2d",
     "winograd_snake_block",
 )

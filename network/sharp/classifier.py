@@ -10,9 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lib.ops import walk_to_flip
 from network.layers.precision import at_least_float32, full_precision
 from network.layers.sampling import sample_features
-from network.sharp.settings import ClassifierSizes
+from network.sharp.evolution import Walk
+from network.sharp.settings import ClassifierSizes, EvolutionSettings
 
 
 class PointClassifier(nn.Module):
@@ -116,6 +118,39 @@ class PointClassifier(nn.Module):
                 if number < len(self.layers) - 1:
                     x = F.relu(x)
         return x.transpose(1, 2)
+
+    def walk(
+        self,
+        fine: Tensor,
+        parameters: Tensor,
+        boxes: Tensor,
+        image_index: Tensor,
+        evolution: EvolutionSettings,
+    ) -> Walk:
+        """The walk of vertices to where this classifier flips, by the operator for CPUs.
+
+        Args:
+            fine, parameters, boxes, image_index: as in `forward`; float32.
+            evolution: the numbers of the walk.
+        """
+
+        def walk(contours: Tensor, normals: Tensor, resting: Tensor) -> tuple[Tensor, Tensor]:
+            return walk_to_flip(
+                fine,
+                parameters,
+                boxes,
+                image_index,
+                contours,
+                normals,
+                resting,
+                widths=(self.layers[0][0], *(outputs for _, outputs in self.layers)),
+                stride=self.stride,
+                step=evolution.step,
+                max_steps=evolution.max_steps,
+                adaptive=evolution.adaptive,
+            )
+
+        return walk
 
     def inside_map(self, fine: Tensor, points: Tensor) -> Tensor:
         """(n, P) bool: which points lie in the image. Outside of it nothing is an object's."""

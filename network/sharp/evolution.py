@@ -12,6 +12,9 @@ from network.sharp.settings import EvolutionSettings
 
 PointState = Callable[[Tensor], Tensor]
 """Points (r, P, 2), input pixels -> phi, (r, P): the probability of being outside."""
+Walk = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Contours, outward normals (r, N, 2 each) and resting vertices (r, N) -> where the vertices stop,
+and which of them have flipped now."""
 
 
 def evolve(
@@ -38,28 +41,53 @@ def evolve(
     Returns:
         (r, N, 2) for every iteration.
     """
+
+    def walk(contours: Tensor, normals: Tensor, resting: Tensor) -> tuple[Tensor, Tensor]:
+        return walk_by_state(contours, normals, resting, state, size, settings)
+
+    return iterate(contours, walk, settings.iterations, outward=outward)
+
+
+def iterate(
+    contours: Tensor, walk: Walk, iterations: int, *, outward: Tensor | None = None
+) -> list[Tensor]:
+    """Contours after every iteration of normals found anew and a walk along them: the frame of
+    `evolve`, whose arguments these are."""
     resting = contours.new_zeros(contours.shape[:2], dtype=torch.bool)
-    numbers = torch.arange(1, settings.max_steps + 1, device=contours.device)
     results = []
-    for _ in range(settings.iterations):
-        phi = state(contours)
-        outside = phi > 0.5
+    for _ in range(iterations):
         normals = outward_normals(contours)
         if outward is not None:
             normals = normals * outward[:, None, None]
-        certainty = (phi - 0.5).abs() if settings.adaptive else torch.full_like(phi, 0.5)
-        length = settings.step * size[:, None] * certainty
-        step = normals * torch.where(outside, -length, length)[..., None]
-        # (r, N, M, 2): every place where a vertex could stop.
-        walk = contours[:, :, None] + step[:, :, None] * numbers[:, None]
-        flips = (state(walk.flatten(1, 2)) > 0.5).view(walk.shape[:3]) != outside[..., None]
-        flipped = flips.any(dim=2)
-        count = torch.where(flipped, flips.int().argmax(dim=2) + 1, settings.max_steps)
-        count = count.masked_fill(resting, 0)
-        contours = contours + step * count[..., None]
+        contours, flipped = walk(contours, normals, resting)
         resting = resting | flipped
         results.append(contours)
     return results
+
+
+def walk_by_state(
+    contours: Tensor,
+    normals: Tensor,
+    resting: Tensor,
+    state: PointState,
+    size: Tensor,
+    settings: EvolutionSettings,
+) -> tuple[Tensor, Tensor]:
+    """A `Walk` by any classifier: all places where a vertex could stop are asked about at once, as
+    suits a GPU. `lib.ops.walk_to_flip` is the one for CPUs."""
+    phi = state(contours)
+    outside = phi > 0.5
+    certainty = (phi - 0.5).abs() if settings.adaptive else torch.full_like(phi, 0.5)
+    length = settings.step * size[:, None] * certainty
+    step = normals * torch.where(outside, -length, length)[..., None]
+    numbers = torch.arange(1, settings.max_steps + 1, device=contours.device)
+    # (r, N, M, 2): every place where a vertex could stop.
+    places = contours[:, :, None] + step[:, :, None] * numbers[:, None]
+    flips = (state(places.flatten(1, 2)) > 0.5).view(places.shape[:3]) != outside[..., None]
+    flipped = flips.any(dim=2) & ~resting
+    count = torch.where(flipped, flips.int().argmax(dim=2) + 1, settings.max_steps)
+    count = count.masked_fill(resting, 0)
+    return contours + step * count[..., None], flipped
 
 
 def outward_normals(contours: Tensor) -> Tensor:

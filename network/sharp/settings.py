@@ -53,7 +53,7 @@ class ClassifierSizes:
 
 @dataclass(frozen=True)
 class SharpSettings:
-    """The stage after the last refinement: SharpContour (docs/method.md)."""
+    """The stage after the last refinement: SharpContour (docs/boundaries.md)."""
 
     training: Literal["off", "joint", "alone"] = "off"
     """joint: learn the stage with all the rest; alone: the stage only, on weights that stay as they

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lib.errors import InputError
 from network.sharp.classifier import PointClassifier
-from network.sharp.evolution import evolve, outward_normals, subdivide
+from network.sharp.evolution import evolve, iterate, outward_normals, subdivide
 from network.sharp.settings import ClassifierSizes, EvolutionSettings, Movement
 
 _MOVEMENTS: tuple[Movement, ...] = get_args(Movement)
@@ -127,6 +127,9 @@ class SharpContour(nn.Module):
             phi = at(points)[..., 0].sigmoid()
             return phi.masked_fill(~classifier.inside_map(fine, points), 1.0)
 
+        if self.movement == "classify" and _on_cpu(contours, fine, parameters):
+            walk = classifier.walk(fine, parameters, boxes, image_index, evolution)
+            return iterate(contours, walk, evolution.iterations, outward=outward)
         low, high = boxes.split(2, dim=1)
         size = (high - low).prod(1).sqrt()
         if self.movement == "classify":
@@ -142,6 +145,16 @@ class SharpContour(nn.Module):
             contours = contours + movement
             results.append(contours)
         return results
+
+
+def _on_cpu(*tensors: Tensor) -> bool:
+    """Whether these may go to the operator for CPUs: it gives no gradients, and what is compiled or
+    exported is made of PyTorch's operators alone."""
+    return (
+        not torch.is_grad_enabled()
+        and not torch.compiler.is_compiling()
+        and all(t.device.type == "cpu" and t.dtype == torch.float32 for t in tensors)
+    )
 
 
 def _shared_boxes(boxes: Tensor, owners: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Contours that move."""
