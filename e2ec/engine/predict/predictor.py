@@ -93,6 +93,19 @@ class Predictor:
     def __repr__(self) -> str:
         return f"Predictor({describe_card(self.card)}; on {self.device})"
 
+    def require_detector(self) -> None:
+        """Nothing, where the network finds instances by itself.
+
+        Raises:
+            InputError: it only refines what others have found.
+        """
+        if not self.family.detects:
+            raise InputError(
+                f"these weights are of the family {self.family.name}, which finds nothing by "
+                "itself: it refines what another model has found (python -m e2ec refine, or "
+                "model.refine in Python)"
+            )
+
     @overload
     def predict(
         self,
@@ -144,7 +157,7 @@ class Predictor:
 
         Raises:
             InputError: a file is missing or no image, an image or its input is too large, or the
-                network lacks this stage.
+                network lacks this stage or finds nothing by itself.
             ValueError: an array or tensor is no image, no such stage, `batch_size` below 1.
             TypeError: something else than an image.
         """
@@ -176,6 +189,7 @@ class Predictor:
         The network runs once. Each result is the one that `predict` gives for that stage alone,
         at the same threshold; without one it is the model's own, which evaluation wants.
         """
+        self.require_detector()
         if batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
         threshold = self.card.score_threshold if score_threshold is None else score_threshold
