@@ -14,7 +14,8 @@ from dataset.transforms.test_transform import TestView
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.families.contour.card import ContourCard
 from network.sharp.classifier import PointClassifier
-from network.sharp.settings import ClassifierSizes
+from network.sharp.evolution import Walk, walk_by_state
+from network.sharp.settings import ClassifierSizes, EvolutionSettings
 
 Outside = Callable[[Tensor], Tensor]
 """Points (r, P, 2), pixels of the image -> logits (r, P), above 0 outside."""
@@ -43,6 +44,26 @@ class KnownBoundary(PointClassifier):
     ) -> Tensor:
         scale, offset = float(self.matrix[0, 0]), points.new_tensor(self.matrix[:, 2])
         return self.outside((points - offset) / scale)[..., None]
+
+    def walk(
+        self,
+        fine: Tensor,
+        parameters: Tensor,
+        boxes: Tensor,
+        image_index: Tensor,
+        evolution: EvolutionSettings,
+        **more: Any,
+    ) -> Walk:
+        """The operator for CPUs asks the parameters; this asks `forward`."""
+        size = (boxes[:, 2:] - boxes[:, :2]).prod(1).sqrt()
+
+        def state(points: Tensor) -> Tensor:
+            return self(fine, parameters, boxes, points)[..., 0].sigmoid()
+
+        def walk(contours: Tensor, normals: Tensor, resting: Tensor) -> tuple[Tensor, Tensor]:
+            return walk_by_state(contours, normals, resting, state, size, evolution)
+
+        return walk
 
 
 def knows_nothing(points: Tensor) -> Tensor:
