@@ -13,14 +13,15 @@ import math
 import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from dataset.contour.target_settings import TargetSettings
 from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
 from e2ec.contour_loss_config import ContourLossConfig
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
-from network.contour.architecture import MAX_REFINEMENTS, STRIDE
+from e2ec.model_config import ModelConfig, RefinerConfig, check_given_iou
+from network.contour.architecture import STRIDE
 from network.sharp.settings import EvolutionSettings, SharpSettings
 
 __all__ = [
@@ -36,11 +37,13 @@ __all__ = [
     "LossConfig",
     "ModelConfig",
     "OptimConfig",
+    "RefinerConfig",
     "SharpSettings",
     "Split",
     "TargetSettings",
     "TestView",
     "TrainConfig",
+    "check_given_iou",
 ]
 
 IouType = Literal["segm", "bbox", "boundary"]
@@ -65,32 +68,6 @@ AutoSetting = Literal[
 ]
 """What `Config.auto` may name; "data.augmentation.scale" stands for the range and its reference,
 "data.targets.stride" has nothing left to choose (deprecated)."""
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The network."""
-
-    FAMILY: ClassVar[str] = "e2ec.families.contour.family:CONTOUR"
-    """Where the family of such models is; settings of another family say theirs."""
-
-    architecture: Literal["dla34", "nano"] = "dla34"
-    """dla34 is the published network; nano is a thin one for CPUs."""
-    weights: Path | None = None
-    """Weights to start from (.safetensors, or a published .pth); None starts from random ones."""
-    multi_component: bool = False
-    """Also learn where every part's whole object is, so that its parts can be grouped."""
-    refinements: int | None = None
-    """Number of refinement modules; None takes the architecture's own: dla34 has three, as
-    published (the paper has two), nano two."""
-    sharp: SharpSettings = field(default_factory=SharpSettings)
-    """The stage after the last refinement, SharpContour (docs/boundaries.md)."""
-
-    def __post_init__(self) -> None:
-        require(
-            self.refinements is None or 1 <= self.refinements <= MAX_REFINEMENTS,
-            f"model.refinements must lie between 1 and {MAX_REFINEMENTS}",
-        )
 
 
 @dataclass(frozen=True)

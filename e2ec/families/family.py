@@ -96,6 +96,12 @@ class Family(ABC, Generic[Network, Example]):
     falling_losses: ClassVar[Mapping[str, str]] = {}
     """The losses that fall wherever anything is learned, by name, and what each is of: a run in
     which none of them does is doubted. None where any may rise on the way."""
+    starts_from: ClassVar[tuple[str, ...]] = ()
+    """Names of other families whose weights training may start from, as far as `untransferred`
+    lets them."""
+    detects: ClassVar[bool] = True
+    """Whether networks find instances in pixels alone. Those that do not refine what they are
+    given (`given`, `refine`), which may be of any classes."""
 
     # ---- the network
 
@@ -168,7 +174,8 @@ class Family(ABC, Generic[Network, Example]):
 
     def untransferred(self, source: Network, network: Network) -> tuple[str, ...]:
         """Prefixes of parameters that `network` does not take over when it starts from `source`:
-        they keep their random start, and may be absent on either side."""
+        they keep their random start, and may be absent on either side. `source` may be of one of
+        the families in `starts_from`."""
         return ()
 
     def resolve(
@@ -209,6 +216,18 @@ class Family(ABC, Generic[Network, Example]):
         self, output: Any, shown: Sequence[ShownImage], card: Any, stages: Sequence[str]
     ) -> list[dict[str, Contours]]:
         """The result of every image at every one of `stages`, in pixels of the original images."""
+
+    def given(self, sample: Sample, card: Any) -> Contours:
+        """What is refined where a labelled image is evaluated, in place of what a detector finds.
+
+        Asked of families that do not detect. They have two stages: what is given, and what
+        `refine` makes of it. Equal samples give equal outlines.
+
+        Args:
+            sample: the image with its labels.
+            card: of the network, with the classes of the data.
+        """
+        raise NotImplementedError
 
     def refine(
         self,
@@ -258,6 +277,11 @@ class Family(ABC, Generic[Network, Example]):
             InputError: there are none of this family, or the file is unusable.
         """
         raise InputError(f"{path}: there are no published checkpoints of the family {self.name}")
+
+    def published_start(self, path: Path) -> nn.Module:
+        """The network of such a checkpoint where training starts from it; it may be of one of the
+        families in `starts_from`."""
+        return self.published_network(path)
 
     def published_card(self, network: Network, config: Config) -> ModelCard:
         """A card for a published network, which has none, from the settings of its preset."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from dataset.transforms.test_transform import TestView, check_view
 from e2ec.config import Config, EvalConfig
 from lib.errors import InputError
+from network.sharp.settings import EvolutionSettings
 
 FORMAT = "e2ec-weights"
 VERSION = 1
@@ -155,3 +156,13 @@ def flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is neither true nor false")
     return value
+
+
+def evolution(value: Mapping[str, Any]) -> EvolutionSettings:
+    """How contours move, read as JSON; what is not named is as the paper says."""
+    values = asdict(EvolutionSettings()) | dict(value)
+    return EvolutionSettings(
+        step=float(values.pop("step")),
+        adaptive=flag(values.pop("adaptive")),
+        **{name: int(value) for name, value in values.items()},
+    )

@@ -10,7 +10,10 @@ from e2ec.families.model_card import ModelCard, card_json
 from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError
 
-_OWN = {"contour": "e2ec.families.contour.family:CONTOUR"}
+_OWN = {
+    "contour": "e2ec.families.contour.family:CONTOUR",
+    "refiner": "e2ec.families.refiner.family:REFINER",
+}
 """The families that come with the project; others are found by their presets."""
 
 

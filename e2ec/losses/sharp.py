@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dataset.contour.boundary_points import BoundaryLabels
+from network.sharp.settings import Movement
+
 GAMMA = 2.0
 """The difficulty factor of equation 2."""
 
@@ -41,3 +44,32 @@ def movement_loss(predicted: Tensor, label: Tensor) -> Tensor:
         label: of the same shape.
     """
     return F.smooth_l1_loss(predicted, label, beta=0.01, reduction="sum")
+
+
+def point_counts(near: BoundaryLabels) -> Tensor:
+    """What the losses of labelled points are divided by: all points, and those outside, (2,)."""
+    outside = near.outside
+    return torch.stack(
+        [outside.new_tensor(outside.numel(), dtype=torch.float32), outside.sum().float()]
+    )
+
+
+def sharp_loss(answers: Tensor, near: BoundaryLabels, counts: Tensor, movement: Movement) -> Tensor:
+    """The loss of SharpContour a point.
+
+    Args:
+        answers: (n, P, outputs) of `SharpContour.at_points`.
+        near: the labelled points.
+        counts: of `point_counts`, over the whole step; no points are taken as one.
+        movement: how vertices find their way.
+    """
+    points = counts[0].clamp(min=1)
+    if movement == "classify":
+        return point_focal_loss(answers[..., 0], near.outside, counts[1] / points) / points
+    low, high = near.boxes.to(answers.dtype).split(2, dim=1)
+    size = (high - low).prod(1).sqrt()[:, None, None]
+    label = near.offsets.to(answers.dtype) / size
+    if movement == "distance":
+        length = label.norm(dim=2)
+        label = torch.where(near.outside, -length, length)[..., None]
+    return movement_loss(answers, label) / points

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from dataset.contour.boundary_points import BoundaryLabels
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
 from e2ec.losses.contour_as_mask import contour_as_mask_loss
 from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import focal_loss
-from e2ec.losses.sharp import movement_loss, point_focal_loss
+from e2ec.losses.sharp import point_counts, sharp_loss
 from e2ec.losses.smooth_l1 import smooth_l1
 from network.contour.contour_network import NetworkOutput
 from network.sharp.settings import Movement
@@ -41,8 +40,8 @@ class TotalLoss:
         positives = (batch.heatmaps == 1).sum().float()
         counts = [positives, contours, batch.keys.sum().float()]
         if self.movement is not None:
-            outside = _boundary(batch).outside
-            counts += [torch.full_like(contours, float(outside.numel())), outside.sum().float()]
+            assert batch.boundary is not None
+            counts += point_counts(batch.boundary).unbind()
         return torch.stack(counts)
 
     def __call__(
@@ -80,24 +79,12 @@ class TotalLoss:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
         if self.movement is not None:
-            assert output.at_points is not None
-            points = counts[3].clamp(min=1)
-            sums = self._sharp(output.at_points, _boundary(batch), counts[4] / points)
-            losses["sharp"] = sums / points
+            assert output.at_points is not None and batch.boundary is not None
+            losses["sharp"] = sharp_loss(
+                output.at_points, batch.boundary, counts[3:5], self.movement
+            )
         weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
-
-    def _sharp(self, answers: Tensor, near: BoundaryLabels, share_outside: Tensor) -> Tensor:
-        """The loss of SharpContour, summed over its points."""
-        if self.movement == "classify":
-            return point_focal_loss(answers[..., 0], near.outside, share_outside)
-        low, high = near.boxes.to(answers.dtype).split(2, dim=1)
-        size = (high - low).prod(1).sqrt()[:, None, None]
-        label = near.offsets.to(answers.dtype) / size
-        if self.movement == "distance":
-            length = label.norm(dim=2)
-            label = torch.where(near.outside, -length, length)[..., None]
-        return movement_loss(answers, label)
 
     def _refinement(
         self,
@@ -129,8 +116,3 @@ class TotalLoss:
         settings = self.config.contour
         last = [name for name in stages if _REFINEMENT.fullmatch(name)][-1]
         return contour_as_mask_loss(stages[settings.stage or last], label, settings)
-
-
-def _boundary(batch: Batch) -> BoundaryLabels:
-    assert batch.boundary is not None
-    return batch.boundary

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from network.backbones.backbone import Backbone
@@ -20,7 +19,7 @@ from network.contour.contour_network import (
     Outline,
 )
 from network.contour.global_deform import GlobalDeformation
-from network.contour.neck import Neck
+from network.contour.neck import Neck, shared_map
 from network.contour.part_votes import object_centers
 from network.contour.refine import Refinement
 from network.contour.snake import Snake
@@ -60,7 +59,6 @@ class E2EC(ContourNetwork):
     ) -> None:
         super().__init__()
         assert isinstance(backbone, nn.Module)
-        self.side_multiple = backbone.strides[-1]
         self.stride = neck.stride
         self.backbone = backbone
         self.neck = neck
@@ -136,14 +134,8 @@ class E2EC(ContourNetwork):
         )
 
     def shared_map(self, images: Tensor) -> Tensor:
-        """The map that all heads read, (B, C, h, w).
-
-        Zeros at the bottom and right make the image's sides multiples of the coarsest stride.
-        """
-        height, width = images.shape[2:]
-        padding = (0, -width % self.side_multiple, 0, -height % self.side_multiple)
-        features: Tensor = self.neck(self.backbone(F.pad(images, padding)))
-        return features
+        """The map that all heads read, (B, C, h, w)."""
+        return shared_map(images, self.backbone, self.neck)
 
     def dense(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What covers the image: the shared map (B, C, h, w), and the heat map's logits."""

@@ -134,3 +134,15 @@ class Neck(nn.Module):
         r1 = self.ida_1([m8, *r0])
         r2 = self.ida_2([m4, *r1])
         return self.ida_up([r2[-1], r1[-1], r0[-1]])[-1]
+
+
+def shared_map(images: Tensor, backbone: Backbone, neck: Neck) -> Tensor:
+    """The map that all heads read, (B, C, h, w), of normalised images (B, 3, H, W).
+
+    Zeros at the bottom and right make the images' sides multiples of the coarsest stride.
+    """
+    height, width = images.shape[2:]
+    multiple = backbone.strides[-1]
+    padding = (0, -width % multiple, 0, -height % multiple)
+    features: Tensor = neck(backbone(F.pad(images, padding)))
+    return features

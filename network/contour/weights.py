@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lib.errors import InputError
 from network.contour.architecture import MAX_REFINEMENTS, Architecture
@@ -41,6 +41,17 @@ def network_from_state(
         sharp=movement_of(state, name=name),
         clip=clip,
     )
+    load_checked(network, state, name=name)
+    return network.eval()
+
+
+def load_checked(network: nn.Module, state: Mapping[str, Tensor], *, name: str) -> None:
+    """Load weights that must be those of the network, all of them and no others.
+
+    Raises:
+        InputError: names or shapes do not fit, or a weight is not finite; `name` says where the
+            weights came from.
+    """
     expected = network.state_dict()
     # Files written by old versions of torch have no batch counters; evaluation needs none.
     optional = {key for key in expected if key.endswith("num_batches_tracked")}
@@ -59,7 +70,6 @@ def network_from_state(
     for key, value in network.state_dict().items():
         if not value.isfinite().all():
             raise InputError(f"{name}: weights are damaged: {key} holds NaN or infinity")
-    return network.eval()
 
 
 def count_refinements(names: Iterable[str], *, source: str) -> int:

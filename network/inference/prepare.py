@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from network.contour.e2ec import E2EC
-from network.inference.fold import fold_batchnorm
+from network.inference.fold import Network, fold_batchnorm
 from network.inference.precision import FullPrecisionHead, lower_precision
 from network.inference.prepared import PreparedNetwork
 from network.inference.sparse import SparseGlobalDeformation
@@ -37,16 +37,21 @@ def for_prediction(
     """
     if isinstance(network, PreparedNetwork):
         raise ValueError("a prepared network cannot be copied: take the network it was made of")
-    network = fold_batchnorm(network).to(device)
-    # All channels of a tap side by side; maps follow the weights.
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    weights = next(network.parameters())
-    on_cpu = weights.device.type == "cpu"
-    if on_cpu and weights.dtype == torch.float32:
-        use_winograd(network, convolutions=dtype == torch.float32)
-    if on_cpu:
+    network = fast_copy(network, dtype, device)
+    if next(network.parameters()).device.type == "cpu":
         network.global_deformation = SparseGlobalDeformation(network.global_deformation)
     network.heatmap = FullPrecisionHead(network.heatmap)
     if dtype != torch.float32:
         lower_precision(network, dtype)
     return PreparedNetwork(network)
+
+
+def fast_copy(network: Network, dtype: torch.dtype, device: torch.device | None) -> Network:
+    """The passes that any network takes: see `for_prediction`."""
+    network = fold_batchnorm(network).to(device)
+    # All channels of a tap side by side; maps follow the weights.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    weights = next(network.parameters())
+    if weights.device.type == "cpu" and weights.dtype == torch.float32:
+        use_winograd(network, convolutions=dtype == torch.float32)
+    return network

@@ -54,7 +54,7 @@ class KnownBoundary(PointClassifier):
         evolution: EvolutionSettings,
         extents: Tensor | None = None,
     ) -> Walk:
-        """The operator reads the parameters, which are random here."""
+        """The operator for CPUs asks the parameters; this asks `forward`."""
 
         def state(points: Tensor) -> Tensor:
             phi = self(fine, parameters, boxes, points, image_index)[..., 0].sigmoid()

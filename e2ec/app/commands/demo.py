@@ -82,6 +82,7 @@ def _load(options: DemoOptions) -> Predictor:
         precision=options.precision,
         cuda_graphs=options.cuda_graphs,
     )
+    model.require_detector()
     if options.stage is not None:
         try:
             model.family.check_stage(options.stage)

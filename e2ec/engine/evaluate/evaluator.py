@@ -7,13 +7,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dataset.loading.sample import InstanceDataset
+from dataset.loading.sample import InstanceDataset, Sample
 from e2ec.config import EvalConfig
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.metrics.coco import Metrics, coco_metrics
 from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs, with_results
 from e2ec.metrics.precision_recall import IouType
 from e2ec.metrics.sbd import sbd_metrics
+from e2ec.results.contours import Contours
 from lib.errors import InputError
 
 Results = list[dict[str, Any]]
@@ -22,11 +23,14 @@ Results = list[dict[str, Any]]
 def check_classes(
     predictor: Predictor, dataset: InstanceDataset, *, weights: str, named: bool = True
 ) -> None:
-    """Weights and data must speak of the same classes; the counts alone where not `named`.
+    """Weights and data must speak of the same classes; the counts alone where not `named`. Those
+    of what is given to a network that does not detect are the data's.
 
     Raises:
         InputError: the class counts or the category ids differ.
     """
+    if not predictor.family.detects:
+        return
     ours, theirs = predictor.card, dataset
     if len(ours.class_names) != len(theirs.class_names):
         raise InputError(
@@ -63,12 +67,37 @@ def predict_dataset(
         if stopping():
             break
         samples = [dataset[i] for i in indices[start : start + batch_size]]
-        found = predictor.predict_stages(
-            [sample.image for sample in samples], stages=asked, batch_size=batch_size
-        )
+        found = predict_samples(predictor, samples, stages=asked)
         for sample, by_stage in zip(samples, found, strict=True):
             for stage, contours in by_stage.items():
                 results[stage] += contours.to_coco(sample.image_id, segmentation="rle")
+    return results
+
+
+def predict_samples(
+    predictor: Predictor,
+    samples: Sequence[Sample],
+    *,
+    stages: Sequence[str],
+    score_threshold: float | None = None,
+) -> list[dict[str, Contours]]:
+    """What a network says of labelled images at several of its stages, by their names: what it
+    finds, or what it makes of what its family gives it."""
+    if predictor.family.detects:
+        return predictor.predict_stages(
+            [sample.image for sample in samples],
+            stages=stages,
+            score_threshold=score_threshold,
+            batch_size=len(samples),
+        )
+    first, last = predictor.stages
+    results: list[dict[str, Contours]] = []
+    for sample in samples:
+        given = predictor.family.given(sample, predictor.card)
+        by_stage = {first: given}
+        if last in stages:
+            by_stage[last] = predictor.refine(sample.image, given)
+        results.append({stage: by_stage[stage] for stage in stages})
     return results
 
 

@@ -10,28 +10,24 @@ from typing import overload
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from dataset.transforms.test_transform import TestView
 from e2ec.config import Precision
 from e2ec.engine.predict.device import select_device
 from e2ec.engine.predict.image_input import ImageLike, image_list, image_source, to_pixels
+from e2ec.engine.predict.ready_model import ReadyModel
 from e2ec.engine.predict.refine_forms import Refinable, in_form_of, to_contours
-from e2ec.engine.preprocess import normalize
 from e2ec.engine.weights.checkpoint import load_network
-from e2ec.engine.weights.describe import describe_card
 from e2ec.families.bundled import BUNDLED_WEIGHTS
-from e2ec.families.family import ShownImage, find_family
+from e2ec.families.family import ShownImage
 from e2ec.families.model_card import ModelCard
 from e2ec.results.contours import Contours
 from e2ec.results.default_score import DEFAULT_SCORE
 from e2ec.results.outlines import Outlines, with_outlines
-from lib.errors import InputError
-from network.layers.precision import PRECISIONS
 from network.sharp.settings import EvolutionSettings
 
 
-class Predictor:
+class Predictor(ReadyModel):
     """A network with everything needed to use it on images.
 
     Any number of threads may call `predict`, `predict_stages` and `refine` at the same time: each
@@ -44,54 +40,6 @@ class Predictor:
         card: what the network was trained for.
         stages: names of its stages in order, each once: init, coarse, refine1, ...
     """
-
-    def __init__(
-        self,
-        network: nn.Module,
-        card: ModelCard,
-        *,
-        device: torch.device | str = "cpu",
-        precision: Precision = "fp32",
-        compile: bool = False,
-        cuda_graphs: bool = False,
-    ) -> None:
-        """Take a copy of the network, made ready for prediction; the original stays trainable.
-
-        Args:
-            network: of any family.
-            card: what it was trained for; of the same family.
-            device, precision, compile, cuda_graphs: as in `load_model`; a network in fp64 stays so.
-
-        Raises:
-            InputError: the device cannot compute in this precision, or has no CUDA graphs.
-        """
-        self.device = torch.device(device)
-        if precision not in PRECISIONS:
-            raise InputError(f"there is no precision {precision!r}: {', '.join(PRECISIONS)}")
-        if precision == "fp16" and self.device.type == "cpu":
-            raise InputError("precision fp16 needs a GPU; use bf16 or fp32 on the CPU")
-        if cuda_graphs and self.device.type != "cuda":
-            raise InputError(f"CUDA graphs need a CUDA device, not {self.device.type}")
-        self._input_type = next(network.parameters()).dtype
-        self._precision: Precision = precision
-        self.family = find_family(type(card).FAMILY)
-        self.stages = self.family.stages(network)
-        self.network = self.family.prepare(
-            network,
-            device=self.device,
-            precision=precision,
-            compile=compile,
-            cuda_graphs=cuda_graphs,
-        )
-        self.card = card
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Name of every class, by class index."""
-        return self.card.class_names
-
-    def __repr__(self) -> str:
-        return f"Predictor({describe_card(self.card)}; on {self.device})"
 
     @overload
     def predict(
@@ -144,7 +92,7 @@ class Predictor:
 
         Raises:
             InputError: a file is missing or no image, an image or its input is too large, or the
-                network lacks this stage.
+                network lacks this stage or finds nothing by itself.
             ValueError: an array or tensor is no image, no such stage, `batch_size` below 1.
             TypeError: something else than an image.
         """
@@ -176,6 +124,7 @@ class Predictor:
         The network runs once. Each result is the one that `predict` gives for that stage alone,
         at the same threshold; without one it is the model's own, which evaluation wants.
         """
+        self.require_detector()
         if batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
         threshold = self.card.score_threshold if score_threshold is None else score_threshold
@@ -257,18 +206,6 @@ class Predictor:
                 )
 
         return in_form_of(what, with_outlines(given, change))
-
-    def _input(self, batch: np.ndarray) -> Tensor:
-        """Pixels (B, h, w, 3) uint8 as the network takes them."""
-        pixels = torch.from_numpy(batch).to(self.device)
-        # They lie channels last already.
-        return normalize(pixels.permute(0, 3, 1, 2)).to(self._input_type)
-
-    def _autocast(self) -> torch.autocast:
-        """A new one for every call: it remembers what to restore, which threads must not share."""
-        lowered = self._precision != "fp32"
-        dtype = PRECISIONS[self._precision] if lowered else torch.bfloat16
-        return torch.autocast(self.device.type, dtype=dtype, enabled=lowered)
 
     @torch.inference_mode()
     def _predict_batch(

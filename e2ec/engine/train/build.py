@@ -109,10 +109,10 @@ def _start_from(
 ) -> None:
     """Copy weights; what the family does not transfer keeps its random start."""
     if is_published(path):
-        source = family.published_network(path)
+        source = family.published_start(path)
     else:
         other, source, _ = load_network(path, preset=preset)
-        if other.name != family.name:
+        if other.name not in (family.name, *family.starts_from):
             raise wrong_family(path, other.name, family.name)
     left = family.untransferred(source, network)
     own = network.state_dict()

@@ -97,7 +97,12 @@ def doubts(
 
 
 def summary(
-    config: Config, history: Sequence[Mapping[str, Any]], *, metric: str, images: Path | None
+    config: Config,
+    history: Sequence[Mapping[str, Any]],
+    *,
+    metric: str,
+    images: Path | None,
+    detects: bool = True,
 ) -> str:
     """The end of a run: its best evaluation, and the commands for what comes next.
 
@@ -105,6 +110,7 @@ def summary(
         history: one entry an epoch.
         metric: name of the main metric.
         images: folder of the validation images, if they lie in one.
+        detects: whether the network finds anything by itself.
     """
     folder = config.out / config.name
     weights = folder / "weights.safetensors"
@@ -122,10 +128,11 @@ def summary(
         lines.append(f"test it:    {_test_command(config, weights)}")
     source = f" --source {_quote(images)}" if images is not None else ""
     out = Path("out") / config.name
-    lines.append(
-        f"look at it: python demo.py --weights {_quote(weights)}{source} --out {_quote(out)}"
-    )
-    return "\n".join(lines)
+    if detects:
+        line = f"look at it: python demo.py --weights {_quote(weights)}{source} --out {_quote(out)}"
+    else:
+        line = f"use it:     python -m e2ec refine --weights {_quote(weights)} --results FILE ..."
+    return "\n".join([*lines, line])
 
 
 def image_folder(data: InstanceDataset) -> Path | None:

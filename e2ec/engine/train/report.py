@@ -11,7 +11,9 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from dataset.loading.sample import InstanceDataset
+from e2ec.engine.evaluate.evaluator import predict_samples
 from e2ec.engine.predict.predictor import Predictor
+from e2ec.results.default_score import DEFAULT_SCORE
 from e2ec.results.draw.visualize import draw_comparison
 from e2ec.results.labelled import labelled_contours
 from lib.files import atomic_write_json
@@ -68,11 +70,12 @@ class Report:
         pictures = []
         for number in range(count):
             sample = dataset[number * len(dataset) // count]
+            stage = predictor.card.stage
+            (found,) = predict_samples(
+                predictor, [sample], stages=[stage], score_threshold=DEFAULT_SCORE
+            )
             picture = draw_comparison(
-                sample.image,
-                labelled_contours(sample, dataset),
-                predictor.predict(sample.image),
-                labels=True,
+                sample.image, labelled_contours(sample, dataset), found[stage], labels=True
             )
             self._writer.add_image(
                 f"truth_and_prediction/{sample.name}", picture, epoch, dataformats="HWC"

@@ -76,6 +76,7 @@ def _train(config: Config, accelerator: Accelerator, folder: Path) -> bool:
             trainer.state.history,
             metric=main_metric(trainer.scored),
             images=image_folder(trainer.data.val),
+            detects=trainer.family.detects,
         )
     accelerator.print(ending)
     return finished

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, get_args
 
 from e2ec.config import EvalConfig
 from e2ec.families.contour.stages import Stage, check_stage
-from e2ec.families.model_card import ModelCard, choice, flag
+from e2ec.families.model_card import ModelCard, choice, evolution, flag
 from network.contour.architecture import ARCHITECTURES
 from network.contour.contour_init import Clip
 from network.sharp.settings import EvolutionSettings
@@ -49,15 +49,5 @@ class ContourCard(ModelCard):
             # Files without it were trained here, on labels that reach the edge.
             "clip": choice(card.get("clip", "edge"), get_args(Clip)),
             # Files without it have no stage sharp.
-            "evolution": _evolution(card.get("evolution", {})),
+            "evolution": evolution(card.get("evolution", {})),
         }
-
-
-def _evolution(card: Mapping[str, Any]) -> EvolutionSettings:
-    """The settings of a card read as JSON; what it does not name is as the paper says."""
-    values = asdict(EvolutionSettings()) | dict(card)
-    return EvolutionSettings(
-        step=float(values.pop("step")),
-        adaptive=flag(values.pop("adaptive")),
-        **{name: int(value) for name, value in values.items()},
-    )

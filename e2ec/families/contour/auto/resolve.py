@@ -11,6 +11,7 @@ from dataset.checks.check import label_index
 from dataset.checks.seen_sizes import ObjectSizes, object_sizes
 from dataset.loading.sample import InstanceDataset
 from e2ec.config import Config
+from e2ec.families.bundled import BUNDLED, weights_path
 from e2ec.families.contour.auto.scale import choose_scale, match_test, match_training
 from e2ec.families.contour.auto.schedule import (
     choose_epochs,
@@ -18,12 +19,7 @@ from e2ec.families.contour.auto.schedule import (
     describe,
     fitting_batch,
 )
-from e2ec.families.contour.auto.start_weights import (
-    BUNDLED,
-    adopt,
-    read_start_weights,
-    weights_path,
-)
+from e2ec.families.contour.auto.start_weights import adopt, read_start_weights
 from e2ec.named_settings import with_settings
 
 # What goes with an architecture.
@@ -49,6 +45,20 @@ def resolve(
             no object to choose a scale from.
     """
     config, lines = _weights(config)
+    config, chosen = choose(config, train, processes=processes)
+    if chosen:
+        chosen[-1] += f"; dynamic matching from epoch {config.loss.matching_start_epoch + 1}"
+    return config, lines + chosen
+
+
+def choose(config: Config, train: InstanceDataset, *, processes: int) -> tuple[Config, list[str]]:
+    """What is left open besides the weights to start from, and what to tell the user of it: the
+    scale, and last the schedule. See `resolve`.
+
+    Raises:
+        InputError: there is no object to choose a scale from.
+    """
+    lines: list[str] = []
     if config.auto:
         config = _fill(config, _SIZES[config.model.architecture])
         sizes = object_sizes(label_index(train))
@@ -57,7 +67,7 @@ def resolve(
         # Room for a quarter more objects than any training image has, in whole hundreds.
         most = max(_FEWEST_DETECTIONS, math.ceil(1.25 * sizes.most / 100) * 100)
         config = _fill(config, {"eval.max_detections": most})
-        lines += [*line, describe(config, len(train))]
+        lines = [*line, describe(config, len(train))]
     return replace(config, auto=()), lines
 
 

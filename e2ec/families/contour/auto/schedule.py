@@ -55,8 +55,7 @@ def describe(config: Config, images: int) -> str:
     return (
         f"schedule: {train.epochs} epochs of {images} images, {steps:,} steps of "
         f"{train.batch_size}; learning rate {optim.lr:g} after {optim.warmup_steps} steps of "
-        f"warm-up; moving average {train.ema_decay:g}; evaluation every {train.eval_every} epochs; "
-        f"dynamic matching from epoch {config.loss.matching_start_epoch + 1}"
+        f"warm-up; moving average {train.ema_decay:g}; evaluation every {train.eval_every} epochs"
     )
 
 

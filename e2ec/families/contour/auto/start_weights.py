@@ -9,7 +9,7 @@ from pathlib import Path
 import safetensors
 
 from e2ec.config import Config
-from e2ec.families.bundled import BUNDLED_WEIGHTS
+from e2ec.families.bundled import BUNDLED, weights_path
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.family import wrong_family
 from e2ec.families.model_card import card_json
@@ -20,9 +20,6 @@ from network.contour.architecture import ARCHITECTURES
 from network.contour.weights import count_refinements
 from network.published import load_published
 
-BUNDLED = Path("bundled")
-"""What `--model.weights` calls the weights that come with the project."""
-
 
 @dataclass(frozen=True)
 class StartWeights:
@@ -32,11 +29,6 @@ class StartWeights:
     architecture: str
     vertices: int
     refinements: int
-
-
-def weights_path(path: Path) -> Path:
-    """The file that `model.weights` means: a path, or the bundled weights by their name."""
-    return BUNDLED_WEIGHTS if path == BUNDLED and not path.exists() else path
 
 
 def read_start_weights(path: Path) -> StartWeights:

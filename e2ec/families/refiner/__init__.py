@@ -1,0 +1,1 @@
+"""The refiner family: SharpContour on a backbone, without a detector."""

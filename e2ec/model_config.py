@@ -1,0 +1,67 @@
+"""The settings of the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from e2ec.data_config import require
+from network.contour.architecture import MAX_REFINEMENTS
+from network.sharp.settings import SharpSettings
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network."""
+
+    FAMILY: ClassVar[str] = "e2ec.families.contour.family:CONTOUR"
+    """Where the family of such models is; settings of another family say theirs."""
+
+    architecture: Literal["dla34", "nano"] = "dla34"
+    """dla34 is the published network; nano is a thin one for CPUs."""
+    weights: Path | None = None
+    """Weights to start from (.safetensors, or a published .pth); None starts from random ones."""
+    multi_component: bool = False
+    """Also learn where every part's whole object is, so that its parts can be grouped."""
+    refinements: int | None = None
+    """Number of refinement modules; None takes the architecture's own: dla34 has three, as
+    published (the paper has two), nano two."""
+    sharp: SharpSettings = field(default_factory=SharpSettings)
+    """The stage after the last refinement, SharpContour (docs/boundaries.md)."""
+
+    def __post_init__(self) -> None:
+        require(
+            self.refinements is None or 1 <= self.refinements <= MAX_REFINEMENTS,
+            f"model.refinements must lie between 1 and {MAX_REFINEMENTS}",
+        )
+
+
+@dataclass(frozen=True)
+class RefinerConfig(ModelConfig):
+    """The network of a refiner: backbone, neck and SharpContour, without a detector."""
+
+    FAMILY: ClassVar[str] = "e2ec.families.refiner.family:REFINER"
+    """See `ModelConfig.FAMILY`."""
+
+    sharp: SharpSettings = field(
+        default_factory=lambda: SharpSettings(training="joint", spread=0.1, box_jitter=0.1)
+    )
+    """How it learns where boundaries are."""
+    given_iou: tuple[float, float] = (0.6, 0.95)
+    """It is measured on labels that are perturbed on purpose: so well they fit the true ones, at
+    worst and at best."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        none = "a refiner has none"
+        require(self.refinements is None, f"model.refinements: {none}")
+        require(not self.multi_component, f"model.multi_component: {none}")
+        require(self.sharp.training == "joint", "model.sharp.training: a refiner is always joint")
+        check_given_iou(self.given_iou)
+
+
+def check_given_iou(bounds: tuple[float, float]) -> None:
+    """Raise ValueError where no labels can be perturbed to fit so well."""
+    low, high = bounds
+    require(0.3 <= low <= high <= 1, f"given_iou must rise within 0.3 to 1, not {low} {high}")
