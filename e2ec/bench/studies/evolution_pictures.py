@@ -17,9 +17,11 @@ import cv2
 import numpy as np
 from tyro.conf import Positional
 
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
 from e2ec.config import EvolutionSettings
 from e2ec.engine.predict.predictor import Predictor, load_model
+from lib.errors import InputError
 from lib.files import atomic_write_bytes
 from lib.images import read_image
 
@@ -45,20 +47,34 @@ class PictureOptions:
     min_size: float = 24.0
     """Of the longer side of its box, pixels of the image."""
 
+    def __post_init__(self) -> None:
+        if not self.images:
+            raise ValueError("name an image at least")
+        if self.out.suffix not in (".jpg", ".png"):
+            raise ValueError(f"--out must end in .jpg or .png: {self.out}")
+        if self.frame < 16 or self.iterations < 1:
+            raise ValueError("--frame must be 16 or more, and --iterations positive")
+
 
 def contours_on_their_way(
-    predictor: Predictor, image: np.ndarray, options: PictureOptions
+    predictor: Predictor, path: Path, image: np.ndarray, options: PictureOptions
 ) -> list[np.ndarray]:
     """The instance's contours (N, 2) before the first and after every iteration.
 
     Every frame has as many vertices as the stage has: the first is the stage with steps too short
     to be seen.
+
+    Raises:
+        InputError: nothing of that size and score is found.
     """
     card = predictor.card
     frames = []
     for times in range(options.iterations + 1):
         evolution = EvolutionSettings(iterations=times) if times else EvolutionSettings(step=1e-9)
-        predictor.card = replace(card, evolution=evolution)  # type: ignore[call-arg]
+        # What is suppressed or grouped depends on the contours: every frame has all objects.
+        predictor.card = replace(  # type: ignore[call-arg]
+            card, evolution=evolution, nms_iou=1.0, group_parts=False
+        )
         found = predictor.predict(image, stage="sharp", score_threshold=options.min_score)
         frames.append([parts[0] for parts in found.parts])
     predictor.card = card
@@ -68,6 +84,10 @@ def contours_on_their_way(
         float(np.linalg.norm(b - a, axis=1).mean()) / size if size >= options.min_size else -1.0
         for a, b, size in zip(start, end, sizes, strict=True)
     ]
+    if max(moved, default=-1.0) < 0:
+        raise InputError(
+            f"{path}: nothing is found of that score and size; lower --min-score or --min-size"
+        )
     chosen = int(np.argmax(moved))
     return [frame[chosen] for frame in frames]
 
@@ -99,19 +119,22 @@ def row(image: np.ndarray, contours: list[np.ndarray], side: int) -> np.ndarray:
     return np.hstack(frames)
 
 
-def main() -> None:
+def main() -> int:
     """Write the picture."""
     options = parse_options(PictureOptions, sys.argv[1:], "e2ec.bench.studies.evolution_pictures")
     predictor = load_model(options.weights, device="cpu")
     rows = []
     for path in options.images:
         image = read_image(path)
-        rows.append(row(image, contours_on_their_way(predictor, image, options), options.frame))
+        rows.append(
+            row(image, contours_on_their_way(predictor, path, image, options), options.frame)
+        )
     picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(options.out.suffix, picture)
     assert done
     atomic_write_bytes(options.out, data.tobytes())
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))
