@@ -59,7 +59,7 @@ def contour_loss(
 
     Returns:
         A scalar, or (n,) without reduction, from 0 to k + 1. Two masks without a contour give 0; if
-        one of them has none, the loss is (k + 1) / 2.
+        one of them has none, it is nearly (k + 1) / 2.
 
     Raises:
         ValueError: shapes that do not fit, or k below 1.

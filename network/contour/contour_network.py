@@ -141,23 +141,42 @@ class ContourNetwork(nn.Module):
             max_per_image = int(found.image_index.bincount(minlength=1).amax())
         stages, votes = self.outline(features, found.centers, found.image_index, max_per_image)
         output = NetworkOutput(heatmap, *found, stages, votes, self.stride)
-        sharp = self.sharpening
-        if sharp is not None and boundary is not None:
-            output.at_points = sharp.at_points(
-                features,
-                boundary.boxes,
-                boundary.points,
-                found.image_index,
-                max_per_image=max_per_image,
-            )
-        elif sharp is not None:
-            refine = partial(
-                sharp,
-                features,
-                output.contours[-1],
-                found.image_index,
-                max_per_image=max_per_image,
-                evolution=evolution,
-            )
-            output.on_demand["sharp"] = lambda extents: refine(extents=extents)[-1]
+        if self.sharpening is not None:
+            add_sharp(self.sharpening, output, features, boundary, max_per_image, evolution)
         return output
+
+
+def add_sharp(
+    sharp: SharpContour,
+    output: NetworkOutput,
+    features: Tensor,
+    boundary: BoundaryPoints | None,
+    max_per_image: int | None,
+    evolution: EvolutionSettings | None,
+) -> None:
+    """What SharpContour says of labelled points, or else, on demand, its stage.
+
+    Args:
+        sharp: the stage.
+        output: of the same instances; gets `at_points`, or the stage sharp.
+        features: (B, C, h, w), the shared map.
+        boundary, max_per_image, evolution: as in `ContourNetwork.forward`.
+    """
+    if boundary is not None:
+        output.at_points = sharp.at_points(
+            features,
+            boundary.boxes,
+            boundary.points,
+            output.image_index,
+            max_per_image=max_per_image,
+        )
+        return
+    refine = partial(
+        sharp,
+        features,
+        output.contours[-1],
+        output.image_index,
+        max_per_image=max_per_image,
+        evolution=evolution,
+    )
+    output.on_demand["sharp"] = lambda extents: refine(extents=extents)[-1]

@@ -27,6 +27,9 @@ def lower_precision(network: E2EC, dtype: torch.dtype) -> None:
         network.global_deformation.trans_feature,
         *(part for snake in network.refinement.snakes for part in list(snake.children())[1:]),
     ]
+    if network.sharp is not None:
+        # It is made on demand, where nobody asks for autocast any more.
+        parts.append(network.sharp.classifier.fine)
     for part in parts:
         for module in part.modules():
             if isinstance(module, LOWERED):

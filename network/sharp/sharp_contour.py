@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lib.errors import InputError
 from network.sharp.classifier import PointClassifier
-from network.sharp.evolution import evolve, iterate, outward_normals, subdivide
+from network.sharp.evolution import evolve, iterate, subdivide
 from network.sharp.settings import ClassifierSizes, EvolutionSettings, Movement
 
 _MOVEMENTS: tuple[Movement, ...] = get_args(Movement)
@@ -27,7 +27,7 @@ def movement_of(
     if not any(key.startswith(prefix) for key in state):
         return None
     kind = state.get(f"{prefix}kind")
-    if kind is None or kind.numel() != 1 or int(kind) not in range(len(_MOVEMENTS)):
+    if kind is None or kind.numel() != 1 or kind.item() not in range(len(_MOVEMENTS)):
         raise InputError(f"{name}: weights are damaged: {prefix}kind is missing or unknown")
     return _MOVEMENTS[int(kind)]
 
@@ -141,17 +141,14 @@ class SharpContour(nn.Module):
         size = (high - low).prod(1).sqrt()
         if self.movement == "classify":
             return evolve(contours, state, size, evolution, outward=outward)
-        results = []
-        for _ in range(evolution.iterations):
+
+        def follow(contours: Tensor, normals: Tensor, resting: Tensor) -> tuple[Tensor, Tensor]:
             movement = at(contours) * size[:, None, None]
             if self.movement == "distance":
-                normals = outward_normals(contours)
-                if outward is not None:
-                    normals = normals * outward[:, None, None]
                 movement = movement * normals
-            contours = contours + movement
-            results.append(contours)
-        return results
+            return contours + movement, resting
+
+        return iterate(contours, follow, evolution.iterations, outward=outward)
 
 
 def _on_cpu(*tensors: Tensor) -> bool:

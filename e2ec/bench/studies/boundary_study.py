@@ -24,6 +24,7 @@ import torch
 from tyro.conf import Positional
 
 from dataset.loading.sample import InstanceDataset
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
 from e2ec.bench.studies.boundary_rows import TABLES, Row
 from e2ec.config import Config, EvalConfig
@@ -62,7 +63,15 @@ class StudyOptions:
     lr: float = 5e-4
     """Highest learning rate."""
     out: Path = Path("runs/boundary_study")
-    """Folder of all runs."""
+    """Folder of all runs: of one start and budget, other ones want another folder."""
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise ValueError("--seeds must be positive")
+        unknown = [row for row in self.rows if row not in TABLES[self.table]]
+        if unknown:
+            there = ", ".join(TABLES[self.table])
+            raise ValueError(f"--rows {unknown[0]}: the table {self.table} has {there}")
 
 
 def train_options(options: StudyOptions, folder: Path) -> list[str]:
@@ -104,18 +113,38 @@ def _root(options: StudyOptions) -> Path:
 
 
 def run_row(name: str, row: Row, seed: int, options: StudyOptions) -> dict[str, list[float]]:
-    """The metrics of one training by stage; trained and evaluated unless that was done before."""
+    """The metrics of one training by stage; trained and evaluated unless that was done before.
+
+    Raises:
+        InputError: what was done before had another start or budget, or the training failed.
+    """
     folder = options.out / options.data
     done = folder / f"{name}-{seed}" / f"{options.table}.json"
     if done.is_file():
+        check_budget(done.parent, options)
         found: dict[str, list[float]] = json.loads(done.read_text())
         return found
     words = train_options(options, folder)
     words += ["--name", f"{name}-{seed}", "--train.seed", str(seed), *row.options]
-    subprocess.run([sys.executable, str(TRAIN), *words], check=True)
+    status = subprocess.run([sys.executable, str(TRAIN), *words], check=False).returncode
+    if status:
+        raise InputError(f"{done.parent}: the training ended with status {status}; see above")
     metrics = stage_metrics(done.parent, row)
     atomic_write_json(done, metrics, indent=1)
     return metrics
+
+
+def check_budget(folder: Path, options: StudyOptions) -> None:
+    """Raise InputError where a finished run has another start or budget than is asked for."""
+    said = json.loads((folder / "config.json").read_text())
+    asked = {
+        "--start": (said["model"]["weights"], str(options.start)),
+        "--epochs": (said["train"]["epochs"], options.epochs),
+        "--lr": (said["optim"]["lr"], options.lr),
+    }
+    for option, (was, wanted) in asked.items():
+        if was != wanted:
+            raise InputError(f"{folder}: was trained with {option} {was}; choose another --out")
 
 
 def stage_metrics(run: Path, row: Row) -> dict[str, list[float]]:
@@ -172,7 +201,7 @@ def _mean_and_spread(values: Iterable[float]) -> str:
     return f"{text} ({max(numbers) - min(numbers):.2f})" if len(numbers) > 1 else text
 
 
-def main() -> None:
+def main() -> int:
     """Run what is missing, and print the table."""
     options = parse_options(StudyOptions, sys.argv[1:], "e2ec.bench.studies.boundary_study")
     torch.set_num_threads(1)
@@ -183,7 +212,8 @@ def main() -> None:
         for name, row in chosen.items():
             found.setdefault(name, []).append(run_row(name, row, seed, options))
     print(table(found))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

@@ -7,7 +7,8 @@ prints, on validation images of a run of the boundary study, the share of right 
 beside the labels' boundaries, by their distance; of found objects (IoU above 0.5) how far the
 vertices lie from the label's boundary, before the stage, after it, and after the same evolution
 with the labels themselves for a classifier; and AP and boundary AP of all three. Distances are in
-pixels of the network's input.
+pixels of the network's input. Duplicates stay and parts are not grouped, so that all three have the
+same objects.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from torch import Tensor
 from tyro.conf import Positional
 
 from dataset.loading.sample import Sample
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
 from e2ec.bench.studies.boundary_study import METRICS, run_data
 from e2ec.engine.evaluate.evaluator import Results, evaluate
 from e2ec.engine.predict.predictor import Predictor, load_model
 from e2ec.engine.preprocess import normalize
 from e2ec.results.contours import Contours
+from lib.errors import InputError
 from lib.polygons.geometry import transform_points
 from lib.polygons.points import contains, nearest_points
 from network.sharp.evolution import evolve, subdivide
@@ -47,6 +50,10 @@ class AccuracyOptions:
     """Folder of a finished run whose network has the stage sharp."""
     images: int | None = None
     """Only so many of the validation images."""
+
+    def __post_init__(self) -> None:
+        if self.images is not None and self.images < 1:
+            raise ValueError("--images must be positive")
 
 
 @dataclass
@@ -161,12 +168,28 @@ def _iou(one: shapely.Geometry, other: shapely.Geometry) -> float:
     return common / max(float(one.area + other.area) - common, 1e-9)
 
 
-def main() -> None:
+def open_run(folder: Path) -> Predictor:
+    """The last weights of a run, every detection of them an object of its own.
+
+    Raises:
+        InputError: the network has no point classifier.
+    """
+    predictor = load_model(folder / "last" / "weights.safetensors", device="cpu")
+    sharp = getattr(predictor.network, "sharpening", None)
+    if sharp is None or sharp.movement != "classify":
+        raise InputError(f"{folder}: its network has no stage sharp that classifies points")
+    # What is suppressed or grouped depends on the contours, which differ from stage to stage.
+    card = replace(predictor.card, nms_iou=1.0, group_parts=False)  # type: ignore[call-arg]
+    predictor.card = card
+    return predictor
+
+
+def main() -> int:
     """Print what was found."""
     options = parse_options(AccuracyOptions, sys.argv[1:], "e2ec.bench.studies.point_accuracy")
     torch.set_num_threads(1)
     config, dataset = run_data(options.run)
-    predictor = load_model(options.run / "last" / "weights.safetensors", device="cpu")
+    predictor = open_run(options.run)
     rng, found = np.random.default_rng(0), Findings()
     count = len(dataset) if options.images is None else min(options.images, len(dataset))
     for number in range(count):
@@ -189,7 +212,8 @@ def main() -> None:
         metrics = evaluate(results, truth, scored)
         values = (f"{what} {100 * (metrics[key] or 0):.2f}" for what, key in METRICS.items())
         print(f"{name}: {', '.join(values)}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

@@ -130,9 +130,24 @@ class ContourFamily(Family[E2EC, TrainingExample]):
 
     def untransferred(self, source: E2EC, network: E2EC) -> tuple[str, ...]:
         """The classifier where the class counts differ, and part votes and SharpContour that one of
-        them lacks or has in another way."""
+        them lacks or has in another way.
+
+        Raises:
+            InputError: what would keep its random start learns nothing either.
+        """
         classifier = source.num_classes != network.num_classes
         votes = source.part_votes is None or network.part_votes is None
+        if network.sharp_alone and classifier:
+            raise InputError(
+                f"model.sharp.training alone: the weights know {source.num_classes} classes, the "
+                f"data have {network.num_classes}, and nobody would learn them; start from weights "
+                "of the same classes, or train jointly"
+            )
+        if network.sharp_alone and votes and network.part_votes is not None:
+            raise InputError(
+                "model.sharp.training alone: the weights have no part votes, and nobody would "
+                "learn them; leave model.multi_component out, or train jointly"
+            )
         ways = {one.sharp and one.sharp.movement for one in (source, network)}
         sharp = None in ways or len(ways) > 1
         return ("heatmap.2.",) * classifier + ("part_votes.",) * votes + ("sharp.",) * sharp

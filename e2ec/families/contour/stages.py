@@ -1,9 +1,8 @@
 """The names of the contour stages (paper table 1d; 'final' and 'final-dml' are the authors').
 
 In order: init, coarse, then refine1, refine2, ... after each refinement module, and sharp where the
-network ends in SharpContour. `final` is the
-contour after the second module (the last one where there are fewer), `final-dml` the last
-refinement.
+network ends in SharpContour. `final` is the contour after the second module (the last one where
+there are fewer), `final-dml` the last refinement.
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ def test_the_weights_say_how_vertices_move(movement: Movement) -> None:
     state = {f"sharp.{key}": value for key, value in random_sharp(movement).state_dict().items()}
     assert movement_of(state, name="w") == movement
     assert movement_of({}, name="w") is None
-    for broken in (torch.tensor(7), torch.tensor([0, 1]), None):
+    for broken in (torch.tensor(7), torch.tensor([0, 1]), torch.tensor(torch.nan), None):
         damaged = dict(state)
         del damaged["sharp.kind"]
         if broken is not None:

@@ -12,10 +12,13 @@ from e2ec.engine.predict.predictor import load_model
 from lib.errors import InputError
 
 
-def test_bfloat16_finds_what_float32_finds() -> None:
+@pytest.mark.parametrize("stage", ["refine2", "sharp"])
+def test_bfloat16_finds_what_float32_finds(stage: str) -> None:
     """The bundled model on a photograph: as many instances, 95 % of vertices within 0.5 pixels."""
     exact, found = (
-        load_model(device="cpu", precision=precision).predict(default_source(), score_threshold=0.3)
+        load_model(device="cpu", precision=precision).predict(
+            default_source(), stage=stage, score_threshold=0.3
+        )
         for precision in ("fp32", "bf16")
     )
     assert len(exact) == len(found) > 10

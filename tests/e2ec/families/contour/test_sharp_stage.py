@@ -16,6 +16,7 @@ from tiny_run import tiny
 
 from e2ec.config import Config, EvalConfig, EvolutionSettings, SharpSettings
 from e2ec.engine.predict.predictor import Predictor
+from e2ec.engine.train.build import build_model
 from e2ec.engine.train.run import train
 from e2ec.engine.weights.checkpoint import load_weights, save_weights
 from e2ec.families.contour.card import ContourCard
@@ -156,6 +157,20 @@ def test_jointly_on_weights_that_lack_it(weights: Path, tmp_path: Path) -> None:
 def test_alone_wants_weights(tmp_path: Path) -> None:
     ending = call("train.py", *TINY, "--model.sharp.training", "alone", "--out", tmp_path)
     assert_one_line_error(ending, "alone", "--model.weights")
+
+
+def test_alone_wants_weights_that_lack_nothing_else(weights: Path, tmp_path: Path) -> None:
+    """A detector that starts at random and is frozen would find nothing, whatever the stage learns:
+    other classes than those of the data, or part votes that the weights lack."""
+    config = learning(tmp_path, "alone", weights)
+    classes = build_model(config, 3).num_classes
+    with pytest.raises(InputError, match=f"know {classes} classes, the data have 5"):
+        build_model(config, 5)
+    votes = replace(config, model=replace(config.model, multi_component=True))
+    with pytest.raises(InputError, match="no part votes"):
+        build_model(votes, 3)
+    jointly = replace(votes, model=replace(votes.model, sharp=SharpSettings(training="joint")))
+    assert build_model(jointly, 5).part_votes is not None
 
 
 # Front doors
