@@ -175,9 +175,9 @@ class Predictor(ReadyModel):
 
         Args:
             image: one, as in `predict`.
-            what: `Contours`, of which everything else is kept; masks (n, H, W) or (H, W), one number
-                other than zero inside; or a list with an (N, 2) polygon an instance, x then y, pixels of the image,
-                or a list of them, its parts.
+            what: `Contours`, of which everything else is kept; masks (n, H, W) or (H, W), one
+                number other than zero inside; or a list with an (N, 2) polygon an instance, x then
+                y, pixels of the image, or a list of them, its parts.
             evolution: how contours move; None as the weights say.
             source: the image's name in messages, if it is no file.
 

@@ -136,7 +136,7 @@ def test_empty_masks_and_empty_results(case: Case) -> None:
 
 
 def test_polygons_that_cover_nothing(case: Case) -> None:
-    """Points of which less than three differ: tools write such; other polygons move without them."""
+    """Tools write points of which less than three differ; other polygons move without them."""
     point, line = [5, 5, 5, 5, 5, 5], [5, 5, 9, 9, 5, 5, 5, 5]
     polygon = next(e for e in case.entries if isinstance(e["segmentation"], list))
     alone = {"image_id": polygon["image_id"], "segmentation": [point, line]}
@@ -286,7 +286,8 @@ def test_damaged_files(case: Case) -> None:
     results = case.folder / "results.json"
     whole = results.read_text()
     for text, said in (
-        ("{}", "not a list"), ("3", "Expecting '['"), ("", "not valid JSON"), (whole[:-200], "not valid JSON"),
+        ("{}", "not a list"), ("3", "Expecting '['"), ("", "not valid JSON"),
+        (whole[:-200], "not valid JSON"),
         (whole + "]", "Extra data"), ("[1]", "entry 0"), ("[[]]", "entry 0"),
     ):  # fmt: skip
         results.write_text(text)

@@ -72,7 +72,9 @@ def test_masks_reach_the_boundary_and_keep_their_type(zoom: float, kind: type) -
 def test_what_is_inside_may_be_negative() -> None:
     mask = disc_mask(102, 74, 52)
     model = refiner(disc(100, 75, 50))
-    assert np.array_equal(model.refine(IMAGE, -mask.astype(np.int8)), -1 * model.refine(IMAGE, mask))
+    assert np.array_equal(
+        model.refine(IMAGE, -mask.astype(np.int8)), -1 * model.refine(IMAGE, mask)
+    )
 
 
 def test_an_image_of_labels_is_not_one_mask() -> None:
