@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -173,6 +174,9 @@ def test_it_goes_on_from_any_state_to_the_same_bytes(tmp_path: Path) -> None:
         assert not case.part.exists()
         lines = min(whole[:cut].count(b"\n"), len(case.entries))
         assert (f"{lines} were there from before" in ending.out) == (lines > 0)
+        refined, left = map(int, re.findall(r"(\d+) of (\d+) entries refined", ending.out)[0])
+        kept = sum(map(int, re.findall(r"(\d+) kept", ending.out)))
+        assert refined + kept == left == len(case.entries) - lines
         case.out.unlink()
 
 
