@@ -2,15 +2,14 @@
 
     python -m e2ec.bench.studies.evolution_pictures IMAGE ... --out evolution.jpg [--weights FILE]
 
-Of each image the instance whose vertices move farthest for its size: the last refinement's contour
-and what each iteration makes of it, a row an image. Vertices that still move are orange, those at
-rest green.
+Of each image one instance, a row an image: its contour at an early stage of the network, and what
+each iteration of the evolution makes of it. Vertices that move on are orange, the others green.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -20,6 +19,8 @@ from tyro.conf import Positional
 from e2ec.app.commands.options import parse_options
 from e2ec.config import EvolutionSettings
 from e2ec.engine.predict.predictor import Predictor, load_model
+from e2ec.results.contours import Contours
+from lib.errors import InputError
 from lib.files import atomic_write_bytes
 from lib.images import read_image
 
@@ -36,40 +37,41 @@ class PictureOptions:
     """The picture to write, .jpg or .png."""
     weights: Path | None = None
     """A model with the stage sharp; without, the bundled one."""
+    stage: str = "init"
+    """Where the evolution starts: an early stage leaves it more to do than the last refinement."""
+    instances: tuple[int, ...] = ()
+    """Which instance of each image, by falling score from 0 on; without, the largest that does not
+    touch the border."""
     frame: int = 320
     """Height and width of a frame, pixels."""
     iterations: int = 3
     """Frames after the first."""
     min_score: float = 0.4
-    """Of the instance that is shown."""
-    min_size: float = 24.0
-    """Of the longer side of its box, pixels of the image."""
+    """Of the instances."""
 
 
 def contours_on_their_way(
-    predictor: Predictor, image: np.ndarray, options: PictureOptions
+    predictor: Predictor, image: np.ndarray, instance: int | None, options: PictureOptions
 ) -> list[np.ndarray]:
-    """The instance's contours (N, 2) before the first and after every iteration.
+    """The instance's contours (N, 2) before the first and after every iteration."""
+    found = predictor.predict(image, stage=options.stage, score_threshold=options.min_score)
+    chosen = _largest(found) if instance is None else instance
+    given = found[chosen : chosen + 1]
+    # Before: steps too short to be seen, so that all frames have the same vertices.
+    evolutions = [EvolutionSettings(step=1e-6, iterations=1)]
+    evolutions += [EvolutionSettings(iterations=n + 1) for n in range(options.iterations)]
+    return [predictor.refine(image, given, evolution=one).parts[0][0] for one in evolutions]
 
-    Every frame has as many vertices as the stage has: the first is the stage with steps too short
-    to be seen.
-    """
-    card = predictor.card
-    frames = []
-    for times in range(options.iterations + 1):
-        evolution = EvolutionSettings(iterations=times) if times else EvolutionSettings(step=1e-9)
-        predictor.card = replace(card, evolution=evolution)  # type: ignore[call-arg]
-        found = predictor.predict(image, stage="sharp", score_threshold=options.min_score)
-        frames.append([parts[0] for parts in found.parts])
-    predictor.card = card
-    start, end = frames[0], frames[-1]
-    sizes = [float(np.ptp(points, axis=0).max()) for points in start]
-    moved = [
-        float(np.linalg.norm(b - a, axis=1).mean()) / size if size >= options.min_size else -1.0
-        for a, b, size in zip(start, end, sizes, strict=True)
-    ]
-    chosen = int(np.argmax(moved))
-    return [frame[chosen] for frame in frames]
+
+def _largest(found: Contours) -> int:
+    """The largest instance that does not touch the border of the image."""
+    points = [np.asarray(parts[0]) for parts in found.parts]
+    limit = np.array([found.width, found.height]) - 2
+    inside = [bool((p > 2).all() and (p < limit).all()) for p in points]
+    sizes = [float(np.ptp(p, axis=0).prod()) * free for p, free in zip(points, inside, strict=True)]
+    if not any(sizes):
+        raise InputError("no instance is found away from the border; lower --min-score")
+    return int(np.argmax(sizes))
 
 
 def row(image: np.ndarray, contours: list[np.ndarray], side: int) -> np.ndarray:
@@ -103,10 +105,14 @@ def main() -> None:
     """Write the picture."""
     options = parse_options(PictureOptions, sys.argv[1:], "e2ec.bench.studies.evolution_pictures")
     predictor = load_model(options.weights, device="cpu")
+    if options.instances and len(options.instances) != len(options.images):
+        raise InputError("--instances: give one number for each image")
     rows = []
-    for path in options.images:
+    chosen = options.instances or (None,) * len(options.images)
+    for path, instance in zip(options.images, chosen, strict=True):
         image = read_image(path)
-        rows.append(row(image, contours_on_their_way(predictor, image, options), options.frame))
+        contours = contours_on_their_way(predictor, image, instance, options)
+        rows.append(row(image, contours, options.frame))
     picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(options.out.suffix, picture)
     assert done
