@@ -24,6 +24,7 @@ import torch
 from tyro.conf import Positional
 
 from dataset.loading.sample import InstanceDataset
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
 from e2ec.bench.studies.boundary_rows import TABLES, Row
 from e2ec.config import Config, EvalConfig
@@ -172,7 +173,7 @@ def _mean_and_spread(values: Iterable[float]) -> str:
     return f"{text} ({max(numbers) - min(numbers):.2f})" if len(numbers) > 1 else text
 
 
-def main() -> None:
+def main() -> int:
     """Run what is missing, and print the table."""
     options = parse_options(StudyOptions, sys.argv[1:], "e2ec.bench.studies.boundary_study")
     torch.set_num_threads(1)
@@ -183,7 +184,8 @@ def main() -> None:
         for name, row in chosen.items():
             found.setdefault(name, []).append(run_row(name, row, seed, options))
     print(table(found))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

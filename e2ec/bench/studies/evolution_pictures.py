@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from tyro.conf import Positional
 
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
 from e2ec.config import EvolutionSettings
 from e2ec.engine.predict.predictor import Predictor, load_model
@@ -101,7 +102,7 @@ def row(image: np.ndarray, contours: list[np.ndarray], side: int) -> np.ndarray:
     return np.hstack(frames)
 
 
-def main() -> None:
+def main() -> int:
     """Write the picture."""
     options = parse_options(PictureOptions, sys.argv[1:], "e2ec.bench.studies.evolution_pictures")
     predictor = load_model(options.weights, device="cpu")
@@ -117,7 +118,8 @@ def main() -> None:
     done, data = cv2.imencode(options.out.suffix, picture)
     assert done
     atomic_write_bytes(options.out, data.tobytes())
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

@@ -23,6 +23,7 @@ from torch import Tensor
 from tyro.conf import Positional
 
 from dataset.loading.sample import Sample
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
 from e2ec.bench.studies.boundary_study import METRICS, run_data
 from e2ec.engine.evaluate.evaluator import Results, evaluate
@@ -161,7 +162,7 @@ def _iou(one: shapely.Geometry, other: shapely.Geometry) -> float:
     return common / max(float(one.area + other.area) - common, 1e-9)
 
 
-def main() -> None:
+def main() -> int:
     """Print what was found."""
     options = parse_options(AccuracyOptions, sys.argv[1:], "e2ec.bench.studies.point_accuracy")
     torch.set_num_threads(1)
@@ -189,7 +190,8 @@ def main() -> None:
         metrics = evaluate(results, truth, scored)
         values = (f"{what} {100 * (metrics[key] or 0):.2f}" for what, key in METRICS.items())
         print(f"{name}: {', '.join(values)}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))
