@@ -21,6 +21,8 @@ _CHUNK = 1 << 20
 # word), or says that a string has none.
 _NEAR_END = 16
 _NO_END = "Unterminated string"
+# Of a number cut behind `1e+` the decoder takes the 1.
+_BEHIND_NUMBER = 2
 
 
 def stream_members(path: str | Path, lists: Mapping[str, Callable[[Any], None]]) -> dict[str, bool]:
@@ -106,6 +108,8 @@ class _Stream:
 
     def whole_list(self) -> Iterator[tuple[Any, int]]:
         """Go through the list that the text is."""
+        if self._next() == "{":
+            raise InputError(f"{self.path}: holds an object, not a list; give a list of entries")
         yield from self._elements()
         self._finish()
 
@@ -137,8 +141,8 @@ class _Stream:
                 raise self._invalid(error.msg, error.pos) from error
             except ValueError as error:  # a whole number of thousands of digits
                 raise self._invalid(str(error)) from error
-            # A number that ends where the text does may go on.
-            if end == len(self._text) and self._read_more():
+            # A number that ends near the end of the text may go on.
+            if end >= len(self._text) - _BEHIND_NUMBER and self._read_more():
                 continue
             length = end - self._place
             self._place = end

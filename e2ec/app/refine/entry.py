@@ -26,7 +26,8 @@ class Shape:
     """The outline of an entry.
 
     Attributes:
-        parts: of polygons, each with the holes that bridges join to it.
+        parts: of polygons, each with the holes that bridges join to it; without those of less than
+            three different points.
         runs: run lengths of a mask.
         as_text: whether these are compressed.
         size: (height, width) of a mask in pixels.
@@ -39,8 +40,8 @@ class Shape:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it is a mask that shows nothing."""
-        return self.runs is not None and not self.runs[1::2].any()
+        """Whether it shows nothing."""
+        return not (self.parts if self.runs is None else self.runs[1::2].any())
 
 
 def read_shape(entry: Mapping[str, Any], size: tuple[int, int] | None, where: str) -> Shape:
@@ -69,7 +70,9 @@ def read_shape(entry: Mapping[str, Any], size: tuple[int, int] | None, where: st
         )
     parts: list[Component] = []
     for polygon in given:
-        parts += split_rings(_points(polygon, where))
+        points = _points(polygon, where)
+        if len(np.unique(points, axis=0)) >= 3:
+            parts += split_rings(points)
     return Shape(parts)
 
 

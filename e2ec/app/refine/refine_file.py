@@ -25,7 +25,7 @@ Files = Mapping[ImageId, ImageFile]
 
 @dataclass
 class Counts:
-    """What became of the entries."""
+    """What became of the entries that were not there from before."""
 
     refined: int = 0
     unmoved: int = 0
@@ -93,13 +93,19 @@ def refine_file(
                 if window.first + places[-1] < journal.done:
                     continue
                 entries = {f"{path}: entry {window.first + k}": window.entries[k] for k in places}
+                # Those from before are refined again, together with the others as the first time.
+                new = sum(window.first + place >= journal.done for place in places)
                 try:
-                    found = _refine_image(entries, files[key], predictor, counts)
+                    found = _refine_image(entries, files[key], predictor)
                 except _UnusableImage as error:
                     if not keep_unreadable:
                         raise InputError(f"{error}{_kept(journal)}") from error
-                    counts.unreadable += len(entries)
+                    counts.unreadable += new
                     found = list(entries.values())
+                else:
+                    moved = [found[k] is not window.entries[places[k]] for k in range(len(found))]
+                    counts.refined += sum(moved[-new:])
+                    counts.unmoved += new - sum(moved[-new:])
                 for place, entry in zip(places, found, strict=True):
                     lines[place] = json.dumps(entry)
                 bar.update(_write(lines, window.first, journal))
@@ -120,9 +126,9 @@ def _write(lines: Sequence[str | None], first: int, journal: Journal) -> int:
 
 
 def _refine_image(
-    entries: Mapping[str, dict[str, Any]], file: ImageFile, predictor: Predictor, counts: Counts
+    entries: Mapping[str, dict[str, Any]], file: ImageFile, predictor: Predictor
 ) -> list[dict[str, Any]]:
-    """Entries of one image, by what messages call them, refined.
+    """Entries of one image, by what messages call them, refined; the same objects where unmoved.
 
     Raises:
         _UnusableImage: see there.
@@ -137,12 +143,9 @@ def _refine_image(
     filled = [i for i, shape in enumerate(shapes) if not shape.is_empty]
     given = to_contours([shapes[i] for i in filled], size)
     refined = predictor.refine(pixels, given, source=str(file.path))
-    moved = [number for number in range(len(filled)) if not is_same(given, refined, number)]
-    for number in moved:
-        i = filled[number]
-        results[i] = with_shape(results[i], shapes[i], given[number], refined[number])
-    counts.refined += len(moved)
-    counts.unmoved += len(results) - len(moved)
+    for number, i in enumerate(filled):
+        if not is_same(given, refined, number):
+            results[i] = with_shape(results[i], shapes[i], given[number], refined[number])
     return results
 
 

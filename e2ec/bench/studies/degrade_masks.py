@@ -16,6 +16,7 @@ detector.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from dataset.formats.coco.read import read_coco
 from dataset.index.label_index import LabelIndex
 from dataset.masks.rasterize import annotation_mask
 from dataset.masks.run_lengths import encode_mask, runs_box
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
 from lib.files import atomic_write_text
 
@@ -119,12 +121,13 @@ def degraded_results(index: LabelIndex, options: DegradeMasksOptions) -> Iterato
                 }  # fmt: skip
 
 
-def main() -> None:
+def main() -> int:
     options = parse_options(DegradeMasksOptions, None)
     results = list(degraded_results(read_coco(options.annotations), options))
     atomic_write_text(options.out, json.dumps(results) + "\n")
     print(f"{options.out}: {len(results)} masks of {options.side} x {options.side} cells")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from tyro.conf import Positional
 
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
 from e2ec.config import EvolutionSettings
 from e2ec.engine.predict.predictor import Predictor, load_model
@@ -49,6 +50,16 @@ class PictureOptions:
     min_score: float = 0.4
     """Of the instances."""
 
+    def __post_init__(self) -> None:
+        if not self.images:
+            raise ValueError("name an image")
+        if self.out.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+            raise ValueError(f"--out must end in .jpg or .png, not {self.out.name}")
+        if self.instances and len(self.instances) != len(self.images):
+            raise ValueError("--instances: give one number for each image")
+        if self.iterations < 1:
+            raise ValueError("--iterations must be 1 or more")
+
 
 def contours_on_their_way(
     predictor: Predictor, image: np.ndarray, instance: int | None, options: PictureOptions
@@ -56,6 +67,8 @@ def contours_on_their_way(
     """The instance's contours (N, 2) before the first and after every iteration."""
     found = predictor.predict(image, stage=options.stage, score_threshold=options.min_score)
     chosen = _largest(found) if instance is None else instance
+    if not 0 <= chosen < len(found):
+        raise InputError(f"no instance {chosen}: {len(found)} are found; lower --min-score")
     given = found[chosen : chosen + 1]
     # Before: steps too short to be seen, so that all frames have the same vertices.
     evolutions = [EvolutionSettings(step=1e-6, iterations=1)]
@@ -101,12 +114,10 @@ def row(image: np.ndarray, contours: list[np.ndarray], side: int) -> np.ndarray:
     return np.hstack(frames)
 
 
-def main() -> None:
+def main() -> int:
     """Write the picture."""
     options = parse_options(PictureOptions, sys.argv[1:], "e2ec.bench.studies.evolution_pictures")
     predictor = load_model(options.weights, device="cpu")
-    if options.instances and len(options.instances) != len(options.images):
-        raise InputError("--instances: give one number for each image")
     rows = []
     chosen = options.instances or (None,) * len(options.images)
     for path, instance in zip(options.images, chosen, strict=True):
@@ -117,7 +128,8 @@ def main() -> None:
     done, data = cv2.imencode(options.out.suffix, picture)
     assert done
     atomic_write_bytes(options.out, data.tobytes())
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

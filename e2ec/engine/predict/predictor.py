@@ -175,9 +175,9 @@ class Predictor(ReadyModel):
 
         Args:
             image: one, as in `predict`.
-            what: `Contours`, of which everything else is kept; masks (n, H, W) or (H, W), non-zero
-                inside; or a list with an (N, 2) polygon an instance, x then y, pixels of the image,
-                or a list of them, its parts.
+            what: `Contours`, of which everything else is kept; masks (n, H, W) or (H, W), one
+                number other than zero inside; or a list with an (N, 2) polygon an instance, x then
+                y, pixels of the image, or a list of them, its parts.
             evolution: how contours move; None as the weights say.
             source: the image's name in messages, if it is no file.
 
@@ -188,7 +188,8 @@ class Predictor(ReadyModel):
         Raises:
             InputError: the weights have no stage for it, the image is unusable, or contours or
                 masks have another size.
-            ValueError: an array or tensor is no image, masks or polygons are none.
+            ValueError: an array or tensor is no image, masks or polygons are none, or a mask holds
+                several numbers, as an image of labels does.
         """
         card = self.card
         pixels, name = to_pixels(image), image_source(image, source)

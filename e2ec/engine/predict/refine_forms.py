@@ -26,7 +26,7 @@ def to_contours(what: Refinable, size: tuple[int, int], name: str | None) -> Con
 
     Raises:
         InputError: contours or masks of another image size.
-        ValueError: an array has another shape, or a polygon is none.
+        ValueError: an array has another shape, a mask holds several numbers, or a polygon is none.
     """
     if isinstance(what, Instances):
         _check_size((what.height, what.width), size, "contours", name)
@@ -41,7 +41,9 @@ def to_contours(what: Refinable, size: tuple[int, int], name: str | None) -> Con
         )
     _check_size((what.shape[-2], what.shape[-1]), size, "masks", name)
     masks = what.reshape(-1, *size)
-    runs = [encode_mask(masks[i] != 0) for i in np.flatnonzero(masks.any(axis=(1, 2)))]
+    runs = [
+        encode_mask(masks[i] == _inside(masks, i)) for i in np.flatnonzero(masks.any(axis=(1, 2)))
+    ]
     return _unnamed(size, len(runs), runs=runs)
 
 
@@ -55,13 +57,24 @@ def in_form_of(what: Refinable, refined: Contours) -> Refinable:
         filled = np.flatnonzero(masks.any(axis=(1, 2)))
         for i, runs in zip(filled, refined.runs, strict=True):
             assert runs is not None
-            # Inside may be 1, 255, or the number of the instance.
-            masks[i] = decode_mask(runs, refined.height, refined.width) * masks[i].max()
+            masks[i] = decode_mask(runs, refined.height, refined.width) * _inside(masks, i)
         return result
     return [
         parts[0] if isinstance(entry, np.ndarray) else parts
         for entry, parts in zip(what, refined.parts, strict=True)
     ]
+
+
+def _inside(masks: np.ndarray, index: int) -> Any:
+    """What a mask that is not empty holds inside: 1, 255, -1, or the number of the instance."""
+    mask = masks[index]
+    filled = mask[mask != 0]
+    if (filled != filled[0]).any():
+        raise ValueError(
+            f"mask {index} holds several numbers; of an image of labels give one mask an instance: "
+            "labels == np.unique(labels[labels > 0])[:, None, None]"
+        )
+    return filled[0]
 
 
 def _unnamed(size: tuple[int, int], count: int, **shapes: Any) -> Contours:

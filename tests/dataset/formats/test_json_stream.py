@@ -120,6 +120,26 @@ def test_pieces_of_any_size_give_the_same(
         assert stream(path, "a") == ({"a": True, "b": False}, {"a": values})
 
 
+@pytest.mark.parametrize("number", ["1.25", "1e5", "-2.5E+07", "3e-10", "0.0"])
+@pytest.mark.parametrize("chunk", [1, 2, 3, 4])
+def test_numbers_are_cut_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str, chunk: int
+) -> None:
+    """`1.` and `1e+` are no numbers, but 1 and something else, as far as has been read."""
+    monkeypatch.setattr(json_stream, "_CHUNK", chunk)
+    path = tmp_path / "numbers.json"
+    for spaces in range(5):
+        path.write_text(f"[{' ' * spaces}{number}, 2]")
+        assert [value for value, _ in stream_elements(path)] == [float(number), 2]
+
+
+def test_an_object_in_place_of_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text('{"images": []}')
+    with pytest.raises(InputError, match=r"labels\.json: holds an object, not a list"):
+        list(stream_elements(path))
+
+
 @pytest.mark.parametrize("name", BROKEN)
 @pytest.mark.parametrize("chunk", [1, 7])
 def test_broken_documents_in_pieces(

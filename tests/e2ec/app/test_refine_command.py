@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -135,6 +136,19 @@ def test_empty_masks_and_empty_results(case: Case) -> None:
     assert case.refined() == [] and not case.part.exists()
 
 
+def test_polygons_that_cover_nothing(case: Case) -> None:
+    """Tools write points of which less than three differ; other polygons move without them."""
+    point, line = [5, 5, 5, 5, 5, 5], [5, 5, 9, 9, 5, 5, 5, 5]
+    polygon = next(e for e in case.entries if isinstance(e["segmentation"], list))
+    alone = {"image_id": polygon["image_id"], "segmentation": [point, line]}
+    beside = {**polygon, "segmentation": [point, *polygon["segmentation"], line]}
+    case.write([polygon, alone, beside])
+    ending = command(case)
+    assert ending.status == 0, ending
+    first, second, third = case.refined()
+    assert first != polygon and second == alone and third == first
+
+
 def test_it_goes_on_from_any_state_to_the_same_bytes(tmp_path: Path) -> None:
     """A journal cut at any byte: in a line, behind one, before the first, after the last."""
     case = write_case(tmp_path / "data", images=8, shuffled=True)
@@ -160,6 +174,9 @@ def test_it_goes_on_from_any_state_to_the_same_bytes(tmp_path: Path) -> None:
         assert not case.part.exists()
         lines = min(whole[:cut].count(b"\n"), len(case.entries))
         assert (f"{lines} were there from before" in ending.out) == (lines > 0)
+        refined, left = map(int, re.findall(r"(\d+) of (\d+) entries refined", ending.out)[0])
+        kept = sum(map(int, re.findall(r"(\d+) kept", ending.out)))
+        assert refined + kept == left == len(case.entries) - lines
         case.out.unlink()
 
 
@@ -273,7 +290,8 @@ def test_damaged_files(case: Case) -> None:
     results = case.folder / "results.json"
     whole = results.read_text()
     for text, said in (
-        ("{}", "Expecting '['"), ("", "not valid JSON"), (whole[:-200], "not valid JSON"),
+        ("{}", "not a list"), ("3", "Expecting '['"), ("", "not valid JSON"),
+        (whole[:-200], "not valid JSON"),
         (whole + "]", "Extra data"), ("[1]", "entry 0"), ("[[]]", "entry 0"),
     ):  # fmt: skip
         results.write_text(text)

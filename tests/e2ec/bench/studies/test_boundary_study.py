@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -71,30 +70,24 @@ def test_accuracy_wants_a_classifier(tmp_path: Path, movement: str | None) -> No
         open_run(tmp_path)
 
 
-def test_frames_are_of_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every frame is chosen from all objects, whatever suppression says of its contours."""
+def test_frames_are_of_one_object() -> None:
     predictor = Predictor(random_network(sharp="classify").eval(), CARD)
-    counts, predict = [], predictor.predict
-
-    def counted(*arguments: Any, **options: Any) -> Any:
-        found = predict(*arguments, **options)
-        counts.append(len(found))
-        return found
-
-    monkeypatch.setattr(predictor, "predict", counted)
-    options = PictureOptions(
-        images=(Path("a.png"),), out=Path("b.jpg"), min_score=0.0, min_size=1.0
-    )
-    frames = contours_on_their_way(predictor, Path("a.png"), IMAGE, options)
-    assert counts == [12] * 4 and predictor.card == CARD
-    assert [frame.shape for frame in frames] == [(128, 2)] * 4
+    options = PictureOptions(images=(Path("a.png"),), out=Path("b.jpg"), min_score=0.0)
+    frames = contours_on_their_way(predictor, IMAGE, 1, options)
+    start = predictor.predict(IMAGE, stage="init", score_threshold=0.0).parts[1][0]
+    assert len({frame.shape for frame in frames}) == 1 and len(frames) == 4
+    # The first frame is the contour itself, with more vertices.
+    assert np.abs(frames[0].min(axis=0) - start.min(axis=0)).max() < 0.2
+    assert np.abs(frames[-1] - frames[0]).max() > 1e-3
 
 
-def test_pictures_of_nothing() -> None:
+def test_pictures_of_nothing(tmp_path: Path) -> None:
     predictor = Predictor(random_network(sharp="classify").eval(), CARD)
     options = PictureOptions(images=(Path("a.png"),), out=Path("b.jpg"), min_score=1.0)
-    with pytest.raises(InputError, match=r"a\.png: nothing is found"):
-        contours_on_their_way(predictor, Path("a.png"), IMAGE, options)
-    for wrong in ({"out": Path("b.gif")}, {"images": ()}, {"iterations": 0}):
-        with pytest.raises(ValueError, match=r"--out|name an image|--iterations"):
+    with pytest.raises(InputError, match="no instance is found"):
+        contours_on_their_way(predictor, IMAGE, None, options)
+    with pytest.raises(InputError, match="no instance 13"):
+        contours_on_their_way(predictor, IMAGE, 13, options)
+    for wrong in ({"out": Path("b.gif")}, {"images": ()}, {"instances": (1, 2)}):
+        with pytest.raises(ValueError, match=r"--out|name an image|--instances"):
             replace(options, **wrong)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from front_doors import assert_one_line_error, call
 
 from dataset.formats.coco.read import read_coco
 from e2ec.bench.studies.degrade_masks import (
@@ -84,3 +85,8 @@ def test_options() -> None:
         DegradeMasksOptions(Path("a"), side=0)
     with pytest.raises(ValueError, match="--shift"):
         DegradeMasksOptions(Path("a"), shift=0.5)
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    ending = call("e2ec/bench/studies/degrade_masks.py", str(tmp_path / "none.json"))
+    assert_one_line_error(ending, "none.json", "not found")

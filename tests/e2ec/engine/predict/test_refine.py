@@ -69,6 +69,21 @@ def test_masks_reach_the_boundary_and_keep_their_type(zoom: float, kind: type) -
     assert np.array_equal(model.refine(IMAGE, masks[0]), refined[0])
 
 
+def test_what_is_inside_may_be_negative() -> None:
+    mask = disc_mask(102, 74, 52)
+    model = refiner(disc(100, 75, 50))
+    assert np.array_equal(
+        model.refine(IMAGE, -mask.astype(np.int8)), -1 * model.refine(IMAGE, mask)
+    )
+
+
+def test_an_image_of_labels_is_not_one_mask() -> None:
+    """Its objects would come back as one."""
+    labels = disc_mask(50, 75, 20) + 2 * disc_mask(150, 75, 20)
+    with pytest.raises(ValueError, match=r"mask 0 holds several numbers.*one mask an instance"):
+        refiner().refine(IMAGE, labels)
+
+
 def test_a_hole_walks_the_other_way() -> None:
     """It opens where it is too small; without directions of its own it would close."""
     target = disc_mask(100, 75, 60) & ~disc_mask(100, 75, 25)
