@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from e2ec.data_config import require
 
@@ -36,6 +36,10 @@ class ContourLossConfig:
     """Softness of the drawn contours' edges, in cells; well below 1, few cells feel the contour."""
 
     def __post_init__(self) -> None:
+        require(
+            self.kind in get_args(MaskLoss),
+            f"loss.contour.kind must be one of {', '.join(get_args(MaskLoss))}, not {self.kind!r}",
+        )
         require(
             self.stage is None or _STAGE.fullmatch(self.stage) is not None,
             f"loss.contour.stage must be init, coarse, refine1, refine2, ..., not {self.stage!r}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Movement = Literal["classify", "offset", "distance"]
 """How a vertex finds its way: by the classifier's flips, or, the regression baselines of the
@@ -71,6 +71,10 @@ class SharpSettings:
     part of the box: predicted boxes are never exact."""
 
     def __post_init__(self) -> None:
+        if self.training not in ("off", "joint", "alone"):
+            raise ValueError(f"training must be off, joint or alone, not {self.training!r}")
+        if self.movement not in get_args(Movement):
+            raise ValueError(f"movement must be one of {', '.join(get_args(Movement))}")
         if not 1 <= self.points <= 4096:
             raise ValueError(f"points must lie between 1 and 4096, not {self.points}")
         if not 0 < self.spread <= 1:
