@@ -235,7 +235,8 @@ def test_missing_packages_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 SERVE = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 sys.path.insert(0, "tests/helpers")
 from web_model import BrightModel
 from e2ec.app.web.serve import serve
@@ -259,7 +260,10 @@ def test_serving_ends_at_an_interrupt() -> None:
         # It listens already; the answer comes when it serves.
         until(lambda: status(send(address, head(address, "GET /health HTTP/1.0"))) == 200)
         program.send_signal(signal.SIGINT)
-        assert program.wait(PATIENCE_S) != 0
+        try:
+            assert program.wait(PATIENCE_S) != 0
+        finally:
+            program.kill()
         assert program.stderr.read().rstrip().endswith("KeyboardInterrupt")
 
 
