@@ -13,8 +13,8 @@ from network.contour.decode import Centers, decode_centers
 from network.sharp.settings import EvolutionSettings
 from network.sharp.sharp_contour import SharpContour
 
-OnDemand = Callable[[Tensor | None], Tensor]
-"""Extents (B, 4), as in `NetworkOutput.at` -> the contours of a stage."""
+OnDemand = Callable[[Tensor | None, EvolutionSettings | None], Tensor]
+"""Extents (B, 4) and evolution, as in `NetworkOutput.at` -> the contours of a stage."""
 
 
 @dataclass
@@ -50,17 +50,24 @@ class NetworkOutput:
         """The contours of all stages but those on demand, in order."""
         return list(self.stages.values())
 
-    def at(self, stage: str, extents: Tensor | None = None) -> Tensor:
+    def at(
+        self,
+        stage: str,
+        extents: Tensor | None = None,
+        evolution: EvolutionSettings | None = None,
+    ) -> Tensor:
         """The contours of a stage, (n, N, 2), x then y, input pixels; made now if they are made on
         demand, and once.
 
         Args:
             stage: its name.
             extents: (B, 4) x0, y0, x1, y1, input pixels: where each input shows its image; None is
-                everywhere. Stages on demand ask for it.
+                everywhere.
+            evolution: how the contours of SharpContour move; None is the paper's way. Only stages
+                on demand ask for these two.
         """
         if stage not in self.stages:
-            self.stages[stage] = self.on_demand[stage](extents)
+            self.stages[stage] = self.on_demand[stage](extents, evolution)
         return self.stages[stage]
 
 
@@ -103,7 +110,6 @@ class ContourNetwork(nn.Module):
         score_threshold: float = 0.05,
         max_detections: int = 100,
         boundary: BoundaryPoints | None = None,
-        evolution: EvolutionSettings | None = None,
     ) -> NetworkOutput:
         """Contours at the detected centres, or at the labelled ones in training.
 
@@ -116,7 +122,6 @@ class ContourNetwork(nn.Module):
             score_threshold: detections below it are dropped (published: 0.05).
             max_detections: at most this many per image (published: 100).
             boundary: points that SharpContour is asked about, at the given centres' instances.
-            evolution: how its contours move; None as the network says.
 
         Raises:
             ValueError: training mode without labelled centres, or images of a wrong shape.
@@ -142,7 +147,7 @@ class ContourNetwork(nn.Module):
         stages, votes = self.outline(features, found.centers, found.image_index, max_per_image)
         output = NetworkOutput(heatmap, *found, stages, votes, self.stride)
         if self.sharpening is not None:
-            add_sharp(self.sharpening, output, features, boundary, max_per_image, evolution)
+            add_sharp(self.sharpening, output, features, boundary, max_per_image)
         return output
 
 
@@ -152,7 +157,6 @@ def add_sharp(
     features: Tensor,
     boundary: BoundaryPoints | None,
     max_per_image: int | None,
-    evolution: EvolutionSettings | None,
 ) -> None:
     """What SharpContour says of labelled points, or else, on demand, its stage.
 
@@ -160,7 +164,7 @@ def add_sharp(
         sharp: the stage.
         output: of the same instances; gets `at_points`, or the stage sharp.
         features: (B, C, h, w), the shared map.
-        boundary, max_per_image, evolution: as in `ContourNetwork.forward`.
+        boundary, max_per_image: as in `ContourNetwork.forward`.
     """
     if boundary is not None:
         output.at_points = sharp.at_points(
@@ -177,6 +181,7 @@ def add_sharp(
         output.contours[-1],
         output.image_index,
         max_per_image=max_per_image,
-        evolution=evolution,
     )
-    output.on_demand["sharp"] = lambda extents: refine(extents=extents)[-1]
+    output.on_demand["sharp"] = lambda extents, evolution: refine(
+        extents=extents, evolution=evolution
+    )[-1]

@@ -25,7 +25,7 @@ def assemble(
     image_index = output.image_index.cpu().numpy()
     names = (*output.stages, *output.on_demand)
     extents = torch.from_numpy(np.stack([image.extent for image in shown]))
-    made = [output.at(resolve_stage(stage, names), extents) for stage in stages]
+    made = [output.at(resolve_stage(stage, names), extents, card.evolution) for stage in stages]
     # One transfer for all stages; some have more vertices than others.
     together = torch.cat(made, dim=1).cpu().double().numpy()
     ends = np.cumsum([stage.shape[1] for stage in made])

@@ -180,7 +180,6 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             images,
             score_threshold=score_threshold,
             max_detections=card.max_detections,
-            evolution=card.evolution,
         )
         return output
 
