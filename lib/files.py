@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,23 @@ def atomic_write_json(path: str | Path, value: Any, *, indent: int | None = None
     atomic_write_text(path, json.dumps(value, indent=indent, allow_nan=False) + "\n")
 
 
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """A region that opens or reads a file.
+
+    Raises:
+        InputError: the file is missing, a folder, or cannot be read.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: not found; check the path") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: is a folder where a file is expected; give the file") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
 def read_text(path: str | Path) -> str:
     """The UTF-8 text in `path`.
 
@@ -83,13 +101,8 @@ def read_text(path: str | Path) -> str:
         InputError: the file is missing, unreadable, or not UTF-8.
     """
     try:
-        return Path(path).read_bytes().decode("utf-8")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: not found; check the path") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{path}: is a folder where a file is expected; give the file") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+        with reading(path):
+            return Path(path).read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text") from error
 

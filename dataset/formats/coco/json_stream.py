@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from lib.errors import InputError
+from lib.files import reading
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _CHUNK = 1 << 20
@@ -60,14 +61,8 @@ def stream_elements(path: str | Path) -> Iterator[tuple[Any, int]]:
 
 
 def _open(path: str | Path) -> TextIO:
-    try:
+    with reading(path):
         return Path(path).open(encoding="utf-8", newline="")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: not found; check the path") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{path}: is a folder where a file is expected; give the file") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 class _Stream:

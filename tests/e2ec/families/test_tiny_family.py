@@ -10,11 +10,11 @@ import pytest
 import safetensors.torch
 import torch
 from front_doors import Ending, assert_one_line_error, call, write_picture
+from stopped_run import assert_same_weights, stop_after
 
 import configs
 import e2ec
 from dataset.synthetic.dataset import SyntheticDataset
-from e2ec.engine.train import trainer as trainer_module
 from e2ec.families.bundled import BUNDLED_WEIGHTS
 
 PRESETS = str(Path(__file__).parents[2] / "helpers" / "tiny_presets")
@@ -66,24 +66,10 @@ def test_it_resumes_to_the_same_bits(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        done = []
-        original = trainer_module.train_step
-
-        def step(*arguments, **options):  # type: ignore[no-untyped-def]
-            if len(done) == 20:
-                raise KeyboardInterrupt
-            done.append(1)
-            return original(*arguments, **options)
-
-        patch.setattr(trainer_module, "train_step", step)
+        stop_after(20, patch)
         assert train(tmp_path).status == 130
     assert train(tmp_path, "--resume").status == 0
-    for name in ("weights.safetensors", "last/weights.safetensors"):
-        first, second = (
-            safetensors.torch.load_file(folder / name) for folder in (run, tmp_path / "shapes")
-        )
-        assert first.keys() == second.keys()
-        assert all(torch.equal(first[key], second[key]) for key in first), name
+    assert_same_weights(run, tmp_path / "shapes")
 
 
 def test_it_is_evaluated(weights: Path, tmp_path: Path) -> None:
