@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import get_args
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from lib.errors import InputError
 from network.sharp.classifier import PointClassifier
-from network.sharp.evolution import evolve, iterate, subdivide
+from network.sharp.evolution import Walk, iterate, subdivide, walk_by_state
 from network.sharp.settings import ClassifierSizes, EvolutionSettings, Movement
 
 _MOVEMENTS: tuple[Movement, ...] = get_args(Movement)
@@ -119,28 +120,41 @@ class SharpContour(nn.Module):
         contours = subdivide(contours, evolution.vertices)
         if extents is not None:
             extents = extents.to(contours)
-        classifier = self.classifier
-        fine = classifier.encode(features)
-        parameters = classifier.parameters_of(fine, boxes, image_index, max_per_image=max_per_image)
+        fine = self.classifier.encode(features)
+        parameters = self.classifier.parameters_of(
+            fine, boxes, image_index, max_per_image=max_per_image
+        )
+        if self.movement == "classify" and _on_cpu(contours, fine, parameters):
+            walk = self.classifier.walk(fine, parameters, boxes, image_index, evolution, extents)
+        else:
+            known = partial(
+                self.classifier, fine, parameters, boxes,
+                image_index=image_index, max_per_image=max_per_image,
+            )  # fmt: skip
+            walk = self._walk(known, fine, boxes, image_index, evolution, extents)
+        return iterate(contours, walk, evolution.iterations, outward=outward)
 
-        def at(points: Tensor) -> Tensor:
-            result: Tensor = classifier(
-                fine, parameters, boxes, points, image_index, max_per_image=max_per_image
-            )
-            return result
+    def _walk(
+        self,
+        at: Callable[[Tensor], Tensor],
+        fine: Tensor,
+        boxes: Tensor,
+        image_index: Tensor,
+        evolution: EvolutionSettings,
+        extents: Tensor | None,
+    ) -> Walk:
+        """How the vertices of these instances move, of PyTorch's operators alone; `at` is what the
+        classifier says of points (r, P, 2)."""
+        low, high = boxes.split(2, dim=1)
+        size = (high - low).prod(1).sqrt()
 
         def state(points: Tensor) -> Tensor:
             phi = at(points)[..., 0].sigmoid()
-            inside = classifier.in_image(fine, points, image_index, extents)
+            inside = self.classifier.in_image(fine, points, image_index, extents)
             return phi.masked_fill(~inside, 1.0)
 
-        if self.movement == "classify" and _on_cpu(contours, fine, parameters):
-            walk = classifier.walk(fine, parameters, boxes, image_index, evolution, extents)
-            return iterate(contours, walk, evolution.iterations, outward=outward)
-        low, high = boxes.split(2, dim=1)
-        size = (high - low).prod(1).sqrt()
-        if self.movement == "classify":
-            return evolve(contours, state, size, evolution, outward=outward)
+        def classify(contours: Tensor, normals: Tensor, resting: Tensor) -> tuple[Tensor, Tensor]:
+            return walk_by_state(contours, normals, resting, state, size, evolution)
 
         def follow(contours: Tensor, normals: Tensor, resting: Tensor) -> tuple[Tensor, Tensor]:
             movement = at(contours) * size[:, None, None]
@@ -148,7 +162,7 @@ class SharpContour(nn.Module):
                 movement = movement * normals
             return contours + movement, resting
 
-        return iterate(contours, follow, evolution.iterations, outward=outward)
+        return classify if self.movement == "classify" else follow
 
 
 def _on_cpu(*tensors: Tensor) -> bool:

@@ -116,7 +116,8 @@ def run_row(name: str, row: Row, seed: int, options: StudyOptions) -> dict[str, 
     """The metrics of one training by stage; trained and evaluated unless that was done before.
 
     Raises:
-        InputError: what was done before had another start or budget, or the training failed.
+        InputError: what was done before had another start or budget; the training failed, or was
+            stopped.
     """
     folder = options.out / options.data
     done = folder / f"{name}-{seed}" / f"{options.table}.json"
@@ -129,6 +130,8 @@ def run_row(name: str, row: Row, seed: int, options: StudyOptions) -> dict[str, 
     status = subprocess.run([sys.executable, str(TRAIN), *words], check=False).returncode
     if status:
         raise InputError(f"{done.parent}: the training ended with status {status}; see above")
+    if not (done.parent / "weights.safetensors").is_file():
+        raise InputError(f"{done.parent}: the training was stopped; the same command goes on")
     metrics = stage_metrics(done.parent, row)
     atomic_write_json(done, metrics, indent=1)
     return metrics

@@ -26,6 +26,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 from tyro.conf import Positional
 
+from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
 from lib.images import write_image
 
@@ -88,7 +89,7 @@ def write_data(folder: Path, options: RefineFileOptions) -> list[str]:
                       for word in (f"--{name}", str(value)))]  # fmt: skip
 
 
-def run(words: list[str], out: Path) -> tuple[float, float]:
+def measured(words: list[str], out: Path) -> tuple[float, float]:
     """Refine to the end: seconds, and the most memory that was held, MiB."""
     start = time.perf_counter()
     process = subprocess.Popen([*words, "--out", str(out)], stdout=subprocess.DEVNULL)
@@ -110,17 +111,18 @@ def run_killed(words: list[str], out: Path, *, kills: int, seconds: float, seed:
             process.wait()
         journal = out.with_name(f"{out.name}.part") / "results.json"
         lines.append(journal.read_bytes().count(b"\n") if journal.exists() else 0)
-    run(words, out)
+    measured(words, out)
     return lines
 
 
-def main() -> None:
+def main() -> int:
+    """Refine, kill if asked to, and say what was seen."""
     options = parse_options(RefineFileOptions, None)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         words = write_data(folder, options)
         size = (folder / "results.json").stat().st_size / 2**20
-        seconds, memory = run(words, folder / "whole.json")
+        seconds, memory = measured(words, folder / "whole.json")
         written = (folder / "whole.json").read_bytes()
         entries = len(json.loads(written))
         print(
@@ -133,7 +135,8 @@ def main() -> None:
             same = out.read_bytes() == written
             print(f"killed with {lines} entries done; at last {'the same' if same else 'OTHER'} "
                   "bytes")  # fmt: skip
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

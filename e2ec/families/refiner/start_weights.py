@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import safetensors
-
 from e2ec.config import Config
 from e2ec.families.bundled import BUNDLED, weights_path
-from e2ec.families.family import wrong_family
-from e2ec.families.model_card import card_json, choice
+from e2ec.families.model_card import choice
 from e2ec.families.published import is_published
+from e2ec.families.weights_file import opened_start
 from e2ec.named_settings import with_settings
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES
@@ -51,21 +49,11 @@ def with_start_weights(config: Config, families: tuple[str, ...]) -> tuple[Confi
 
 def _architecture(path: Path, families: tuple[str, ...]) -> str:
     """The architecture of a weights file of one of the families."""
-    if not path.is_file():
-        raise InputError(
-            f"{path}: weights not found; --model.weights takes a weights file, or '{BUNDLED}'"
-        )
-    if is_published(path):
+    if is_published(path) and path.is_file():
         return "dla34"
+    with opened_start(path, families) as (_, document):
+        named = document.get("architecture")
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            document = card_json(file.metadata(), name=str(path))
-    except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path}: not a safetensors weights file ({error})") from error
-    # Files written before there were others are of contours.
-    if (named := document.get("family", "contour")) not in families:
-        raise wrong_family(path, named, families[0])
-    try:
-        return choice(document.get("architecture"), tuple(ARCHITECTURES))
+        return choice(named, tuple(ARCHITECTURES))
     except ValueError as error:
         raise InputError(f"{path}: its description is damaged ({error})") from error

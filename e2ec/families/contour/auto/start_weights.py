@@ -6,14 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors
-
 from e2ec.config import Config
-from e2ec.families.bundled import BUNDLED, weights_path
+from e2ec.families.bundled import weights_path
 from e2ec.families.contour.card import ContourCard
-from e2ec.families.family import wrong_family
-from e2ec.families.model_card import card_json
 from e2ec.families.published import is_published
+from e2ec.families.weights_file import opened_start
 from e2ec.named_settings import with_settings
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES
@@ -41,20 +38,10 @@ def read_start_weights(path: Path) -> StartWeights:
     if is_published(path):
         network = load_published(path)
         return StartWeights(path, "dla34", network.vertices, len(network.refinement.snakes))
-    if not path.is_file():
-        raise InputError(
-            f"{path}: weights not found; --model.weights takes a weights file, or '{BUNDLED}'"
-        )
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            document = card_json(file.metadata(), name=str(path))
-            if (named := document.get("family", "contour")) != "contour":
-                raise wrong_family(path, named, "contour")
-            card = ContourCard.from_json(document, name=str(path))
-            vertices = file.get_slice("offsets.2.weight").get_shape()[0] // 2
-            refinements = count_refinements(file.keys(), source=str(path))
-    except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path}: not a safetensors weights file ({error})") from error
+    with opened_start(path, ("contour",)) as (file, document):
+        card = ContourCard.from_json(document, name=str(path))
+        vertices = file.get_slice("offsets.2.weight").get_shape()[0] // 2
+        refinements = count_refinements(file.keys(), source=str(path))
     return StartWeights(path, card.architecture, vertices, refinements)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from random_networks import random_network
 
+from e2ec.bench.studies.boundary_rows import Row
 from e2ec.bench.studies.boundary_study import StudyOptions, run_row
 from e2ec.bench.studies.evolution_pictures import PictureOptions, contours_on_their_way
 from e2ec.bench.studies.point_accuracy import open_run
@@ -42,6 +44,17 @@ def test_a_finished_run_counts_only_for_its_own_start_and_budget(tmp_path: Path)
         option = next(iter(other))
         with pytest.raises(InputError, match=rf"e2ec-0: was trained with --{option}.*--out"):
             run_row("e2ec", None, 0, replace(options, **other))  # type: ignore[arg-type]
+
+
+def test_a_stopped_training_is_not_evaluated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`train.py` ends with status 0 when it is told to stop; its best weights are written last."""
+    ended = subprocess.CompletedProcess((), 0)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
+    options = StudyOptions("synthetic", out=tmp_path)
+    with pytest.raises(InputError, match=r"e2ec-0: the training was stopped; the same command"):
+        run_row("e2ec", Row(), 0, options)
 
 
 def test_rows_that_there_are_not() -> None:

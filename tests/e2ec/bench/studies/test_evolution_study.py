@@ -7,19 +7,17 @@ import pytest
 import shapely
 
 from e2ec.bench.studies.evolution_study import (
-    KINDS,
-    Shape,
     StudyOptions,
     evolved,
     exact,
     main,
     perturbed,
-    random_shape,
     regressed,
     rounded,
     score,
     study,
 )
+from e2ec.bench.studies.random_shapes import KINDS, Shape, random_shape
 from e2ec.config import EvolutionSettings
 
 SQUARE = np.array([[0.0, 0.0], [100.0, 0.0], [100.0, 100.0], [0.0, 100.0]])
