@@ -1,0 +1,1 @@
+"""Mask R-CNN and what improves its boundaries, on torchvision's parts."""
