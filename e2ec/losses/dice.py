@@ -9,13 +9,16 @@ from e2ec.losses.mask_pairs import Reduction, mask_pair, reduced
 EPSILON = 1e-6
 
 
-def dice_loss(masks: Tensor, targets: Tensor, *, reduction: Reduction = "mean") -> Tensor:
+def dice_loss(
+    masks: Tensor, targets: Tensor, *, epsilon: float = EPSILON, reduction: Reduction = "mean"
+) -> Tensor:
     """1 - 2 sum(p q) / (sum(p^2) + sum(q^2)): 0 for equal masks, two empty ones too, 1 for disjoint
     ones.
 
     Args:
         masks: (n, H, W) or (n, 1, H, W) probabilities.
         targets: the same shape, in [0, 1], of any type; they take part in no gradient.
+        epsilon: added to numerator and denominator.
         reduction: over masks.
 
     Returns:
@@ -27,4 +30,4 @@ def dice_loss(masks: Tensor, targets: Tensor, *, reduction: Reduction = "mean") 
     masks, targets = mask_pair(masks, targets)
     common = (masks * targets).sum(dim=(1, 2))
     both = (masks.square() + targets.square()).sum(dim=(1, 2))
-    return reduced(1 - (2 * common + EPSILON) / (both + EPSILON), reduction)
+    return reduced(1 - (2 * common + epsilon) / (both + epsilon), reduction)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from network.layers.precision import at_least_float32
@@ -37,6 +38,27 @@ def mask_pair(masks: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
             f"masks and targets must have one shape: {tuple(masks.shape)}, {tuple(targets.shape)}"
         )
     return first, second.to(first.dtype)
+
+
+def logits_of_classes(logits: Tensor, classes: Tensor) -> Tensor:
+    """Of class-specific logits those of each mask's class.
+
+    Args:
+        logits: (n, C, H, W).
+        classes: (n,) int64, places along C; of torchvision's heads 0 is background.
+
+    Returns:
+        (n, H, W).
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    if logits.dim() != 4 or classes.shape != logits.shape[:1]:
+        raise ValueError(
+            f"logits must be (n, C, H, W) and classes (n,), not {tuple(logits.shape)} and "
+            f"{tuple(classes.shape)}"
+        )
+    return logits[torch.arange(len(classes), device=logits.device), classes]
 
 
 def reduced(losses: Tensor, reduction: Reduction) -> Tensor:
