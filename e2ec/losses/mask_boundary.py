@@ -20,10 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from e2ec.losses.dice import dice_loss
-from e2ec.losses.mask_pairs import Reduction, as_masks, mask_pair, reduced
+from e2ec.losses.mask_pairs import Reduction, as_masks, logits_of_classes, mask_pair, reduced
 
 BoundaryLoss = Literal["bce", "weighted_bce", "dice", "dice_bce"]
-Supervision = Literal["boundary", "mask"]
+Supervision = Literal["boundary", "mask", "none"]
 DICE_EPSILON = 1.0
 """Equation 3."""
 
@@ -44,19 +44,6 @@ def laplacian_boundaries(masks: Tensor) -> Tensor:
     return 4 * binary - beside > 0
 
 
-def boundary_labels(masks: Tensor, supervision: Supervision = "boundary") -> Tensor:
-    """What the boundary predictor learns of masks (n, H, W) in [0, 1] (table 4), (n, H, W).
-
-    Raises:
-        ValueError: no such supervision; without any ("none") there is no loss to compute.
-    """
-    if supervision == "boundary":
-        return laplacian_boundaries(masks)
-    if supervision == "mask":
-        return as_masks(masks)
-    raise ValueError(f"supervision must be boundary or mask, not {supervision!r}")
-
-
 def mask_boundary_loss(
     logits: Tensor,
     labels: Tensor,
@@ -74,7 +61,7 @@ def mask_boundary_loss(
 
     Args:
         logits: (n, H, W) or (n, 1, H, W), of the class of each label (`logits_of_classes`).
-        labels: the same shape, in [0, 1], of any type: `boundary_labels`.
+        labels: the same shape, in [0, 1], of any type: `laplacian_boundaries`.
         kind: see above.
         bce_weight: lambda of equation 2.
         reduction: over masks; the mean is the multi-task loss's (eq. 4).
@@ -99,6 +86,40 @@ def mask_boundary_loss(
         weight = bce_weight if kind == "dice_bce" else 1.0
         losses = losses + weight * pixels.mean(dim=(1, 2))
     return reduced(losses, reduction)
+
+
+def boundary_head_loss(
+    logits: Tensor,
+    classes: Tensor,
+    masks: Tensor,
+    kind: BoundaryLoss = "dice_bce",
+    supervision: Supervision = "boundary",
+    *,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """The loss of a class-specific boundary predictor, by what it is to learn (table 4).
+
+    Args:
+        logits: (n, C, H, W).
+        classes: (n,) int64, places along C; of torchvision's heads 0 is background.
+        masks: (n, H, W) in [0, 1], of any type: targets of the masks.
+        kind, reduction: as of `mask_boundary_loss`.
+        supervision: boundary: of the masks; mask: the masks themselves; none: 0, with a gradient of
+            0, so that all parameters take part in every step.
+
+    Returns:
+        A scalar, or (n,) without reduction.
+
+    Raises:
+        ValueError: shapes that do not fit, no such kind or supervision.
+    """
+    chosen = as_masks(logits_of_classes(logits, classes))
+    if supervision == "none":
+        return reduced(0 * chosen.sum(dim=(1, 2)), reduction)
+    if supervision not in ("boundary", "mask"):
+        raise ValueError(f"supervision must be boundary, mask or none, not {supervision!r}")
+    labels = laplacian_boundaries(masks) if supervision == "boundary" else masks
+    return mask_boundary_loss(chosen, labels, kind, reduction=reduction)
 
 
 def _balance(labels: Tensor) -> Tensor:

@@ -5,11 +5,10 @@ A Sobel operator makes two channels of a mask, its derivatives along x and y, an
 convolutions make the boundary of them. Masks are class-specific, and each class's boundary is
 computed from the mask of that class alone, by the same two convolutions for all: what makes a
 boundary of a mask does not depend on what the object is, and the loss teaches only the mask of the
-label's class, so convolutions across classes would read masks that nobody teaches. That also allows
-to give it only the masks of the classes that are wanted. The paper leaves two things open. The
-width between the convolutions is a parameter here. What Sobel sees are probabilities, not logits:
-labels are boundaries of masks, whose steps are of one size. Outside of the box is background, as in
-the labels: a mask that touches the border of the box has its boundary there.
+label's class, so convolutions across classes would read masks that nobody teaches. The paper leaves two things open.
+The width between the convolutions is a parameter here. What Sobel sees are probabilities, not
+logits: labels are boundaries of masks, whose steps are of one size. Outside of the box is
+background, as in the labels: a mask that touches the border of the box has its boundary there.
 """
 
 from __future__ import annotations
@@ -22,11 +21,12 @@ SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
 class SobelMaskHead(nn.Module):
-    """Boundary logits from mask logits; beside any head that predicts masks."""
+    """Boundary logits beside the mask logits that they are made of; stands behind any predictor of
+    masks, whose weights keep their names."""
 
     sobel: Tensor
 
-    def __init__(self, hidden: int = 16) -> None:
+    def __init__(self, hidden: int = 8) -> None:
         """`hidden`: channels between the two convolutions."""
         super().__init__()
         along_x = torch.tensor(SOBEL_X)
@@ -38,8 +38,9 @@ class SobelMaskHead(nn.Module):
             nn.Conv2d(hidden, 1, 3, padding=1),
         )
 
-    def forward(self, mask_logits: Tensor) -> Tensor:
-        """Boundary logits (n, C, H, W) of mask logits (n, C, H, W), of any number of classes."""
+    def forward(self, mask_logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The mask logits (n, C, H, W) as they are, and the boundary logits, (n, C, H, W) too; of
+        any number of classes."""
         masks = mask_logits.sigmoid().reshape(-1, 1, *mask_logits.shape[2:])
-        boundaries: Tensor = self.convolutions(F.conv2d(masks, self.sobel, padding=1))
-        return boundaries.reshape(mask_logits.shape)
+        boundaries = self.convolutions(F.conv2d(masks, self.sobel, padding=1))
+        return mask_logits, boundaries.reshape(mask_logits.shape)

@@ -14,7 +14,7 @@ from plain_masks import random_masks
 from e2ec.losses import dice_loss
 from e2ec.losses.mask_boundary import (
     BoundaryLoss,
-    boundary_labels,
+    boundary_head_loss,
     laplacian_boundaries,
     mask_boundary_loss,
 )
@@ -79,10 +79,6 @@ def test_types_and_soft_masks() -> None:
     for given in (soft, soft[:, None], (soft > 0.5).to(torch.uint8), soft.double()):
         assert torch.equal(laplacian_boundaries(given), expected)
     assert laplacian_boundaries(soft[:0]).shape == (0, 9, 9)
-    assert torch.equal(boundary_labels(soft), expected)
-    assert torch.equal(boundary_labels(soft, "mask"), soft)
-    with pytest.raises(ValueError, match="boundary or mask"):
-        boundary_labels(soft, "none")  # type: ignore[arg-type]
 
 
 def test_losses_by_hand() -> None:
@@ -169,6 +165,29 @@ def test_no_masks_cost_nothing_and_train(kind: BoundaryLoss) -> None:
     loss = mask_boundary_loss(chosen, torch.zeros(0, 28, 28), kind)
     loss.backward()
     assert loss.item() == 0 and not head.weight.grad.any()  # type: ignore[union-attr]
+
+
+@ALL
+def test_what_the_predictor_learns(kind: BoundaryLoss) -> None:
+    """Table 4: boundaries, the masks themselves (soft as they are), or nothing; of the label's
+    class alone, and without supervision the gradient is there and 0."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 4, 28, 28, generator=generator).requires_grad_()
+    masks = torch.rand(2, 28, 28, generator=generator)
+    classes = torch.tensor([3, 1])
+    chosen = torch.stack([logits[0, 3], logits[1, 1]])
+    for supervision, labels in (("boundary", laplacian_boundaries(masks)), ("mask", masks)):
+        expected = mask_boundary_loss(chosen, labels, kind, reduction="none")
+        found = boundary_head_loss(logits, classes, masks, kind, supervision, reduction="none")  # type: ignore[arg-type]
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+        (gradient,) = torch.autograd.grad(found.sum(), logits)
+        taught = gradient.flatten(2).any(dim=2)
+        assert taught.tolist() == [[False, False, False, True], [False, True, False, False]]
+    nothing = boundary_head_loss(logits, classes, masks, kind, "none")
+    nothing.backward()
+    assert nothing.item() == 0 and logits.grad is not None and not logits.grad.any()
+    with pytest.raises(ValueError, match="boundary, mask or none"):
+        boundary_head_loss(logits, classes, masks, kind, "edges")  # type: ignore[arg-type]
 
 
 def test_what_does_not_fit_is_refused() -> None:
