@@ -5,10 +5,12 @@ A Sobel operator makes two channels of a mask, its derivatives along x and y, an
 convolutions make the boundary of them. Masks are class-specific, and each class's boundary is
 computed from the mask of that class alone, by the same two convolutions for all: what makes a
 boundary of a mask does not depend on what the object is, and the loss teaches only the mask of the
-label's class, so convolutions across classes would read masks that nobody teaches. The paper leaves two things open.
-The width between the convolutions is a parameter here. What Sobel sees are probabilities, not
-logits: labels are boundaries of masks, whose steps are of one size. Outside of the box is
-background, as in the labels: a mask that touches the border of the box has its boundary there.
+label's class, so convolutions across classes would read masks that nobody teaches.
+
+The paper leaves two things open. The width between the convolutions is a parameter here. What Sobel
+sees are probabilities, not logits: labels are boundaries of masks, whose steps are of one size.
+Outside of the box is background, as in the labels: a mask that touches the border of the box has
+its boundary there.
 """
 
 from __future__ import annotations
