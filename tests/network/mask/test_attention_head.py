@@ -45,9 +45,9 @@ def test_position_attention_is_the_slow_version() -> None:
     assert torch.equal(module(features), features)  # gamma is 0 at first
     nn.init.constant_(module.gamma, 0.5)
     query, key, value = (
-        layer(features).flatten(2) for layer in (module.query, module.key, module.value)
+        layer(features).flatten(2).detach() for layer in (module.query, module.key, module.value)
     )
-    found = module(features).flatten(2)
+    found = module(features).flatten(2).detach()
     for n in range(2):
         for looking in range(6):
             likeness = [
