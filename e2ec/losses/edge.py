@@ -36,8 +36,8 @@ def edge_labels(masks: Tensor) -> Tensor:
 
 
 def with_margin(boxes: Tensor, size: int = 28) -> Tensor:
-    """Boxes with one more cell on each side: RoIAlign of size + 2 over them has the cells of RoIAlign
-    of `size` over the boxes, and one beyond each border.
+    """Boxes with one more cell on each side: RoIAlign of size + 2 over them has the cells that
+    RoIAlign of `size` has over the boxes, and one beyond each border.
 
     Args:
         boxes: (n, 4) x0, y0, x1, y1.
