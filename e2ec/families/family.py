@@ -297,7 +297,7 @@ def wrong_family(path: Path, found: str, wanted: str) -> InputError:
 
 
 def find_family(place: str) -> Family[Any, Any]:
-    """The family at "module:NAME", as a class of settings names its own (`ModelConfig.FAMILY`)."""
+    """The family at "module:NAME", as a class of settings names its own (`BaseModelConfig.FAMILY`)."""
     module, _, name = place.partition(":")
     family = getattr(importlib.import_module(module), name)
     assert isinstance(family, Family)
