@@ -1,4 +1,4 @@
-"""The settings of the mask family: its networks and its losses; loads neither torch nor torchvision.
+"""The settings of the mask family: its networks and losses; loads neither torch nor torchvision.
 
 Mask R-CNN, Mask Scoring R-CNN, BMask R-CNN and SEANet differ in their settings alone.
 """
