@@ -18,8 +18,9 @@ class BaseModelConfig:
     FAMILY: ClassVar[str]
     """Where the family of such models is: "module:NAME"."""
 
-    architecture: str
-    """Name of the network's sizes; a family narrows it to the names that it has."""
+    architecture: str = ""
+    """Name of the network's sizes; a family narrows it to the names that it has, the first of them
+    its usual one: settings can be made without any arguments."""
     weights: Path | None = None
     """Weights to start from (.safetensors, or a published .pth); None starts from random ones."""
 

@@ -84,7 +84,7 @@ class TestView:
             raise ValueError(f"mode {self.mode!r} needs a size (height, width), not {self.size}")
         if self.mode == "short_side" and self.size is not None and self.size[0] > self.size[1]:
             raise ValueError(
-                f"mode 'short_side' needs a size (short side, most of the long side), not {self.size}"
+                f"mode 'short_side' needs a size (short side, longest long side), not {self.size}"
             )
         if not self.zoom > 0 or self.multiple < 1:
             raise ValueError("zoom must be positive and multiple at least 1")
