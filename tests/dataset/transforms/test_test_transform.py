@@ -209,6 +209,8 @@ def test_published_contours_lie_up_and_left_of_exact_ones(
         {"mode": "stretch"},
         {"mode": "letterbox"},
         {"mode": "long_side"},
+        {"mode": "short_side"},
+        {"mode": "short_side", "size": (800, 600)},
         {"zoom": 0.0},
         {"multiple": 0},
         {"warp": "bent"},
