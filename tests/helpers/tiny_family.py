@@ -36,6 +36,7 @@ class TinyModel(BaseModelConfig):
     FAMILY: ClassVar[str] = "tiny_family:TINY"
 
     architecture: str = "tiny"
+    """There is one."""
 
     width: int = 8
     """Channels of the layers."""

@@ -215,3 +215,7 @@ def test_settings_of_detectors_with_masks_are_options() -> None:
     assert network.attention.fusion == "concat" and config.model.sharp.training == "joint"
     assert config.loss.mask.boundary == "dice" and config.loss.mask.edge_weight == 2
     assert parse_settings(preset, [], "train.py masks") == preset
+    ending = call("train.py", "synthetic", "--loss.mask.boundary", "dise")
+    assert_usage_error(ending, "did you mean 'dice'?")
+    with pytest.raises(SystemExit):
+        parse_settings(preset, ["--model.boundary.size", "15"], "train.py masks")

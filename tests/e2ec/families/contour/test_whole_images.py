@@ -12,6 +12,7 @@ import e2ec
 from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.view_options import change_view
 from e2ec.config import AugmentationSettings, Config, DataConfig, ModelConfig, RefinerConfig
+from e2ec.families.bundled import BUNDLED_WEIGHTS
 from e2ec.families.family import family_of
 
 SHORT = DataConfig(augmentation=AugmentationSettings(scale_reference="short_side"))
@@ -32,7 +33,7 @@ def test_check_says_so_in_one_line(tmp_path: Path) -> None:
 
 def test_contours_are_found_by_the_short_side() -> None:
     """The image at the top left of the input: as in a view that shows the same pixels."""
-    model = e2ec.load_model("bundled", device="cpu")
+    model = e2ec.load_model(BUNDLED_WEIGHTS, device="cpu")
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     assert change_view(model, mode="pad", size=None, zoom=1.0)
     expected = model.predict(image, score_threshold=0.02)
