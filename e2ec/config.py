@@ -20,12 +20,17 @@ from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
 from e2ec.contour_loss_config import ContourLossConfig
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
-from e2ec.model_config import ModelConfig, RefinerConfig, check_given_iou
+from e2ec.mask_config import MaskConfig, MaskLossConfig
+from e2ec.model_config import BaseModelConfig, ModelConfig, RefinerConfig, check_given_iou
 from network.contour.architecture import STRIDE
+from network.mask.settings import AttentionHeadSettings, BoundaryHeadSettings
 from network.sharp.settings import EvolutionSettings, SharpSettings
 
 __all__ = [
+    "AttentionHeadSettings",
     "AugmentationSettings",
+    "BaseModelConfig",
+    "BoundaryHeadSettings",
     "Config",
     "ContourLossConfig",
     "ConversionTarget",
@@ -35,6 +40,8 @@ __all__ = [
     "Format",
     "LabelFormat",
     "LossConfig",
+    "MaskConfig",
+    "MaskLossConfig",
     "ModelConfig",
     "OptimConfig",
     "RefinerConfig",
@@ -126,6 +133,7 @@ class LossConfig:
     matching_distance: Literal["smooth_l1", "l1"] = "smooth_l1"
     """Distance inside the dynamic matching loss: smooth_l1 as published, l1 as in the paper."""
     contour: ContourLossConfig = field(default_factory=ContourLossConfig)
+    mask: MaskLossConfig = field(default_factory=MaskLossConfig)
 
     def __post_init__(self) -> None:
         for name in ("center", "initial", "coarse", "refinement", "parts", "contour", "sharp"):
@@ -254,7 +262,7 @@ class Config:
     auto: tuple[AutoSetting, ...] = ()
     """Settings that are chosen from the data, or come with the weights, when training starts.
     Settings that are given as options are kept."""
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: BaseModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     loss: LossConfig = field(default_factory=LossConfig)

@@ -1,4 +1,4 @@
-"""The settings of the network."""
+"""The settings of networks: what all families have, and those of contours and of refiners."""
 
 from __future__ import annotations
 
@@ -12,16 +12,28 @@ from network.sharp.settings import SharpSettings
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class BaseModelConfig:
+    """What the engine knows of the settings of a network; every family has a subclass."""
+
+    FAMILY: ClassVar[str]
+    """Where the family of such models is: "module:NAME"."""
+
+    architecture: str = ""
+    """Name of the network's sizes; a family narrows it to the names that it has, the first of them
+    its usual one: settings can be made without any arguments."""
+    weights: Path | None = None
+    """Weights to start from (.safetensors, or a published .pth); None starts from random ones."""
+
+
+@dataclass(frozen=True)
+class ModelConfig(BaseModelConfig):
     """The network."""
 
     FAMILY: ClassVar[str] = "e2ec.families.contour.family:CONTOUR"
-    """Where the family of such models is; settings of another family say theirs."""
+    """See `BaseModelConfig.FAMILY`."""
 
     architecture: Literal["dla34", "nano"] = "dla34"
     """dla34 is the published network; nano is a thin one for CPUs."""
-    weights: Path | None = None
-    """Weights to start from (.safetensors, or a published .pth); None starts from random ones."""
     multi_component: bool = False
     """Also learn where every part's whole object is, so that its parts can be grouped."""
     refinements: int | None = None
@@ -42,7 +54,7 @@ class RefinerConfig(ModelConfig):
     """The network of a refiner: backbone, neck and SharpContour, without a detector."""
 
     FAMILY: ClassVar[str] = "e2ec.families.refiner.family:REFINER"
-    """See `ModelConfig.FAMILY`."""
+    """See `BaseModelConfig.FAMILY`."""
 
     sharp: SharpSettings = field(
         default_factory=lambda: SharpSettings(training="joint", spread=0.1, box_jitter=0.1)

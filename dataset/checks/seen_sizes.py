@@ -46,9 +46,8 @@ def object_sizes(index: LabelIndex) -> ObjectSizes:
 def training_zooms(images: np.ndarray, settings: AugmentationSettings) -> np.ndarray:
     """The zoom at the middle of the random scales, (n,), for images of (n, 2) height, width."""
     if not settings.enabled:
-        return view_zooms(images, TestView("letterbox", settings.crop_size))
-    middle = (settings.scale_range[0] + settings.scale_range[1]) / 2
-    return np.array([crop_zoom(h, w, settings, middle) for h, w in images.tolist()])
+        return view_zooms(images, settings.still)
+    return np.array([crop_zoom(h, w, settings, settings.middle) for h, w in images.tolist()])
 
 
 def view_zooms(images: np.ndarray, view: TestView) -> np.ndarray:

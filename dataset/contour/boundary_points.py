@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -68,6 +69,8 @@ def boundary_labels(
     crop_size: tuple[int, int],
     settings: BoundaryPointSettings,
     rng: np.random.Generator,
+    *,
+    whole: bool = False,
 ) -> BoundaryLabels:
     """Points around the boundary of every part, spread evenly along it.
 
@@ -76,28 +79,31 @@ def boundary_labels(
 
     Args:
         parts: n polygons in the crop, clipped to it.
-        owners: (n,) int64, the instance of the sample that each is of.
+        owners: (n,) int64, the instance of the sample that each is of, in rising order.
         sample: with the masks.
         matrix: (2, 3) map from the image to the crop.
         crop_size: height, width of the crop, pixels.
         settings: how many, and how far.
         rng: source of all randomness.
+        whole: the parts of an object are one: all of them together have a box and points.
     """
     count = settings.points
-    boxes = parts.bounding_boxes().reshape(-1, 4)
-    points = np.zeros((len(parts), count, 2))
-    offsets = np.zeros((len(parts), count, 2))
-    outside = np.zeros((len(parts), count), bool)
+    first = np.flatnonzero(np.diff(owners, prepend=-1)) if whole else np.arange(len(parts))
+    groups = [list(parts.slice(*ends)) for ends in itertools.pairwise([*first, len(parts)])]
+    boxes = _group_boxes(parts, first)
+    points = np.zeros((len(groups), count, 2))
+    offsets = np.zeros((len(groups), count, 2))
+    outside = np.zeros((len(groups), count), bool)
     sides = boxes[:, 2:] - boxes[:, :2]
     jitter = rng.uniform(-settings.box_jitter, settings.box_jitter, boxes.shape)
     boxes += np.tile(sides, 2) * jitter
     spreads = np.maximum(settings.spread * np.sqrt(sides.prod(axis=1)), 1.0)
-    for i, (part, owner) in enumerate(zip(parts, owners.tolist(), strict=True)):
+    for i, (group, owner) in enumerate(zip(groups, owners[first].tolist(), strict=True)):
         instance = sample.instances[owner]
         holes = _holes(instance, sample, matrix, crop_size)
-        rings = [part, *(hole for hole in holes if _is_hole_of(part, hole, crop_size))]
+        rings = [*group, *(hole for hole in holes if _is_hole_of(group, hole, crop_size))]
         points[i] = _along(rings, count, rng) + rng.normal(0, spreads[i], (count, 2))
-        inside = contains(part, points[i]) & _in_mask(instance, sample, matrix, points[i])
+        inside = _in_any(group, points[i]) & _in_mask(instance, sample, matrix, points[i])
         outside[i] = ~inside
         offsets[i] = nearest_points(rings, points[i]) - points[i]
     return BoundaryLabels(
@@ -106,6 +112,20 @@ def boundary_labels(
         torch.from_numpy(outside),
         torch.from_numpy(offsets.astype(np.float32)),
     )
+
+
+def _group_boxes(parts: Ragged, first: np.ndarray) -> np.ndarray:
+    """(m, 4) x0, y0, x1, y1 around the parts from each of `first`, (m,), to the next."""
+    if len(first) == 0:
+        return np.zeros((0, 4))
+    boxes = parts.bounding_boxes()
+    low = np.minimum.reduceat(boxes[:, :2], first)
+    return np.hstack([low, np.maximum.reduceat(boxes[:, 2:], first)])
+
+
+def _in_any(parts: Sequence[np.ndarray], points: np.ndarray) -> np.ndarray:
+    """Which points (P, 2) lie inside of any of the polygons."""
+    return np.any([contains(part, points) for part in parts], axis=0)
 
 
 def _along(rings: Sequence[np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
@@ -134,8 +154,8 @@ def _holes(
     return Ragged.pack(holes).clip_to_box(width, height)
 
 
-def _is_hole_of(part: np.ndarray, hole: np.ndarray, crop_size: tuple[int, int]) -> bool:
-    """Whether a clipped hole is of this part of its object, and has an edge in the crop.
+def _is_hole_of(parts: Sequence[np.ndarray], hole: np.ndarray, crop_size: tuple[int, int]) -> bool:
+    """Whether a clipped hole is of these parts of its object, and has an edge in the crop.
 
     Corners do not tell: they may all lie on the border of the crop. Nor do edges there, which may
     run across an island in the hole.
@@ -143,7 +163,7 @@ def _is_hole_of(part: np.ndarray, hole: np.ndarray, crop_size: tuple[int, int]) 
     height, width = crop_size
     middles = (hole + np.roll(hole, -1, axis=0)) / 2
     seen = ((middles > 0) & (middles < (width, height))).all(axis=1)
-    return bool(contains(part, middles[seen]).any())
+    return bool(_in_any(parts, middles[seen]).any())
 
 
 def _in_mask(

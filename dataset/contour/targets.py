@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from operator import methodcaller
-from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +20,7 @@ from dataset.contour.boundary_points import (
 )
 from dataset.contour.heatmap import draw_heatmaps, gaussian_radius
 from dataset.contour.target_settings import TargetSettings
+from dataset.loading.moving import MovingBatch
 from dataset.loading.sample import Sample
 from dataset.masks.visible_parts import visible_parts
 from dataset.transforms.augmentation import AugmentationSettings, jitter_colors, sample_crop
@@ -67,7 +66,7 @@ class TrainingExample:
 
 
 @dataclass
-class Batch:
+class Batch(MovingBatch):
     """Examples stacked; the parts of all images stand one after the other.
 
     Attributes:
@@ -102,23 +101,6 @@ class Batch:
         Drawn where the batch lies when they are first asked for: a batch travels without them.
         """
         return draw_heatmaps(self.gaussians, len(self.images), self.heatmap_size)
-
-    def to(self, device: torch.device | str, *, non_blocking: bool = True) -> Batch:
-        """The batch with all tensors on a device."""
-        return self._map(methodcaller("to", device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> Batch:
-        """The batch in page-locked memory: copies from there to a GPU need not wait."""
-        return self._map(methodcaller("pin_memory"))
-
-    def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        changed: dict[str, Any] = {
-            name: change(value) for name, value in values.items() if isinstance(value, torch.Tensor)
-        }
-        if self.boundary is not None:
-            changed["boundary"] = self.boundary.map(change)
-        return replace(self, **changed)
 
 
 def collate(examples: Sequence[TrainingExample]) -> Batch:

@@ -1,4 +1,4 @@
-"""Training augmentation: a random crop as one affine map, and random colours.
+"""Training augmentation: a random crop, or the whole image, as one affine map, and random colours.
 
 Geometry follows the training protocols of the E2EC paper (the crop of CenterNet); colours follow
 CenterNet's colour jitter and the PCA lighting of AlexNet.
@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from dataset.transforms.augmentation_settings import AugmentationSettings
+from dataset.transforms.test_transform import short_side_zoom, shown_size
 
 # Principal components of ImageNet colours (Krizhevsky et al., 2012), for B, G, R in 0..1.
 LIGHTING_VALUES = np.array([0.2141788, 0.01817699, 0.00341571])
@@ -25,7 +26,10 @@ _GREY = np.array([0.299, 0.587, 0.114])
 
 
 def crop_zoom(height: int, width: int, settings: AugmentationSettings, factor: float) -> float:
-    """Network pixels an image pixel, where the random factor u of `scale_reference` is `factor`."""
+    """Network pixels an image pixel, where the random factor u of `scale_reference` is `factor`;
+    of short_side that is the length of the short side."""
+    if settings.scale_reference == "short_side":
+        return short_side_zoom(height, width, factor, settings.longest)
     if settings.scale_reference == "native":
         return factor
     if settings.scale_reference == "input":
@@ -34,10 +38,34 @@ def crop_zoom(height: int, width: int, settings: AugmentationSettings, factor: f
     return filling * factor if settings.scale_reference == "relative" else filling / factor
 
 
+def sample_map(
+    height: int, width: int, settings: AugmentationSettings, rng: np.random.Generator
+) -> tuple[tuple[int, int], np.ndarray]:
+    """Draw how an image is shown: a crop, or with short_side the whole image from the top left on.
+
+    Args:
+        height, width: size of the image, pixels.
+        settings: crop size, scales and flips.
+        rng: source of all randomness.
+
+    Returns:
+        (height, width) of what is shown, and the (2, 3) float64 map from image to network input
+        coordinates. A crop has multiples of 32 for sides; a whole image has whatever it has.
+    """
+    if settings.scale_reference != "short_side":
+        return settings.crop_size, sample_crop(height, width, settings, rng)
+    low, high = settings.short_sides
+    zoom = crop_zoom(height, width, settings, int(rng.integers(low, high + 1)))
+    linear = zoom * _random_symmetry(settings, rng)
+    far = linear @ [width, height]  # of the corner; its sides are those of the shown image
+    across, down = shown_size(*np.abs(far).tolist())
+    return (down, across), np.column_stack([linear, np.maximum(-far, 0)])
+
+
 def sample_crop(
     height: int, width: int, settings: AugmentationSettings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw a random crop of an image.
+    """Draw a random crop of an image; not with short_side, which has none.
 
     For "long_side" and "input" the crop centre is the image centre moved by up to a quarter of the
     image's width and height; for "native" and "relative" the crop lies anywhere inside the image

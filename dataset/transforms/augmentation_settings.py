@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-ScaleReference = Literal["long_side", "input", "native", "relative"]
+from dataset.transforms.test_transform import TestView
+
+ScaleReference = Literal["long_side", "input", "native", "relative", "short_side"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,13 @@ class AugmentationSettings:
     input: the crop is u times the network input, in image pixels (KINS, Cityscapes). native: u is
     the zoom, network pixels per image pixel (microscopy, where sizes mean something). relative: the
     image's long side is shown u times as long as the crop's (objects that take a fixed share of
-    their images). With native and relative the crop lies anywhere in the image."""
+    their images). With native and relative the crop lies anywhere in the image. short_side: no
+    crop, the whole image as detectors with masks see it: see short_sides and longest."""
+    short_sides: tuple[int, int] = (800, 800)
+    """With short_side: the image's short side is shown at a random whole length from the first to
+    the second, pixels."""
+    longest: int = 1333
+    """With short_side: its long side is shown at this length at most, pixels."""
     flip_probability: float = 0.5
     """Probability of mirroring left and right."""
     vertical_flip_probability: float = 0.0
@@ -41,7 +49,8 @@ class AugmentationSettings:
     invert_probability: float = 0.0
     """Probability of inverting the intensities."""
     enabled: bool = True
-    """False shows the whole image, letterboxed and unchanged, for overfitting a few images."""
+    """False shows the whole image unchanged, for overfitting a few images: letterboxed, or with
+    short_side at the longest of short_sides."""
 
     def __post_init__(self) -> None:
         if len(self.crop_size) != 2 or any(side < 32 or side % 32 for side in self.crop_size):
@@ -53,6 +62,11 @@ class AugmentationSettings:
                 f"scale_reference must be one of {', '.join(get_args(ScaleReference))}, "
                 f"not {self.scale_reference!r}"
             )
+        if not 32 <= self.short_sides[0] <= self.short_sides[1] <= self.longest:
+            raise ValueError(
+                f"short_sides must be 32 <= low <= high <= longest, not {self.short_sides} and "
+                f"{self.longest}"
+            )
         if self.rotate90 and self.crop_size[0] != self.crop_size[1]:
             raise ValueError("rotate90 needs a square crop_size")
         for name in ("brightness", "contrast", "saturation"):
@@ -61,3 +75,16 @@ class AugmentationSettings:
         for name, value in vars(self).items():
             if name.endswith("_probability") and not 0 <= value <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], not {value}")
+
+    @property
+    def middle(self) -> float:
+        """The random factor at its middle: u, or with short_side the length of the short side."""
+        drawn = self.short_sides if self.scale_reference == "short_side" else self.scale_range
+        return sum(drawn) / 2
+
+    @property
+    def still(self) -> TestView:
+        """How the image is shown where augmentation is not enabled."""
+        if self.scale_reference == "short_side":
+            return TestView("short_side", (self.short_sides[1], self.longest))
+        return TestView("letterbox", self.crop_size)

@@ -1,6 +1,6 @@
 """How an image is presented to the network at test time, and the way back.
 
-Five modes, all of them one zoom factor (the same for x and y) with the image in the middle of the
+Six modes, all of them one zoom factor (the same for x and y) with the image in the middle of the
 input, less than a pixel up and left of it where that makes its offset whole: a zoom factor of 1
 resamples nothing. What the image does not cover is black:
 
@@ -15,6 +15,9 @@ resamples nothing. What the image does not cover is black:
 - "long_side": the image's long side is shown `zoom` times as long as that of `size`; the input is
   as large as the image then is, rounded up to `multiple`. Images of any size show their objects at
   one scale relative to the image, without a black square around.
+- "short_side": the image's short side is shown as long as the first of `size`, or shorter, so that
+  its long side is no longer than the second, both times `zoom`; the image lies at the top left, and
+  the input is as large as it, rounded up to `multiple` (detectors with masks).
 - "letterbox": the input is `size`, times `zoom` and rounded up to `multiple`; the zoom factor is
   `zoom` times the largest at which the whole image fits into `size` (for a square size: the long
   side fills it; the published SBD test).
@@ -40,7 +43,7 @@ from lib.errors import InputError
 from lib.image_limits import whole_number
 from lib.polygons.geometry import transform_points
 
-ViewMode = Literal["canvas", "pad", "long_side", "letterbox", "fixed"]
+ViewMode = Literal["canvas", "pad", "long_side", "short_side", "letterbox", "fixed"]
 Warp = Literal["exact", "published"]
 # Modes whose input is as large as the image wants; the others name a size.
 _SIZED_BY_IMAGE = ("canvas", "pad")
@@ -61,9 +64,11 @@ class TestView:
     mode: ViewMode = "canvas"
     """pad: the image itself, with black up to the next multiples. canvas: enlarged a little to fill
     them (COCO). letterbox, fixed: as large as fits into size (SBD; KINS, Cityscapes). long_side:
-    the long side as long as that of size, without a black square around."""
+    the long side as long as that of size, without a black square around. short_side: the short side
+    as long as the first of size, the long side at most as long as the second."""
     size: tuple[int, int] | None = None
-    """Height and width of the input, for letterbox and fixed; long_side takes the longer one."""
+    """Height and width of the input, for letterbox and fixed; long_side takes the longer one;
+    short_side takes the length of the short side, and the most of the long side."""
     zoom: float = 1.0
     """Further enlargement, for testing at several scales."""
     multiple: int = 32
@@ -77,6 +82,10 @@ class TestView:
             raise ValueError(f"mode must be one of {', '.join(modes)}, not {self.mode!r}")
         if self.mode not in _SIZED_BY_IMAGE and (self.size is None or min(self.size) < 1):
             raise ValueError(f"mode {self.mode!r} needs a size (height, width), not {self.size}")
+        if self.mode == "short_side" and self.size is not None and self.size[0] > self.size[1]:
+            raise ValueError(
+                f"mode 'short_side' needs a size (short side, longest long side), not {self.size}"
+            )
         if not self.zoom > 0 or self.multiple < 1:
             raise ValueError("zoom must be positive and multiple at least 1")
         if self.warp not in warps:
@@ -91,10 +100,12 @@ class TestView:
         size, factor = (height, width), self.zoom
         if self.mode == "long_side" and self.size is not None:
             factor = self.zoom * max(self.size) / max(height, width)
+        elif self.mode == "short_side" and self.size is not None:
+            factor = self.zoom * short_side_zoom(height, width, *self.size)
         elif self.mode not in _SIZED_BY_IMAGE and self.size is not None:
             size = self.size
             factor = self.zoom * min(size[0] / height, size[1] / width)
-        enlarged = factor if self.mode == "long_side" else self.zoom
+        enlarged = factor if self.mode in ("long_side", "short_side") else self.zoom
         multiples = [round(side * enlarged / self.multiple, 9) for side in size]
         if self.mode == "canvas":
             whole = [math.floor(count) + 1 for count in multiples]
@@ -103,7 +114,9 @@ class TestView:
         input_height, input_width = (count * self.multiple for count in whole)
         if self.mode == "canvas":
             factor = input_width / width
-        if self.warp == "published":
+        if self.mode == "short_side":
+            left = top = 0.0
+        elif self.warp == "published":
             left = input_width / 2 - factor * (width // 2)
             top = input_height / 2 - factor * (height // 2)
         else:
@@ -173,3 +186,14 @@ def restore_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     linear = np.linalg.inv(matrix[:, :2])
     inverse = np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
     return transform_points(np.asarray(points, dtype=np.float64), inverse)
+
+
+def short_side_zoom(height: int, width: int, short: float, longest: float) -> float:
+    """The zoom that shows an image's short side at a length, its long side at another at most."""
+    return min(short / min(height, width), longest / max(height, width))
+
+
+def shown_size(*sides: float) -> tuple[int, ...]:
+    """Whole pixels that an image covers, in part or as a whole, where its sides have these lengths:
+    800.0000000001 are 800."""
+    return tuple(math.ceil(round(side, 9)) for side in sides)

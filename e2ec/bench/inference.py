@@ -21,8 +21,8 @@ from e2ec.bench.plain_network import PlainE2EC
 from e2ec.bench.row import Call, Row, optional
 from e2ec.config import Precision
 from e2ec.engine.predict.predictor import Predictor
-from e2ec.engine.preprocess import normalize
 from e2ec.families.contour.card import ContourCard
+from e2ec.families.preprocess import normalize
 from e2ec.results.contours import Contours
 from e2ec.results.draw.visualize import draw_contours
 from network.contour.architecture import ARCHITECTURES

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dataset.contour.targets import Batch
 from e2ec.bench.plain_network import DeformConv, PlainE2EC, plain_stages
-from e2ec.engine.preprocess import normalize
+from e2ec.families.preprocess import normalize
 from e2ec.losses.dynamic_matching import SUBDIVISION
 from network.contour.e2ec import E2EC
 

@@ -18,6 +18,7 @@ from dataset.loading.sample import InstanceDataset, Sample
 from dataset.masks.rings import Component
 from e2ec.config import Config, Precision
 from e2ec.families.model_card import ModelCard
+from e2ec.families.preprocess import normalize
 from e2ec.results.contours import Contours
 from lib.errors import InputError
 from lib.polygons.geometry import transform_points
@@ -144,6 +145,18 @@ class Family(ABC, Generic[Network, Example]):
         if stage not in stages:
             raise InputError(f"stage {stage}: this network has {', '.join(stages)}")
         return stage
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Pixels as the network takes them.
+
+        Args:
+            images: (B, 3, h, w) uint8, RGB.
+
+        Returns:
+            (B, 3, h, w) float32, on the device of `images`; here BGR, with COCO's means and
+            standard deviations.
+        """
+        return normalize(images)
 
     # ---- training
 
@@ -297,7 +310,7 @@ def wrong_family(path: Path, found: str, wanted: str) -> InputError:
 
 
 def find_family(place: str) -> Family[Any, Any]:
-    """The family at "module:NAME", as a class of settings names its own (`ModelConfig.FAMILY`)."""
+    """The family at "module:NAME", as a class of settings names its own."""
     module, _, name = place.partition(":")
     family = getattr(importlib.import_module(module), name)
     assert isinstance(family, Family)

@@ -43,11 +43,9 @@ class AttentionHeadSettings:
 
 
 @dataclass(frozen=True)
-class MaskNetworkSettings:
-    """A network of the mask family."""
+class DetectorSettings:
+    """A network of the mask family, its backbone aside."""
 
-    backbone: Backbone = "resnet50"
-    """With a feature pyramid on top."""
     trainable_layers: int = 3
     """Stages of the backbone that learn, from the last one on; 0 to 5."""
     anchor_sizes: tuple[int, ...] = (32, 64, 128, 256, 512)
@@ -76,3 +74,11 @@ class MaskNetworkSettings:
             raise ValueError("anchor_sizes must be five sizes, one a level of the pyramid")
         if min(self.proposals, self.samples, self.mask_convolutions) < 1:
             raise ValueError("proposals, samples and mask_convolutions must be positive")
+
+
+@dataclass(frozen=True)
+class MaskNetworkSettings(DetectorSettings):
+    """A network of the mask family."""
+
+    backbone: Backbone = "resnet50"
+    """With a feature pyramid on top."""

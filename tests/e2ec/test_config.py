@@ -18,6 +18,8 @@ import torch
 import e2ec.config as config_module
 import e2ec.contour_loss_config as contour_loss_config
 import e2ec.data_config as data_config_module
+import e2ec.mask_config as mask_config_module
+import e2ec.model_config as model_config_module
 from dataset.contour import target_settings
 from dataset.transforms import augmentation_settings, test_transform
 from e2ec.config import (
@@ -26,6 +28,8 @@ from e2ec.config import (
     DataConfig,
     EvalConfig,
     LossConfig,
+    MaskConfig,
+    MaskLossConfig,
     ModelConfig,
     OptimConfig,
     TargetSettings,
@@ -37,6 +41,7 @@ from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError
 from network.contour.architecture import NANO
 from network.contour.e2ec import build_network
+from network.mask.settings import MaskNetworkSettings
 
 
 @pytest.mark.parametrize(
@@ -44,6 +49,11 @@ from network.contour.e2ec import build_network
     [
         (ModelConfig, {"refinements": 0}),
         (ModelConfig, {"refinements": 17}),
+        (MaskConfig, {"architecture": "dla34"}),
+        (MaskConfig, {"trainable_layers": 6}),
+        (MaskConfig, {"anchor_sizes": (32, 64)}),
+        (MaskLossConfig, {"edge_weight": -1.0}),
+        (MaskLossConfig, {"boundary": "focal"}),
         (DataConfig, {"workers": -1}),
         (DataConfig, {"train_limit": 0}),
         (DataConfig, {"val_fraction": 0.0}),
@@ -113,6 +123,28 @@ def test_infinite_values_are_refused(section: str, values: Any) -> None:
         Config(name="x", **{section: values})
 
 
+def test_a_detector_s_settings_are_those_of_its_network() -> None:
+    """Defaults agree, and what is set comes through; the papers' weights are the defaults."""
+    assert MaskConfig().network() == MaskNetworkSettings()
+    model = MaskConfig(architecture="resnet101", box_head="fcn", mask_head="attention", samples=64)
+    expected = MaskNetworkSettings(
+        backbone="resnet101", box_head="fcn", mask_head="attention", samples=64
+    )
+    assert model.network() == expected
+    assert MaskConfig().sharp.training == "off" and MaskConfig().weights is None
+    weights = {k: v for k, v in vars(MaskLossConfig()).items() if k.endswith("_weight")}
+    assert weights.pop("box_iou_weight") == 0.5 and set(weights.values()) == {1.0}
+
+
+def test_settings_of_older_runs_lack_those_of_detectors() -> None:
+    """A run that was stopped before there were any goes on."""
+    config = load_preset("synthetic")
+    new = ("loss.mask.", "data.augmentation.short_sides", "data.augmentation.longest")
+    saved = {k: v for k, v in fixed_settings(config).items() if not k.startswith(new)}
+    assert len(saved) < len(fixed_settings(config))
+    check_settings(saved, config, name="state.pt")
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         load_preset("synthetic").name = "other"  # type: ignore[misc]
@@ -129,6 +161,8 @@ MODULES = [
     config_module,
     contour_loss_config,
     data_config_module,
+    mask_config_module,
+    model_config_module,
     target_settings,
     augmentation_settings,
     test_transform,

@@ -22,8 +22,9 @@ ALLOWED = {
 }
 # The same inside e2ec; modules that lie directly in it are named by their file.
 ALLOWED_IN_E2EC = {
-    "config": {"contour_loss_config", "data_config", "model_config"},
+    "config": {"contour_loss_config", "data_config", "mask_config", "model_config"},
     "model_config": {"data_config"},
+    "mask_config": {"data_config", "model_config"},
     "contour_loss_config": {"data_config"},
     "data_config": set(),
     "presets": {"config"},
@@ -42,6 +43,7 @@ ALLOWED_IN_E2EC["bench"] = set(ALLOWED_IN_E2EC) - {
     "__main__",
     "contour_loss_config",
     "data_config",
+    "mask_config",
     "model_config",
 }
 

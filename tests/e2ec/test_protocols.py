@@ -15,8 +15,8 @@ from torch import nn
 from dataset.transforms.test_transform import restore_points
 from e2ec.app.commands.command_line import parse_config
 from e2ec.config import Config, OptimConfig
-from e2ec.engine import preprocess
 from e2ec.engine.train.schedule import learning_rate
+from e2ec.families import preprocess
 from e2ec.losses import dynamic_matching, focal
 from e2ec.named_settings import flat
 from e2ec.presets import load_preset, preset_names

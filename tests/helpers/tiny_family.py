@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from dataset.loading.sample import Sample
 from dataset.masks.run_lengths import encode_mask
 from dataset.transforms.test_transform import TestView
-from e2ec.config import Config, ModelConfig
+from e2ec.config import BaseModelConfig, Config
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.model_card import ModelCard
 from e2ec.results.contours import Contours
@@ -30,10 +30,13 @@ STRIDE = 2
 
 
 @dataclass(frozen=True)
-class TinyModel(ModelConfig):
+class TinyModel(BaseModelConfig):
     """The settings of the family."""
 
     FAMILY: ClassVar[str] = "tiny_family:TINY"
+
+    architecture: str = "tiny"
+    """There is one."""
 
     width: int = 8
     """Channels of the layers."""
@@ -119,6 +122,9 @@ class TinyFamily(Family[nn.Sequential, TinyBatch]):
 
     def stages(self, network: nn.Sequential) -> tuple[str, ...]:
         return ("mask",)
+
+    def normalize(self, images: Tensor) -> Tensor:
+        return images.float() / 255
 
     def example_maker(
         self, config: Config, num_classes: int

@@ -105,7 +105,8 @@ def _closed_choices(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | 
     literal = get_args(kind)[0] if several else kind
     if get_origin(literal) is not Literal:
         return None
-    choices = get_args(literal)
+    values = {str(choice): choice for choice in get_args(literal)}  # of numbers too
+    choices = tuple(values)
     listed = ",".join(choices)
     shown = f"[{{{listed}}} ...]" if several else f"{{{listed}}}"
     if optional:
@@ -117,10 +118,11 @@ def _closed_choices(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | 
         for word in words:
             if word not in choices:
                 raise ValueError(f"{word!r} is unknown; {nearest(word, choices)}")
-        return tuple(words) if several else words[0]
+        found = tuple(values[word] for word in words)
+        return found if several else found[0]
 
     def written(value: Any) -> list[str]:
-        return list(value) if isinstance(value, tuple) else [str(value)]
+        return [*map(str, value)] if isinstance(value, tuple) else [str(value)]
 
     return PrimitiveConstructorSpec(
         nargs="*" if several else 1,

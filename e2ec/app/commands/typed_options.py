@@ -38,5 +38,6 @@ def keep_typed(config: Config, arguments: Sequence[str]) -> Config:
 def _is_typed(name: str, typed: set[str]) -> bool:
     """Whether a setting, or a field of it, is among those typed."""
     if name == "data.augmentation.scale":
-        return bool(typed & {f"{name}_range", f"{name}_reference"})
+        named = (f"{name}_range", f"{name}_reference", "data.augmentation.short_sides")
+        return not typed.isdisjoint(named)
     return any(word == name or word.startswith(f"{name}.") for word in typed)

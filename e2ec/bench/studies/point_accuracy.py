@@ -29,7 +29,7 @@ from e2ec.app.commands.options import parse_options
 from e2ec.bench.studies.boundary_study import METRICS, run_data
 from e2ec.engine.evaluate.evaluator import Results, evaluate
 from e2ec.engine.predict.predictor import Predictor, load_model
-from e2ec.engine.preprocess import normalize
+from e2ec.families.preprocess import normalize
 from e2ec.results.contours import Contours
 from lib.errors import InputError
 from lib.polygons.geometry import transform_points

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from e2ec.config import Precision
-from e2ec.engine.preprocess import normalize
 from e2ec.engine.weights.describe import describe_card
 from e2ec.families.family import find_family
 from e2ec.families.model_card import ModelCard
@@ -83,7 +82,7 @@ class ReadyModel:
         """Pixels (B, h, w, 3) uint8 as the network takes them."""
         pixels = torch.from_numpy(batch).to(self.device)
         # They lie channels last already.
-        return normalize(pixels.permute(0, 3, 1, 2)).to(self._input_type)
+        return self.family.normalize(pixels.permute(0, 3, 1, 2)).to(self._input_type)
 
     def _autocast(self) -> torch.autocast:
         """A new one for every call: it remembers what to restore, which threads must not share."""

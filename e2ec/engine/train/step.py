@@ -11,7 +11,6 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from e2ec.engine.preprocess import normalize
 from e2ec.families.family import Batch, Family, Loss
 from lib.errors import InputError
 
@@ -124,7 +123,7 @@ def train_step(
     for number, batch in enumerate(micro_batches):
         last = number == len(micro_batches) - 1
         with nullcontext() if last else accelerator.no_sync(network):
-            images = normalize(batch.images).to(dtype)
+            images = family.normalize(batch.images).to(dtype)
             with accelerator.autocast():
                 output = family.forward(network, images, batch)
             losses = loss(output, batch, loss_counts, epoch=epoch)

@@ -23,6 +23,7 @@ from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
+from e2ec.families.contour.model_settings import crop_settings, model_settings
 from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.model_card import prediction_settings
@@ -57,7 +58,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     instances = staticmethod(assemble)
 
     def build(self, config: Config, num_classes: int) -> E2EC:
-        sharp = config.model.sharp
+        model = model_settings(config)
+        sharp = model.sharp
         if config.eval.stage is not None:  # found out now, not at the first evaluation
             names = stage_names(_sizes(config).refinements, sharp=sharp.training != "off")
             self.resolve_stage(config.eval.stage, names)
@@ -72,7 +74,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             num_classes=num_classes,
             architecture=_sizes(config),
             vertices=config.data.targets.vertices,
-            part_votes=config.model.multi_component,
+            part_votes=model.multi_component,
             sharp=None if sharp.training == "off" else sharp.movement,
         )
         if sharp.training == "alone":
@@ -99,14 +101,14 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     ) -> Callable[[Sample, np.random.Generator], TrainingExample]:
         return partial(
             build_example,
-            augmentation=config.data.augmentation,
+            augmentation=crop_settings(config),
             targets=config.data.targets,
             num_classes=num_classes,
             boundary=_boundary_points(config),
         )
 
     def loss(self, config: Config) -> TotalLoss:
-        sharp = config.model.sharp
+        sharp = model_settings(config).sharp
         movement = None if sharp.training == "off" else sharp.movement
         return TotalLoss(config.loss, movement, epochs=config.train.epochs)
 
@@ -237,7 +239,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
 
 def _boundary_points(config: Config) -> BoundaryPointSettings | None:
     """What SharpContour learns from, where there is one."""
-    sharp = config.model.sharp
+    sharp = model_settings(config).sharp
     if sharp.training == "off":
         return None
     return BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter)
@@ -245,7 +247,7 @@ def _boundary_points(config: Config) -> BoundaryPointSettings | None:
 
 def _check_contour_loss(config: Config) -> None:
     """Its stage must be one that the network has, and that learns."""
-    if config.model.sharp.training == "alone":
+    if model_settings(config).sharp.training == "alone":
         raise InputError(
             "loss.contour_weight supervises contours, which model.sharp.training alone leaves as "
             "they are: set it to 0, or train jointly"
@@ -257,7 +259,7 @@ def _check_contour_loss(config: Config) -> None:
 def _sizes(config: Config) -> Architecture:
     """The sizes that the settings name, with the number of refinement modules they want."""
     named = ARCHITECTURES[config.model.architecture]
-    wanted = config.model.refinements
+    wanted = model_settings(config).refinements
     return named if wanted is None else replace(named, refinements=wanted)
 
 

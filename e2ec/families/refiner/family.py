@@ -24,6 +24,7 @@ from dataset.masks.rings import Component
 from e2ec.config import Config, Precision, RefinerConfig
 from e2ec.families.contour.auto.resolve import choose
 from e2ec.families.contour.draw_example import label_sheet
+from e2ec.families.contour.model_settings import crop_settings
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.refine_rings import refine_rings
 from e2ec.families.refiner.card import SHARP, STAGES, RefinerCard
@@ -87,17 +88,17 @@ class RefinerFamily(Family[Refiner, TrainingExample]):
     def example_maker(
         self, config: Config, num_classes: int
     ) -> Callable[[Sample, np.random.Generator], TrainingExample]:
-        sharp = config.model.sharp
+        sharp = _model(config).sharp
         return partial(
             build_example,
-            augmentation=config.data.augmentation,
+            augmentation=crop_settings(config),
             targets=config.data.targets,
             num_classes=num_classes,
             boundary=BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter),
         )
 
     def loss(self, config: Config) -> RefinerLoss:
-        return RefinerLoss(config.loss.sharp_weight, config.model.sharp.movement)
+        return RefinerLoss(config.loss.sharp_weight, _model(config).sharp.movement)
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> Tensor:
         near = batch.boundary

@@ -76,6 +76,18 @@ def test_training_zooms_are_those_of_the_crops(reference: str) -> None:
     assert training_zooms(IMAGES[:1], settings) == pytest.approx([zoom])
 
 
+@pytest.mark.parametrize("enabled", [True, False], ids=["drawn", "still"])
+def test_training_zooms_by_the_short_side(enabled: bool) -> None:
+    """Short sides of 60 to 80: 70 in the middle, 80 without augmentation; long ones of 150 at most,
+    which leaves the first image at 150 / 200."""
+    settings = AugmentationSettings(
+        scale_reference="short_side", short_sides=(60, 80), longest=150, enabled=enabled
+    )
+    short = 70 if enabled else 80
+    expected = [min(short / 100, 0.75), short / 400]
+    assert training_zooms(IMAGES, settings) == pytest.approx(expected)
+
+
 def test_an_unaugmented_crop_is_a_letterbox() -> None:
     settings = AugmentationSettings(crop_size=(64, 64), enabled=False)
     assert training_zooms(IMAGES, settings) == pytest.approx([64 / 200, 64 / 400])

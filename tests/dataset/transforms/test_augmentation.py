@@ -12,6 +12,7 @@ from dataset.transforms.augmentation import (
     AugmentationSettings,
     jitter_colors,
     sample_crop,
+    sample_map,
 )
 from dataset.transforms.warping import warp_image
 
@@ -146,6 +147,57 @@ def test_all_eight_symmetries_occur() -> None:
     assert len(seen) == 8
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(20, 900), st.integers(20, 900), st.booleans())
+def test_by_its_short_side_the_whole_image_is_shown(
+    seed: int, height: int, width: int, turned: bool
+) -> None:
+    """The corners of the image are those of what is shown, in whatever order; its short side lies
+    in the range, unless the long one would be too long."""
+    options = AugmentationSettings(
+        scale_reference="short_side",
+        short_sides=(100, 150),
+        longest=200,
+        vertical_flip_probability=0.5,
+        rotate90=turned,
+    )
+    size, matrix = sample_map(height, width, options, np.random.default_rng(seed))
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]])
+    shown = corners @ matrix[:, :2].T + matrix[:, 2]
+    assert_allclose(shown.min(axis=0), 0, atol=1e-6)
+    across, down = shown.max(axis=0)
+    assert_array_equal(size, [np.ceil(round(down, 6)), np.ceil(round(across, 6))])
+    short, long = sorted((across, down))
+    assert long / short == pytest.approx(max(height, width) / min(height, width))
+    if long < 199.999:
+        assert short + 1e-6 >= 100 and short <= 150 + 1e-6 and short == pytest.approx(round(short))
+    else:
+        assert long == pytest.approx(200) and short <= 150 + 1e-6
+
+
+def test_short_sides_by_hand() -> None:
+    """427 x 640 at short sides of 40: 640 becomes 59.95, of which 60 pixels are seen; mirrored,
+    its right edge comes to lie on the left. Each whole length is drawn about as often."""
+    options = AugmentationSettings(
+        scale_reference="short_side", short_sides=(40, 40), flip_probability=1.0
+    )
+    size, matrix = sample_map(427, 640, options, np.random.default_rng(0))
+    zoom = 40 / 427
+    assert size == (40, 60)
+    assert_allclose(matrix, [[-zoom, 0, 640 * zoom], [0, zoom, 0]], atol=1e-12)
+    rng = np.random.default_rng(0)
+    options = AugmentationSettings(scale_reference="short_side", short_sides=(40, 43))
+    drawn = [sample_map(50, 80, options, rng)[0][0] for _ in range(400)]
+    assert (np.bincount(drawn)[40:] > 70).all() and len(np.bincount(drawn)) == 44
+
+
+def test_a_crop_is_the_map_of_the_other_references() -> None:
+    options = AugmentationSettings(crop_size=(64, 96))
+    size, matrix = sample_map(100, 120, options, np.random.default_rng(5))
+    assert size == (64, 96)
+    assert_array_equal(matrix, sample_crop(100, 120, options, np.random.default_rng(5)))
+
+
 def test_no_strength_leaves_colours_alone() -> None:
     image = noise_image(8, 8)
     options = AugmentationSettings(**STILL)
@@ -191,7 +243,10 @@ def test_grayscale_and_invert() -> None:
         {"crop_size": (100, 512)},
         {"scale_range": (0.0, 1.0)},
         {"scale_range": (1.4, 0.6)},
-        {"scale_reference": "short_side"},
+        {"scale_reference": "width"},
+        {"short_sides": (800, 600)},
+        {"short_sides": (16, 600)},
+        {"longest": 600, "short_sides": (600, 601)},
         {"crop_size": (256, 512), "rotate90": True},
         {"brightness": 1.0},
         {"flip_probability": 1.5},

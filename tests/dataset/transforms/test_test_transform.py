@@ -61,6 +61,12 @@ def test_round_trip(view: TestView, height: int, width: int) -> None:
         # 100 x 66; the other one 6.5 and 7.5 from the edges: whole pixels are kept whole.
         (TestView("long_side", (100, 100)), (50, 33), (128, 96), (2, 15, 14)),
         (TestView("long_side", (51, 51)), (51, 49), (64, 64), (1, 7, 6)),
+        # 800 x 1199.06 (the short side decides), 446.67 x 1340 (the long one does).
+        (TestView("short_side", (800, 1333)), (427, 640), (800, 1216), (800 / 427, 0, 0)),
+        (TestView("short_side", (800, 1340)), (200, 600), (448, 1344), (1340 / 600, 0, 0)),
+        # Upright, at half of it: 320 x 213.5; the image lies at the top left.
+        (TestView("short_side", (427, 640), zoom=0.5), (640, 427), (320, 224), (0.5, 0, 0)),
+        (TestView("short_side", (51, 51), warp="published"), (51, 49), (64, 64), (1, 0, 0)),
         # KINS: fits by its width.
         (TestView("fixed", (768, 2496)), (375, 1242), (768, 2496), (2496 / 1242, 0, 7)),
         # (23, 16) comes to (32, 32).
@@ -112,6 +118,7 @@ def test_a_view_that_changes_nothing_is_the_image_itself() -> None:
         TestView("letterbox", (80, 49)),
         TestView("fixed", (35, 75), multiple=2),
         TestView("long_side", (49, 49)),
+        TestView("short_side", (35, 60)),
     ],
     ids=lambda view: f"{view.mode} {view.size}",
 )
@@ -202,6 +209,8 @@ def test_published_contours_lie_up_and_left_of_exact_ones(
         {"mode": "stretch"},
         {"mode": "letterbox"},
         {"mode": "long_side"},
+        {"mode": "short_side"},
+        {"mode": "short_side", "size": (800, 600)},
         {"zoom": 0.0},
         {"multiple": 0},
         {"warp": "bent"},

@@ -17,10 +17,10 @@ from front_doors import ROOT, assert_usage_error, call
 
 import configs
 from e2ec.app.commands.check_options import OwnOptions
-from e2ec.app.commands.command_line import parse_config, parse_evaluation
+from e2ec.app.commands.command_line import parse_config, parse_evaluation, parse_settings
 from e2ec.app.commands.convert_options import ConvertOptions
 from e2ec.app.commands.demo_options import DemoOptions
-from e2ec.config import Config, ModelConfig
+from e2ec.config import BaseModelConfig, Config, MaskConfig, ModelConfig
 from network.contour.architecture import ARCHITECTURES
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -95,6 +95,8 @@ def closed_settings(kind: type, prefix: str = "--") -> Iterator[tuple[str, tuple
             hint = inner[0]
         if get_origin(hint) is tuple:
             hint = get_args(hint)[0]
+        if hint is BaseModelConfig:  # of presets of contours
+            hint = ModelConfig
         if dataclasses.is_dataclass(hint):
             yield from closed_settings(hint, f"{prefix}{name}.")  # type: ignore[arg-type]
         elif get_origin(hint) is Literal:
@@ -195,3 +197,25 @@ def test_stages_are_those_of_the_family(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_architectures_are_those_of_the_network() -> None:
     assert set(get_args(get_type_hints(ModelConfig)["architecture"])) == set(ARCHITECTURES)
+
+
+def test_settings_of_detectors_with_masks_are_options() -> None:
+    """The fields of the network's settings stand beside the architecture, those of heads below."""
+    words = (
+        "--model.architecture resnet18 --model.mask-head boundary --model.boundary.size 14 "
+        "--model.anchor-sizes 16 32 64 128 256 --model.mask-iou --model.attention.fusion concat "
+        "--model.sharp.training joint --loss.mask.boundary dice --loss.mask.edge-weight 2"
+    )
+    preset = Config(name="masks", model=MaskConfig())
+    config = parse_settings(preset, words.split(), "train.py masks")
+    assert isinstance(config.model, MaskConfig)
+    network = config.model.network()
+    assert (network.backbone, network.mask_head, network.mask_iou) == ("resnet18", "boundary", True)
+    assert network.anchor_sizes == (16, 32, 64, 128, 256) and network.boundary.size == 14
+    assert network.attention.fusion == "concat" and config.model.sharp.training == "joint"
+    assert config.loss.mask.boundary == "dice" and config.loss.mask.edge_weight == 2
+    assert parse_settings(preset, [], "train.py masks") == preset
+    ending = call("train.py", "synthetic", "--loss.mask.boundary", "dise")
+    assert_usage_error(ending, "did you mean 'dice'?")
+    with pytest.raises(SystemExit):
+        parse_settings(preset, ["--model.boundary.size", "15"], "train.py masks")

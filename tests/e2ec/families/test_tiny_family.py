@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from front_doors import Ending, assert_one_line_error, call, write_picture
 from stopped_run import assert_same_weights, stop_after
+from tiny_family import TinyFamily
 
 import configs
 import e2ec
@@ -50,6 +53,26 @@ def test_it_trains_and_learns(run: Path) -> None:
     assert history[-1]["losses"]["cells"] < 0.8 * history[0]["losses"]["cells"]
     assert history[-1]["metrics"]["stage"] == "mask"
     assert 0 <= history[-1]["metrics"]["stages/mask"] <= 1
+
+
+def test_pixels_are_normalised_its_own_way(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In training and in prediction: RGB from 0 to 1."""
+    seen: list[torch.Tensor] = []
+
+    def forward(self: TinyFamily, network: torch.nn.Module, images: torch.Tensor, _: object) -> Any:
+        seen.append(images)
+        return network(images)
+
+    monkeypatch.setattr(TinyFamily, "forward", forward)
+    options = ("--train.epochs", "1", "--data.synthetic-train", "4", "--train.ema-decay", "0")
+    ending = train(tmp_path, *options)
+    assert ending.status == 0, ending
+    assert seen[0].min() >= 0 and 0.5 < seen[0].max() <= 1
+    model = e2ec.load_model(weights, device="cpu")
+    shown = model._input(np.array([255, 0, 51], np.uint8).reshape(1, 1, 1, 3))
+    assert torch.allclose(shown.view(3), torch.tensor([1.0, 0.0, 0.2]))
 
 
 def test_its_settings_are_options(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from e2ec.families.contour.auto.schedule import (
     fitting_batch,
 )
 from e2ec.families.contour.auto.start_weights import adopt, read_start_weights
+from e2ec.families.contour.model_settings import model_settings
 from e2ec.named_settings import with_settings
 
 # What goes with an architecture.
@@ -118,7 +119,7 @@ def _scale(config: Config, sizes: ObjectSizes) -> tuple[Config, list[str]]:
 
 def _schedule(config: Config, images: int, processes: int) -> Config:
     """Batch, length, rates and intervals, as far as they are open."""
-    architecture = config.model.architecture
+    architecture = model_settings(config).architecture
     length = {
         "train.batch_size": fitting_batch(images, processes * config.train.accumulate),
         "train.epochs": choose_epochs(images, architecture),

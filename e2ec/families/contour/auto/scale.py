@@ -88,7 +88,10 @@ def match_training(sizes: ObjectSizes, augmentation: AugmentationSettings, view:
 def match_test(sizes: ObjectSizes, augmentation: AugmentationSettings) -> Scale:
     """A test view for training scales that are given."""
     zooms = training_zooms(sizes.images, augmentation)
-    if augmentation.scale_reference in ("long_side", "relative") or not augmentation.enabled:
+    if augmentation.scale_reference == "short_side":
+        short = augmentation.middle if augmentation.enabled else augmentation.short_sides[1]
+        view = TestView("short_side", size=(round(short), augmentation.longest))
+    elif augmentation.scale_reference in ("long_side", "relative") or not augmentation.enabled:
         length = max(32, round(float(np.median(zooms * sizes.images.max(axis=1)))))
         view = TestView("long_side", size=(length, length))
     else:
@@ -144,4 +147,8 @@ def _spread(values: np.ndarray) -> float:
 def _line(sizes: ObjectSizes, augmentation: AugmentationSettings, view: TestView, how: str) -> str:
     side = float(np.median(sizes.sides * view_zooms(sizes.images, view)))
     height, width = augmentation.crop_size
-    return f"scale: {how}, a middling object {side:.0f} pixels wide; crops of {width} x {height}"
+    shown = f"crops of {width} x {height}"
+    if augmentation.scale_reference == "short_side":
+        low, high = augmentation.short_sides
+        shown = f"short sides of {low} to {high}, long ones to {augmentation.longest}"
+    return f"scale: {how}, a middling object {side:.0f} pixels wide; {shown}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from e2ec.config import Config
 from e2ec.families.bundled import weights_path
 from e2ec.families.contour.card import ContourCard
+from e2ec.families.contour.model_settings import model_settings
 from e2ec.families.published import is_published
 from e2ec.families.weights_file import opened_start
 from e2ec.named_settings import with_settings
@@ -56,10 +57,11 @@ def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Confi
     Raises:
         InputError: a setting that is not free contradicts the weights; names the option.
     """
+    wanted = model_settings(config).refinements
     own = {
         "model.architecture": (config.model.architecture, weights.architecture),
         "data.targets.vertices": (config.data.targets.vertices, weights.vertices),
-        "model.refinements": (config.model.refinements or weights.refinements, weights.refinements),
+        "model.refinements": (wanted or weights.refinements, weights.refinements),
     }
     for name, (value, brought) in own.items():
         if value != brought and name not in free:
@@ -74,7 +76,7 @@ def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Confi
         {
             "model.architecture": weights.architecture,
             "model.weights": weights.path,
-            "model.refinements": config.model.refinements or unusual,
+            "model.refinements": wanted or unusual,
             "data.targets.vertices": weights.vertices,
         },
     )

@@ -18,8 +18,8 @@ from e2ec.app.commands.demo_options import DemoOptions
 from e2ec.engine.data.open_data import build_dataset
 from e2ec.engine.evaluate.evaluator import predict_dataset
 from e2ec.engine.predict.predictor import Predictor, load_model
-from e2ec.engine.preprocess import MEAN_BGR, STD_BGR, normalize
 from e2ec.families.contour.card import ContourCard
+from e2ec.families.preprocess import MEAN_BGR, STD_BGR, normalize
 from e2ec.results.contours import Contours
 from lib.errors import InputError
 from network.contour.architecture import NANO

@@ -12,12 +12,12 @@ import torch
 from tiny_run import tiny
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from e2ec.engine.preprocess import normalize
 from e2ec.engine.train import trainer as trainer_module
 from e2ec.engine.train.interrupt import StopRequest
 from e2ec.engine.train.profile import Profile
 from e2ec.engine.train.run import make_accelerator, train
 from e2ec.engine.weights.checkpoint import load_state, load_weights
+from e2ec.families.preprocess import normalize
 from lib.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerator")

@@ -11,7 +11,7 @@ from own_data import parsed
 
 from dataset.loading.sample import Sample
 from dataset.synthetic.dataset import SyntheticDataset
-from e2ec.engine.preprocess import normalize
+from e2ec.families.preprocess import normalize
 from e2ec.families.refiner.family import REFINER
 from network.contour.architecture import NANO
 from network.sharp.refiner import build_refiner

@@ -83,7 +83,12 @@ def test_no_object_no_scale() -> None:
 
 @pytest.mark.parametrize(
     "view",
-    [TestView("pad", zoom=3.0), TestView("letterbox", size=(640, 640)), TestView("canvas")],
+    [
+        TestView("pad", zoom=3.0),
+        TestView("letterbox", size=(640, 640)),
+        TestView("canvas"),
+        TestView("short_side", size=(400, 600)),
+    ],
     ids=lambda view: view.mode,
 )
 def test_a_given_view_decides_the_training_scale(view: TestView) -> None:
@@ -93,11 +98,14 @@ def test_a_given_view_decides_the_training_scale(view: TestView) -> None:
     assert ratio(sizes, chosen.augmentation, view) == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.parametrize("reference", ["native", "input", "long_side", "relative"])
+@pytest.mark.parametrize("reference", ["native", "input", "long_side", "relative", "short_side"])
 def test_given_training_scales_decide_the_view(reference: str) -> None:
     sizes = objects([10, 20, 30], 300, 500)
     augmentation = AugmentationSettings(
-        crop_size=(256, 256), scale_reference=reference, scale_range=(0.6, 1.4)
+        crop_size=(256, 256),
+        scale_reference=reference,
+        scale_range=(0.6, 1.4),
+        short_sides=(200, 300),
     )
     chosen = match_test(sizes, augmentation)
     assert chosen.augmentation == augmentation
@@ -107,3 +115,7 @@ def test_given_training_scales_decide_the_view(reference: str) -> None:
 def test_the_line_says_what_was_chosen() -> None:
     line = choose_scale(objects(np.linspace(6, 43, 50), 256, 256), CROP).line
     assert line.startswith("scale: ") and "times their size" in line and "256 x 256" in line
+    short = AugmentationSettings(scale_reference="short_side", short_sides=(200, 300), longest=500)
+    found = match_test(objects([10, 20, 30], 300, 500), short)
+    assert found.view == TestView("short_side", size=(250, 500))
+    assert "short sides of 200 to 300, long ones to 500" in found.line

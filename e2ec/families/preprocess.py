@@ -1,4 +1,4 @@
-"""From pixels to what the network takes."""
+"""From pixels to what networks take, as CenterNet has it: the usual way of families."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What detectors with masks are taught: boxes and masks of whole objects."""
