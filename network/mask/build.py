@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.rpn import RegionProposalNetwork
@@ -17,6 +17,7 @@ from network.mask.mask_iou import MaskIouHead
 from network.mask.roi import MaskRoIHeads
 from network.mask.sampling import SeededSampler
 from network.mask.settings import MaskNetworkSettings
+from network.sharp.settings import ClassifierSizes, Movement
 from network.sharp.sharp_contour import SharpContour
 
 Normalization = Literal["frozen", "batch"]
@@ -25,6 +26,8 @@ random ones, which need statistics of their own."""
 
 PYRAMID = ["0", "1", "2", "3"]
 """The levels that boxes are looked up in, P2 to P5, by torchvision's names."""
+STRIDE = 4
+"""Of the finest map, input pixels."""
 ASPECT_RATIOS = (0.5, 1.0, 2.0)
 WIDTH = 256
 """Channels of the mask head."""
@@ -35,7 +38,7 @@ def build_mask_network(
     num_classes: int,
     *,
     normalization: Normalization = "frozen",
-    sharp: SharpContour | None = None,
+    movement: Movement | None = None,
 ) -> MaskNetwork:
     """A network in training mode.
 
@@ -43,21 +46,31 @@ def build_mask_network(
         settings: what it is made of.
         num_classes: K, without background.
         normalization: of the backbone.
-        sharp: SharpContour on the finest map (256 channels, stride 4).
+        movement: of SharpContour on the finest map; None is none.
     """
-    backbone = resnet_fpn_backbone(
-        backbone_name=settings.backbone,
-        weights=None,
-        norm_layer=FrozenBatchNorm2d if normalization == "frozen" else nn.BatchNorm2d,
-        trainable_layers=settings.trainable_layers,
-    )
+    backbone = build_backbone(settings, normalization=normalization)
     channels = backbone.out_channels
+    sharp = None
+    if movement is not None:
+        sharp = SharpContour(channels, stride=STRIDE, sizes=ClassifierSizes(), movement=movement)
     return MaskNetwork(
         backbone=backbone,
         rpn=_rpn(settings, channels),
         roi_heads=_roi_heads(settings, channels, num_classes),
         num_classes=num_classes,
         sharp=sharp,
+    )
+
+
+def build_backbone(
+    settings: MaskNetworkSettings, *, normalization: Normalization = "frozen"
+) -> BackboneWithFPN:
+    """A ResNet and a pyramid of 256 channels."""
+    return resnet_fpn_backbone(
+        backbone_name=settings.backbone,
+        weights=None,
+        norm_layer=FrozenBatchNorm2d if normalization == "frozen" else nn.BatchNorm2d,
+        trainable_layers=settings.trainable_layers,
     )
 
 
