@@ -9,11 +9,11 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
-from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
-from network.mask.detector import MaskNetwork, ProposalHead
+from network.mask.detector import MaskNetwork
 from network.mask.mask_iou import MaskIouHead
+from network.mask.proposals import ProposalHead, ProposalNetwork
 from network.mask.roi import MaskRoIHeads
 from network.mask.sampling import SeededSampler
 from network.mask.settings import MaskNetworkSettings
@@ -74,13 +74,13 @@ def build_backbone(
     )
 
 
-def _rpn(settings: MaskNetworkSettings, channels: int) -> RegionProposalNetwork:
+def _rpn(settings: MaskNetworkSettings, channels: int) -> ProposalNetwork:
     levels = len(settings.anchor_sizes)
     anchors = AnchorGenerator(
         tuple((size,) for size in settings.anchor_sizes), (ASPECT_RATIOS,) * levels
     )
     limits = {"training": 2 * settings.proposals, "testing": settings.proposals}
-    rpn = RegionProposalNetwork(
+    rpn = ProposalNetwork(
         anchors,
         ProposalHead(channels, anchors.num_anchors_per_location()[0]),
         fg_iou_thresh=0.7,

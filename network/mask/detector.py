@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.image_list import ImageList
-from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+from torchvision.models.detection.rpn import RegionProposalNetwork
 
 from network.contour.contour_network import BoundaryPoints
 from network.layers.precision import at_least_float32
@@ -22,15 +22,6 @@ from network.sharp.sharp_contour import SharpContour
 
 MULTIPLE = 32
 """Sides of the input are multiples of it: the pyramid's maps must lie on one another."""
-
-
-class ProposalHead(RPNHead):
-    """torchvision's, in full precision where it leaves the network: these are coordinates."""
-
-    def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Logits and movements of the anchors of every level."""
-        logits, movements = super().forward(x)
-        return [*map(at_least_float32, logits)], [*map(at_least_float32, movements)]
 
 
 class MaskNetwork(nn.Module):

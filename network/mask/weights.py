@@ -79,7 +79,11 @@ def network_from_torchvision(path: Path) -> MaskNetwork:
             f"{path}: torchvision's second version of Mask R-CNN, with other heads; use {COCO}"
         )
     scores = state.get("roi_heads.box_predictor.cls_score.weight")
-    if scores is None or scores.ndim != 2 or "roi_heads.mask_predictor.conv5_mask.weight" not in state:
+    if (
+        scores is None
+        or scores.ndim != 2
+        or "roi_heads.mask_predictor.conv5_mask.weight" not in state
+    ):
         raise InputError(f"{path}: not weights of torchvision's Mask R-CNN; use {COCO}")
     body = _body(state)
     backbone = backbone_of(body)

@@ -16,8 +16,8 @@ TINY = MaskNetworkSettings(
     backbone="resnet18",
     trainable_layers=5,
     anchor_sizes=(8, 16, 32, 64, 128),
-    proposals=20,
-    samples=16,
+    proposals=8,
+    samples=8,
 )
 
 
@@ -121,5 +121,3 @@ class Fixed(nn.Module):
 
     def forward(self, features: Tensor, *_: Tensor) -> Tensor:
         return self.values.expand(len(features), *self.values.shape)
-
-

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-torchvision = pytest.importorskip("torchvision", reason="the mask family needs torchvision: make mask")
+torchvision = pytest.importorskip(
+    "torchvision", reason="the mask family needs torchvision: make mask"
+)
 
 import torch  # noqa: E402
 from mask_case import (  # noqa: E402
@@ -65,7 +67,9 @@ def test_torchvisions_detector_loads_as_it_is() -> None:
     ours = build_mask_network(MaskNetworkSettings(), 90)
     ours.load_state_dict(theirs.state_dict(), strict=True)
     assert sum(p.numel() for p in ours.parameters()) == sum(
-        p.numel() for n, p in theirs.named_parameters() if ".bn" not in n and ".downsample.1" not in n
+        p.numel()
+        for n, p in theirs.named_parameters()
+        if ".bn" not in n and ".downsample.1" not in n
     )
 
 
@@ -82,7 +86,7 @@ def test_detections_are_torchvisions(network: MaskNetwork, padded: bool) -> None
     assert isinstance(ours, Detections)
     for i, their in enumerate(theirs):
         mine = ours.image_index == i
-        assert 3 < mine.sum() < TINY.proposals * 3
+        assert 2 < mine.sum() < TINY.proposals * 3
         assert (ours.classes[mine] + 1).tolist() == their["labels"].tolist()
         torch.testing.assert_close(ours.boxes[mine], their["boxes"], atol=1e-5, rtol=0)
         torch.testing.assert_close(ours.scores[mine], their["scores"], atol=1e-5, rtol=0)
@@ -103,11 +107,11 @@ def test_limits_of_detections(network: MaskNetwork) -> None:
     network.eval()
     images, sizes = scene()
     with torch.no_grad():
-        few = network(images, sizes, score_threshold=0.0, max_detections=4)
-        most = network(images, sizes, score_threshold=0.0)
-        apart = network(images, sizes, score_threshold=0.0, nms_iou=0.1)
+        few = network(images, sizes, score_threshold=0.0, max_detections=2)
+        most = network(images, sizes, score_threshold=0.0, max_detections=12)
+        apart = network(images, sizes, score_threshold=0.0, max_detections=12, nms_iou=0.05)
         none = network(images, sizes, score_threshold=1.0)
-    assert few.image_index.tolist() == [0] * 4 + [1] * 4
+    assert few.image_index.tolist() == [0, 0, 1, 1]
     assert (most.image_index.diff() >= 0).all()
     for i in range(2):
         assert (most.scores[most.image_index == i].diff() <= 0).all()
