@@ -93,7 +93,10 @@ def network_from_torchvision(path: Path) -> MaskNetwork:
         state |= {f"backbone.body.{key}": value for key, value in with_epsilon(body).items()}
     settings = MaskNetworkSettings(backbone=backbone)
     network = build_mask_network(settings, len(scores) - 1, normalization="frozen")
-    load_checked(network, _without_counters(state), name=str(path))
+    try:
+        load_checked(network, _without_counters(state), name=str(path))
+    except InputError as error:
+        raise InputError(f"{error}; use {COCO}") from error
     return network.eval()
 
 
