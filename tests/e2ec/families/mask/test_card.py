@@ -62,7 +62,7 @@ def test_settings_that_files_do_not_name_have_their_defaults() -> None:
     ],
 )
 def test_damaged_cards_are_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="^w: its description is damaged"):
+    with pytest.raises(InputError, match=r"^w: its description is damaged"):
         MaskCard.from_json(written(**changes), name="w")
 
 
