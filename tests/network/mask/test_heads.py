@@ -162,10 +162,6 @@ def test_another_mask_head() -> None:
 
 def test_another_box_head_with_one_candidate_a_proposal() -> None:
     """With one class torchvision's has one too: a decoder that says the same finds the same."""
-    from mask_case import TINY
-
-    from network.mask.build import build_mask_network
-
     torch.manual_seed(0)
     network = build_mask_network(TINY, 1).eval()
     heads = network.roi_heads

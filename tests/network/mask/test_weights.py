@@ -7,19 +7,18 @@ from urllib.error import URLError
 
 import pytest
 
-torchvision = pytest.importorskip(
-    "torchvision", reason="the mask family needs torchvision: make mask"
-)
+pytest.importorskip("torchvision", reason="the mask family needs torchvision: make mask")
 
-import torch  # noqa: E402
-from mask_case import CLASSES, TINY, tiny_network  # noqa: E402
-from torchvision.models import resnet18  # noqa: E402
-from torchvision.models._utils import IntermediateLayerGetter  # noqa: E402
-from torchvision.ops import FrozenBatchNorm2d  # noqa: E402
+import torch
+import torchvision
+from mask_case import CLASSES, TINY, tiny_network
+from torchvision.models import resnet18
+from torchvision.models._utils import IntermediateLayerGetter
+from torchvision.ops import FrozenBatchNorm2d
 
-from lib.errors import InputError  # noqa: E402
-from network.mask import weights  # noqa: E402
-from network.mask.build import build_mask_network  # noqa: E402
+from lib.errors import InputError
+from network.mask import weights
+from network.mask.build import build_mask_network
 
 NAME = "MaskRCNN_ResNet50_FPN_Weights.COCO_V1"
 
@@ -104,14 +103,12 @@ def test_a_name_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert asked == [("maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth", "bf2d0c1e", False)]
 
 
-@pytest.mark.parametrize(
-    "error", [URLError("no route"), OSError("no route"), RuntimeError("no route")]
-)
+@pytest.mark.parametrize("kind", [URLError, OSError, RuntimeError])
 def test_without_a_network_it_says_what_to_fetch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     def download(*_: object, **__: object) -> None:
-        raise error
+        raise kind("no route")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))

@@ -8,11 +8,15 @@ pytest.importorskip("torchvision", reason="the mask family needs torchvision: ma
 
 import numpy as np
 import torch
-from torchvision.models.detection.roi_heads import paste_masks_in_image
+from torchvision.models.detection.roi_heads import (
+    paste_mask_in_image,
+    paste_masks_in_image,
+)
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from dataset.masks.run_lengths import decode_mask
 from e2ec.families.family import ShownImage
+from e2ec.families.mask import assemble as assembling
 from e2ec.families.mask.assemble import assemble, pasted_runs
 from e2ec.families.mask.card import MaskCard
 from network.mask.outputs import Detections
