@@ -8,18 +8,19 @@ pytest.importorskip("torchvision", reason="the mask family needs torchvision: ma
 
 import numpy as np
 import torch
-from mask_case import CLASSES, TARGETS, Fixed, objects, scene, tiny_network
+from mask_case import CLASSES, TARGETS, TINY, Fixed, objects, scene, tiny_network
 from torch import Tensor, nn
 from torchvision.ops import MultiScaleRoIAlign
 
 from e2ec.losses.mask_total import mask_iou_losses
+from network.mask.build import build_mask_network
 from network.mask.mask_iou import MaskIouHead, mask_iou_targets, shares_inside
 from network.mask.outputs import MaskPrediction, MaskSamples
 from network.mask.roi import MaskRoIHeads
 
 
 def test_sizes_of_the_mask_iou_head() -> None:
-    """Worked out from the paper: 257 -> 256 channels, three of 256, 7x7x256 -> 1024 -> 1024 -> K."""
+    """From the paper: 257 -> 256 channels, three of 256, 7x7x256 -> 1024 -> 1024 -> K."""
     head = MaskIouHead(256, 80)
     convolutions = 257 * 256 * 9 + 256 + 3 * (256 * 256 * 9 + 256)
     connected = 256 * 49 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 * 80 + 80
@@ -119,12 +120,9 @@ def test_scores_are_multiplied_by_mask_ious() -> None:
         expected = (plain.scores * factor)[mine].sort(descending=True).values
         torch.testing.assert_close(scored.scores[other], expected)
     # Masks and boxes go along.
-    where = {
-        tuple(box): (mask, c)
-        for box, mask, c in zip(plain.boxes.tolist(), plain.masks, plain.classes, strict=True)
-    }
-    for box, mask, c in zip(scored.boxes.tolist(), scored.masks, scored.classes, strict=True):
-        assert torch.equal(where[tuple(box)][0], mask) and where[tuple(box)][1] == c
+    for box, mask, label in zip(scored.boxes, scored.masks, scored.classes, strict=True):
+        (row,) = torch.where((plain.boxes == box).all(dim=1))[0]
+        assert torch.equal(plain.masks[row], mask) and plain.classes[row] == label
 
 
 class TwoMaps(nn.Module):
@@ -195,12 +193,11 @@ def test_mask_targets_are_of_the_matched_label() -> None:
     assert isinstance(masks.prediction, MaskPrediction)
     exact = {tuple(box): i for i, box in enumerate(both["boxes"].tolist())}
     seen = set()
-    for box, label, target in zip(
-        masks.proposals.tolist(), masks.labels, masks.targets, strict=True
-    ):
-        if tuple(box) in exact:
-            seen.add(exact[tuple(box)])
-            assert label == both["labels"][exact[tuple(box)]]
+    for one, label, target in zip(masks.proposals, masks.labels, masks.targets, strict=True):
+        number = exact.get(tuple(one.tolist()))
+        if number is not None:
+            seen.add(number)
+            assert label == both["labels"][number]
             if label == 2:
                 assert target[:13].min() == 1 and target[14:].max() == 0
     assert seen == {0, 1}
