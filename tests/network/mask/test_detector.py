@@ -61,8 +61,9 @@ def test_names_are_torchvisions(network: MaskNetwork) -> None:
 
 
 def test_torchvisions_detector_loads_as_it_is() -> None:
-    theirs = maskrcnn_resnet50_fpn(weights=None, weights_backbone=None)
-    ours = build_mask_network(MaskNetworkSettings(), 90)
+    with torch.device("meta"):  # names and shapes alone
+        theirs = maskrcnn_resnet50_fpn(weights=None, weights_backbone=None)
+        ours = build_mask_network(MaskNetworkSettings(), 90)
     ours.load_state_dict(theirs.state_dict(), strict=True)
     mine, other = dict(ours.named_parameters()), dict(theirs.named_parameters())
     normalization = {name for name in other if ".bn" in name or ".downsample.1" in name}
