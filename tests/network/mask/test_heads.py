@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("torchvision", reason="the mask family needs torchvision: make mask")
-
-from dataclasses import replace
 
 import numpy as np
 import torch
