@@ -218,10 +218,8 @@ class MaskRoIHeads(RoIHeads):
             seen.append(self.boundary_roi_pool(maps, boxes, shapes))
         answer = self.mask_predictor(self.mask_head(*seen))
         answers = answer if isinstance(answer, tuple) else (answer,)
-        named = dict(zip(self.mask_outputs, answers, strict=True))
-        fields = {
-            key: part if part is None else at_least_float32(part) for key, part in named.items()
-        }
+        full = [None if part is None else at_least_float32(part) for part in answers]
+        fields: dict[str, Any] = dict(zip(self.mask_outputs, full, strict=True))
         return features, MaskPrediction(**fields)
 
     def _ious(self, features: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
