@@ -52,6 +52,24 @@ def encode_mask(mask: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], lengths]) if len(flat) and flat[0] else lengths
 
 
+def encode_window(window: np.ndarray, x: int, y: int, height: int, width: int) -> np.ndarray:
+    """The run lengths (n,) int64 of a mask of which a window shows all.
+
+    Args:
+        window: (h, w) bool.
+        x, y: where its top left pixel lies in the mask.
+        height, width: size of the mask, pixels.
+    """
+    changes = np.diff(np.pad(np.asarray(window, np.int8), ((1, 1), (0, 0))), axis=0)
+    columns, rows = np.nonzero(changes.T)
+    places = (x + columns) * height + y + rows  # where runs begin and end, by turns
+    # One that reaches the end of its column may go on in the next.
+    joined = np.flatnonzero(places[1:] == places[:-1])
+    places = np.delete(places, np.concatenate([joined, joined + 1]))
+    lengths = np.diff(places, prepend=0, append=height * width)
+    return lengths[:-1] if len(lengths) > 1 and lengths[-1] == 0 else lengths
+
+
 def runs_box(lengths: np.ndarray, height: int) -> tuple[int, int, int, int]:
     """Smallest x, smallest y, largest x, largest y of a mask, pixel edges; zeros if it is empty."""
     ends = np.cumsum(lengths)

@@ -1,0 +1,1 @@
+"""The mask family: Mask R-CNN, Mask Scoring R-CNN, BMask R-CNN and SEANet, on torchvision."""
