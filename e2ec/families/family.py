@@ -24,6 +24,9 @@ from lib.errors import InputError
 from lib.polygons.geometry import transform_points
 from network.sharp.settings import EvolutionSettings
 
+_EXTRAS = {"torchvision": "mask"}
+"""Packages that not every installation has, and the extra that brings each."""
+
 Network = TypeVar("Network", bound=nn.Module)
 Example = TypeVar("Example")
 
@@ -191,6 +194,11 @@ class Family(ABC, Generic[Network, Example]):
         the families in `starts_from`."""
         return ()
 
+    def start_state(self, source: Network, network: Network) -> dict[str, Tensor]:
+        """The weights of `source` by the names that they have in `network`, which starts from them;
+        see `untransferred`."""
+        return source.state_dict()
+
     def resolve(
         self, config: Config, train: InstanceDataset, *, processes: int
     ) -> tuple[Config, list[str]]:
@@ -223,6 +231,18 @@ class Family(ABC, Generic[Network, Example]):
     @abstractmethod
     def predict(self, prepared: Any, images: Tensor, card: Any, *, score_threshold: float) -> Any:
         """What a prepared network says of normalised images (B, 3, h, w)."""
+
+    def predict_shown(
+        self,
+        prepared: Any,
+        images: Tensor,
+        shown: Sequence[ShownImage],
+        card: Any,
+        *,
+        score_threshold: float,
+    ) -> Any:
+        """`predict`, for networks that make a difference between an image and what pads it."""
+        return self.predict(prepared, images, card, score_threshold=score_threshold)
 
     @abstractmethod
     def instances(
@@ -279,6 +299,10 @@ class Family(ABC, Generic[Network, Example]):
         """What a card takes from the settings besides what all families take."""
         return {}
 
+    def network_fields(self, config: Config) -> dict[str, Any]:
+        """What of a card says how the network is built: no settings change it afterwards."""
+        return {}
+
     def describe(self, network: Network) -> dict[str, tuple[int, str]]:
         """What to show of a network besides its card: numbers by name, and what each is of."""
         return {}
@@ -309,14 +333,31 @@ def wrong_family(path: Path, found: str, wanted: str) -> InputError:
     )
 
 
-def find_family(place: str) -> Family[Any, Any]:
-    """The family at "module:NAME", as a class of settings names its own."""
+def find_family(place: str, *, wanted: str = "this model") -> Family[Any, Any]:
+    """The family at "module:NAME", as a class of settings names its own.
+
+    Args:
+        place: see above.
+        wanted: what asks for it, for messages.
+
+    Raises:
+        InputError: it stands on a package that is not installed.
+    """
     module, _, name = place.partition(":")
-    family = getattr(importlib.import_module(module), name)
+    try:
+        family = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(error.name or "")
+        if extra is None:
+            raise
+        raise InputError(
+            f"{wanted} needs {error.name}: pip install -e \".[{extra}]\", or make {extra} for an "
+            "environment of its own"
+        ) from error
     assert isinstance(family, Family)
     return family
 
 
 def family_of(config: Config) -> Family[Any, Any]:
     """The family that settings belong to."""
-    return find_family(type(config.model).FAMILY)
+    return find_family(type(config.model).FAMILY, wanted=config.preset or "this model")

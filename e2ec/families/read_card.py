@@ -12,6 +12,7 @@ from lib.errors import InputError
 
 _OWN = {
     "contour": "e2ec.families.contour.family:CONTOUR",
+    "mask": "e2ec.families.mask.family:MASK",
     "refiner": "e2ec.families.refiner.family:REFINER",
 }
 """The families that come with the project; others are found by their presets."""
@@ -39,7 +40,7 @@ def read_card(
 
 def _family(named: str, preset: str | None, name: str) -> Family[Any, Any]:
     if named in _OWN:
-        return find_family(_OWN[named])
+        return find_family(_OWN[named], wanted=name)
     # Nothing that a file names is imported, but for the presets that lie in configs/ here.
     if preset in preset_names():
         family = family_of(load_preset(preset))

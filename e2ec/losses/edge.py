@@ -15,7 +15,7 @@ def edge_labels(masks: Tensor) -> Tensor:
     Edges thus lie inside of objects, one pixel wide. What is beyond the border of the masks counts
     as the border's own pixels: where a proposal cuts through an object there is no boundary. A
     border that the object really ends at is known from masks with one more pixel all around
-    (`with_margin`), whose labels are `edge_labels(masks)[:, 1:-1, 1:-1]`.
+    (`network.mask.margin.with_margin`), whose labels are `edge_labels(masks)[:, 1:-1, 1:-1]`.
 
     Args:
         masks: (n, h, w) or (n, 1, h, w) of any type, set above 1/2.
@@ -33,21 +33,6 @@ def edge_labels(masks: Tensor) -> Tensor:
     near_rows = outside[:, :-2, 1:-1].maximum(outside[:, 2:, 1:-1])
     near_columns = outside[:, 1:-1, :-2].maximum(outside[:, 1:-1, 2:])
     return inside * near_rows.maximum(near_columns)
-
-
-def with_margin(boxes: Tensor, size: int = 28) -> Tensor:
-    """Boxes with one more cell on each side: RoIAlign of size + 2 over them has the cells that
-    RoIAlign of `size` has over the boxes, and one beyond each border.
-
-    Args:
-        boxes: (n, 4) x0, y0, x1, y1.
-        size: cells a side of the boxes.
-
-    Returns:
-        (n, 4), the same unit.
-    """
-    cells = (boxes[:, 2:] - boxes[:, :2]) / size
-    return torch.cat([boxes[:, :2] - cells, boxes[:, 2:] + cells], 1)
 
 
 def edge_loss(logits: Tensor, edges: Tensor, *, reduction: Reduction = "mean") -> Tensor:

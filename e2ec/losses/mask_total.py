@@ -7,6 +7,7 @@ those of the region proposal network and of its own box head.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -23,6 +24,17 @@ BoxLosses = Callable[[BoxSamples], Mapping[str, Tensor]]
 """What a box head learns from, by name: means, as torchvision takes them."""
 MaskLosses = Callable[[MaskSamples], Mapping[str, Tensor]]
 """The same of mask heads; of no sample at all they are 0 and still have a gradient."""
+
+
+@dataclass(frozen=True)
+class LateLosses:
+    """A loss of masks that sets in later: until then it is 0."""
+
+    losses: MaskLosses
+    name: str
+    """Of the one loss that it gives."""
+    first_epoch: int
+    """Counted from 0."""
 
 
 class LabelledBatch(Protocol):
@@ -46,6 +58,7 @@ class MaskTotalLoss:
         *,
         boxes: BoxLosses,
         masks: Sequence[MaskLosses],
+        later: LateLosses | None = None,
         movement: Movement | None = None,
     ) -> None:
         """
@@ -53,11 +66,13 @@ class MaskTotalLoss:
             weights: of the losses by name; 1 where a name is missing.
             boxes: the losses of the box head.
             masks: those of everything that sees objects alone.
+            later: one of these that sets in later.
             movement: of SharpContour; None where it does not learn.
         """
         self.weights = weights
         self.boxes = boxes
         self.masks = masks
+        self.later = later
         self.movement = movement
 
     def counts(self, batch: LabelledBatch) -> Tensor:
@@ -91,6 +106,10 @@ class MaskTotalLoss:
             means = {**output.rpn, **self.boxes(output.boxes)}
             for losses in self.masks:
                 means |= losses(output.masks)
+            if self.later is not None and epoch >= self.later.first_epoch:
+                means |= self.later.losses(output.masks)
+            elif self.later is not None:
+                means[self.later.name] = means["mask"].new_zeros(())
         share = output.images / counts[0].clamp(min=1)
         result = {name: loss * share for name, loss in means.items()}
         if self.movement is not None:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN, resnet_fpn_backbone
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
+from network.mask.attention_head import AttentionMaskHead
+from network.mask.boundary_head import BoundaryMaskHead
 from network.mask.detector import MaskNetwork
+from network.mask.fcn_box_head import FcnBoxHead, FcnBoxPrediction, best_boxes
 from network.mask.mask_iou import MaskIouHead
 from network.mask.proposals import ProposalHead, ProposalNetwork
 from network.mask.roi import MaskRoIHeads
 from network.mask.sampling import SeededSampler
 from network.mask.settings import MaskNetworkSettings
+from network.mask.sobel_head import SobelMaskHead
 from network.sharp.settings import ClassifierSizes, Movement
 from network.sharp.sharp_contour import SharpContour
-
-Normalization = Literal["frozen", "batch"]
-"""Of the backbone: frozen for weights that somebody has learned, with their statistics; batch for
-random ones, which need statistics of their own."""
 
 PYRAMID = ["0", "1", "2", "3"]
 """The levels that boxes are looked up in, P2 to P5, by torchvision's names."""
@@ -37,7 +37,6 @@ def build_mask_network(
     settings: MaskNetworkSettings,
     num_classes: int,
     *,
-    normalization: Normalization = "frozen",
     movement: Movement | None = None,
 ) -> MaskNetwork:
     """A network in training mode.
@@ -45,10 +44,9 @@ def build_mask_network(
     Args:
         settings: what it is made of.
         num_classes: K, without background.
-        normalization: of the backbone.
         movement: of SharpContour on the finest map; None is none.
     """
-    backbone = build_backbone(settings, normalization=normalization)
+    backbone = build_backbone(settings)
     channels = backbone.out_channels
     sharp = None
     if movement is not None:
@@ -62,14 +60,12 @@ def build_mask_network(
     )
 
 
-def build_backbone(
-    settings: MaskNetworkSettings, *, normalization: Normalization = "frozen"
-) -> BackboneWithFPN:
+def build_backbone(settings: MaskNetworkSettings) -> BackboneWithFPN:
     """A ResNet and a pyramid of 256 channels."""
     return resnet_fpn_backbone(
         backbone_name=settings.backbone,
         weights=None,
-        norm_layer=FrozenBatchNorm2d if normalization == "frozen" else nn.BatchNorm2d,
+        norm_layer=FrozenBatchNorm2d if settings.normalization == "frozen" else nn.BatchNorm2d,
         trainable_layers=settings.trainable_layers,
     )
 
@@ -96,17 +92,68 @@ def _rpn(settings: MaskNetworkSettings, channels: int) -> ProposalNetwork:
 
 
 def _roi_heads(settings: MaskNetworkSettings, channels: int, num_classes: int) -> MaskRoIHeads:
-    if settings.box_head != "fc" or settings.mask_head != "plain":
-        raise NotImplementedError(f"heads {settings.box_head}, {settings.mask_head}")
-    box_pool = MultiScaleRoIAlign(PYRAMID, output_size=7, sampling_ratio=2)
-    mask_pool = MultiScaleRoIAlign(PYRAMID, output_size=14, sampling_ratio=2)
     return MaskRoIHeads(
-        box_roi_pool=box_pool,
-        box_head=TwoMLPHead(channels * 7**2, 1024),
-        box_predictor=FastRCNNPredictor(1024, num_classes + 1),
-        mask_roi_pool=mask_pool,
-        mask_head=MaskRCNNHeads(channels, (WIDTH,) * settings.mask_convolutions, 1),
-        mask_predictor=MaskRCNNPredictor(WIDTH, WIDTH, num_classes + 1),
+        box_roi_pool=MultiScaleRoIAlign(PYRAMID, output_size=7, sampling_ratio=2),
+        mask_roi_pool=MultiScaleRoIAlign(PYRAMID, output_size=14, sampling_ratio=2),
         samples=settings.samples,
         mask_iou=MaskIouHead(channels, num_classes) if settings.mask_iou else None,
+        **_box_head(settings, channels, num_classes),
+        **_mask_head(settings, channels, num_classes),
     )
+
+
+def _box_head(settings: MaskNetworkSettings, channels: int, num_classes: int) -> dict[str, Any]:
+    """What `MaskRoIHeads` is to know of the box head."""
+    if settings.box_head == "fcn":
+        head = FcnBoxHead(
+            channels,
+            num_classes,
+            box_iou=settings.box_iou,
+            convolutions=settings.box_convolutions,
+        )
+        return {
+            "box_head": head,
+            "box_predictor": nn.Identity(),
+            "box_decoder": one_box_a_proposal,
+        }
+    return {
+        "box_head": TwoMLPHead(channels * 7**2, 1024),
+        "box_predictor": FastRCNNPredictor(1024, num_classes + 1),
+    }
+
+
+def _mask_head(settings: MaskNetworkSettings, channels: int, num_classes: int) -> dict[str, Any]:
+    """The same of the mask head."""
+    if settings.mask_head == "boundary":
+        boundary = settings.boundary
+        levels = PYRAMID if boundary.source == "pyramid" else PYRAMID[:1]
+        return {
+            "mask_head": BoundaryMaskHead(channels, num_classes, boundary),
+            "mask_predictor": nn.Identity(),
+            "boundary_roi_pool": MultiScaleRoIAlign(levels, boundary.size, sampling_ratio=2),
+            "mask_outputs": ("masks", "boundaries"),
+        }
+    if settings.mask_head == "attention":
+        return {
+            "mask_head": AttentionMaskHead(channels, num_classes, settings.attention),
+            "mask_predictor": nn.Identity(),
+            "mask_outputs": ("masks", "edges"),
+        }
+    predictor = MaskRCNNPredictor(WIDTH, WIDTH, num_classes + 1)
+    outputs: tuple[str, ...] = ("masks",)
+    if settings.mask_head == "sobel":
+        predictor.add_module("sobel", SobelMaskHead())
+        outputs = ("masks", "boundaries")
+    return {
+        "mask_head": MaskRCNNHeads(channels, (WIDTH,) * settings.mask_convolutions, 1),
+        "mask_predictor": predictor,
+        "mask_outputs": outputs,
+    }
+
+
+def one_box_a_proposal(
+    prediction: FcnBoxPrediction, proposals: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The best cell's, as `roi.BoxDecoder` wants it."""
+    best = best_boxes(prediction, proposals)
+    return best.boxes, best.scores, best.classes + 1

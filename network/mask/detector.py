@@ -6,6 +6,7 @@ take over: images arrive resized, normalised and padded, and masks leave as 28 x
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import torch
@@ -121,13 +122,15 @@ class MaskNetwork(nn.Module):
         if targets is not None:
             assert seeds is not None
             return self._learn(images, sizes, targets, seeds, boundary)
-        limits = self.roi_heads
-        limits.score_thresh, limits.nms_thresh = score_threshold, nms_iou
-        limits.detections_per_img = max_detections
+        # Limits are attributes of torchvision's class, and threads may ask for different ones: a
+        # shallow copy has its own, and the same layers.
+        heads = copy.copy(self.roi_heads)
+        heads.score_thresh, heads.nms_thresh = score_threshold, nms_iou
+        heads.detections_per_img = max_detections
         maps = self.maps(images)
         shown = _pairs(sizes)
         proposals, _ = self.rpn(ImageList(images, shown), maps)
-        found = self.roi_heads.detect(maps, proposals, _size(images), shown)
+        found = heads.detect(maps, proposals, _size(images), shown)
         if self.sharp is None:
             return found
         return replace(found, features=next(iter(maps.values())), sharp=self.sharp)

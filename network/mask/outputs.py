@@ -58,6 +58,8 @@ class MaskSamples:
     """(n,) int64, 1 to K."""
     targets: Tensor
     """(n, 28, 28) in [0, 1]: the label's mask across the proposal, as RoIAlign samples it."""
+    wide_targets: Tensor | None = None
+    """(n, 30, 30): the same with one cell more on each side, where the head predicts edges."""
     ious: Tensor | None = None
     """(n,) predicted IoU of the mask of the label's class, where the network has that head."""
     iou_targets: Tensor | None = None

@@ -22,6 +22,7 @@ from torchvision.ops import MultiScaleRoIAlign, batched_nms, clip_boxes_to_image
 from torchvision.ops.boxes import remove_small_boxes
 
 from network.layers.precision import at_least_float32
+from network.mask.margin import with_margin
 from network.mask.mask_iou import MaskIouHead, mask_iou_targets, shares_inside
 from network.mask.outputs import BoxSamples, Detections, MaskPrediction, MaskSamples
 from network.mask.sampling import SeededSampler
@@ -119,6 +120,10 @@ class MaskRoIHeads(RoIHeads):
         size = prediction.masks.shape[-1]
         owned = list(zip([one["masks"] for one in targets], proposals, matches, strict=True))
         mask_targets = torch.cat([project_masks_on_boxes(*one, size) for one in owned])
+        wide = None
+        if prediction.edges is not None:
+            wider = [(masks, with_margin(boxes, size), index) for masks, boxes, index in owned]
+            wide = torch.cat([project_masks_on_boxes(*one, size + 2) for one in wider])
         ious = iou_targets = None
         if self.mask_iou is not None:
             masks = _of_class(prediction.masks, labels).sigmoid()
@@ -131,6 +136,7 @@ class MaskRoIHeads(RoIHeads):
             image_index=_image_index(proposals),
             labels=labels,
             targets=mask_targets,
+            wide_targets=wide,
             ious=ious,
             iou_targets=iou_targets,
         )

@@ -8,6 +8,7 @@ from typing import Literal
 Backbone = Literal["resnet18", "resnet50", "resnet101", "resnext101_32x8d", "resnext101_64x4d"]
 BoxHeadKind = Literal["fc", "fcn"]
 MaskHeadKind = Literal["plain", "boundary", "sobel", "attention"]
+Normalization = Literal["frozen", "batch"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class DetectorSettings:
 
     trainable_layers: int = 3
     """Stages of the backbone that learn, from the last one on; 0 to 5."""
+    normalization: Normalization = "frozen"
+    """Of the backbone. frozen: the statistics that its weights bring with them; batch: statistics
+    of its own, which random weights need."""
     anchor_sizes: tuple[int, ...] = (32, 64, 128, 256, 512)
     """Root of the area of the anchors of every level, input pixels, the finest level first."""
     proposals: int = 1000
@@ -58,6 +62,8 @@ class DetectorSettings:
     """fc: Mask R-CNN's; fcn: SEANet's fully convolutional one."""
     box_iou: bool = True
     """SEANet's B-IoU branch, where the box head is fcn."""
+    box_convolutions: int = 5
+    """Of every branch of that box head."""
     mask_head: MaskHeadKind = "plain"
     """plain: Mask R-CNN's; boundary, sobel: BMask R-CNN's; attention: SEANet's."""
     mask_convolutions: int = 4
@@ -72,8 +78,9 @@ class DetectorSettings:
             raise ValueError("trainable_layers must lie between 0 and 5")
         if len(self.anchor_sizes) != 5 or min(self.anchor_sizes) < 1:
             raise ValueError("anchor_sizes must be five sizes, one a level of the pyramid")
-        if min(self.proposals, self.samples, self.mask_convolutions) < 1:
-            raise ValueError("proposals, samples and mask_convolutions must be positive")
+        for name in ("proposals", "samples", "box_convolutions", "mask_convolutions"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be positive")
 
 
 @dataclass(frozen=True)

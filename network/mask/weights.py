@@ -92,7 +92,7 @@ def network_from_torchvision(path: Path) -> MaskNetwork:
     if _was_made_without_epsilon(path):
         state |= {f"backbone.body.{key}": value for key, value in with_epsilon(body).items()}
     settings = MaskNetworkSettings(backbone=backbone)
-    network = build_mask_network(settings, len(scores) - 1, normalization="frozen")
+    network = build_mask_network(settings, len(scores) - 1)
     try:
         load_checked(network, _without_counters(state), name=str(path))
     except InputError as error:
@@ -124,20 +124,14 @@ def mask_network_from_state(
 ) -> MaskNetwork:
     """A network in evaluation mode with the weights of `state`, which we have written.
 
-    Whether the backbone has statistics of its own, and SharpContour, are read from the weights.
+    SharpContour is read from the weights.
 
     Raises:
         InputError: names or shapes do not fit, or a weight is not finite; `name` says where the
             weights came from.
     """
     movement = movement_of(state, name=name)
-    own_statistics = any(key.endswith("num_batches_tracked") for key in state)
-    network = build_mask_network(
-        settings,
-        num_classes,
-        normalization="batch" if own_statistics else "frozen",
-        movement=movement,
-    )
+    network = build_mask_network(settings, num_classes, movement=movement)
     load_checked(network, state, name=name)
     return network.eval()
 

@@ -219,8 +219,8 @@ class Predictor(ReadyModel):
     ) -> list[dict[str, Contours]]:
         images = self._input(batch)
         with self._autocast():
-            output = self.family.predict(
-                self.network, images, card, score_threshold=score_threshold
+            output = self.family.predict_shown(
+                self.network, images, shown, card, score_threshold=score_threshold
             )
         return self.family.instances(output, shown, card, stages)
 

@@ -85,6 +85,7 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
         category_ids=dataset.category_ids,
         **prediction_settings(config),
         **family.card_fields(config),
+        **family.network_fields(config),
         settings=settings,
     )
 
@@ -116,7 +117,8 @@ def _start_from(
             raise wrong_family(path, other.name, family.name)
     left = family.untransferred(source, network)
     own = network.state_dict()
-    state = {key: v for key, v in source.state_dict().items() if not key.startswith(left)}
+    given = family.start_state(source, network)
+    state = {key: value for key, value in given.items() if not key.startswith(left)}
     for key in itertools.chain(state, own):
         fits = key in state and key in own and state[key].shape == own[key].shape
         if not fits and not key.startswith(left):

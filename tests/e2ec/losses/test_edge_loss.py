@@ -9,7 +9,8 @@ import torch
 from plain_masks import random_masks
 from torch import Tensor
 
-from e2ec.losses.edge import edge_labels, edge_loss, with_margin
+from e2ec.losses.edge import edge_labels, edge_loss
+from network.mask.margin import with_margin
 
 
 def picture(rows: str) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
 
@@ -184,9 +185,10 @@ def test_wrong_files(detector: Path, state: dict[str, torch.Tensor], tmp_path: P
 @pytest.mark.parametrize("normalization", ["frozen", "batch"])
 def test_our_own_weights_come_back(normalization: str) -> None:
     torch.manual_seed(2)
-    network = build_mask_network(TINY, CLASSES, normalization=normalization, movement="classify")
-    again = weights.mask_network_from_state(network.state_dict(), TINY, CLASSES, name="w")
+    settings = replace(TINY, normalization=normalization)
+    network = build_mask_network(settings, CLASSES, movement="classify")
+    again = weights.mask_network_from_state(network.state_dict(), settings, CLASSES, name="w")
     assert again.stage_names == ("mask", "sharp") and not again.training
     assert list(again.state_dict()) == list(network.state_dict())
     with pytest.raises(InputError, match="w: weights do not fit"):
-        weights.mask_network_from_state(network.state_dict(), TINY, CLASSES + 1, name="w")
+        weights.mask_network_from_state(network.state_dict(), settings, CLASSES + 1, name="w")
