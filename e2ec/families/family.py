@@ -351,7 +351,7 @@ def find_family(place: str, *, wanted: str = "this model") -> Family[Any, Any]:
         if extra is None:
             raise
         raise InputError(
-            f"{wanted} needs {error.name}: pip install -e \".[{extra}]\", or make {extra} for an "
+            f'{wanted} needs {error.name}: pip install -e ".[{extra}]", or make {extra} for an '
             "environment of its own"
         ) from error
     assert isinstance(family, Family)

@@ -56,6 +56,7 @@ def build_mask_network(
         rpn=_rpn(settings, channels),
         roi_heads=_roi_heads(settings, channels, num_classes),
         num_classes=num_classes,
+        settings=settings,
         sharp=sharp,
     )
 

@@ -19,6 +19,7 @@ from network.contour.contour_network import BoundaryPoints
 from network.layers.precision import at_least_float32
 from network.mask.outputs import Detections, TrainingOutput
 from network.mask.roi import Maps, MaskRoIHeads
+from network.mask.settings import MaskNetworkSettings
 from network.sharp.sharp_contour import SharpContour
 
 MULTIPLE = 32
@@ -35,15 +36,17 @@ class MaskNetwork(nn.Module):
         rpn: RegionProposalNetwork,
         roi_heads: MaskRoIHeads,
         num_classes: int,
+        settings: MaskNetworkSettings,
         sharp: SharpContour | None = None,
     ) -> None:
-        """`num_classes` K, without background."""
+        """`num_classes` K, without background; `settings` that the parts were built from."""
         super().__init__()
         self.backbone = backbone
         self.rpn = rpn
         self.roi_heads = roi_heads
         self.sharp = sharp
         self.num_classes = num_classes
+        self.settings = settings
         self.sharp_alone = False
 
     @property

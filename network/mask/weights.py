@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models import get_weight
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 
@@ -65,10 +65,33 @@ def torchvision_file(name: str) -> Path:
     return path
 
 
-def network_from_torchvision(path: Path) -> MaskNetwork:
+class BackboneAlone(nn.Module):
+    """What an ImageNet classifier knows of a detector; parameters are named as there."""
+
+    def __init__(self, backbone: BackboneWithFPN) -> None:
+        """The pyramid is left out: nobody has learned it."""
+        super().__init__()
+        self.backbone = nn.ModuleDict({"body": backbone.body})
+
+
+def published_start(path: Path, labels: Sequence[int] = ()) -> MaskNetwork | BackboneAlone:
+    """What a file of torchvision's holds, an ImageNet classifier or a detector; see the functions
+    below."""
+    backbone = backbone_of(_tensors(path))
+    if backbone is not None:
+        return BackboneAlone(backbone_from_imagenet(path, backbone))
+    return network_from_torchvision(path, labels)
+
+
+def network_from_torchvision(path: Path, labels: Sequence[int] = ()) -> MaskNetwork:
     """torchvision's Mask R-CNN with a ResNet-50 or another backbone, in evaluation mode.
 
     Class count and backbone are read from the weights.
+
+    Args:
+        path: the file.
+        labels: ascending, from 1 on; a network whose last label is the last of these keeps these
+            alone. torchvision's COCO detectors have ten more, of categories that COCO leaves out.
 
     Raises:
         InputError: not a checkpoint, or not one of this network.
@@ -89,6 +112,9 @@ def network_from_torchvision(path: Path) -> MaskNetwork:
     backbone = backbone_of(body)
     if backbone is None:
         raise InputError(f"{path}: its backbone is none of this family; use {COCO}")
+    if labels and len(scores) - 1 == labels[-1]:
+        state |= _of_labels(state, labels)
+        scores = state["roi_heads.box_predictor.cls_score.weight"]
     if _was_made_without_epsilon(path):
         state |= {f"backbone.body.{key}": value for key, value in with_epsilon(body).items()}
     settings = MaskNetworkSettings(backbone=backbone)
@@ -170,6 +196,16 @@ def with_epsilon(body: Mapping[str, Tensor]) -> dict[str, Tensor]:
             factor = body[f"{layer}.weight"].double() * ((exact + _EPSILON) / exact).sqrt()
             changed[f"{layer}.weight"] = factor.to(variance.dtype)
     return changed
+
+
+def _of_labels(state: Mapping[str, Tensor], labels: Sequence[int]) -> dict[str, Tensor]:
+    """The predictors' parameters, of these classes and background alone."""
+    rows = torch.tensor([0, *labels])
+    boxes = (4 * rows[:, None] + torch.arange(4)).flatten()
+    chosen = {"box_predictor.cls_score": rows, "box_predictor.bbox_pred": boxes}
+    chosen["mask_predictor.mask_fcn_logits"] = rows
+    keys = {f"roi_heads.{at}.{kind}": i for at, i in chosen.items() for kind in ("weight", "bias")}
+    return {key: state[key][index] for key, index in keys.items() if key in state}
 
 
 def _was_made_without_epsilon(path: Path) -> bool:

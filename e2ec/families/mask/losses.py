@@ -33,7 +33,9 @@ def losses_of(config: Config) -> MaskTotalLoss:
         later = LateLosses(
             partial(contour_losses, settings=loss.contour),
             name="contour",
-            first_epoch=min(round(loss.contour.start * config.train.epochs), config.train.epochs - 1),
+            first_epoch=min(
+                round(loss.contour.start * config.train.epochs), config.train.epochs - 1
+            ),
         )
     return MaskTotalLoss(
         loss_weights(loss.mask) | {"contour": loss.contour_weight, "sharp": loss.sharp_weight},
@@ -55,9 +57,7 @@ def _mask_losses(model: MaskConfig, settings: MaskLossConfig) -> list[MaskLosses
     found: list[MaskLosses] = [mask_losses]
     if model.mask_head in ("boundary", "sobel"):
         supervision = model.boundary.supervision if model.mask_head == "boundary" else "boundary"
-        found.append(
-            partial(boundary_losses, kind=settings.boundary, supervision=supervision)
-        )
+        found.append(partial(boundary_losses, kind=settings.boundary, supervision=supervision))
     if model.mask_head == "attention" and model.attention.edge_attention:
         found.append(edge_losses)
     if model.mask_iou:
