@@ -21,9 +21,9 @@ def get_config() -> Config:
 
         python train.py bmask_rcnn_cityscapes --data.root /data/cityscapes
 
-    Expects leftImg8bit/ and gtFine/. Needs torchvision: `pip install -e ".[mask]"`. Data: docs/data.md. The backbone starts from
-    ImageNet's weights by torchvision's name for them; where there is no network,
-    `--model.weights FILE.pth`.
+    Expects leftImg8bit/ and gtFine/ (docs/data.md). Needs torchvision: `pip install -e ".[mask]"`.
+    The backbone starts from ImageNet's weights by torchvision's name for them; where there is no
+    network, `--model.weights FILE.pth`.
 
     Schedule of the paper: 48,000 steps of 4 images are 65 epochs. Meant for GPUs with about 40 GB in
     all. Published results: AP 35.0 on val, 29.4 on test (its table 9).

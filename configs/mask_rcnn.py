@@ -25,8 +25,8 @@ def get_config() -> Config:
     ImageNet's weights by torchvision's name for them; where there is no network,
     `--model.weights FILE.pth`.
 
-    Schedule of the BMask R-CNN paper: 90,000 steps of 16 images are 12 epochs. Meant for GPUs with about 80 GB in all.
-    Published results: AP 34.2 (box AP 37.8) on val2017 (its table 1).
+    Schedule of the BMask R-CNN paper: 90,000 steps of 16 images are 12 epochs. Meant for
+    GPUs with about 80 GB in all. Published results: AP 34.2 (box AP 37.8) on val2017 (its table 1).
 
     COCO weights of torchvision are tested as they are:
 

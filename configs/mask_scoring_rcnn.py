@@ -25,8 +25,8 @@ def get_config() -> Config:
     ImageNet's weights by torchvision's name for them; where there is no network,
     `--model.weights FILE.pth`.
 
-    Schedule of the SEANet paper: 24 epochs of 16 images. Meant for GPUs with about 80 GB in all.
-    Published results: with ResNet-101 AP 37.8 on test-dev (`--model.architecture resnet101`).
+    Schedule of the SEANet paper: 24 epochs of 16 images. Meant for GPUs with about 80
+    GB in all. Published results: with ResNet-101 AP 37.8 on test-dev (`--model.architecture resnet101`).
     """
     return Config(
         name="mask_scoring_rcnn",

@@ -8,7 +8,6 @@ from pathlib import Path
 from e2ec.config import Config
 from e2ec.named_settings import with_settings
 
-
 _TORCHVISION = re.compile(r"\w+_Weights\.\w+")
 
 
