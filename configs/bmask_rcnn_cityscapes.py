@@ -25,8 +25,8 @@ def get_config() -> Config:
     The backbone starts from ImageNet's weights by torchvision's name for them; where there is no
     network, `--model.weights FILE.pth`.
 
-    Schedule of the paper: 48,000 steps of 4 images are 65 epochs. Meant for GPUs with about 40 GB in
-    all. Published results: AP 35.0 on val, 29.4 on test (its table 9).
+    Schedule of the paper: 48,000 steps of 4 images are 65 epochs. Meant for GPUs with about 40 GB
+    in all. Published results: AP 35.0 on val, 29.4 on test (its table 9).
     """
     return Config(
         name="bmask_rcnn_cityscapes",

@@ -26,7 +26,8 @@ def get_config() -> Config:
     `--model.weights FILE.pth`.
 
     Schedule of the SEANet paper: 24 epochs of 16 images. Meant for GPUs with about 80
-    GB in all. Published results: with ResNet-101 AP 37.8 on test-dev (`--model.architecture resnet101`).
+    GB in all. Published results: with ResNet-101 AP 37.8 on test-dev (`--model.architecture
+    resnet101`).
     """
     return Config(
         name="mask_scoring_rcnn",

@@ -26,7 +26,8 @@ def get_config() -> Config:
     `--model.weights FILE.pth`.
 
     Schedule of the SEANet paper: 24 epochs of 16 images. Meant for GPUs with about 80
-    GB in all. Published results: AP 36.0 on val2017 (its table 3), with ResNet-101 37.7 on test-dev (`--model.architecture resnet101`).
+    GB in all. Published results: AP 36.0 on val2017 (its table 3), with ResNet-101 37.7 on test-dev
+    (`--model.architecture resnet101`).
 
     The paper's ablations are settings: `--model.no-box-iou`, `--model.attention.fusion`,
     `--model.attention.no-channel-attention`, `--model.attention.no-edge-attention`,

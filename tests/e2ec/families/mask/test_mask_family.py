@@ -66,8 +66,6 @@ def test_a_preset_trains_is_measured_and_finds(preset: str, tmp_path: Path) -> N
     picture = write_picture(tmp_path / "a.png")
     found = e2ec.load_model(weights, device="cpu").predict(picture, score_threshold=0.0)
     assert (found.height, found.width) == (48, 80)
-    for written in found.to_json()["instances"] if hasattr(found, "to_json") else ():
-        assert written
 
 
 @pytest.fixture(scope="module")

@@ -21,9 +21,7 @@ REMEDY = 'needs torchvision: pip install -e ".[mask]", or make mask for an envir
 def missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """torchvision cannot be imported, nor what stands on it."""
     for name in list(sys.modules):
-        if name.split(".")[0] == "torchvision" or name == "e2ec.families.mask.family":
-            monkeypatch.delitem(sys.modules, name)
-        elif name.startswith(("network.mask.", "e2ec.families.mask.", "e2ec.losses.mask_total")):
+        if name.split(".")[0] == "torchvision" or name == "e2ec.families.mask.family" or name.startswith(("network.mask.", "e2ec.families.mask.", "e2ec.losses.mask_total")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
 
