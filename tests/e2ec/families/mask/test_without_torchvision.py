@@ -13,15 +13,15 @@ from front_doors import assert_one_line_error, call
 import e2ec
 from lib.errors import InputError
 
-ROOT = Path(__file__).parents[4]
 REMEDY = 'needs torchvision: pip install -e ".[mask]", or make mask for an environment of its own'
 
 
 @pytest.fixture(autouse=True)
 def missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """torchvision cannot be imported, nor what stands on it."""
+    above = ("torchvision", "network.mask", "e2ec.families.mask", "e2ec.losses.mask_total")
     for name in list(sys.modules):
-        if name.split(".")[0] == "torchvision" or name == "e2ec.families.mask.family" or name.startswith(("network.mask.", "e2ec.families.mask.", "e2ec.losses.mask_total")):
+        if name.startswith(above):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
 
