@@ -27,7 +27,7 @@ from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options
 from e2ec.bench.report import table
 from e2ec.bench.studies.random_shapes import SIDE, random_shape
-from e2ec.contour_loss_config import ContourLossConfig, MaskLoss
+from e2ec.config import ContourLossConfig, MaskLoss
 from e2ec.engine.data.open_data import build_dataset
 from e2ec.engine.preprocess import normalize
 from e2ec.engine.train.build import build_loader, build_model
