@@ -18,7 +18,7 @@ from typing import Any, Literal
 from dataset.contour.target_settings import TargetSettings
 from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
-from e2ec.contour_loss_config import ContourLossConfig
+from e2ec.contour_loss_config import ContourLossConfig, MaskLoss
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
 from e2ec.mask_config import MaskConfig, MaskLossConfig
 from e2ec.model_config import BaseModelConfig, ModelConfig, RefinerConfig, check_given_iou
@@ -41,6 +41,7 @@ __all__ = [
     "LabelFormat",
     "LossConfig",
     "MaskConfig",
+    "MaskLoss",
     "MaskLossConfig",
     "ModelConfig",
     "OptimConfig",

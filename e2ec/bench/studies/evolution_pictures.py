@@ -1,6 +1,7 @@
 """Pictures of contours on their way: SharpContour frame by frame.
 
     python -m e2ec.bench.studies.evolution_pictures IMAGE ... --out evolution.jpg [--weights FILE]
+        [--refiner FILE]
 
 Of each image one instance, a row an image: its contour at an early stage of the network, and what
 each iteration of the evolution makes of it. Vertices that move on are orange, the others green.
@@ -37,7 +38,9 @@ class PictureOptions:
     out: Path
     """The picture to write, .jpg or .png."""
     weights: Path | None = None
-    """A model with the stage sharp; without, the bundled one."""
+    """The model that finds the instances; without, the bundled one."""
+    refiner: Path | None = None
+    """The model that moves their contours, if another one: with the stage sharp, or a refiner."""
     stage: str = "init"
     """Where the evolution starts: an early stage leaves it more to do than the last refinement."""
     instances: tuple[int, ...] = ()
@@ -62,7 +65,11 @@ class PictureOptions:
 
 
 def contours_on_their_way(
-    predictor: Predictor, image: np.ndarray, instance: int | None, options: PictureOptions
+    predictor: Predictor,
+    refiner: Predictor,
+    image: np.ndarray,
+    instance: int | None,
+    options: PictureOptions,
 ) -> list[np.ndarray]:
     """The instance's contours (N, 2) before the first and after every iteration."""
     found = predictor.predict(image, stage=options.stage, score_threshold=options.min_score)
@@ -73,7 +80,13 @@ def contours_on_their_way(
     # Before: steps too short to be seen, so that all frames have the same vertices.
     evolutions = [EvolutionSettings(step=1e-6, iterations=1)]
     evolutions += [EvolutionSettings(iterations=n + 1) for n in range(options.iterations)]
-    return [predictor.refine(image, given, evolution=one).parts[0][0] for one in evolutions]
+    contours = [refiner.refine(image, given, evolution=one).parts[0][0] for one in evolutions]
+    if len({len(contour) for contour in contours}) > 1:
+        raise InputError(
+            f"instance {chosen} would cross itself on the way, and stays as it is; name another by "
+            "--instances"
+        )
+    return contours
 
 
 def _largest(found: Contours) -> int:
@@ -118,11 +131,12 @@ def main() -> int:
     """Write the picture."""
     options = parse_options(PictureOptions, sys.argv[1:], "e2ec.bench.studies.evolution_pictures")
     predictor = load_model(options.weights, device="cpu")
+    refiner = predictor if options.refiner is None else load_model(options.refiner, device="cpu")
     rows = []
     chosen = options.instances or (None,) * len(options.images)
     for path, instance in zip(options.images, chosen, strict=True):
         image = read_image(path)
-        contours = contours_on_their_way(predictor, image, instance, options)
+        contours = contours_on_their_way(predictor, refiner, image, instance, options)
         rows.append(row(image, contours, options.frame))
     picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(options.out.suffix, picture)

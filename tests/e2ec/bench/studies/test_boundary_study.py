@@ -15,9 +15,11 @@ from e2ec.bench.studies.boundary_rows import Row
 from e2ec.bench.studies.boundary_study import StudyOptions, run_row
 from e2ec.bench.studies.evolution_pictures import PictureOptions, contours_on_their_way
 from e2ec.bench.studies.point_accuracy import open_run
+from e2ec.config import EvolutionSettings
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.engine.weights.checkpoint import save_weights
 from e2ec.families.contour.card import ContourCard
+from e2ec.results.contours import Contours
 from lib.errors import InputError
 
 CARD = ContourCard(
@@ -86,7 +88,7 @@ def test_accuracy_wants_a_classifier(tmp_path: Path, movement: str | None) -> No
 def test_frames_are_of_one_object() -> None:
     predictor = Predictor(random_network(sharp="classify").eval(), CARD)
     options = PictureOptions(images=(Path("a.png"),), out=Path("b.jpg"), min_score=0.0)
-    frames = contours_on_their_way(predictor, IMAGE, 1, options)
+    frames = contours_on_their_way(predictor, predictor, IMAGE, 1, options)
     start = predictor.predict(IMAGE, stage="init", score_threshold=0.0).parts[1][0]
     assert len({frame.shape for frame in frames}) == 1 and len(frames) == 4
     # The first frame is the contour itself, with more vertices.
@@ -94,13 +96,27 @@ def test_frames_are_of_one_object() -> None:
     assert np.abs(frames[-1] - frames[0]).max() > 1e-3
 
 
+def test_frames_of_an_instance_that_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ring that would cross itself is returned with its own vertices: no frame to compare."""
+    predictor = Predictor(random_network(sharp="classify").eval(), CARD)
+    options = PictureOptions(images=(Path("a.png"),), out=Path("b.jpg"), min_score=0.0)
+    moved = predictor.refine
+
+    def refine(image: np.ndarray, given: Contours, *, evolution: EvolutionSettings) -> Contours:
+        return given if evolution.iterations == 2 else moved(image, given, evolution=evolution)
+
+    monkeypatch.setattr(predictor, "refine", refine)
+    with pytest.raises(InputError, match=r"instance 1 would cross itself.*--instances"):
+        contours_on_their_way(predictor, predictor, IMAGE, 1, options)
+
+
 def test_pictures_of_nothing(tmp_path: Path) -> None:
     predictor = Predictor(random_network(sharp="classify").eval(), CARD)
     options = PictureOptions(images=(Path("a.png"),), out=Path("b.jpg"), min_score=1.0)
     with pytest.raises(InputError, match="no instance is found"):
-        contours_on_their_way(predictor, IMAGE, None, options)
+        contours_on_their_way(predictor, predictor, IMAGE, None, options)
     with pytest.raises(InputError, match="no instance 13"):
-        contours_on_their_way(predictor, IMAGE, 13, options)
+        contours_on_their_way(predictor, predictor, IMAGE, 13, options)
     for wrong in ({"out": Path("b.gif")}, {"images": ()}, {"instances": (1, 2)}):
         with pytest.raises(ValueError, match=r"--out|name an image|--instances"):
             replace(options, **wrong)  # type: ignore[arg-type]
