@@ -35,7 +35,7 @@ class FcnBoxPrediction(NamedTuple):
     """(n, 4, s, s) left, top, right, bottom from the cell's centre to the sides of its box, > 0;
     left and right in widths of the proposal, top and bottom in heights."""
     iou: Tensor | None
-    """(n, s, s) predicted GIoU of that box and its object's, meant to lie in [-1, 1]."""
+    """(n, s, s) predicted GIoU of that box and its object's, in [-1, 1]."""
 
 
 class CellTargets(NamedTuple):
@@ -93,7 +93,9 @@ class FcnBoxHead(nn.Module):
         if self.iou_branch is None or self.iou is None:
             return FcnBoxPrediction(classes, distances, None)
         judged = self.iou_branch(torch.cat([features, box_features], 1))
-        return FcnBoxPrediction(classes, distances, _predict(self.iou, judged)[:, 0])
+        # The paper has predictions from -1 to 1 and names no function. Without a bound the squared
+        # error of random features drives the whole network out of its range within a few steps.
+        return FcnBoxPrediction(classes, distances, _predict(self.iou, judged)[:, 0].tanh())
 
 
 def cell_centers(proposals: Tensor, size: int = 7) -> Tensor:

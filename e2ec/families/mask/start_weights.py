@@ -79,7 +79,7 @@ def untransferred(source: nn.Module, network: MaskNetwork) -> tuple[str, ...]:
     """
     state, own = start_state(source, network), network.state_dict()
     differing = {key for key in {*state, *own} if not _same(state.get(key), own.get(key))}
-    replaced = _REPLACED
+    replaced: tuple[str, ...] = _REPLACED
     if isinstance(source, BackboneAlone):
         replaced = ("roi_heads.", "sharp.", "rpn.", "backbone.fpn.")
     elif getattr(source.sharp, "movement", None) != getattr(network.sharp, "movement", None):
