@@ -105,7 +105,7 @@ class MaskNetwork(nn.Module):
             images: (B, 3, h, w), RGB, normalised with ImageNet's mean and deviation; sides are
                 multiples of 32.
             sizes: (B, 2) int64, height and width of what each shows of its image, from the top-left
-                corner on; the rest is padding.
+                corner on; the rest is padding, whose values do not matter.
             targets: in training, by image: boxes (g, 4) x0, y0, x1, y1, input pixels, none of them
                 empty; labels (g,) int64, 1 to K; masks (g, h, w) uint8.
             seeds: (B,) int64, in training: of the samples of anchors and proposals. They decide
@@ -122,6 +122,7 @@ class MaskNetwork(nn.Module):
         """
         if self.training != (targets is not None and seeds is not None):
             raise ValueError("targets and seeds go with training mode, and with that alone")
+        images = without_padding(images, sizes)
         if targets is not None:
             assert seeds is not None
             return self._learn(images, sizes, targets, seeds, boundary)
@@ -182,6 +183,15 @@ class MaskNetwork(nn.Module):
             owners.to(finest.device),
             max_per_image=max(counts),
         )
+
+
+def without_padding(images: Tensor, sizes: Tensor) -> Tensor:
+    """Images with zeros beyond what they show, as torchvision pads; see `MaskNetwork.forward`."""
+    height, width = sizes.to(images.device).T[:, :, None]
+    rows = torch.arange(images.shape[2], device=images.device) < height
+    columns = torch.arange(images.shape[3], device=images.device) < width
+    shown = rows[:, None, :, None] & columns[:, None, None]
+    return images.where(shown, 0)
 
 
 def _pairs(sizes: Tensor) -> list[tuple[int, int]]:

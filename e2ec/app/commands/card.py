@@ -9,12 +9,12 @@ from typing import Any
 from torch import nn
 
 from e2ec.app.commands.card_options import CardOptions
-from e2ec.config import Config
 from e2ec.engine.weights.card_edit import edit_card, flat_card
 from e2ec.engine.weights.checkpoint import load_network, save_card
 from e2ec.families.family import family_of
 from e2ec.families.model_card import ModelCard
 from e2ec.families.published import is_published
+from e2ec.presets import load_preset
 from e2ec.results.one_line import one_line
 from lib.errors import InputError
 
@@ -32,6 +32,8 @@ def card(options: CardOptions) -> str:
     family, network, described = load_network(options.weights)
     if options.place is not None:
         described = _changed(options, family.num_classes(network), described)
+        # What a card says of the network must still be true of these weights.
+        family.from_state(network.state_dict(), described, name=str(options.weights))
         if is_published(options.place):
             raise InputError(f"{options.place}: give the file a name that ends in .safetensors")
         save_card(options.weights, options.place, described)
@@ -67,15 +69,15 @@ def _published(options: CardOptions) -> str:
     if options.changes:
         raise InputError(
             f"{options.weights}: a published checkpoint has no description to change; what is "
-            "missing comes from a preset (--preset coco)"
+            f"missing comes from a preset (--preset {options.preset})"
         )
-    config = Config(name="published")
+    config = load_preset(options.preset)
     family = family_of(config)
     network = family.published_network(options.weights)
     facts: dict[str, Any] = {
         "file": str(options.weights),
         "kind": "published checkpoint, without a description; to use it name its preset "
-        "(--preset coco)",
+        f"(--preset {options.preset})",
         "architecture": family.published_card(network, config).architecture,
         "classes": family.num_classes(network),
         **{name: n for name, (n, _) in family.describe(network).items()},

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
+from e2ec.presets import load_preset
+
 
 @dataclass(frozen=True)
 class CardOptions:
@@ -19,6 +21,8 @@ class CardOptions:
 
     weights: Annotated[Positional[Path], arg(metavar="WEIGHTS")]
     """Weights of a training run, or published ones."""
+    preset: str = "coco"
+    """The preset that published weights belong to, e.g. mask_rcnn for torchvision's."""
     json: FlagCreatePairsOff[bool] = False
     """Print all of it as JSON."""
     typed: Annotated[
@@ -31,6 +35,7 @@ class CardOptions:
     """Write the changes into the file."""
 
     def __post_init__(self) -> None:
+        load_preset(self.preset)
         if self.out is not None and self.in_place:
             raise ValueError("--out is not allowed with --in-place")
         if self.changes and self.place is None:

@@ -15,7 +15,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -74,13 +74,12 @@ class StudyOptions:
             raise ValueError(f"--rows {unknown[0]}: the table {self.table} has {there}")
 
 
-def train_options(options: StudyOptions, folder: Path) -> list[str]:
+def train_options(options: StudyOptions) -> list[str]:
     """What `train.py` is told of the data and of the budget."""
     words = [PRESETS[options.data], "--model.weights", str(options.start)]
-    words += ["--out", str(folder), "--train.epochs", str(options.epochs)]
+    words += ["--train.epochs", str(options.epochs)]
     words += ["--train.eval-every", str(options.epochs), "--train.eval-iou-types", "segm"]
     words += ["--optim.lr", str(options.lr), "--data.workers", "0", "--train.ema-decay", "0.99"]
-    words += ["--resume", "auto"]
     if options.data == "coco":
         words += ["--data.format", "coco", "--data.root", str(merged_classes(options))]
         for split in ("train", "val"):
@@ -125,16 +124,24 @@ def run_row(name: str, row: Row, seed: int, options: StudyOptions) -> dict[str, 
         check_budget(done.parent, options)
         found: dict[str, list[float]] = json.loads(done.read_text())
         return found
-    words = train_options(options, folder)
-    words += ["--name", f"{name}-{seed}", "--train.seed", str(seed), *row.options]
-    status = subprocess.run([sys.executable, str(TRAIN), *words], check=False).returncode
-    if status:
-        raise InputError(f"{done.parent}: the training ended with status {status}; see above")
-    if not (done.parent / "weights.safetensors").is_file():
-        raise InputError(f"{done.parent}: the training was stopped; the same command goes on")
+    train(done.parent, [*train_options(options), "--train.seed", str(seed), *row.options])
     metrics = stage_metrics(done.parent, row)
     atomic_write_json(done, metrics, indent=1)
     return metrics
+
+
+def train(run: Path, words: Sequence[str]) -> None:
+    """Run `train.py` with these words to its end, or go on with it; `run` is the folder it fills.
+
+    Raises:
+        InputError: the training failed, or was stopped.
+    """
+    where = ["--out", str(run.parent), "--name", run.name, "--resume", "auto"]
+    status = subprocess.run([sys.executable, str(TRAIN), *words, *where], check=False).returncode
+    if status:
+        raise InputError(f"{run}: the training ended with status {status}; see above")
+    if not (run / "weights.safetensors").is_file():
+        raise InputError(f"{run}: the training was stopped; the same command goes on")
 
 
 def check_budget(folder: Path, options: StudyOptions) -> None:
@@ -156,11 +163,11 @@ def stage_metrics(run: Path, row: Row) -> dict[str, list[float]]:
     config, dataset = run_data(run)
     predictor = load_model(run / "last" / "weights.safetensors", device="cpu")
     stages = [stage for stage in predictor.stages if stage != "sharp"]
-    metrics = _score(predict_dataset(predictor, dataset, stages=stages), dataset, config.eval)
+    metrics = score(predict_dataset(predictor, dataset, stages=stages), dataset, config.eval)
     for label, evolution in row.evolutions.items():
         predictor.card = replace(predictor.card, evolution=evolution)  # type: ignore[call-arg]
         found = predict_dataset(predictor, dataset, stages=["sharp"])
-        metrics[f"sharp {label}".strip()] = _score(found, dataset, config.eval)["sharp"]
+        metrics[f"sharp {label}".strip()] = score(found, dataset, config.eval)["sharp"]
     return metrics
 
 
@@ -177,9 +184,10 @@ def run_data(run: Path) -> tuple[Config, InstanceDataset]:
     return config, build_dataset(config, "val")
 
 
-def _score(
+def score(
     results: dict[str, Any], dataset: InstanceDataset, settings: EvalConfig
 ) -> dict[str, list[float]]:
+    """`METRICS` by stage, %, of results by stage."""
     scored = replace(settings, iou_types=("segm", "boundary"))
     found = {}
     for stage, of_stage in results.items():
@@ -193,12 +201,13 @@ def table(rows: dict[str, list[dict[str, list[float]]]]) -> str:
     lines = [f"| row | stage | {' | '.join(METRICS)} |", "|---|---|" + "---:|" * len(METRICS)]
     for name, runs in rows.items():
         for stage in runs[0]:
-            cells = [_mean_and_spread(run[stage][i] for run in runs) for i in range(len(METRICS))]
+            cells = [mean_and_spread(run[stage][i] for run in runs) for i in range(len(METRICS))]
             lines.append(f"| {name} | {stage} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _mean_and_spread(values: Iterable[float]) -> str:
+def mean_and_spread(values: Iterable[float]) -> str:
+    """The mean, and in parentheses largest - smallest."""
     numbers = list(values)
     text = f"{statistics.mean(numbers):.2f}"
     return f"{text} ({max(numbers) - min(numbers):.2f})" if len(numbers) > 1 else text

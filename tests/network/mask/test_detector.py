@@ -91,6 +91,19 @@ def test_detections_are_torchvisions(network: MaskNetwork, padded: bool) -> None
         assert (ours.boxes[mine] <= sizes[i].flip(0).repeat(2)).all()
 
 
+def test_padding_is_nothing_whatever_it_holds(network: MaskNetwork) -> None:
+    images, sizes = scene(padded=True)
+    noisy = images.clone()
+    height, width = sizes[1].tolist()
+    noisy[1, :, height:] = 7
+    noisy[1, :, :, width:] = -7
+    network.eval()
+    found, same = (network(one, sizes, score_threshold=0.0) for one in (images, noisy))
+    assert len(found.scores) and torch.equal(found.scores, same.scores)
+    assert torch.equal(found.masks, same.masks)
+    assert noisy[1, 0, -1, -1] == -7  # whose they are keeps them
+
+
 def test_small_images_in_large_inputs_keep_their_scale(network: MaskNetwork) -> None:
     """Where torchvision takes the pyramid's scale from the size of the images, it is the input's
     here: an image of 20x20 in 64x64 would be looked up at half the stride."""

@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("torchvision", reason="the mask family needs torchvision: make mask")
 
 import numpy as np
+import pycocotools.mask
 import torch
 from torchvision.models.detection.roi_heads import (
     paste_mask_in_image,
@@ -19,6 +20,7 @@ from e2ec.families.family import ShownImage
 from e2ec.families.mask import assemble as assembling
 from e2ec.families.mask.assemble import assemble, pasted_runs
 from e2ec.families.mask.card import MaskCard
+from e2ec.results.contours import Contours
 from network.mask.outputs import Detections
 from network.mask.settings import MaskNetworkSettings
 from network.sharp.settings import ClassifierSizes
@@ -155,3 +157,34 @@ def test_sharp_outlines_are_the_masks_refined() -> None:
         assert (before != after).any()
         # Every image is looked up in its own map.
         assert (after != other["sharp"].to_masks()).any()
+
+
+def test_a_mask_with_a_hole_and_two_parts_leaves_by_every_format() -> None:
+    """Exact as COCO's run lengths; traced to parts with holes where a format wants polygons."""
+    masks = torch.zeros(1, 28, 28)
+    masks[0, 2:20, 2:20] = 1
+    masks[0, 8:14, 8:14] = 0
+    masks[0, 22:26, 22:26] = 1
+    output = Detections(
+        image_index=torch.zeros(1, dtype=torch.int64),
+        boxes=torch.tensor([[4.0, 4.0, 60.0, 60.0]]),
+        classes=torch.tensor([1]),
+        scores=torch.tensor([0.9]),
+        masks=masks,
+    )
+    (found,) = assemble(output, [shown_as((64, 64), (64, 64))], CARD, ("mask",))
+    contours = found["mask"]
+    mask = contours.to_masks()[0]
+    (shape,) = contours.to_shapely()
+    parts = sorted(shape.geoms, key=lambda part: -part.area)
+    assert [len(part.interiors) for part in parts] == [1, 0]
+    (by_runs,) = contours.to_coco(5, segmentation="rle")
+    assert np.array_equal(pycocotools.mask.decode(by_runs["segmentation"]), mask)
+    (by_polygons,) = contours.to_coco(5, segmentation="polygon")
+    assert len(by_polygons["segmentation"]) == 2 and by_polygons["category_id"] == 3
+    (feature,) = contours.to_geojson()["features"]
+    assert feature["geometry"]["type"] == "MultiPolygon"
+    assert [len(part) for part in feature["geometry"]["coordinates"]] == [2, 1]
+    assert [one["shape_type"] for one in contours.to_labelme()["shapes"]] == ["mask"]
+    again = Contours.from_json(contours.to_json())
+    assert np.array_equal(again.to_masks()[0], mask)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 
 pytest.importorskip("torchvision", reason="the mask family needs torchvision: make mask")
 
 import torch
-from front_doors import Ending, assert_one_line_error, call, write_picture
+from front_doors import ROOT, Ending, assert_one_line_error, call, write_picture
+from safetensors.torch import load_file
 from stopped_run import assert_same_weights, stop_after
 
 import e2ec
 from dataset.synthetic.dataset import SyntheticDataset
 from e2ec.config import Config
+from e2ec.engine.weights.checkpoint import load_state
 from e2ec.families.mask.family import MASK
 from e2ec.named_settings import with_settings
 from e2ec.presets import load_preset
@@ -79,6 +85,13 @@ def sharp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "mask_rcnn"
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    assert train("bmask_rcnn", out).status == 0
+    return out / "bmask_rcnn"
+
+
 def test_sharp_and_the_contour_loss_learn_beside_the_masks(sharp: Path) -> None:
     assert set(losses_of(sharp)) == COMMON | {"mask", "contour", "sharp"}
     assert losses_of(sharp)["contour"] > 0 and losses_of(sharp)["sharp"] > 0
@@ -103,6 +116,82 @@ def test_a_resumed_run_is_one_without_a_break(
     ending = train("bmask_rcnn", tmp_path / "parts", "--resume", "auto")
     assert ending.status == 0, ending
     assert_same_weights(tmp_path / "whole" / "bmask_rcnn", tmp_path / "parts" / "bmask_rcnn")
+
+
+def test_sharp_is_trained_alone_on_finished_weights(trained: Path, tmp_path: Path) -> None:
+    weights = trained / "weights.safetensors"
+    alone = ("--model.weights", weights, "--model.sharp.training", "alone")
+    ending = train("bmask_rcnn", tmp_path, *alone)
+    assert ending.status == 0, ending
+    assert set(losses_of(tmp_path / "bmask_rcnn")) == {"sharp", "total"}
+    before = load_file(trained / "last" / "weights.safetensors")
+    after = load_file(tmp_path / "bmask_rcnn" / "last" / "weights.safetensors")
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+    assert {key.split(".")[0] for key in set(after) - set(before)} == {"sharp"}
+
+
+def test_the_average_of_weights_is_evaluated_and_saved(tmp_path: Path) -> None:
+    assert train("bmask_rcnn", tmp_path, "--train.ema-decay", "0.9").status == 0
+    state = load_state(tmp_path / "bmask_rcnn" / "last" / "state.pt")["network"]
+    averaged = load_file(tmp_path / "bmask_rcnn" / "last" / "weights.safetensors")
+    name = "roi_heads.mask_head.boundary_predictor.mask_fcn_logits.weight"
+    assert not torch.equal(averaged[name], state[name])
+
+
+def test_demo_writes_contours_and_pictures(trained: Path, tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "a.png")
+    options = ("--source", picture, "--score", "0", "--device", "cpu", "--out", tmp_path / "out")
+    ending = call("demo.py", "--weights", trained / "weights.safetensors", *options)
+    assert ending.status == 0, ending
+    document = json.loads((tmp_path / "out" / "contours.json").read_text())
+    schema = json.loads((ROOT / "docs" / "contours.schema.json").read_text())
+    jsonschema.validate(document, schema)
+    assert len(list((tmp_path / "out").glob("*.png"))) == 1
+
+
+def test_other_commands_take_the_weights(trained: Path, tmp_path: Path) -> None:
+    weights = trained / "weights.safetensors"
+    shown = json.loads(call("e2ec/__main__.py", "card", weights, "--json").out)
+    assert shown["architecture"] == "resnet18" and shown["network"]["mask_head"] == "boundary"
+    place = ("--out", tmp_path / "b.safetensors")
+    fewer = call("e2ec/__main__.py", "card", weights, "--set", "network.proposals=10", *place)
+    assert fewer.status == 0, fewer
+    other = call("e2ec/__main__.py", "card", weights, "--set", "network.mask_head=plain", *place)
+    assert_one_line_error(other, weights)
+
+
+@pytest.mark.parametrize("preset", ["mask_rcnn", "seanet"])
+def test_two_processes_give_the_weights_of_one(preset: str, tmp_path: Path) -> None:
+    """One process takes the same images in two parts: means are taken within a part."""
+    arguments = [
+        "train.py", preset, *TINY, *NETWORK, "--train.batch-size", "4", "--out", str(tmp_path),
+        "--model.normalization", "frozen", "--train.precision", "fp64",
+    ]  # fmt: skip
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for name, prefix, options in (
+        ("one", [], ["--train.accumulate", "2"]),
+        ("two", launcher, []),
+    ):
+        command = [sys.executable, *prefix, *arguments, *options, "--name", name]
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True,
+            text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+    one, two = (load_state(tmp_path / name / "last" / "state.pt") for name in ("one", "two"))
+    assert one["history"][1]["losses"] == pytest.approx(two["history"][1]["losses"], rel=1e-6)
+    for key, value in one["network"].items():
+        assert torch.allclose(value.double(), two["network"][key].double(), atol=1e-7), key
+
+
+def test_nothing_is_found_beyond_the_image(trained: Path) -> None:
+    """Images of two sizes share an input; what they show of it is all that counts."""
+    model = e2ec.load_model(trained / "weights.safetensors", device="cpu")
+    rng = np.random.default_rng(0)
+    small, large = (rng.integers(0, 256, (*size, 3), np.uint8) for size in ((40, 90), (64, 96)))
+    alone = model.predict(small, score_threshold=0.0)
+    together = model.predict([large, small], score_threshold=0.0, batch_size=2)[1]
+    assert len(alone) and np.array_equal(alone.to_masks(), together.to_masks())
 
 
 def tiny_config() -> Config:

@@ -1,0 +1,229 @@
+"""Masks or contours: networks of both families with the same small budget on the same images.
+
+    python -m e2ec.bench.studies.mask_study --root /data/nuclei [--rows mask_rcnn e2ec] [--times]
+
+Every row is trained from random weights for the same number of images, once a seed; then a stage
+sharp is trained on these weights, which stay as they are, so that one evaluation says what the row
+finds without it and with it. The weights of the last epoch are evaluated, and `train.py` looks at a
+few training images on its way: choosing on the images that are reported would flatter. What has
+been trained or evaluated is not done again: the command goes on where it was stopped. Detectors
+with masks need torchvision.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from dataset.loading.sample import InstanceDataset
+from e2ec.app.commands.command_line import run
+from e2ec.app.commands.options import parse_options
+from e2ec.bench.studies.boundary_study import METRICS, mean_and_spread, score, train
+from e2ec.config import Config
+from e2ec.engine.data.open_data import build_dataset
+from e2ec.engine.evaluate.evaluator import predict_dataset
+from e2ec.engine.predict.predictor import Predictor, load_model
+from e2ec.named_settings import with_settings
+from e2ec.presets import load_preset
+from lib.errors import InputError
+from lib.files import atomic_write_json
+
+MODELS = ("e2ec", "mask_rcnn", "bmask_rcnn", "seanet")
+CONTOUR = "+contour"
+ROWS = (*MODELS, *(model + CONTOUR for model in MODELS))
+WATCHED = 4
+"""Training images that `train.py` looks at when it ends."""
+
+DATA = shlex.split("""
+    --data.workers 0 --data.augmentation.crop-size 128 128 --data.augmentation.scale-reference
+    native --data.augmentation.scale-range 1.0 2.6 --data.augmentation.vertical-flip-probability 0.5
+    --data.augmentation.rotate90 --data.augmentation.grayscale-probability 0.1
+    --data.augmentation.invert-probability 0.15 --data.view.mode pad --data.view.zoom 2.0
+    --data.view.size None --eval.max-detections 500 --eval.iou-types segm --train.batch-size 4
+    --train.ema-decay 0.99 --optim.schedule cosine --optim.warmup-steps 50
+""")
+"""The nuclei preset's, with smaller crops and batches."""
+MASKS = shlex.split("""
+    --model.architecture resnet18 --model.normalization batch --model.trainable-layers 5
+    --model.anchor-sizes 8 16 32 64 128 --model.proposals 300 --model.samples 16
+    --optim.optimizer adam --optim.weight-decay 1e-5
+""")
+"""A small backbone that learns all of its weights, anchors as small as nuclei, and few samples."""
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """AP, AP75, boundary AP and milliseconds of detectors with masks beside E2EC, on nuclei."""
+
+    root: Path
+    """Folder of the data, as the preset nuclei expects it."""
+    rows: tuple[str, ...] = ROWS
+    """Only these: e2ec, mask_rcnn, bmask_rcnn, seanet, each also with +contour, the contour
+    loss."""
+    seeds: int = 3
+    """Trainings a row."""
+    first_seed: int = 0
+    """The first of them."""
+    epochs: int = 3
+    """Of every training."""
+    sharp_epochs: int = 1
+    """Of the stage sharp after it."""
+    lr: dict[str, float] = field(
+        default_factory=lambda: {"e2ec": 1.5e-3, "mask_rcnn": 5e-4, "bmask_rcnn": 5e-4,
+                                 "seanet": 5e-4}
+    )  # fmt: skip
+    """Highest learning rate, by model."""
+    times: bool = False
+    """Also measure milliseconds an image of what has been trained; leave the machine alone."""
+    out: Path = Path("runs/mask_study")
+    """Folder of all runs: of one budget, other ones want another folder."""
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1 or self.first_seed < 0:
+            raise ValueError("--seeds must be positive, --first-seed not negative")
+        unknown = [row for row in self.rows if row not in ROWS]
+        if unknown:
+            raise ValueError(f"--rows {unknown[0]}: there are {', '.join(ROWS)}")
+
+
+def train_options(row: str, seed: int, options: StudyOptions) -> list[str]:
+    """What `train.py` is told, for the row without its stage sharp."""
+    model = row.removesuffix(CONTOUR)
+    words = ["nuclei" if model == "e2ec" else model, *DATA, *_data_files(options)]
+    words += ["--model.weights", "None", "--train.seed", str(seed)]
+    words += ["--train.epochs", str(options.epochs), "--train.eval-every", str(options.epochs)]
+    words += ["--optim.lr", str(options.lr[model])]
+    if model != "e2ec":
+        words += MASKS
+    if row.endswith(CONTOUR):
+        words += ["--loss.contour-weight", "1"]
+    return words
+
+
+def sharp_options(row: str, seed: int, options: StudyOptions, start: Path) -> list[str]:
+    """The same, for the stage sharp on finished weights."""
+    words = train_options(row.removesuffix(CONTOUR), seed, options)
+    words += ["--model.weights", str(start), "--model.sharp.training", "alone"]
+    epochs = str(options.sharp_epochs)
+    return [*words, "--train.epochs", epochs, "--train.eval-every", epochs]
+
+
+def _data_files(options: StudyOptions) -> list[str]:
+    root = options.root.resolve()
+    words = ["--data.root", str(root), "--data.train-images", "images"]
+    words += ["--data.train-annotations", "instances_train.json"]
+    return [*words, "--data.val-images", "images", "--data.val-annotations", str(_watched(options))]
+
+
+def _watched(options: StudyOptions) -> Path:
+    """A label file of the first few training images; made where it is not."""
+    path = options.out.resolve() / "watched.json"
+    if not path.is_file():
+        labels = options.root / "instances_train.json"
+        if not labels.is_file():
+            raise InputError(f"{labels}: no such file; name the folder of the nuclei by --root")
+        document = json.loads(labels.read_text())
+        document["images"] = document["images"][:WATCHED]
+        seen = {image["id"] for image in document["images"]}
+        document["annotations"] = [a for a in document["annotations"] if a["image_id"] in seen]
+        atomic_write_json(path, document)
+    return path
+
+
+def run_row(row: str, seed: int, options: StudyOptions) -> dict[str, list[float]]:
+    """`METRICS` by stage of one training: of its result, and of the stage sharp after it.
+
+    Raises:
+        InputError: what was done before had another budget; a training failed, or was stopped.
+    """
+    first = options.out / f"{row}-{seed}"
+    after = options.out / f"{row}-{seed}-sharp"
+    done = after / "comparison.json"
+    for folder, epochs in ((first, options.epochs), (after, options.sharp_epochs)):
+        check_budget(folder, epochs, options.lr[row.removesuffix(CONTOUR)])
+    if not done.is_file():
+        if not (first / "weights.safetensors").is_file():
+            train(first, train_options(row, seed, options))
+        start = first.resolve() / "last" / "weights.safetensors"
+        if not (after / "weights.safetensors").is_file():
+            train(after, sharp_options(row, seed, options, start))
+        config, dataset = held_out(options)
+        predictor = load_model(after / "last" / "weights.safetensors", device="cpu")
+        found = predict_dataset(predictor, dataset, stages=predictor.stages[-2:])
+        atomic_write_json(done, score(found, dataset, config.eval), indent=1)
+    metrics: dict[str, list[float]] = json.loads(done.read_text())
+    return metrics
+
+
+def check_budget(folder: Path, epochs: int, lr: float) -> None:
+    """Raise InputError where a run has another budget than is asked for."""
+    path = folder / "config.json"
+    if not path.is_file():
+        return
+    said = json.loads(path.read_text())
+    if (said["train"]["epochs"], said["optim"]["lr"]) != (epochs, lr):
+        raise InputError(f"{folder}: was trained with other epochs or --lr; choose another --out")
+
+
+def held_out(options: StudyOptions) -> tuple[Config, InstanceDataset]:
+    """The settings of the evaluation, and the images that are reported."""
+    config = with_settings(load_preset("nuclei"), {"data.root": options.root})
+    return config, build_dataset(config, "val")
+
+
+def milliseconds(rows: Sequence[str], options: StudyOptions) -> dict[str, list[float]]:
+    """Milliseconds an image, without the stage sharp and with it, of the rows' first trainings:
+    medians over the images, which all networks see in turn, the first of them twice."""
+    models: dict[str, list[Predictor]] = {}
+    for row in rows:
+        run = options.out / f"{row}-{options.first_seed}"
+        runs = (run, run.with_name(f"{run.name}-sharp"))
+        models[row] = [
+            load_model(one / "last" / "weights.safetensors", device="cpu") for one in runs
+        ]
+    _, dataset = held_out(options)
+    taken: dict[str, list[list[float]]] = {row: [[], []] for row in rows}
+    for i in range(-1, len(dataset)):
+        image = dataset[max(i, 0)].image
+        for row, pair in models.items():
+            for k, model in enumerate(pair):
+                start = time.perf_counter()
+                model.predict(image)
+                if i >= 0:
+                    taken[row][k].append(1000 * (time.perf_counter() - start))
+    return {row: [statistics.median(one) for one in both] for row, both in taken.items()}
+
+
+def table(found: dict[str, list[dict[str, list[float]]]], times: dict[str, list[float]]) -> str:
+    """A table in Markdown: mean over the seeds, and how far they lie apart (largest - smallest)."""
+    lines = [f"| row | stage | {' | '.join(METRICS)} | ms |", "|---|---|" + "---:|" * 4]
+    for row, runs in found.items():
+        for k, stage in enumerate(runs[0]):
+            cells = [mean_and_spread(run[stage][i] for run in runs) for i in range(len(METRICS))]
+            cells.append(f"{times[row][k]:.0f}" if row in times else "")
+            lines.append(f"| {row} | {stage} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run what is missing, and print the table."""
+    options = parse_options(StudyOptions, sys.argv[1:], "e2ec.bench.studies.mask_study")
+    torch.set_num_threads(1)
+    found: dict[str, list[dict[str, list[float]]]] = {}
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
+        for row in options.rows:
+            found.setdefault(row, []).append(run_row(row, seed, options))
+    print(table(found, milliseconds(options.rows, options) if options.times else {}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
