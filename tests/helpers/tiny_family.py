@@ -124,7 +124,7 @@ class TinyFamily(Family[nn.Sequential, TinyBatch]):
         return ("mask",)
 
     def normalize(self, images: Tensor) -> Tensor:
-        return images.float() / 255
+        return images.float() / 64 - 2
 
     def example_maker(
         self, config: Config, num_classes: int

@@ -131,7 +131,7 @@ def test_every_field_can_be_set_to_what_it_is() -> None:
         ("view.zoom=two", "'two' is not a number"),
         ("view.zoom=nan", "not finite"),
         ("view.zoom=1000", "zoom"),
-        ("view.mode=sideways", "there are canvas, pad, long_side, letterbox, fixed"),
+        ("view.mode=sideways", "there are canvas, pad, long_side, short_side, letterbox, fixed"),
         ("view.mode=fixed", "needs a size"),
         ("view.size=64", "needs 2 values, not 1"),
         ("view.multiple=1.5", "not a whole number"),

@@ -58,7 +58,7 @@ def test_it_trains_and_learns(run: Path) -> None:
 def test_pixels_are_normalised_its_own_way(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In training and in prediction: RGB from 0 to 1."""
+    """In training and in prediction: RGB from -2 to 2."""
     seen: list[torch.Tensor] = []
 
     def forward(self: TinyFamily, network: torch.nn.Module, images: torch.Tensor, _: object) -> Any:
@@ -69,10 +69,10 @@ def test_pixels_are_normalised_its_own_way(
     options = ("--train.epochs", "1", "--data.synthetic-train", "4", "--train.ema-decay", "0")
     ending = train(tmp_path, *options)
     assert ending.status == 0, ending
-    assert seen[0].min() >= 0 and 0.5 < seen[0].max() <= 1
+    assert -2 <= seen[0].min() < 0 < seen[0].max() < 2
     model = e2ec.load_model(weights, device="cpu")
-    shown = model._input(np.array([255, 0, 51], np.uint8).reshape(1, 1, 1, 3))
-    assert torch.allclose(shown.view(3), torch.tensor([1.0, 0.0, 0.2]))
+    shown = model._input(np.array([192, 0, 64], np.uint8).reshape(1, 1, 1, 3))
+    assert torch.allclose(shown.view(3), torch.tensor([1.0, -2.0, -1.0]))
 
 
 def test_its_settings_are_options(tmp_path: Path) -> None:
