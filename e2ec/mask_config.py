@@ -15,6 +15,15 @@ from network.sharp.settings import SharpSettings
 
 BoundaryLoss = Literal["dice_bce", "dice", "bce", "weighted_bce"]
 
+_OF_HEADS = {
+    "box_iou": ("box_head", ("fcn",)),
+    "box_convolutions": ("box_head", ("fcn",)),
+    "mask_convolutions": ("mask_head", ("plain", "sobel")),
+    "boundary": ("mask_head", ("boundary",)),
+    "attention": ("mask_head", ("attention",)),
+}
+"""Settings of one kind of head: another value than the usual one would do nothing elsewhere."""
+
 
 @dataclass(frozen=True)
 class MaskConfig(DetectorSettings, BaseModelConfig):
@@ -35,6 +44,15 @@ class MaskConfig(DetectorSettings, BaseModelConfig):
             self.architecture in named,
             f"model.architecture must be one of {', '.join(named)}, not {self.architecture!r}",
         )
+        usual = {
+            one.name: getattr(DetectorSettings(), one.name) for one in fields(DetectorSettings)
+        }
+        for name, (kind, wanted) in _OF_HEADS.items():
+            require(
+                getattr(self, name) == usual[name] or getattr(self, kind) in wanted,
+                f"model.{name} says something of heads that this network does not have: it goes "
+                f"with model.{kind} {' or '.join(wanted)}, not {getattr(self, kind)}",
+            )
 
     def network(self) -> MaskNetworkSettings:
         """What the network is built from."""

@@ -15,7 +15,7 @@ def edge_labels(masks: Tensor) -> Tensor:
     Edges thus lie inside of objects, one pixel wide. What is beyond the border of the masks counts
     as the border's own pixels: where a proposal cuts through an object there is no boundary. A
     border that the object really ends at is known from masks with one more pixel all around
-    (`network.mask.margin.with_margin`), whose labels are `edge_labels(masks)[:, 1:-1, 1:-1]`.
+    (`network.mask.margin.masks_with_margin`), whose labels are `edge_labels(masks)[:, 1:-1, 1:-1]`.
 
     Args:
         masks: (n, h, w) or (n, 1, h, w) of any type, set above 1/2.

@@ -53,7 +53,9 @@ def fcn_box_losses(
     positives: Tensor | float | None = None,
 ) -> FcnBoxLosses:
     """Focal loss of all cells; of the positive ones the GIoU log loss, and the squared error of the
-    predicted GIoU. All three are sums divided by the number of positive cells.
+    predicted GIoU. All three are sums divided by the number of positive cells. The focal loss
+    counts at least one proposal's: images without objects have cells of hundreds of proposals to
+    sum, and would outweigh all others.
 
     Args:
         logits: (n, K, s, s), before the sigmoid.
@@ -61,7 +63,7 @@ def fcn_box_losses(
         iou: (n, s, s) predicted GIoU of them, or None without the B-IoU branch.
         classes: (n, s, s) int64, 1 to K, 0 for background.
         targets: (n, s, s, 4) boxes, read where the cell is positive.
-        positives: what to divide by; None counts the positive cells here, at least 1.
+        positives: what to divide by; None counts the positive cells here.
 
     Returns:
         Three scalars; zeros with a gradient where there are no proposals.
@@ -76,14 +78,16 @@ def fcn_box_losses(
             f" {tuple(targets.shape)}"
         )
     positive = classes > 0
-    if positives is None:
-        positives = positive.sum().clamp(min=1)
+    count = positive.sum()
+    cells = classes.shape[1] * classes.shape[2]
+    by = count.clamp(min=1) if positives is None else positives
+    by_for_classes = count.clamp(min=cells) if positives is None else positives
     wanted = F.one_hot(classes, logits.shape[1] + 1)[..., 1:].permute(0, 3, 1, 2)
-    class_loss = sigmoid_focal_loss(logits, wanted).sum() / positives
+    class_loss = sigmoid_focal_loss(logits, wanted).sum() / by_for_classes
     found, true = boxes[positive], targets[positive]
-    box_loss = giou_log_loss(found, true).sum() / positives
+    box_loss = giou_log_loss(found, true).sum() / by
     if iou is None:
         return FcnBoxLosses(class_loss, box_loss, None)
     # The branch judges boxes; it must not move them to where its guess comes true.
     error = at_least_float32(iou[positive]) - giou(found, true).detach()
-    return FcnBoxLosses(class_loss, box_loss, error.square().sum() / positives)
+    return FcnBoxLosses(class_loss, box_loss, error.square().sum() / by)

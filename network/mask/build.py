@@ -19,7 +19,7 @@ from network.mask.mask_iou import MaskIouHead
 from network.mask.proposals import ProposalHead, ProposalNetwork
 from network.mask.roi import MaskRoIHeads
 from network.mask.sampling import SeededSampler
-from network.mask.settings import MaskNetworkSettings
+from network.mask.settings import WIDTH, MaskNetworkSettings
 from network.mask.sobel_head import SobelMaskHead
 from network.sharp.settings import ClassifierSizes, Movement
 from network.sharp.sharp_contour import SharpContour
@@ -29,8 +29,6 @@ PYRAMID = ["0", "1", "2", "3"]
 STRIDE = 4
 """Of the finest map, input pixels."""
 ASPECT_RATIOS = (0.5, 1.0, 2.0)
-WIDTH = 256
-"""Channels of the mask head."""
 
 
 def build_mask_network(

@@ -63,8 +63,12 @@ class MaskNetwork(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> MaskNetwork:
-        """Training or evaluation mode; what is frozen stays in the latter."""
+        """Training or evaluation mode; what is frozen stays in the latter, or its statistics
+        would move away from its weights."""
         super().train(mode)
+        for stage in self.backbone.body.children():
+            frozen = not any(parameter.requires_grad for parameter in stage.parameters())
+            stage.train(mode and not frozen)
         if self.sharp_alone:
             for part in self.children():
                 part.train(mode and part is self.sharp)
@@ -83,9 +87,9 @@ class MaskNetwork(nn.Module):
         maps: Maps = self.backbone(images)
         return {level: at_least_float32(features) for level, features in maps.items()}
 
-    def shared_map(self, images: Tensor) -> Tensor:
-        """The finest map, (B, 256, h / 4, w / 4), which SharpContour reads."""
-        return next(iter(self.maps(images).values()))
+    def shared_map(self, images: Tensor, sizes: Tensor) -> Tensor:
+        """The finest map, (B, 256, h / 4, w / 4), which SharpContour reads; see `forward`."""
+        return next(iter(self.maps(without_padding(images, sizes)).values()))
 
     def forward(
         self,
@@ -112,8 +116,7 @@ class MaskNetwork(nn.Module):
                 alone; the global random state is neither read nor changed.
             boundary: labelled points of all objects in the order of the targets, where SharpContour
                 learns.
-            score_threshold: of evaluation; only what scores higher is found (before the mask-IoU
-                head has its say).
+            score_threshold: of evaluation; only what scores higher is found.
             max_detections: of evaluation, at most so many an image.
             nms_iou: of evaluation; among boxes of a class that overlap more the best is kept.
 
@@ -149,7 +152,7 @@ class MaskNetwork(nn.Module):
     ) -> TrainingOutput:
         if self.sharp_alone:
             with torch.no_grad():
-                finest = self.shared_map(images)
+                finest = next(iter(self.maps(images).values()))
             return TrainingOutput(len(images), at_points=self._at_points(finest, targets, boundary))
         targets = [one | {"boxes": one["boxes"].to(images.dtype)} for one in targets]
         # One generator an image, from the anchors on to the proposals.

@@ -22,7 +22,7 @@ from torchvision.ops import MultiScaleRoIAlign, batched_nms, clip_boxes_to_image
 from torchvision.ops.boxes import remove_small_boxes
 
 from network.layers.precision import at_least_float32
-from network.mask.margin import with_margin
+from network.mask.margin import masks_with_margin
 from network.mask.mask_iou import MaskIouHead, mask_iou_targets, shares_inside
 from network.mask.outputs import BoxSamples, Detections, MaskPrediction, MaskSamples
 from network.mask.sampling import SeededSampler
@@ -122,8 +122,7 @@ class MaskRoIHeads(RoIHeads):
         mask_targets = torch.cat([project_masks_on_boxes(*one, size) for one in owned])
         wide = None
         if prediction.edges is not None:
-            wider = [(masks, with_margin(boxes, size), index) for masks, boxes, index in owned]
-            wide = torch.cat([project_masks_on_boxes(*one, size + 2) for one in wider])
+            wide = torch.cat([masks_with_margin(*one, size) for one in owned])
         ious = iou_targets = None
         if self.mask_iou is not None:
             masks = _of_class(prediction.masks, labels).sigmoid()
@@ -167,8 +166,10 @@ class MaskRoIHeads(RoIHeads):
         index = _image_index(boxes)
         if self.mask_iou is not None:
             score = score * self._ious(features, masks, labels).clamp(0, 1)
-        # By image, then by falling score: what was rated by its mask has another order now.
+        # By image, then by falling score: what was rated by its mask has another order now, and may
+        # have fallen below the limit.
         order = score.argsort(descending=True, stable=True)
+        order = order[score[order] > self.score_thresh]
         order = order[index[order].argsort(stable=True)]
         return Detections(
             image_index=index[order],

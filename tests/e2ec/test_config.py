@@ -23,6 +23,7 @@ import e2ec.model_config as model_config_module
 from dataset.contour import target_settings
 from dataset.transforms import augmentation_settings, test_transform
 from e2ec.config import (
+    AttentionHeadSettings,
     AugmentationSettings,
     Config,
     DataConfig,
@@ -51,6 +52,11 @@ from network.mask.settings import MaskNetworkSettings
         (ModelConfig, {"refinements": 17}),
         (MaskConfig, {"architecture": "dla34"}),
         (MaskConfig, {"trainable_layers": 6}),
+        (MaskConfig, {"mask_convolutions": 8, "mask_head": "boundary"}),
+        (MaskConfig, {"box_convolutions": 2}),
+        (MaskConfig, {"attention": AttentionHeadSettings(fusion="concat")}),
+        (AttentionHeadSettings, {"reduction": 0}),
+        (AttentionHeadSettings, {"reduction": 512}),
         (MaskConfig, {"anchor_sizes": (32, 64)}),
         (MaskLossConfig, {"edge_weight": -1.0}),
         (MaskLossConfig, {"boundary": "focal"}),

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
+from e2ec.config import Config
+from e2ec.named_settings import with_settings
+from e2ec.presets import load_preset
 from network.mask.build import build_backbone, build_mask_network
 from network.mask.detector import MaskNetwork
 from network.mask.settings import MaskNetworkSettings
@@ -19,6 +22,16 @@ TINY = MaskNetworkSettings(
     proposals=8,
     samples=8,
 )
+
+
+def tiny_config(preset: str, **changes: object) -> Config:
+    """The settings of a preset for tiny networks, which start from random weights, and images."""
+    tiny = {
+        "model.weights": None, "model.architecture": "resnet18",
+        "model.anchor_sizes": TINY.anchor_sizes, "model.proposals": 20, "model.samples": 16,
+        "data.augmentation.short_sides": (64, 64), "data.augmentation.longest": 96,
+    }  # fmt: skip
+    return with_settings(load_preset(preset), tiny | changes)
 
 
 class GivenInputs(GeneralizedRCNNTransform):

@@ -145,7 +145,8 @@ class MaskFamily(Family[MaskNetwork, MaskExample]):
         self, prepared: MaskNetwork, images: Tensor, card: MaskCard, *, score_threshold: float
     ) -> Detections:
         """Of images that fill their input."""
-        return _detect(prepared, images, [images.shape[2:]] * len(images), card, score_threshold)
+        sizes = torch.tensor([images.shape[2:]] * len(images))
+        return _detect(prepared, images, sizes, card, score_threshold)
 
     def predict_shown(
         self,
@@ -157,11 +158,7 @@ class MaskFamily(Family[MaskNetwork, MaskExample]):
         score_threshold: float,
     ) -> Detections:
         """Nothing is looked for beyond the image."""
-        sizes = []
-        for image in shown:
-            across, down = shown_size(*image.extent[2:].tolist())
-            sizes.append((min(down, images.shape[2]), min(across, images.shape[3])))
-        return _detect(prepared, images, sizes, card, score_threshold)
+        return _detect(prepared, images, _sizes(images, shown), card, score_threshold)
 
     def refine(
         self,
@@ -180,7 +177,7 @@ class MaskFamily(Family[MaskNetwork, MaskExample]):
             )
         if not instances:
             return []
-        features = prepared.shared_map(images)
+        features = prepared.shared_map(images, _sizes(images, [shown]))
         return refine_rings(
             prepared.sharp, features, shown, instances, evolution=evolution or card.evolution
         )
@@ -217,19 +214,25 @@ class MaskFamily(Family[MaskNetwork, MaskExample]):
 def _detect(
     network: MaskNetwork,
     images: Tensor,
-    sizes: Sequence[Sequence[int]],
+    sizes: Tensor,
     card: MaskCard,
     score_threshold: float,
 ) -> Detections:
     output = network(
         images,
-        torch.tensor([list(size) for size in sizes]),
+        sizes,
         score_threshold=score_threshold,
         max_detections=card.max_detections,
         nms_iou=card.nms_iou,
     )
     assert isinstance(output, Detections)
     return output
+
+
+def _sizes(images: Tensor, shown: Sequence[ShownImage]) -> Tensor:
+    """What inputs show of their images, (B, 2) int64 height, width."""
+    sizes = [shown_size(*image.extent[2:].tolist())[::-1] for image in shown]
+    return torch.tensor(sizes).minimum(torch.tensor(images.shape[2:]))
 
 
 def _check_contour_loss(config: Config) -> None:

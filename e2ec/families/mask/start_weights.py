@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
-from torchvision.models.detection.mask_rcnn import MaskRCNNHeads
 
 from dataset.formats.coco.categories import COCO_CATEGORIES
 from e2ec.config import Config, MaskConfig
@@ -47,27 +47,26 @@ def _file(path: Path) -> Path:
 
 
 def start_state(source: nn.Module, network: MaskNetwork) -> dict[str, Tensor]:
-    """The weights of `source`; those of Mask R-CNN's mask head by the names that they have in the
-    mask path of `network`."""
+    """The weights of `source`; those of a mask path that is Mask R-CNN's by the names that it has
+    in `network`, of whatever head either is."""
     state = dict(source.state_dict())
     if not isinstance(source, MaskNetwork):
         return state
-    if isinstance(source.roi_heads.mask_head, MaskRCNNHeads):
-        for ours, theirs in _plain_keys(network.roi_heads.mask_head):
-            if theirs in state:
-                state[ours] = state.pop(theirs)
-    return state
+    theirs = _plain_keys(source.roi_heads.mask_head)
+    ours = {plain: key for key, plain in _plain_keys(network.roi_heads.mask_head).items()}
+    plain_state = {theirs.get(key, key): value for key, value in state.items()}
+    return {ours.get(key, key): value for key, value in plain_state.items()}
 
 
-def _plain_keys(head: nn.Module) -> Iterator[tuple[str, str]]:
-    """Keys of a network with this mask head, and torchvision's for the same."""
+def _plain_keys(head: nn.Module) -> dict[str, str]:
+    """Keys of a network with this mask head -> torchvision's for the same, where they differ."""
     prefix = "roi_heads."
+    keys: dict[str, str] = {}
     if isinstance(head, BoundaryMaskHead):
-        for ours, theirs in boundary_head.plain_keys().items():
-            yield f"{prefix}mask_head.{ours}", theirs
+        keys = boundary_head.plain_keys()
     if isinstance(head, AttentionMaskHead):
-        for ours, theirs in head.plain_keys().items():
-            yield f"{prefix}mask_head.{ours}", f"{prefix}{theirs}"
+        keys = {ours: f"{prefix}{theirs}" for ours, theirs in head.plain_keys().items()}
+    return {f"{prefix}mask_head.{ours}": theirs for ours, theirs in keys.items()}
 
 
 def untransferred(source: nn.Module, network: MaskNetwork) -> tuple[str, ...]:
@@ -113,19 +112,35 @@ def start_lines(config: Config, classes: int) -> list[str]:
             "weights: random ones, whose frozen normalisation brings no statistics; "
             "--model.normalization batch --model.trainable-layers 5 learns them, or name weights"
         ]
-    found = _classes_of(path)
+    found = _described(path)
     if found is None:
         return [f"weights: the backbone starts from {path}, all else from random weights"]
+    wanted = {
+        "classes": classes,
+        "mask head": config.model.mask_head,
+        "box head": config.model.box_head,
+    }
+    other = [
+        f"{name} ({found[name]}, not {it})" for name, it in wanted.items() if found[name] != it
+    ]
     line = f"weights: starts from {path}"
-    if found != classes:
-        line += f"; it has {found} classes, the data {classes}: predictors start from random ones"
+    if other:
+        line += f", which differs in {', '.join(other)}; what does not fit starts from random ones"
     return [line]
 
 
-def _classes_of(path: Path) -> int | None:
-    """Of the weights at a path; None of a backbone alone."""
+def _described(path: Path) -> dict[str, Any] | None:
+    """What kind of weights lie at a path; None of a backbone alone."""
     if is_published(path):
         source = start(path)
-        return source.num_classes if isinstance(source, MaskNetwork) else None
+        if not isinstance(source, MaskNetwork):
+            return None
+        return _kinds(source.num_classes, vars(source.settings))
     with opened_start(path, ("mask",)) as (_, document):
-        return len(document.get("class_names", ()))
+        # Damage is found, and named, when the weights are read.
+        return _kinds(len(document.get("class_names", ())), dict(document.get("network", {})))
+
+
+def _kinds(classes: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+    heads = {name: settings.get(f"{name}_head") for name in ("mask", "box")}
+    return {"classes": classes, **{f"{name} head": kind for name, kind in heads.items()}}

@@ -10,7 +10,6 @@ from plain_masks import random_masks
 from torch import Tensor
 
 from e2ec.losses.edge import edge_labels, edge_loss
-from network.mask.margin import with_margin
 
 
 def picture(rows: str) -> Tensor:
@@ -41,21 +40,6 @@ def test_a_margin_gives_the_edges_of_the_whole_mask() -> None:
     edges = edge_labels(whole)
     crop = edge_labels(whole[:, 9:31, 4:28])[:, 1:-1, 1:-1]
     assert torch.equal(crop, edges[:, 10:30, 5:27])
-
-
-def test_roi_align_over_the_margin_has_the_same_cells_within() -> None:
-    """A tight box around a rectangle: with its margin all four sides of the rectangle are edges,
-    without none is; the cells in between are the same masks."""
-    ops = pytest.importorskip("torchvision", reason="the mask family needs torchvision").ops
-    image = torch.zeros(1, 1, 90, 90)
-    image[0, 0, 20:67, 11:80] = 1
-    boxes = torch.tensor([[11.0, 20, 80, 67], [30.3, 10.1, 60.2, 81.7]])
-    assert with_margin(torch.tensor([[0.0, 0, 28, 56]])).tolist() == [[-1, -2, 29, 58]]
-    plain = ops.roi_align(image, [boxes], 28)[:, 0]
-    wider = ops.roi_align(image, [with_margin(boxes)], 30)[:, 0]
-    torch.testing.assert_close(wider[:, 1:-1, 1:-1], plain, rtol=0, atol=1e-4)
-    assert edge_labels(plain[:1]).sum() == 0
-    assert edge_labels(wider[:1])[:, 1:-1, 1:-1].sum() == 28 * 4 - 4
 
 
 def test_edges_are_the_slow_version() -> None:

@@ -121,6 +121,9 @@ def test_background_alone_and_nothing_at_all() -> None:
     logits, boxes, iou, classes, targets = case()
     losses = fcn_box_losses(logits, boxes, iou, torch.zeros_like(classes), targets)
     assert losses.classes > 0 and losses.boxes == 0 and losses.box_iou == 0
+    cells = classes.shape[1] * classes.shape[2]  # as if one proposal were all object
+    background = sigmoid_focal_loss(logits, torch.zeros_like(logits)).sum()
+    torch.testing.assert_close(losses.classes, background / cells)
     nothing = [tensor[:0] for tensor in (logits, boxes, iou, classes, targets)]
     leaves = [tensor.requires_grad_() for tensor in nothing[:3]]
     losses = fcn_box_losses(*nothing)

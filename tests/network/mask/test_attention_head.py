@@ -129,9 +129,8 @@ def test_sum_adds_the_upsampled_features() -> None:
 
 def test_the_plain_variant_is_torchvision_s_mask_branch() -> None:
     """Both attentions off: the same parameters, all named by `plain_keys`, the same logits."""
-    mask_rcnn = pytest.importorskip(
-        "torchvision.models.detection.mask_rcnn", reason="the mask family needs torchvision"
-    )
+    vision = pytest.importorskip("torchvision", reason="the mask family needs torchvision")
+    mask_rcnn = vision.models.detection.mask_rcnn
     head = AttentionMaskHead(16, 3, SWITCHES["plain"])
     theirs = nn.ModuleDict(
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -22,10 +23,11 @@ from torchvision.models.detection import maskrcnn_resnet50_fpn
 
 from e2ec.losses.mask_total import MaskTotalLoss, fc_box_losses, mask_losses
 from network.contour.contour_network import BoundaryPoints
+from network.mask.boundary_head import plain_keys
 from network.mask.build import build_mask_network
 from network.mask.detector import MaskNetwork
 from network.mask.outputs import Detections, TrainingOutput
-from network.mask.settings import MaskNetworkSettings
+from network.mask.settings import BoundaryHeadSettings, MaskNetworkSettings
 
 SEEDS = torch.tensor([5, 6])
 LOSS = MaskTotalLoss({}, boxes=fc_box_losses, masks=(mask_losses,))
@@ -89,6 +91,41 @@ def test_detections_are_torchvisions(network: MaskNetwork, padded: bool) -> None
         torch.testing.assert_close(ours.scores[mine], their["scores"], atol=1e-5, rtol=0)
         torch.testing.assert_close(ours.masks[mine], their["masks"][:, 0], atol=1e-5, rtol=0)
         assert (ours.boxes[mine] <= sizes[i].flip(0).repeat(2)).all()
+
+
+def test_a_cut_off_boundary_branch_leaves_torchvisions_network() -> None:
+    """BMask R-CNN without boundary -> mask, with the weights of a Mask R-CNN."""
+    settings = replace(
+        TINY, mask_head="boundary", boundary=BoundaryHeadSettings(boundary_to_mask=False)
+    )
+    plain, ours = tiny_network().eval(), tiny_network(settings).eval()
+    renamed = {theirs: f"roi_heads.mask_head.{key}" for key, theirs in plain_keys().items()}
+    state = {renamed.get(key, key): value for key, value in plain.state_dict().items()}
+    unknown = ours.load_state_dict(state, strict=False)
+    assert not unknown.unexpected_keys
+    images, sizes = scene()
+    other = torchvisions(plain, (64, 96))
+    other.roi_heads.score_thresh = 0.2
+    with torch.no_grad():
+        theirs = other(list(images))
+        found = ours(images, sizes, score_threshold=0.2)
+    for name, values in (("boxes", found.boxes), ("scores", found.scores), ("masks", found.masks)):
+        expected = torch.cat([one[name] for one in theirs]).reshape(values.shape)
+        assert len(expected) > 4
+        torch.testing.assert_close(values, expected, atol=1e-5, rtol=0)
+    assert found.boundaries is not None
+
+
+def test_frozen_stages_keep_their_statistics() -> None:
+    settings = replace(TINY, trainable_layers=2, normalization="batch")
+    network = tiny_network(settings).train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    images, sizes = scene()
+    network(images, sizes, TARGETS, torch.tensor([1, 2]))
+    after = network.state_dict()
+    moved = {key for key, value in after.items() if not torch.equal(value, before[key])}
+    stages = {key.split(".")[2] for key in moved}
+    assert stages == {"layer3", "layer4"}
 
 
 def test_padding_is_nothing_whatever_it_holds(network: MaskNetwork) -> None:
@@ -251,5 +288,5 @@ def test_sharp_contour_learns_beside_the_detector_or_alone() -> None:
     assert learns == {"sharp"} and not network.backbone.training
     with torch.no_grad():
         found = network.eval()(images, sizes)
-        assert torch.equal(found.features, network.shared_map(images))
+        assert torch.equal(found.features, network.shared_map(images, sizes))
     assert found.sharp is network.sharp and found.features.shape == (2, 256, 16, 24)

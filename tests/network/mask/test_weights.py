@@ -173,6 +173,10 @@ def test_wrong_files(detector: Path, state: dict[str, torch.Tensor], tmp_path: P
         torch.save(content, path)
         line = refusal(weights.network_from_torchvision, path)
         assert line.startswith(f"{path}: ") and what in line, line
+    fewer = {"roi_heads.box_predictor.bbox_pred.bias": torch.zeros(3)}
+    torch.save(state | fewer, path)
+    labels = tuple(range(1, CLASSES + 1))
+    assert "bbox_pred" in refusal(weights.network_from_torchvision, path, labels)
     path.write_bytes(b"nothing of the kind")
     assert refusal(weights.network_from_torchvision, path).startswith(f"{path}: ")
     missing = refusal(weights.network_from_torchvision, tmp_path / "none.pth")

@@ -16,16 +16,14 @@ pytest.importorskip("torchvision", reason="the mask family needs torchvision: ma
 
 import torch
 from front_doors import ROOT, Ending, assert_one_line_error, call, write_picture
+from mask_case import tiny_config
 from safetensors.torch import load_file
 from stopped_run import assert_same_weights, stop_after
 
 import e2ec
 from dataset.synthetic.dataset import SyntheticDataset
-from e2ec.config import Config
 from e2ec.engine.weights.checkpoint import load_state
 from e2ec.families.mask.family import MASK
-from e2ec.named_settings import with_settings
-from e2ec.presets import load_preset
 
 TINY = [
     "--device", "cpu", "--data.format", "synthetic", "--data.synthetic-train", "4",
@@ -71,7 +69,7 @@ def test_a_preset_trains_is_measured_and_finds(preset: str, tmp_path: Path) -> N
     assert "segm/AP" in json.loads((tmp_path / "test" / "metrics.json").read_text())["metrics"]
     picture = write_picture(tmp_path / "a.png")
     found = e2ec.load_model(weights, device="cpu").predict(picture, score_threshold=0.0)
-    assert (found.height, found.width) == (48, 80)
+    assert (found.height, found.width) == (48, 80) and len(found) > 0
 
 
 @pytest.fixture(scope="module")
@@ -194,20 +192,10 @@ def test_nothing_is_found_beyond_the_image(trained: Path) -> None:
     assert len(alone) and np.array_equal(alone.to_masks(), together.to_masks())
 
 
-def tiny_config() -> Config:
-    config = load_preset("mask_rcnn")
-    changes = {
-        "model.weights": None, "model.architecture": "resnet18",
-        "model.anchor_sizes": (8, 16, 32, 64, 128), "model.proposals": 20, "model.samples": 16,
-        "data.augmentation.short_sides": (64, 64), "data.augmentation.longest": 96,
-    }  # fmt: skip
-    return with_settings(config, changes)
-
-
 def test_micro_batches_share_a_step_by_their_images() -> None:
     """Means over samples are not sums: a step in two parts is the mean of the parts' losses, each
     exactly that of the part alone."""
-    config = tiny_config()
+    config = tiny_config("mask_rcnn")
     data = SyntheticDataset(2, seed=0)
     make = MASK.example_maker(config, len(data.class_names))
     examples = [make(data[i], np.random.default_rng(i)) for i in range(2)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,26 @@ def test_a_mask_path_starts_from_mask_rcnns(preset: str, kind: str, tmp_path: Pa
         assert torch.equal(state[f"roi_heads.{ours}"], plain[f"roi_heads.{theirs}"]), ours
 
 
+def test_other_heads_give_mask_rcnn_its_mask_path_back(tmp_path: Path) -> None:
+    """From BMask R-CNN's head to the plain one, and to SEANet's."""
+    settings = replace(TINY, mask_head="boundary")
+    torch.manual_seed(5)
+    source = build_mask_network(settings, CLASSES)
+    card = MaskCard("resnet18", ("a", "b", "c"), (1, 2, 3), network=settings)
+    path = tmp_path / "boundary.safetensors"
+    save_weights(path, source, card)
+    theirs = source.state_dict()
+    for preset, names in (("mask_rcnn", None), ("seanet", MASK_PATHS["seanet"])):
+        wanted = config(preset, path)
+        state = build_model(wanted, CLASSES).state_dict()
+        for plain, boundary in MASK_PATHS["bmask_rcnn"].items():
+            ours = plain if names is None else names.get(plain)
+            if (ours is not None and ".0.weight" in plain) or names is None:
+                assert torch.equal(state[f"roi_heads.{ours}"], theirs[f"roi_heads.{boundary}"])
+        (line,) = start_lines(wanted, CLASSES)
+        assert "mask head boundary, not" in line and "classes" not in line
+
+
 def test_weights_of_the_same_network_are_all_taken(tmp_path: Path) -> None:
     path = saved(tmp_path / "w.safetensors")
     state = build_model(config("mask_rcnn", path), CLASSES).state_dict()
@@ -107,7 +128,7 @@ def test_other_classes_start_their_predictors_anew(tmp_path: Path) -> None:
     assert torch.equal(state[fc], plain[fc])
     assert state["roi_heads.box_predictor.cls_score.weight"].shape[0] == CLASSES + 1
     (line,) = start_lines(wanted, CLASSES)
-    assert line.startswith(f"weights: starts from {path}; it has 7 classes, the data 3: predictors")
+    assert f"starts from {path}; they are of 7 classes, not 3: what does not fit" in line
     (line,) = start_lines(wanted, 7)
     assert line == f"weights: starts from {path}"
 
