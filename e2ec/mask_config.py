@@ -44,12 +44,10 @@ class MaskConfig(DetectorSettings, BaseModelConfig):
             self.architecture in named,
             f"model.architecture must be one of {', '.join(named)}, not {self.architecture!r}",
         )
-        usual = {
-            one.name: getattr(DetectorSettings(), one.name) for one in fields(DetectorSettings)
-        }
+        usual = DetectorSettings()
         for name, (kind, wanted) in _OF_HEADS.items():
             require(
-                getattr(self, name) == usual[name] or getattr(self, kind) in wanted,
+                getattr(self, name) == getattr(usual, name) or getattr(self, kind) in wanted,
                 f"model.{name} says something of heads that this network does not have: it goes "
                 f"with model.{kind} {' or '.join(wanted)}, not {getattr(self, kind)}",
             )
