@@ -120,9 +120,8 @@ def start_lines(config: Config, classes: int) -> list[str]:
         "mask head": config.model.mask_head,
         "box head": config.model.box_head,
     }
-    other = [
-        f"{name} ({found[name]}, not {it})" for name, it in wanted.items() if found[name] != it
-    ]
+    pairs = [(name, found[name], it) for name, it in wanted.items()]
+    other = [f"{name} ({this}, not {that})" for name, this, that in pairs if this != that]
     line = f"weights: starts from {path}"
     if other:
         line += f", which differs in {', '.join(other)}; what does not fit starts from random ones"

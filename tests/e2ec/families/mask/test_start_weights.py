@@ -109,7 +109,7 @@ def test_other_heads_give_mask_rcnn_its_mask_path_back(tmp_path: Path) -> None:
             if (ours is not None and ".0.weight" in plain) or names is None:
                 assert torch.equal(state[f"roi_heads.{ours}"], theirs[f"roi_heads.{boundary}"])
         (line,) = start_lines(wanted, CLASSES)
-        assert "mask head boundary, not" in line and "classes" not in line
+        assert "mask head (boundary, not " in line and "classes" not in line
 
 
 def test_weights_of_the_same_network_are_all_taken(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_other_classes_start_their_predictors_anew(tmp_path: Path) -> None:
     assert torch.equal(state[fc], plain[fc])
     assert state["roi_heads.box_predictor.cls_score.weight"].shape[0] == CLASSES + 1
     (line,) = start_lines(wanted, CLASSES)
-    assert f"starts from {path}; they are of 7 classes, not 3: what does not fit" in line
+    assert f"starts from {path}, which differs in classes (7, not 3); what does not fit" in line
     (line,) = start_lines(wanted, 7)
     assert line == f"weights: starts from {path}"
 
