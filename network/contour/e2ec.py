@@ -25,6 +25,7 @@ from network.contour.refine import Refinement
 from network.contour.snake import Snake
 from network.layers.heads import HEATMAP_PRIOR_LOGIT, DenseHead, head_at_cells
 from network.layers.precision import at_least_float32
+from network.sharp.alone import SharpAlone
 from network.sharp.settings import Movement
 from network.sharp.sharp_contour import SharpContour
 
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 
-class E2EC(ContourNetwork):
+class E2EC(SharpAlone, ContourNetwork):
     """Detector, initial contour, global deformation, refinement; parts are injected."""
 
     def __init__(
@@ -72,7 +73,6 @@ class E2EC(ContourNetwork):
         self.num_classes = num_classes
         self.vertices = vertices
         self.clip: Clip = clip
-        self.sharp_alone = False
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -84,22 +84,6 @@ class E2EC(ContourNetwork):
     def sharpening(self) -> SharpContour | None:
         """See `ContourNetwork.sharpening`."""
         return self.sharp
-
-    def freeze_all_but_sharp(self) -> None:
-        """From here on only SharpContour learns: all else keeps its weights and its statistics."""
-        assert self.sharp is not None
-        self.sharp_alone = True
-        self.requires_grad_(False)
-        self.sharp.requires_grad_(True)
-        self.train(self.training)
-
-    def train(self, mode: bool = True) -> E2EC:
-        """Training or evaluation mode; what is frozen stays in the latter."""
-        super().train(mode)
-        if self.sharp_alone:
-            for part in self.children():
-                part.train(mode and part is self.sharp)
-        return self
 
     def forward(
         self,

@@ -10,7 +10,7 @@ import copy
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import RegionProposalNetwork
@@ -20,13 +20,14 @@ from network.layers.precision import at_least_float32
 from network.mask.outputs import Detections, TrainingOutput
 from network.mask.roi import Maps, MaskRoIHeads
 from network.mask.settings import MaskNetworkSettings
+from network.sharp.alone import SharpAlone
 from network.sharp.sharp_contour import SharpContour
 
 MULTIPLE = 32
 """Sides of the input are multiples of it: the pyramid's maps must lie on one another."""
 
 
-class MaskNetwork(nn.Module):
+class MaskNetwork(SharpAlone):
     """Images -> instances with masks; in training, predictions with what they should be."""
 
     def __init__(
@@ -47,31 +48,19 @@ class MaskNetwork(nn.Module):
         self.sharp = sharp
         self.num_classes = num_classes
         self.settings = settings
-        self.sharp_alone = False
 
     @property
     def stage_names(self) -> tuple[str, ...]:
         """The names of the stages, in order."""
         return ("mask",) if self.sharp is None else ("mask", "sharp")
 
-    def freeze_all_but_sharp(self) -> None:
-        """From here on only SharpContour learns: all else keeps its weights and its statistics."""
-        assert self.sharp is not None
-        self.sharp_alone = True
-        self.requires_grad_(False)
-        self.sharp.requires_grad_(True)
-        self.train(self.training)
-
     def train(self, mode: bool = True) -> MaskNetwork:
-        """Training or evaluation mode; what is frozen stays in the latter, or its statistics
-        would move away from its weights."""
+        """Training or evaluation mode; stages that do not learn stay in the latter, or their
+        statistics would move away from their weights."""
         super().train(mode)
         for stage in self.backbone.body.children():
             frozen = not any(parameter.requires_grad for parameter in stage.parameters())
             stage.train(mode and not frozen)
-        if self.sharp_alone:
-            for part in self.children():
-                part.train(mode and part is self.sharp)
         return self
 
     def maps(self, images: Tensor) -> Maps:

@@ -203,7 +203,7 @@ def test_settings_of_detectors_with_masks_are_options() -> None:
     """The fields of the network's settings stand beside the architecture, those of heads below."""
     words = (
         "--model.architecture resnet18 --model.mask-head boundary --model.boundary.size 14 "
-        "--model.anchor-sizes 16 32 64 128 256 --model.mask-iou --model.attention.fusion concat "
+        "--model.anchor-sizes 16 32 64 128 256 --model.mask-iou --model.boundary.source pyramid "
         "--model.sharp.training joint --loss.mask.boundary dice --loss.mask.edge-weight 2"
     )
     preset = Config(name="masks", model=MaskConfig())
@@ -212,9 +212,11 @@ def test_settings_of_detectors_with_masks_are_options() -> None:
     network = config.model.network()
     assert (network.backbone, network.mask_head, network.mask_iou) == ("resnet18", "boundary", True)
     assert network.anchor_sizes == (16, 32, 64, 128, 256) and network.boundary.size == 14
-    assert network.attention.fusion == "concat" and config.model.sharp.training == "joint"
+    assert network.boundary.source == "pyramid" and config.model.sharp.training == "joint"
     assert config.loss.mask.boundary == "dice" and config.loss.mask.edge_weight == 2
     assert parse_settings(preset, [], "train.py masks") == preset
+    with pytest.raises(SystemExit):
+        parse_settings(preset, ["--model.attention.fusion", "concat"], "train.py masks")
     ending = call("train.py", "synthetic", "--loss.mask.boundary", "dise")
     assert_usage_error(ending, "did you mean 'dice'?")
     with pytest.raises(SystemExit):
