@@ -11,7 +11,7 @@ BENCH_PYTHON ?=
 # What an environment is made of; `make install-mask` makes one of other parts.
 CONSTRAINTS ?= constraints.txt
 TORCH ?= torch
-EXTRAS ?= dev
+SELF ?= .
 PINNED = $(addprefix -c ,$(CONSTRAINTS))
 
 .DEFAULT_GOAL := help
@@ -51,7 +51,8 @@ install: $(VENV)/.installed ## virtual environment, packages, compiled extension
 install-dev: $(VENV)/.installed-dev ## the same with what tests and checks need
 install-mask: ## the same, with torchvision, in .venv-mask; the operators are those of .venv
 	$(MAKE) VENV=$(MASK_VENV) CONSTRAINTS="constraints.txt constraints-mask.txt" \
-		TORCH="torch torchvision" EXTRAS=dev,mask install-dev
+		TORCH="torch torchvision" SELF=".[dev,mask]" install
+	touch $(MASK_VENV)/.installed-dev
 	$(MASK_VENV)/bin/python -c 'from torch import ones; from torchvision.ops import nms; \
 		assert len(nms(ones(2, 4).cumsum(1), ones(2), 0.5)) == 1; print("torchvision: nms runs")'
 
@@ -61,12 +62,12 @@ $(VENV)/.installed: pyproject.toml setup.py $(CONSTRAINTS) $(shell find lib/csrc
 		{ echo "error: Python 3.10 to 3.13 is needed: make PYTHON=python3.12 ..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet $(PINNED) $(TORCH) numpy setuptools wheel ninja
-	$(PIP) install --quiet $(PINNED) --no-build-isolation -e .
+	$(PIP) install --quiet $(PINNED) --no-build-isolation -e "$(SELF)"
 	$(BIN)/python -m lib.ops
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install --quiet $(PINNED) --no-build-isolation -e ".[$(EXTRAS)]"
+	$(PIP) install --quiet $(PINNED) --no-build-isolation -e ".[dev]"
 	touch $@
 
 clean: ## remove builds and caches, keep data, runs and the environment
