@@ -34,26 +34,10 @@ def get_config() -> Config:
         data=DataConfig(
             format="cityscapes",
             root=Path("data/cityscapes"),
-            augmentation=AugmentationSettings(
-                scale_reference="short_side",
-                short_sides=(800, 1024),
-                longest=2048,
-                brightness=0.0,
-                contrast=0.0,
-                saturation=0.0,
-                lighting=0.0,
-            ),
+            augmentation=AugmentationSettings.whole_images((800, 1024), longest=2048),
             view=TestView(mode="short_side", size=(1024, 2048)),
         ),
-        optim=OptimConfig(
-            optimizer="sgd",
-            lr=0.005,
-            weight_decay=1e-4,
-            milestones=(48,),
-            factor=0.1,
-            warmup_steps=500,
-            clip_value=0.0,
-        ),
+        optim=OptimConfig.rcnn(lr=0.005, milestones=(48,)),
         train=TrainConfig(epochs=65, batch_size=4),
         eval=EvalConfig(protocol="cityscapes", nms_iou=0.5),
     )

@@ -107,6 +107,20 @@ class OptimConfig:
         for name in ("weight_decay", "warmup_steps", "clip_value"):
             require(getattr(self, name) >= 0, f"optim.{name} must not be negative")
 
+    @classmethod
+    def rcnn(cls, lr: float, milestones: tuple[int, ...]) -> OptimConfig:
+        """SGD as Mask R-CNN is trained with: a short warm-up, a tenth of the rate from each
+        milestone on, gradients as they are."""
+        return cls(
+            optimizer="sgd",
+            lr=lr,
+            weight_decay=1e-4,
+            milestones=milestones,
+            factor=0.1,
+            warmup_steps=500,
+            clip_value=0.0,
+        )
+
 
 @dataclass(frozen=True)
 class LossConfig:

@@ -76,6 +76,20 @@ class AugmentationSettings:
             if name.endswith("_probability") and not 0 <= value <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], not {value}")
 
+    @classmethod
+    def whole_images(cls, short_sides: tuple[int, int], longest: int) -> AugmentationSettings:
+        """Mask R-CNN's: whole images with the short side at one of these lengths, mirrored or not,
+        in their own colours."""
+        return cls(
+            scale_reference="short_side",
+            short_sides=short_sides,
+            longest=longest,
+            brightness=0.0,
+            contrast=0.0,
+            saturation=0.0,
+            lighting=0.0,
+        )
+
     @property
     def middle(self) -> float:
         """The random factor at its middle: u, or with short_side the length of the short side."""

@@ -24,7 +24,7 @@ class ModelCard:
     """
 
     FAMILY: ClassVar[str]
-    """Where the family of such cards is: `e2ec.families.family.find_family`."""
+    """Where the family of such cards is: `e2ec.families.find_family.find_family`."""
 
     architecture: str
     """Name of the network's sizes."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from e2ec.families.family import Family, family_of, find_family
+from e2ec.families.family import Family
+from e2ec.families.find_family import family_of, find_family
 from e2ec.families.model_card import ModelCard, card_json
 from e2ec.presets import load_preset, preset_names
 from lib.errors import InputError

@@ -10,7 +10,7 @@ from typing import Any
 import safetensors
 
 from e2ec.families.bundled import BUNDLED
-from e2ec.families.family import wrong_family
+from e2ec.families.find_family import wrong_family
 from e2ec.families.model_card import card_json
 from lib.errors import InputError
 

@@ -20,7 +20,7 @@ from network.mask.proposals import ProposalHead, ProposalNetwork
 from network.mask.roi import MaskRoIHeads
 from network.mask.sampling import SeededSampler
 from network.mask.settings import WIDTH, MaskNetworkSettings
-from network.mask.sobel_head import SobelMaskHead
+from network.mask.sobel_head import SobelHead
 from network.sharp.settings import ClassifierSizes, Movement
 from network.sharp.sharp_contour import SharpContour
 
@@ -138,15 +138,10 @@ def _mask_head(settings: MaskNetworkSettings, channels: int, num_classes: int) -
             "mask_predictor": nn.Identity(),
             "mask_outputs": ("masks", "edges"),
         }
-    predictor = MaskRCNNPredictor(WIDTH, WIDTH, num_classes + 1)
-    outputs: tuple[str, ...] = ("masks",)
-    if settings.mask_head == "sobel":
-        predictor.add_module("sobel", SobelMaskHead())
-        outputs = ("masks", "boundaries")
     return {
         "mask_head": MaskRCNNHeads(channels, (WIDTH,) * settings.mask_convolutions, 1),
-        "mask_predictor": predictor,
-        "mask_outputs": outputs,
+        "mask_predictor": MaskRCNNPredictor(WIDTH, WIDTH, num_classes + 1),
+        "boundary_of_mask": SobelHead() if settings.mask_head == "sobel" else None,
     }
 
 

@@ -21,7 +21,8 @@ class MaskPrediction:
     masks: Tensor
     """(n, K + 1, 28, 28) logits."""
     boundaries: Tensor | None = None
-    """(n, K + 1, 28, 28) logits of the boundary, where the head predicts it."""
+    """(n, K + 1, 28, 28) logits of the boundary, where the head predicts it; (n, 1, 28, 28) where
+    that of the label's class alone is predicted."""
     edges: Tensor | None = None
     """(n, 1, 28, 28) logits of the edge of whatever class, where the head predicts it."""
 
@@ -95,8 +96,6 @@ class Detections:
     """(n,) in [0, 1]."""
     masks: Tensor
     """(n, 28, 28) probabilities across the box, of the detected class."""
-    boundaries: Tensor | None = None
-    """(n, 28, 28) probabilities of its boundary, where the head predicts it."""
     features: Tensor | None = None
     """(B, 256, h / 4, w / 4), the finest map of the pyramid, for `sharp`."""
     sharp: SharpContour | None = None

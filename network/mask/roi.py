@@ -13,6 +13,7 @@ trains. Other heads are plugged in by what they are called with and what they gi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -26,6 +27,7 @@ from network.mask.margin import masks_with_margin
 from network.mask.mask_iou import MaskIouHead, mask_iou_targets, shares_inside
 from network.mask.outputs import BoxSamples, Detections, MaskPrediction, MaskSamples
 from network.mask.sampling import SeededSampler
+from network.mask.sobel_head import SobelHead
 
 Maps = dict[str, Tensor]
 """The pyramid by level, the finest first: (B, C, h / 4, w / 4), ..."""
@@ -55,8 +57,10 @@ class MaskRoIHeads(RoIHeads):
         boundary_roi_pool: MultiScaleRoIAlign | None = None,
         mask_outputs: tuple[str, ...] = ("masks",),
         mask_iou: MaskIouHead | None = None,
+        boundary_of_mask: SobelHead | None = None,
     ) -> None:
-        """`samples` an image, a quarter of them objects where there are as many."""
+        """`samples` an image, a quarter of them objects where there are as many;
+        `boundary_of_mask` for mask heads that predict no boundaries."""
         super().__init__(
             box_roi_pool,
             box_head,
@@ -78,6 +82,7 @@ class MaskRoIHeads(RoIHeads):
         self.boundary_roi_pool = boundary_roi_pool
         self.mask_outputs = mask_outputs
         self.mask_iou = mask_iou
+        self.boundary_of_mask = boundary_of_mask
 
     def learn(
         self,
@@ -123,6 +128,9 @@ class MaskRoIHeads(RoIHeads):
         wide = None
         if prediction.edges is not None:
             wide = torch.cat([masks_with_margin(*one, size) for one in owned])
+        if self.boundary_of_mask is not None:
+            boundaries = self.boundary_of_mask(_of_class(prediction.masks, labels)[:, None])
+            prediction = replace(prediction, boundaries=at_least_float32(boundaries))
         ious = iou_targets = None
         if self.mask_iou is not None:
             masks = _of_class(prediction.masks, labels).sigmoid()
@@ -160,9 +168,6 @@ class MaskRoIHeads(RoIHeads):
         labels, score = torch.cat(classes), torch.cat(scores)
         features, answer = self._masks(maps, boxes, input_size)
         masks = _of_class(answer.masks, labels).sigmoid()
-        boundaries = None
-        if answer.boundaries is not None:
-            boundaries = _of_class(answer.boundaries, labels).sigmoid()
         index = _image_index(boxes)
         if self.mask_iou is not None:
             score = score * self._ious(features, masks, labels).clamp(0, 1)
@@ -177,7 +182,6 @@ class MaskRoIHeads(RoIHeads):
             classes=labels[order] - 1,
             scores=score[order],
             masks=masks[order],
-            boundaries=None if boundaries is None else boundaries[order],
         )
 
     def _boxes(self, maps: Maps, proposals: list[Tensor], input_size: tuple[int, int]) -> Any:

@@ -22,9 +22,8 @@ from torch import Tensor, nn
 SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
-class SobelMaskHead(nn.Module):
-    """Boundary logits beside the mask logits that they are made of; stands behind any predictor of
-    masks, whose weights keep their names."""
+class SobelHead(nn.Module):
+    """Boundary logits of mask logits; needed in training alone."""
 
     sobel: Tensor
 
@@ -40,9 +39,8 @@ class SobelMaskHead(nn.Module):
             nn.Conv2d(hidden, 1, 3, padding=1),
         )
 
-    def forward(self, mask_logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The mask logits (n, C, H, W) as they are, and the boundary logits, (n, C, H, W) too; of
-        any number of classes."""
+    def forward(self, mask_logits: Tensor) -> Tensor:
+        """(n, C, H, W) of (n, C, H, W); of any number of classes, so of the label's alone."""
         masks = mask_logits.sigmoid().reshape(-1, 1, *mask_logits.shape[2:])
-        boundaries = self.convolutions(F.conv2d(masks, self.sobel, padding=1))
-        return mask_logits, boundaries.reshape(mask_logits.shape)
+        boundaries: Tensor = self.convolutions(F.conv2d(masks, self.sobel, padding=1))
+        return boundaries.reshape(mask_logits.shape)

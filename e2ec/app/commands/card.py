@@ -11,7 +11,7 @@ from torch import nn
 from e2ec.app.commands.card_options import CardOptions
 from e2ec.engine.weights.card_edit import edit_card, flat_card
 from e2ec.engine.weights.checkpoint import load_network, save_card
-from e2ec.families.family import family_of
+from e2ec.families.find_family import family_of
 from e2ec.families.model_card import ModelCard
 from e2ec.families.published import is_published
 from e2ec.presets import load_preset

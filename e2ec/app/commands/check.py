@@ -17,7 +17,7 @@ from e2ec.app.commands.check_data import open_preset, open_target
 from e2ec.app.commands.check_options import CheckOptions
 from e2ec.app.commands.check_sizes import check_sizes, settings_of_run, sizes_text
 from e2ec.config import Config
-from e2ec.families.family import family_of
+from e2ec.families.find_family import family_of
 from lib.errors import InputError
 from lib.files import atomic_write_json, atomic_write_text
 from lib.images import write_image

@@ -10,7 +10,7 @@ from dataset.checks.problems import Problem, Report
 from dataset.checks.seen_sizes import SeenSizes, format_seen_sizes, object_sizes, seen_sizes
 from dataset.loading.sample import InstanceDataset
 from e2ec.config import Config
-from e2ec.families.family import family_of
+from e2ec.families.find_family import family_of
 from lib.errors import InputError
 
 LARGEST_RATIO = 1.5

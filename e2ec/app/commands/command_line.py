@@ -83,7 +83,7 @@ def parse_settings(
     config = parse_options(Config, arguments, program, default=default, description=description)
     config = keep_typed(config, arguments)
     if config.eval.stage is not None:
-        from e2ec.families.family import family_of  # loads torch
+        from e2ec.families.find_family import family_of  # loads torch
 
         _check_stage(family_of(config), config.eval.stage)
     return config

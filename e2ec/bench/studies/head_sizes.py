@@ -38,7 +38,7 @@ HEADS: dict[str, MaskNetworkSettings] = {
     "BMask, no mask -> boundary": MaskNetworkSettings(
         mask_head="boundary", boundary=BoundaryHeadSettings(mask_to_boundary=False)
     ),
-    "Sobel": MaskNetworkSettings(mask_head="sobel"),
+    "Sobel, of one class": MaskNetworkSettings(mask_head="sobel"),
     "SEANet": MaskNetworkSettings(mask_head="attention"),
     "SEANet, concatenated": MaskNetworkSettings(
         mask_head="attention", attention=AttentionHeadSettings(fusion="concat")
@@ -70,12 +70,6 @@ NETWORKS = {
 """What SEANet's table 6 counts, M, and the networks."""
 
 
-def heads(settings: MaskNetworkSettings, kind: str) -> tuple[nn.Module, nn.Module]:
-    """The head and the predictor of a network, `box` or `mask`."""
-    parts = build_mask_network(settings, CLASSES).roi_heads
-    return getattr(parts, f"{kind}_head"), getattr(parts, f"{kind}_predictor")
-
-
 def work(call: Callable[[], object]) -> int:
     """Multiplications of a call."""
     with FlopCounterMode(display=False) as counter:
@@ -85,13 +79,17 @@ def work(call: Callable[[], object]) -> int:
 
 def head_row(name: str, settings: MaskNetworkSettings, kind: str) -> str:
     """A line of the table of heads."""
-    head, predictor = heads(settings, kind)
+    parts = build_mask_network(settings, CLASSES).roi_heads
+    head, predictor = getattr(parts, f"{kind}_head"), getattr(parts, f"{kind}_predictor")
     size = 7 if kind == "box" else 14
     seen = [torch.ones(1, WIDTH, size, size)]
     if isinstance(head, BoundaryMaskHead):
         seen.append(torch.ones(1, WIDTH, 2 * size, 2 * size))
     count = parameters(head) + parameters(predictor)
     whole = work(lambda: predictor(head(*seen)))
+    if kind == "mask" and parts.boundary_of_mask is not None:
+        count += parameters(parts.boundary_of_mask)
+        whole += work(lambda: parts.boundary_of_mask(torch.ones(1, 1, 28, 28)))
     if isinstance(head, BoundaryMaskHead):
         head.mask_predictor = head.boundary_predictor = nn.Sequential()
     inner = "" if settings.mask_head == "attention" else f"{work(lambda: head(*seen)) / 1e9:.4f}"

@@ -31,7 +31,7 @@ from e2ec.config import ContourLossConfig, MaskLoss
 from e2ec.engine.data.open_data import build_dataset
 from e2ec.engine.train.build import build_loader, build_model
 from e2ec.families.bundled import BUNDLED, weights_path
-from e2ec.families.family import family_of
+from e2ec.families.find_family import family_of
 from e2ec.families.preprocess import normalize
 from e2ec.losses.contour_as_mask import contour_as_mask_loss
 from e2ec.named_settings import with_settings

@@ -187,6 +187,8 @@ def finish(folder: Path, words: Sequence[str]) -> Path:
     check_budget(folder, words)
     if not (folder / "weights.safetensors").is_file():
         train(folder, words)
+    # Only going on needs it, and it takes half a gigabyte a run.
+    (folder / "last" / "state.pt").unlink(missing_ok=True)
     return folder.resolve() / "last" / "weights.safetensors"
 
 

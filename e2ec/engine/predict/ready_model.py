@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from e2ec.config import Precision
 from e2ec.engine.weights.describe import describe_card
-from e2ec.families.family import find_family
+from e2ec.families.find_family import find_family
 from e2ec.families.model_card import ModelCard
 from lib.errors import InputError
 from network.layers.precision import PRECISIONS

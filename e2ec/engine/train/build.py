@@ -13,7 +13,8 @@ from dataset.loading.loader import EpochSampler, TrainingDataset, TrainingLoader
 from dataset.loading.sample import InstanceDataset
 from e2ec.config import Config, OptimConfig
 from e2ec.engine.weights.checkpoint import load_network
-from e2ec.families.family import Family, family_of, wrong_family
+from e2ec.families.family import Family
+from e2ec.families.find_family import family_of, wrong_family
 from e2ec.families.model_card import ModelCard, prediction_settings
 from e2ec.families.published import is_published
 from lib.errors import InputError

@@ -28,7 +28,8 @@ from e2ec.engine.train.run_state import RunState
 from e2ec.engine.train.schedule import learning_rate
 from e2ec.engine.train.step import StepRecord, count_step, train_step
 from e2ec.engine.weights.checkpoint import save_weights
-from e2ec.families.family import Batch, family_of
+from e2ec.families.family import Batch
+from e2ec.families.find_family import family_of
 from e2ec.families.model_card import ModelCard
 from lib.errors import InputError
 from network.layers.sync_batchnorm import convert_sync_batchnorm

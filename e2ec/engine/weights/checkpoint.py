@@ -11,7 +11,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from e2ec.families.family import Family, family_of, find_family
+from e2ec.families.family import Family
+from e2ec.families.find_family import family_of, find_family
 from e2ec.families.model_card import ModelCard
 from e2ec.families.published import is_published, with_published_warp
 from e2ec.families.read_card import read_card

@@ -88,7 +88,9 @@ def boundary_losses(
     """boundary: see `boundary_head_loss`."""
     logits = samples.prediction.boundaries
     assert logits is not None
-    loss = boundary_head_loss(logits, samples.labels, samples.targets, kind, supervision)
+    of_label_alone = logits.shape[1] == 1
+    places = torch.zeros_like(samples.labels) if of_label_alone else samples.labels
+    loss = boundary_head_loss(logits, places, samples.targets, kind, supervision)
     return {"boundary": loss}
 
 

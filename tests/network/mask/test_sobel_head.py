@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 import pytest
 import torch
 import torch.nn.functional as F
 from plain_masks import disc
-from torch import Tensor, nn
+from torch import Tensor
 
 from e2ec.losses.mask_boundary import laplacian_boundaries, mask_boundary_loss
-from network.mask.sobel_head import SobelMaskHead
+from network.mask.sobel_head import SobelHead
 
 
-def head(hidden: int = 8) -> SobelMaskHead:
+def head(hidden: int = 8) -> SobelHead:
     torch.manual_seed(0)
-    return SobelMaskHead(hidden)
+    return SobelHead(hidden)
 
 
 def random_logits(count: int, classes: int, size: int = 28) -> Tensor:
@@ -45,8 +43,8 @@ def test_two_convolutions_written_out_class_by_class() -> None:
     made, logits = head(), random_logits(2, 3)
     first, _, second = made.convolutions
     with torch.no_grad():
-        masks, found = made(logits)
-        assert masks is logits and found.shape == logits.shape
+        found = made(logits)
+        assert found.shape == logits.shape
         for number in range(2):
             for index in range(3):
                 mask = logits[number, index].sigmoid()[None, None]
@@ -58,19 +56,11 @@ def test_two_convolutions_written_out_class_by_class() -> None:
 
 def test_a_class_s_boundary_is_of_its_own_mask_alone() -> None:
     made, logits = head(), random_logits(2, 3).requires_grad_()
-    made(logits)[1][:, 1].sum().backward()
+    made(logits)[:, 1].sum().backward()
     assert logits.grad is not None and logits.grad[:, 1].any()
     assert not logits.grad[:, [0, 2]].any()
     chosen = logits[:, 1:2]
-    torch.testing.assert_close(made(chosen)[1], made(logits)[1][:, 1:2])
-
-
-def test_behind_a_predictor_the_predictor_s_weights_keep_their_names() -> None:
-    predictor = nn.Sequential(OrderedDict(mask_fcn_logits=nn.Conv2d(4, 3, 1), sobel=head()))
-    masks, boundaries = predictor(torch.zeros(2, 4, 28, 28))
-    assert masks.shape == boundaries.shape == (2, 3, 28, 28)
-    names = {key.rpartition(".")[0] for key in predictor.state_dict()}
-    assert names == {"mask_fcn_logits", "sobel.convolutions.0", "sobel.convolutions.2"}
+    torch.testing.assert_close(made(chosen), made(logits)[:, 1:2])
 
 
 def test_weights_are_those_of_two_convolutions_and_an_empty_batch_trains() -> None:
@@ -81,7 +71,7 @@ def test_weights_are_those_of_two_convolutions_and_an_empty_batch_trains() -> No
         "convolutions.2.weight": (1, 8, 3, 3),
         "convolutions.2.bias": (1,),
     }
-    made(random_logits(0, 3))[1].sum().backward()
+    made(random_logits(0, 3)).sum().backward()
     assert all(parameter.grad is not None for parameter in made.parameters())
 
 
@@ -94,7 +84,7 @@ def test_the_boundaries_of_masks_can_be_learned() -> None:
     optimizer = torch.optim.Adam(made.parameters(), lr=0.02)
     for _ in range(150):
         optimizer.zero_grad()
-        mask_boundary_loss(made(logits)[1], labels).backward()
+        mask_boundary_loss(made(logits), labels).backward()
         optimizer.step()
-    found = made(logits)[1][:, 0] > 0
+    found = made(logits)[:, 0] > 0
     assert (found & labels).sum() / (found | labels).sum() > 0.95

@@ -13,7 +13,7 @@ from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.view_options import change_view
 from e2ec.config import AugmentationSettings, Config, DataConfig, ModelConfig, RefinerConfig
 from e2ec.families.bundled import BUNDLED_WEIGHTS
-from e2ec.families.family import family_of
+from e2ec.families.find_family import family_of
 
 SHORT = DataConfig(augmentation=AugmentationSettings(scale_reference="short_side"))
 
