@@ -87,9 +87,10 @@ def head_row(name: str, settings: MaskNetworkSettings, kind: str) -> str:
         seen.append(torch.ones(1, WIDTH, 2 * size, 2 * size))
     count = parameters(head) + parameters(predictor)
     whole = work(lambda: predictor(head(*seen)))
-    if kind == "mask" and parts.boundary_of_mask is not None:
-        count += parameters(parts.boundary_of_mask)
-        whole += work(lambda: parts.boundary_of_mask(torch.ones(1, 1, 28, 28)))
+    sobel = parts.boundary_of_mask
+    if kind == "mask" and sobel is not None:
+        count += parameters(sobel)
+        whole += work(lambda: sobel(torch.ones(1, 1, 28, 28)))
     if isinstance(head, BoundaryMaskHead):
         head.mask_predictor = head.boundary_predictor = nn.Sequential()
     inner = "" if settings.mask_head == "attention" else f"{work(lambda: head(*seen)) / 1e9:.4f}"
