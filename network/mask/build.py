@@ -139,8 +139,8 @@ def _mask_head(settings: MaskNetworkSettings, channels: int, num_classes: int) -
             "mask_outputs": ("masks", "edges"),
         }
     return {
-        "mask_head": MaskRCNNHeads(channels, (WIDTH,) * settings.mask_convolutions, 1),
         "mask_predictor": MaskRCNNPredictor(WIDTH, WIDTH, num_classes + 1),
+        "mask_head": MaskRCNNHeads(channels, (WIDTH,) * settings.mask_convolutions, 1),
         "boundary_of_mask": SobelHead() if settings.mask_head == "sobel" else None,
     }
 
