@@ -88,12 +88,14 @@ class StudyOptions:
     """Rows learn at this part of the rate that the start had."""
     times: bool = False
     """Also measure milliseconds an image of what has been trained; leave the machine alone."""
+    timed_images: int = 16
+    """On so many images, evenly from all."""
     out: Path = Path("runs/mask_study")
     """Folder of all runs: of one budget, other ones want another folder."""
 
     def __post_init__(self) -> None:
-        if self.seeds < 1 or self.first_seed < 0:
-            raise ValueError("--seeds must be positive, --first-seed not negative")
+        if self.seeds < 1 or self.first_seed < 0 or self.timed_images < 1:
+            raise ValueError("--seeds, --timed-images: at least 1; --first-seed not negative")
         unknown = [row for row in self.rows if row not in ROWS]
         if unknown:
             raise ValueError(f"--rows {unknown[0]}: there are {', '.join(ROWS)}")
@@ -212,7 +214,7 @@ def held_out(options: StudyOptions) -> tuple[Config, InstanceDataset]:
 
 def milliseconds(rows: Sequence[str], options: StudyOptions) -> dict[str, list[float]]:
     """Milliseconds an image, without the stage sharp and with it, of the rows' first trainings:
-    medians over the images, which all networks see in turn, the first of them twice."""
+    medians over some images, which all networks see in turn, the first of them twice."""
     models: dict[str, list[Predictor]] = {}
     for row in rows:
         run = options.out / f"{row}-{options.first_seed}"
@@ -222,8 +224,9 @@ def milliseconds(rows: Sequence[str], options: StudyOptions) -> dict[str, list[f
         ]
     _, dataset = held_out(options)
     taken: dict[str, list[list[float]]] = {row: [[], []] for row in rows}
-    for i in range(-1, len(dataset)):
-        image = dataset[max(i, 0)].image
+    step = max(1, len(dataset) // options.timed_images)
+    for i in range(-1, min(len(dataset) // step, options.timed_images)):
+        image = dataset[max(i, 0) * step].image
         for row, pair in models.items():
             for k, model in enumerate(pair):
                 start = time.perf_counter()
