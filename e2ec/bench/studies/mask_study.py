@@ -89,7 +89,7 @@ class StudyOptions:
     times: bool = False
     """Also measure milliseconds an image of what has been trained; leave the machine alone."""
     timed_images: int = 16
-    """On so many images, evenly from all."""
+    """They are medians over so many images, spread evenly over all."""
     out: Path = Path("runs/mask_study")
     """Folder of all runs: of one budget, other ones want another folder."""
 

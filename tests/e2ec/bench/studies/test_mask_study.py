@@ -38,7 +38,7 @@ def value(words: list[str], option: str) -> str:
 
 
 def test_rows_have_the_same_images_and_learn_at_a_part_of_the_start(options: StudyOptions) -> None:
-    (options.out).mkdir()
+    options.out.mkdir()
     for model in MODELS:
         row = row_options(model, 2, options, Path("start.safetensors"))
         contour = row_options(f"{model}+contour", 2, options, Path("start.safetensors"))
