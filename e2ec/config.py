@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,8 +19,12 @@ from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
 from e2ec.contour_loss_config import ContourLossConfig, MaskLoss
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
+from e2ec.eval_config import EvalConfig, IouType, Precision
+from e2ec.loss_config import LossConfig
 from e2ec.mask_config import MaskConfig, MaskLossConfig
 from e2ec.model_config import BaseModelConfig, ModelConfig, RefinerConfig, check_given_iou
+from e2ec.optim_config import OptimConfig
+from e2ec.train_config import TrainConfig
 from network.contour.architecture import STRIDE
 from network.mask.settings import AttentionHeadSettings, BoundaryHeadSettings
 from network.sharp.settings import EvolutionSettings, SharpSettings
@@ -38,6 +41,7 @@ __all__ = [
     "EvalConfig",
     "EvolutionSettings",
     "Format",
+    "IouType",
     "LabelFormat",
     "LossConfig",
     "MaskConfig",
@@ -45,6 +49,7 @@ __all__ = [
     "MaskLossConfig",
     "ModelConfig",
     "OptimConfig",
+    "Precision",
     "RefinerConfig",
     "SharpSettings",
     "Split",
@@ -54,8 +59,6 @@ __all__ = [
     "check_given_iou",
 ]
 
-IouType = Literal["segm", "bbox", "boundary"]
-Precision = Literal["fp32", "bf16", "fp16"]
 AutoSetting = Literal[
     "model.architecture",
     "model.weights",
@@ -76,185 +79,6 @@ AutoSetting = Literal[
 ]
 """What `Config.auto` may name; "data.augmentation.scale" stands for the range and its reference,
 "data.targets.stride" has nothing left to choose (deprecated)."""
-
-
-@dataclass(frozen=True)
-class OptimConfig:
-    """Optimiser and learning rate."""
-
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    """Adam and SGD take the weight decay into the gradient, as published; AdamW decouples it."""
-    lr: float = 1e-4
-    """Learning rate at its highest."""
-    weight_decay: float = 5e-4
-    """Weight decay."""
-    momentum: float = 0.9
-    """Momentum of SGD."""
-    schedule: Literal["step", "cosine"] = "step"
-    """step: times `factor` at each milestone; cosine: down to zero at the end."""
-    milestones: tuple[int, ...] = (80, 120)
-    """Epochs at which the step schedule lowers the rate."""
-    factor: float = 0.5
-    """What the step schedule multiplies by."""
-    warmup_steps: int = 0
-    """Optimiser steps of linear warm-up."""
-    clip_value: float = 40.0
-    """Every value of a gradient is clipped to +-this; 0 turns clipping off."""
-
-    def __post_init__(self) -> None:
-        for name in ("lr", "factor"):
-            require(getattr(self, name) > 0, f"optim.{name} must be positive")
-        for name in ("weight_decay", "warmup_steps", "clip_value"):
-            require(getattr(self, name) >= 0, f"optim.{name} must not be negative")
-
-    @classmethod
-    def rcnn(cls, lr: float, milestones: tuple[int, ...]) -> OptimConfig:
-        """SGD as Mask R-CNN is trained with: a short warm-up, a tenth of the rate from each
-        milestone on, gradients as they are."""
-        return cls(
-            optimizer="sgd",
-            lr=lr,
-            weight_decay=1e-4,
-            milestones=milestones,
-            factor=0.1,
-            warmup_steps=500,
-            clip_value=0.0,
-        )
-
-
-@dataclass(frozen=True)
-class LossConfig:
-    """Losses and their weights (paper sec. 4; published and paper variants)."""
-
-    center_weight: float = 1.0
-    """Weight of the centre heat map's focal loss."""
-    initial_weight: float = 0.1
-    """Weight of the initial contour's smooth L1."""
-    coarse_weight: float = 0.1
-    """Weight of the coarse contour's smooth L1."""
-    refinement_weight: float = 1.0
-    """Weight of the refinement's losses."""
-    parts_weight: float = 1.0
-    """Weight of the part votes' loss, where model.multi_component asks for them."""
-    contour_weight: float = 0.0
-    """Weight of a loss of masks on the contours of one stage, see `contour`; 0 leaves it out."""
-    sharp_weight: float = 10.0
-    """Weight of the loss of SharpContour's classifier, where model.sharp asks for it."""
-    average_refinements: bool = True
-    """True divides the refinement's losses by the number of modules, as published; False sums
-    them, as in the paper's equation 10."""
-    matching_start_epoch: int = 10
-    """The dynamic matching loss replaces smooth L1 at the last module from this epoch on."""
-    matching_distance: Literal["smooth_l1", "l1"] = "smooth_l1"
-    """Distance inside the dynamic matching loss: smooth_l1 as published, l1 as in the paper."""
-    contour: ContourLossConfig = field(default_factory=ContourLossConfig)
-    mask: MaskLossConfig = field(default_factory=MaskLossConfig)
-
-    def __post_init__(self) -> None:
-        for name in ("center", "initial", "coarse", "refinement", "parts", "contour", "sharp"):
-            weight = getattr(self, f"{name}_weight")
-            require(weight >= 0, f"loss.{name}_weight must not be negative")
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """The training loop."""
-
-    epochs: int = 150
-    """Passes over the training set."""
-    batch_size: int = 24
-    """Images per optimiser step, over all processes and micro-batches."""
-    accumulate: int = 1
-    """Micro-batches per optimiser step; more of them need less memory."""
-    precision: Literal["fp64", "fp32", "bf16", "fp16"] = "fp32"
-    """Arithmetic of the network; contours and losses stay in fp32 or better. fp64 is for
-    comparisons, where rounding must not hide or feign a difference."""
-    ema_decay: float = 0.0
-    """Decay of the exponential moving average that is evaluated and saved; 0 turns it off."""
-    sync_batchnorm: bool = True
-    """Batch statistics over all processes, so that their number does not change the result."""
-    seed: int = 0
-    """Seed of weights, order and augmentation."""
-    fill_last: bool = False
-    """Fill up an epoch's last batch with images from its beginning, so that every epoch sees every
-    image. By default the images that do not fill a batch are left out of the epoch."""
-    eval_every: int = 5
-    """Epochs between evaluations; the last epoch is always evaluated."""
-    eval_iou_types: tuple[IouType, ...] | None = None
-    """What these evaluations score; None takes `eval.iou_types`. The first one decides which
-    weights are best. Boundaries of large images take longer than the network."""
-    save_every: int = 1
-    """Epochs between two saves of the training state."""
-    profile: int = 0
-    """Number of steps, after the first three, that are traced by torch into trace.json in the run's
-    folder; 0 writes none."""
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate", "eval_every", "save_every"):
-            require(getattr(self, name) > 0, f"train.{name} must be positive")
-        require(self.seed >= 0, "train.seed must not be negative")
-        require(self.eval_iou_types != (), "train.eval_iou_types must name at least one")
-        require(self.profile >= 0, "train.profile must not be negative")
-        require(0 <= self.ema_decay < 1, "train.ema_decay must lie in [0, 1)")
-        require(
-            self.batch_size % self.accumulate == 0,
-            "train.batch_size must be a multiple of train.accumulate",
-        )
-
-
-@dataclass(frozen=True)
-class EvalConfig:
-    """Decoding and evaluation."""
-
-    stage: str | None = None
-    """The result that is evaluated, and that the weights of a training run name as theirs: of
-    contours init, coarse, refine1, refine2, refine3, sharp, final or final-dml. None takes the one
-    with the best main metric on the validation data in training, and in `test.py` the weights'
-    own."""
-    score_threshold: float = 0.05
-    """Detections with a lower score are left out (published: 0.05)."""
-    max_detections: int = 100
-    """At most this many detections per image, in decoding and in the metric."""
-    nms_iou: float = 1.0
-    """Class-wise non-maximum suppression on the contours' boxes above this IoU; 1 is none."""
-    group_parts: bool = True
-    """Make one instance of the parts that vote for one object, where the network has such votes."""
-    evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
-    """How contours move in the stage sharp, where the network has it."""
-    protocol: Literal["coco", "sbd", "cityscapes"] = "coco"
-    """What is scored: COCO's AP; SBD's APvol, AP50 and AP70; or COCO's AP and, in test.py, the
-    official evaluation of Cityscapes."""
-    library: Literal["faster-coco-eval", "pycocotools"] = "faster-coco-eval"
-    """Deprecated and without effect: faster-coco-eval computes AP, and tests hold that pycocotools
-    gives the same numbers."""
-    iou_types: tuple[IouType, ...] = ("segm", "bbox", "boundary")
-    """What AP is computed on."""
-    per_class: bool = False
-    """Also AP of every class."""
-    batch_size: int = 1
-    """Images read at a time; those of one test size go through the network together."""
-    precision: Precision = "fp32"
-    """Arithmetic of the convolutions in `test.py`; contours and scores stay in fp32. fp16 needs
-    a GPU."""
-    compile: bool = False
-    """`torch.compile` the network in `test.py`; pays for many images of few sizes."""
-    cuda_graphs: bool = False
-    """Replay recorded kernels on a CUDA device in `test.py`; pays for images of few sizes."""
-
-    def __post_init__(self) -> None:
-        if self.library == "pycocotools":
-            warnings.warn(
-                "eval.library has no effect any more: leave it out",
-                FutureWarning,
-                stacklevel=3,
-            )
-            # Said once: copies of these settings have nothing to say.
-            object.__setattr__(self, "library", "faster-coco-eval")
-        require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")
-        require(self.max_detections > 0, "eval.max_detections must be positive")
-        require(0 < self.nms_iou <= 1, "eval.nms_iou must lie in (0, 1]")
-        require(self.batch_size > 0, "eval.batch_size must be positive")
-        require(len(self.iou_types) > 0, "eval.iou_types must name at least one")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ CenterNet's colour jitter and the PCA lighting of AlexNet.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -36,6 +38,14 @@ def crop_zoom(height: int, width: int, settings: AugmentationSettings, factor: f
         return 1 / factor
     filling = max(settings.crop_size) / max(height, width)  # the long side fills the crop
     return filling * factor if settings.scale_reference == "relative" else filling / factor
+
+
+def random_factor(settings: AugmentationSettings, rng: np.random.Generator) -> float:
+    """Draw the factor u of `scale_reference`."""
+    low, high = settings.scale_range
+    if settings.scale_distribution == "log":
+        return float(math.exp(rng.uniform(math.log(low), math.log(high))))
+    return float(rng.uniform(low, high))
 
 
 def sample_map(
@@ -81,7 +91,7 @@ def sample_crop(
     """
     crop = np.array(settings.crop_size[::-1], dtype=np.float64)  # x, y from here on
     image = np.array([width, height], dtype=np.float64)
-    factor = rng.uniform(*settings.scale_range)
+    factor = random_factor(settings, rng)
     position = rng.uniform(size=2)
     zoom = crop_zoom(height, width, settings, factor)
     if settings.scale_reference in ("native", "relative"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from dataset.transforms.test_transform import TestView
 
 ScaleReference = Literal["long_side", "input", "native", "relative", "short_side"]
+ScaleDistribution = Literal["uniform", "log"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,9 @@ class AugmentationSettings:
     """Height and width of the network input, pixels; multiples of 32."""
     scale_range: tuple[float, float] = (0.6, 1.4)
     """Lowest and highest value of the random factor u of scale_reference."""
+    scale_distribution: ScaleDistribution = "uniform"
+    """How u is drawn from scale_range: uniform, or log, which draws its logarithm uniformly: half
+    the size is then as likely as twice. short_side draws its length uniformly whatever this says."""
     scale_reference: ScaleReference = "long_side"
     """What u is relative to. long_side: the crop is u times the image's long side (SBD, COCO).
     input: the crop is u times the network input, in image pixels (KINS, Cityscapes). native: u is
@@ -62,6 +67,11 @@ class AugmentationSettings:
                 f"scale_reference must be one of {', '.join(get_args(ScaleReference))}, "
                 f"not {self.scale_reference!r}"
             )
+        if self.scale_distribution not in get_args(ScaleDistribution):
+            raise ValueError(
+                f"scale_distribution must be one of {', '.join(get_args(ScaleDistribution))}, "
+                f"not {self.scale_distribution!r}"
+            )
         if not 32 <= self.short_sides[0] <= self.short_sides[1] <= self.longest:
             raise ValueError(
                 f"short_sides must be 32 <= low <= high <= longest, not {self.short_sides} and "
@@ -93,8 +103,10 @@ class AugmentationSettings:
     @property
     def middle(self) -> float:
         """The random factor at its middle: u, or with short_side the length of the short side."""
-        drawn = self.short_sides if self.scale_reference == "short_side" else self.scale_range
-        return sum(drawn) / 2
+        if self.scale_reference == "short_side":
+            return sum(self.short_sides) / 2
+        low, high = self.scale_range
+        return math.sqrt(low * high) if self.scale_distribution == "log" else (low + high) / 2
 
     @property
     def still(self) -> TestView:

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from dataset.transforms.augmentation import (
     AugmentationSettings,
     jitter_colors,
+    random_factor,
     sample_crop,
     sample_map,
 )
@@ -255,3 +256,16 @@ def test_grayscale_and_invert() -> None:
 def test_impossible_settings_are_refused(options: dict) -> None:
     with pytest.raises(ValueError, match=next(reversed(options))):
         AugmentationSettings(**options)
+
+
+@pytest.mark.parametrize(("distribution", "middle"), [("uniform", 2.125), ("log", 1.0)])
+def test_half_of_the_factors_lie_below_the_middle(distribution: str, middle: float) -> None:
+    """Of 0.25 to 4, uniform has its median at 2.125, log at 1: a quarter as likely as four times."""
+    options = AugmentationSettings(scale_range=(0.25, 4.0), scale_distribution=distribution)
+    rng = np.random.default_rng(0)
+    factors = np.array([random_factor(options, rng) for _ in range(4000)])
+    assert options.middle == middle
+    assert 0.25 <= factors.min() < 0.3 and 3.8 < factors.max() <= 4.0
+    assert abs((factors < middle).mean() - 0.5) < 0.03
+    with pytest.raises(ValueError, match="scale_distribution must be one of uniform, log"):
+        AugmentationSettings(scale_distribution="square")

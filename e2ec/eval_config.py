@@ -1,0 +1,68 @@
+"""The settings of decoding and evaluation; loads no torch."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Literal
+
+from e2ec.data_config import require
+from network.sharp.settings import EvolutionSettings
+
+IouType = Literal["segm", "bbox", "boundary"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Decoding and evaluation."""
+
+    stage: str | None = None
+    """The result that is evaluated, and that the weights of a training run name as theirs: of
+    contours init, coarse, refine1, refine2, refine3, sharp, final or final-dml. None takes the one
+    with the best main metric on the validation data in training, and in `test.py` the weights'
+    own."""
+    score_threshold: float = 0.05
+    """Detections with a lower score are left out (published: 0.05)."""
+    max_detections: int = 100
+    """At most this many detections per image, in decoding and in the metric."""
+    nms_iou: float = 1.0
+    """Class-wise non-maximum suppression on the contours' boxes above this IoU; 1 is none."""
+    group_parts: bool = True
+    """Make one instance of the parts that vote for one object, where the network has such votes."""
+    evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
+    """How contours move in the stage sharp, where the network has it."""
+    protocol: Literal["coco", "sbd", "cityscapes"] = "coco"
+    """What is scored: COCO's AP; SBD's APvol, AP50 and AP70; or COCO's AP and, in test.py, the
+    official evaluation of Cityscapes."""
+    library: Literal["faster-coco-eval", "pycocotools"] = "faster-coco-eval"
+    """Deprecated and without effect: faster-coco-eval computes AP, and tests hold that pycocotools
+    gives the same numbers."""
+    iou_types: tuple[IouType, ...] = ("segm", "bbox", "boundary")
+    """What AP is computed on."""
+    per_class: bool = False
+    """Also AP of every class."""
+    batch_size: int = 1
+    """Images read at a time; those of one test size go through the network together."""
+    precision: Precision = "fp32"
+    """Arithmetic of the convolutions in `test.py`; contours and scores stay in fp32. fp16 needs
+    a GPU."""
+    compile: bool = False
+    """`torch.compile` the network in `test.py`; pays for many images of few sizes."""
+    cuda_graphs: bool = False
+    """Replay recorded kernels on a CUDA device in `test.py`; pays for images of few sizes."""
+
+    def __post_init__(self) -> None:
+        if self.library == "pycocotools":
+            warnings.warn(
+                "eval.library has no effect any more: leave it out",
+                FutureWarning,
+                stacklevel=3,
+            )
+            # Said once: copies of these settings have nothing to say.
+            object.__setattr__(self, "library", "faster-coco-eval")
+        require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")
+        require(self.max_detections > 0, "eval.max_detections must be positive")
+        require(0 < self.nms_iou <= 1, "eval.nms_iou must lie in (0, 1]")
+        require(self.batch_size > 0, "eval.batch_size must be positive")
+        require(len(self.iou_types) > 0, "eval.iou_types must name at least one")
