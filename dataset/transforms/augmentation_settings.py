@@ -22,7 +22,7 @@ class AugmentationSettings:
     """Lowest and highest value of the random factor u of scale_reference."""
     scale_distribution: ScaleDistribution = "uniform"
     """How u is drawn from scale_range: uniform, or log, which draws its logarithm uniformly: half
-    the size is then as likely as twice. short_side draws its length uniformly whatever this says."""
+    the size is then as likely as twice. short_side draws its length uniformly in any case."""
     scale_reference: ScaleReference = "long_side"
     """What u is relative to. long_side: the crop is u times the image's long side (SBD, COCO).
     input: the crop is u times the network input, in image pixels (KINS, Cityscapes). native: u is

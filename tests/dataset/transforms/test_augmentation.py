@@ -260,7 +260,7 @@ def test_impossible_settings_are_refused(options: dict) -> None:
 
 @pytest.mark.parametrize(("distribution", "middle"), [("uniform", 2.125), ("log", 1.0)])
 def test_half_of_the_factors_lie_below_the_middle(distribution: str, middle: float) -> None:
-    """Of 0.25 to 4, uniform has its median at 2.125, log at 1: a quarter as likely as four times."""
+    """Of 0.25 to 4, uniform has its median at 2.125, log at 1."""
     options = AugmentationSettings(scale_range=(0.25, 4.0), scale_distribution=distribution)
     rng = np.random.default_rng(0)
     factors = np.array([random_factor(options, rng) for _ in range(4000)])
