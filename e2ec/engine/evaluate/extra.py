@@ -41,7 +41,7 @@ def extra_metrics(
     They compare masks: of results without, they are left out, and the text says so.
 
     Raises:
-        InputError: results are unusable, or a library is not installed.
+        InputError: results are unusable.
     """
     names = config.extra_metrics
     if not names:

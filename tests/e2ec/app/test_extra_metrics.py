@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from dataclasses import replace
@@ -71,9 +70,6 @@ def test_results_of_any_origin(data: Path, tmp_path: Path, monkeypatch: pytest.M
         assert word in ending.out
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("torchmetrics") is None, reason="torchmetrics is missing"
-)
 def test_panoptic_quality_of_results(data: Path, tmp_path: Path) -> None:
     path = results(tmp_path, (1, SQUARE, 0.9), (2, HALF, 0.8))
     ending = call(

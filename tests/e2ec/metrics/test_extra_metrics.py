@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import sys
 from typing import Any
 
 import numpy as np
@@ -198,7 +197,6 @@ def test_the_calibration_error_is_that_of_torchmetrics() -> None:
     assert metrics["calibration/error"] == pytest.approx(float(expected), abs=1e-6)
 
 
-@needs_torchmetrics
 def test_panoptic_quality_by_hand() -> None:
     """Three matches of IoU 1, 0.8 and 1, one false, one missed: RQ 3 / (3 + 1/2 + 1/2)."""
     metrics = panoptic_metrics(prepare_inputs(truth(BOXES, images=3, classes=2), FOUND), 0.3)
@@ -211,7 +209,6 @@ def test_panoptic_quality_by_hand() -> None:
     assert metrics["panoptic/PQ"] == pytest.approx(0.9 * 2 / 3.5)
 
 
-@needs_torchmetrics
 def test_overlapping_detections_are_resolved_by_score() -> None:
     """The better one takes 10 of 20 columns of the other, which keeps half; of 19 columns it leaves
     less than half, and those are dropped. Objects are 10 columns each."""
@@ -227,7 +224,6 @@ def test_overlapping_detections_are_resolved_by_score() -> None:
     assert metrics["panoptic/SQ"] == pytest.approx(10 / 19)
 
 
-@needs_torchmetrics
 def test_labels_that_overlap_crowds_and_classes_in_panoptic_quality() -> None:
     """The small object keeps its pixels; a detection in a crowd region is not false; classes are
     averaged, those that do not occur left out."""
@@ -249,10 +245,53 @@ def test_labels_that_overlap_crowds_and_classes_in_panoptic_quality() -> None:
     assert nothing == dict.fromkeys(("panoptic/PQ", "panoptic/SQ", "panoptic/RQ"))
 
 
-def test_panoptic_quality_without_its_library_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchmetrics.detection", None)
-    with pytest.raises(InputError, match=r"needs torchmetrics: pip install -e '\.\[panoptic\]'"):
-        panoptic_metrics(prepare_inputs(truth(BOXES), []), 0.3)
+@needs_torchmetrics
+@pytest.mark.parametrize("seed", range(2))
+def test_panoptic_quality_is_that_of_torchmetrics(seed: int) -> None:
+    """Small scenes of three classes with a crowd region, overlaps, misses and false ones."""
+    from torchmetrics.detection import PanopticQuality
+
+    rng = np.random.default_rng(seed)
+    side = 40
+    scene = truth([], images=4, classes=3)
+    for image in scene["images"]:
+        image["height"] = image["width"] = side
+    boxes = []
+    for image in range(1, 5):
+        for _ in range(4):
+            box = (*rng.integers(0, 25, 2).tolist(), *rng.integers(8, 15, 2).tolist())
+            boxes.append((image, int(rng.integers(1, 4)), box))
+    scene["annotations"] = truth(boxes)["annotations"]
+    scene["annotations"][3]["iscrowd"] = 1
+    moved = [
+        (image, category, tuple(int(v + rng.integers(0, 3)) for v in box))
+        for image, category, box in boxes
+    ]
+    results = [found(*one, score=float(rng.uniform(0.3, 1))) for one in moved]
+    results += [found(*one, score=0.1) for one in moved]
+    inputs = prepare_inputs(scene, results)
+    quality = PanopticQuality(
+        things={1, 2, 3}, stuffs={0}, return_sq_and_rq=True, return_per_class=True
+    )
+    for image in inputs.sizes:
+        shown = np.zeros((2, side, side, 2), np.int64)
+        here = [d for d in inputs.detections if d["image_id"] == image and d["score"] >= 0.3]
+        for number, entry in enumerate(sorted(here, key=lambda d: -d["score"]), start=1):
+            mask = coco_mask.decode(entry["segmentation"]) > 0
+            free = mask & (shown[0, ..., 1] == 0)
+            if 2 * free.sum() >= mask.sum():
+                shown[0][free] = (entry["category_id"], number)
+        labels = [a for a in inputs.annotations if a["image_id"] == image]
+        labels.sort(key=lambda a: (-a["iscrowd"], -float(coco_mask.area(a["segmentation"]))))
+        for number, entry in enumerate(labels, start=1):
+            category = -1 if entry["iscrowd"] else entry["category_id"]
+            shown[1][coco_mask.decode(entry["segmentation"]) > 0] = (category, number)
+        quality.update(*torch.from_numpy(shown)[:, None])
+    expected = quality.compute()
+    things = [quality.cat_id_to_continuous_id[category] for category in (1, 2, 3)]
+    metrics = panoptic_metrics(inputs, 0.3)
+    assert 0.1 < metrics["panoptic/PQ"] < 0.9
+    assert list(metrics.values()) == pytest.approx(expected[things].mean(0).tolist())
 
 
 def test_overlaps_are_those_of_pixels() -> None:
