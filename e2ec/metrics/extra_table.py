@@ -20,7 +20,7 @@ def format_extra(metrics: Mapping[str, float | None], bins: Sequence[Mapping[str
     tables = [*_rows(metrics, "microscopy", _microscopy), *_rows(metrics, "panoptic", _plain)]
     own = {k.partition("/")[2]: v for k, v in metrics.items() if k.startswith("distances/")}
     if own:
-        cells = ["-" if value is None else f"{value:.2f}" for value in own.values()]
+        cells = [_distance(name, value) for name, value in own.items()]
         tables.append(aligned([["", *own], ["distances", *cells]]))
     tables += _rows(metrics, "calibration", _plain)
     if bins:
@@ -35,6 +35,12 @@ def format_extra(metrics: Mapping[str, float | None], bins: Sequence[Mapping[str
         ]
         tables.append(aligned([["score", "detections", "mean score", "right"], *rows]))
     return "\n\n".join(tables)
+
+
+def _distance(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if name == "pairs" else f"{value:.2f}"
 
 
 def _rows(metrics: Mapping[str, float | None], kind: str, columns: Any) -> list[str]:

@@ -11,7 +11,7 @@ from e2ec.engine.evaluate.choose_threshold import Threshold
 from e2ec.engine.evaluate.evaluator import Results
 from e2ec.metrics.calibration import calibration
 from e2ec.metrics.coco import Metrics
-from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs
+from e2ec.metrics.coco_inputs import prepare_inputs
 from e2ec.metrics.extra_table import format_extra
 from e2ec.metrics.image_overlaps import image_overlaps
 from e2ec.metrics.microscopy import microscopy_metrics
@@ -57,10 +57,11 @@ def extra_metrics(
     if "panoptic" in names:
         metrics |= panoptic_metrics(inputs, threshold.score)
     if "distances" in names:
-        metrics |= _distances(ground_truth, inputs, threshold.score)
+        found = [result for result in results if result["score"] >= threshold.score]
+        metrics |= _distances(ground_truth, found, results_name)
     if "calibration" in names:
-        found, details["calibration"] = calibration(overlaps, results_name=results_name)
-        metrics |= found
+        errors, details["calibration"] = calibration(overlaps, results_name=results_name)
+        metrics |= errors
     text = format_extra(metrics, details.get("calibration", []))
     if {*names} != {"calibration"}:
         details["threshold"] = {"score": threshold.score, "origin": threshold.origin}
@@ -68,12 +69,11 @@ def extra_metrics(
     return Extra(metrics, details, text)
 
 
-def _distances(
-    ground_truth: Mapping[str, Any], inputs: EvaluationInputs, threshold: float
-) -> Metrics:
+def _distances(ground_truth: Mapping[str, Any], found: Results, results_name: str) -> Metrics:
     """Distances between the boundaries of matched pairs, in pixels."""
     from e2ec.metrics.boundary_distance import boundary_distances
 
-    found = [entry for entry in inputs.detections if entry["score"] >= threshold]
-    values = boundary_distances(ground_truth, found)
+    values = boundary_distances(
+        ground_truth, found, max_detections=max(1, len(found)), results_name=results_name
+    )
     return {f"distances/{name.rpartition('/')[2]}": value for name, value in values.items()}

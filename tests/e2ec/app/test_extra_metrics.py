@@ -45,9 +45,16 @@ def test_results_of_any_origin(data: Path, tmp_path: Path, monkeypatch: pytest.M
     """Image 1 is found, image 2 by IoU 0.6, and what scores 0.2 is below the usual threshold."""
     seen: list[Any] = []
 
-    def boundary_distances(truth: dict[str, Any], found: list[dict[str, Any]]) -> dict[str, float]:
-        seen.append((len(truth["images"]), sorted(entry["score"] for entry in found)))
-        return {"mean": 1.5}
+    def boundary_distances(
+        truth: dict[str, Any],
+        found: list[dict[str, Any]],
+        *,
+        max_detections: int,
+        results_name: str,
+    ) -> dict[str, float]:
+        scores = sorted(entry["score"] for entry in found)
+        seen.append((len(truth["images"]), scores, max_detections, results_name))
+        return {"distance/mean": 1.5}
 
     fake = ModuleType("e2ec.metrics.boundary_distance")
     vars(fake)["boundary_distances"] = boundary_distances
@@ -61,7 +68,7 @@ def test_results_of_any_origin(data: Path, tmp_path: Path, monkeypatch: pytest.M
     document = read_json(tmp_path / "out/metrics.json")
     metrics = document["metrics"]
     assert metrics["microscopy/0.60"] == 1 and metrics["microscopy/0.65"] == 0.5
-    assert metrics["distances/mean"] == 1.5 and seen == [(2, [0.8, 0.9])]
+    assert metrics["distances/mean"] == 1.5 and seen == [(2, [0.8, 0.9], 2, str(path))]
     # Calibration takes all: at 0.9 and 0.8 right, at 0.2 wrong, because the object is taken.
     assert metrics["calibration/error"] == pytest.approx((0.1 + 0.2 + 0.2) / 3)
     assert [row["detections"] for row in document["calibration"]] == [1, 1, 1]

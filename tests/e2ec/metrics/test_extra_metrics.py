@@ -317,7 +317,7 @@ def test_the_tables() -> None:
     metrics = {
         **microscopy_metrics(overlaps(truth(BOXES, images=3), FOUND), 0.3),
         **{"panoptic/PQ": 0.7, "panoptic/SQ": None, "panoptic/RQ": 0.75},
-        **{"distances/mean": 1.234, "distances/hausdorff": 5.0},
+        **{"distances/mean": 1.234, "distances/hausdorff": 5.0, "distances/pairs": 4.0},
     }
     found_metrics, rows = calibration(overlaps(truth(BOXES, images=3), FOUND))
     tables = [t.splitlines() for t in format_extra(metrics | found_metrics, rows).split("\n\n")]
@@ -325,7 +325,7 @@ def test_the_tables() -> None:
     assert tables[0][0].split()[:4] == ["IoU", "0.5", "IoU", "0.55"]
     assert ["microscopy", *["75.0"] * 7, "60.0", "60.0", "71.7", "75.0", "75.0"] in words
     assert ["panoptic", "70.0", "-", "75.0"] in words
-    assert ["distances", "1.23", "5.00"] in words
+    assert ["distances", "1.23", "5.00", "4"] in words
     assert ["calibration", "35.0", "-12.5"] in words
     assert ["0.9", "to", "1.0", "1", "95.0", "100.0"] in words
     assert format_extra({"segm/AP": 0.5}, []) == ""
