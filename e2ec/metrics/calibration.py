@@ -63,7 +63,8 @@ def calibration(
 
 def _right(images: Sequence[ImageOverlaps]) -> tuple[np.ndarray, np.ndarray]:
     """Scores (n,) of all detections that are not left out, and whether each is right (n,) bool."""
-    scores, right = [np.zeros(0)], [np.zeros(0, bool)]
+    scores: list[np.ndarray] = [np.zeros(0)]
+    right: list[np.ndarray] = [np.zeros(0, bool)]
     for image in images:
         free = np.ones(image.ious.shape[1], bool)
         matched = np.zeros(len(image.scores), bool)
