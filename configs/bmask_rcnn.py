@@ -43,6 +43,6 @@ def get_config() -> Config:
             view=TestView(mode="short_side", size=(800, 1333)),
         ),
         optim=OptimConfig.rcnn(lr=0.02, milestones=(8, 11)),
-        train=TrainConfig(epochs=12, batch_size=16, eval_every=3),
+        train=TrainConfig(epochs=12, batch_size=16, eval_every=3, keep="last"),
         eval=EvalConfig(nms_iou=0.5),
     )

@@ -38,6 +38,6 @@ def get_config() -> Config:
             view=TestView(mode="short_side", size=(1024, 2048)),
         ),
         optim=OptimConfig.rcnn(lr=0.005, milestones=(48,)),
-        train=TrainConfig(epochs=65, batch_size=4),
+        train=TrainConfig(epochs=65, batch_size=4, keep="last"),
         eval=EvalConfig(protocol="cityscapes", nms_iou=0.5),
     )

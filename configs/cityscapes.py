@@ -40,6 +40,6 @@ def get_config() -> Config:
             view=TestView(mode="fixed", size=(1216, 2432)),
         ),
         optim=OptimConfig(lr=1e-4, milestones=(80, 120, 150), factor=0.5),
-        train=TrainConfig(epochs=200, batch_size=32),
+        train=TrainConfig(epochs=200, batch_size=32, keep="last"),
         eval=EvalConfig(protocol="cityscapes"),
     )

@@ -33,6 +33,6 @@ def get_config() -> Config:
             augmentation=AugmentationSettings(crop_size=(512, 512), scale_range=(0.6, 1.4)),
         ),
         optim=OptimConfig(lr=1e-4, milestones=(80, 120), factor=0.5),
-        train=TrainConfig(epochs=140, batch_size=24),
+        train=TrainConfig(epochs=140, batch_size=24, keep="last"),
         eval=EvalConfig(nms_iou=0.7),
     )

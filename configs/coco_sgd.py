@@ -37,6 +37,6 @@ def get_config() -> Config:
         ),
         optim=OptimConfig(optimizer="sgd", lr=1e-4, weight_decay=1e-4, momentum=0.9, milestones=()),
         loss=LossConfig(matching_start_epoch=0),
-        train=TrainConfig(epochs=20, batch_size=24),
+        train=TrainConfig(epochs=20, batch_size=24, keep="last"),
         eval=EvalConfig(nms_iou=0.7),
     )

@@ -43,5 +43,5 @@ def get_config() -> Config:
             view=TestView(mode="fixed", size=(768, 2496)),
         ),
         optim=OptimConfig(lr=1e-4, milestones=(80, 120), factor=0.25),
-        train=TrainConfig(epochs=150, batch_size=64),
+        train=TrainConfig(epochs=150, batch_size=64, keep="last"),
     )

@@ -49,5 +49,5 @@ def get_config() -> Config:
         ),
         optim=OptimConfig(lr=1.5e-3, schedule="cosine", warmup_steps=100, weight_decay=1e-5),
         train=TrainConfig(epochs=45, batch_size=8, eval_every=9, ema_decay=0.998),
-        eval=EvalConfig(max_detections=500),
+        eval=EvalConfig(max_detections=500, extra_metrics=("microscopy",)),
     )

@@ -43,6 +43,6 @@ def get_config() -> Config:
         ),
         optim=OptimConfig(lr=5e-4, schedule="cosine", warmup_steps=20, weight_decay=0.0),
         loss=LossConfig(matching_start_epoch=50),
-        train=TrainConfig(epochs=150, batch_size=2, eval_every=50),
+        train=TrainConfig(epochs=150, batch_size=2, eval_every=50, ema_decay=0.99),
         eval=EvalConfig(iou_types=("segm",)),
     )

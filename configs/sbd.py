@@ -33,6 +33,6 @@ def get_config() -> Config:
             view=TestView(mode="letterbox", size=(512, 512)),
         ),
         optim=OptimConfig(lr=1e-4, milestones=(80, 120), factor=0.5),
-        train=TrainConfig(epochs=150, batch_size=24),
+        train=TrainConfig(epochs=150, batch_size=24, keep="last"),
         eval=EvalConfig(protocol="sbd"),
     )

@@ -46,6 +46,6 @@ def get_config() -> Config:
             view=TestView(mode="short_side", size=(800, 1333)),
         ),
         optim=OptimConfig.rcnn(lr=0.02, milestones=(16, 22)),
-        train=TrainConfig(epochs=24, batch_size=16, eval_every=4),
+        train=TrainConfig(epochs=24, batch_size=16, eval_every=4, keep="last"),
         eval=EvalConfig(nms_iou=0.5),
     )

@@ -31,5 +31,5 @@ def get_config() -> Config:
             augmentation=AugmentationSettings(crop_size=(256, 256), scale_range=(0.7, 1.2)),
         ),
         optim=OptimConfig(lr=1e-3, schedule="cosine", warmup_steps=50),
-        train=TrainConfig(epochs=10, batch_size=8, eval_every=2),
+        train=TrainConfig(epochs=10, batch_size=8, eval_every=2, ema_decay=0.98),
     )

@@ -11,6 +11,7 @@ from network.sharp.settings import EvolutionSettings
 
 IouType = Literal["segm", "bbox", "boundary"]
 Precision = Literal["fp32", "bf16", "fp16"]
+ExtraMetric = Literal["microscopy", "panoptic", "distances", "calibration"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,16 @@ class EvalConfig:
     """What AP is computed on."""
     per_class: bool = False
     """Also AP of every class."""
+    extra_metrics: tuple[ExtraMetric, ...] = ()
+    """What `test.py` also gives (docs/metrics.md): microscopy, TP / (TP + FP + FN) at several IoUs;
+    panoptic, the panoptic quality; distances between matched boundaries; calibration of scores."""
+    microscopy_threshold: float | None = None
+    """Lowest score of what counts as found in microscopy, panoptic and distances, which have no
+    curve over all scores. None takes 0.3, as `demo.py` does, or what `choose_threshold` finds."""
+    choose_threshold: int = 0
+    """Choose that score on so many images of the training split, for the highest mean microscopy
+    score, before the evaluation; 0 chooses none. Chosen on the evaluated images it would flatter.
+    """
     batch_size: int = 1
     """Images read at a time; those of one test size go through the network together."""
     precision: Precision = "fp32"
@@ -66,3 +77,10 @@ class EvalConfig:
         require(0 < self.nms_iou <= 1, "eval.nms_iou must lie in (0, 1]")
         require(self.batch_size > 0, "eval.batch_size must be positive")
         require(len(self.iou_types) > 0, "eval.iou_types must name at least one")
+        given = self.microscopy_threshold
+        require(given is None or 0 <= given <= 1, "eval.microscopy_threshold must lie in [0, 1]")
+        require(self.choose_threshold >= 0, "eval.choose_threshold must not be negative")
+        require(
+            given is None or self.choose_threshold == 0,
+            "eval.choose_threshold chooses what eval.microscopy_threshold names; set one of them",
+        )

@@ -7,6 +7,9 @@ from typing import Literal
 
 from e2ec.data_config import require
 
+CLIP_VALUE = 40.0
+"""The published limit of gradients."""
+
 
 @dataclass(frozen=True)
 class OptimConfig:
@@ -28,14 +31,21 @@ class OptimConfig:
     """What the step schedule multiplies by."""
     warmup_steps: int = 0
     """Optimiser steps of linear warm-up."""
-    clip_value: float = 40.0
+    clip_value: float = CLIP_VALUE
     """Every value of a gradient is clipped to +-this; 0 turns clipping off."""
+    clip_norm: float = 0.0
+    """The gradient of all parameters together is scaled down to at most this Euclidean norm, in
+    place of `clip_value`; 0 turns it off."""
 
     def __post_init__(self) -> None:
         for name in ("lr", "factor"):
             require(getattr(self, name) > 0, f"optim.{name} must be positive")
-        for name in ("weight_decay", "warmup_steps", "clip_value"):
+        for name in ("weight_decay", "warmup_steps", "clip_value", "clip_norm"):
             require(getattr(self, name) >= 0, f"optim.{name} must not be negative")
+        require(
+            self.clip_norm == 0 or self.clip_value in (0, CLIP_VALUE),
+            "optim.clip_norm takes the place of optim.clip_value; set one of them",
+        )
 
     @classmethod
     def rcnn(cls, lr: float, milestones: tuple[int, ...]) -> OptimConfig:

@@ -26,6 +26,10 @@ class TrainConfig:
     """Decay of the exponential moving average that is evaluated and saved; 0 turns it off."""
     sync_batchnorm: bool = True
     """Batch statistics over all processes, so that their number does not change the result."""
+    freeze_batchnorm: bool = False
+    """Batch normalisation uses the running statistics of the weights that training starts from and
+    leaves them as they are; its scales and shifts still learn. For small batches and fine-tuning
+    (`model.weights`)."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
     fill_last: bool = False
@@ -36,6 +40,10 @@ class TrainConfig:
     eval_iou_types: tuple[IouType, ...] | None = None
     """What these evaluations score; None takes `eval.iou_types`. The first one decides which
     weights are best. Boundaries of large images take longer than the network."""
+    keep: Literal["best", "last"] = "best"
+    """Which evaluated weights stay as weights.safetensors: those with the best main metric on the
+    validation data, or the last. The best are chosen on the images that they are reported on, which
+    flatters; published protocols take the last."""
     save_every: int = 1
     """Epochs between two saves of the training state."""
     profile: int = 0

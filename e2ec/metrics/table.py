@@ -35,7 +35,7 @@ def format_table(metrics: Mapping[str, float | None]) -> str:
         by_class += [(f"{t} {main}", f"{t}/{main}/") for t in rows]
         if rows:
             cells = [[t, *(percent(metrics.get(f"{t}/{key}")) for key in columns)] for t in rows]
-            tables.append(_aligned([["", *columns], *cells]))
+            tables.append(aligned([["", *columns], *cells]))
     names = [k[len(p) :] for _, p in by_class for k in metrics if k.startswith(p)]
     if names:
         # Of a protocol without values by class there is no column.
@@ -44,7 +44,7 @@ def format_table(metrics: Mapping[str, float | None]) -> str:
             [name, *(percent(metrics.get(f"{prefix}{name}")) for _, prefix in by_class)]
             for name in dict.fromkeys(names)
         ]
-        tables.append(_aligned([["class", *(head for head, _ in by_class)], *rows_by_class]))
+        tables.append(aligned([["class", *(head for head, _ in by_class)], *rows_by_class]))
     return "\n\n".join(tables)
 
 
@@ -58,10 +58,11 @@ def format_stages(metrics: Mapping[str, float | None], main: str, chosen: str) -
     """
     values = {k.removeprefix("stages/"): v for k, v in metrics.items() if k.startswith("stages/")}
     rows = [[f"{stage} *" if stage == chosen else stage, percent(v)] for stage, v in values.items()]
-    return _aligned([["stage", main.replace("/", " ")], *rows])
+    return aligned([["stage", main.replace("/", " ")], *rows])
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as lines: the first column to the left, all others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

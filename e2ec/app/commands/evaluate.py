@@ -8,8 +8,9 @@ from pathlib import Path
 from dataset.index.fraction_split import DEFAULT_FRACTION
 from dataset.loading.sample import InstanceDataset
 from e2ec.app.commands.command_line import EvaluationOptions
-from e2ec.config import Config
+from e2ec.config import Config, EvalConfig
 from e2ec.engine.data.open_data import build_dataset, validation_share
+from e2ec.engine.evaluate.choose_threshold import Threshold, choose_threshold, known_threshold
 from e2ec.engine.evaluate.evaluator import (
     Results,
     check_classes,
@@ -18,6 +19,7 @@ from e2ec.engine.evaluate.evaluator import (
     main_metric,
     predict_dataset,
 )
+from e2ec.engine.evaluate.extra import extra_metrics
 from e2ec.engine.evaluate.official import official_metrics, write_submission
 from e2ec.engine.predict.predictor import Predictor, load_model
 from e2ec.families.model_card import prediction_settings
@@ -41,6 +43,7 @@ class Evaluated:
         by_stage: those of every stage where a network made them, `results` among them.
         stage: of `results`, one of these.
         note: a line for the user; may be empty.
+        threshold: the score that counts as found, for metrics that need one.
     """
 
     config: Config
@@ -49,6 +52,7 @@ class Evaluated:
     by_stage: dict[str, Results] = field(default_factory=dict)
     stage: str = ""
     note: str = ""
+    threshold: Threshold = field(default_factory=lambda: known_threshold(EvalConfig()))
 
 
 def evaluate_split(config: Config, options: EvaluationOptions) -> str:
@@ -76,6 +80,7 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
     else:
         metrics = evaluate(done.results, truth, config.eval, results_name=name)
     metrics |= official_metrics(config, options.split, done.results, truth, done.out, name=name)
+    extra = extra_metrics(done.results, truth, config.eval, done.threshold, results_name=name)
     summary = {
         "preset": options.preset,
         "source": str(options.weights if given is None else given),
@@ -83,12 +88,15 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         "stage": config.eval.stage if given is None else None,
         "images": len(dataset),
         "max_detections": config.eval.max_detections,
-        "metrics": metrics,
+        "metrics": metrics | extra.metrics,
+        **extra.details,
     }
     atomic_write_json(done.out / "metrics.json", summary, indent=1)
     table = format_table(metrics)
     if done.by_stage:
         table += "\n\n" + format_stages(metrics, main_metric(config.eval), done.stage)
+    if extra.text:
+        table += f"\n\n{extra.text}"
     return "\n".join([table, *lines, f"details: {done.out}"])
 
 
@@ -111,6 +119,10 @@ def _predict(config: Config, options: EvaluationOptions, dataset: InstanceDatase
         out = out.with_name(f"{out.name}-{card.stage}")
     # An unwritable folder is found before the work, not after it.
     atomic_write_json(out / "config.json", config.to_dict(), indent=1)
+    threshold = known_threshold(config.eval)
+    if config.eval.choose_threshold and dataset.labelled:
+        training = build_dataset(config, "train")
+        threshold = choose_threshold(predictor, training, config.eval, chosen)
     by_stage = predict_dataset(
         predictor,
         dataset,
@@ -119,7 +131,7 @@ def _predict(config: Config, options: EvaluationOptions, dataset: InstanceDatase
         progress=True,
     )
     atomic_write_json(out / "results.json", by_stage[chosen])
-    return Evaluated(config, out, by_stage[chosen], by_stage, chosen, note)
+    return Evaluated(config, out, by_stage[chosen], by_stage, chosen, note, threshold)
 
 
 def _load(config: Config, options: EvaluationOptions, dataset: InstanceDataset) -> Predictor:
@@ -167,6 +179,11 @@ def _other_images(config: Config, options: EvaluationOptions, predictor: Predict
 
 def _read(config: Config, options: EvaluationOptions, path: Path) -> Evaluated:
     """Results of any origin, evaluated by what they have: masks, or boxes alone."""
+    if config.eval.choose_threshold:
+        raise InputError(
+            f"{path}: results of the evaluated images, and a threshold is chosen on others; give "
+            "--eval.microscopy-threshold in place of --eval.choose-threshold"
+        )
     results = read_results(path)
     possible = supported_iou_types(results)
     types = tuple(t for t in config.eval.iou_types if t in possible)
@@ -177,4 +194,4 @@ def _read(config: Config, options: EvaluationOptions, path: Path) -> Evaluated:
         )
     config = replace(config, eval=replace(config.eval, iou_types=types))
     atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
-    return Evaluated(config, options.out, results)
+    return Evaluated(config, options.out, results, threshold=known_threshold(config.eval))

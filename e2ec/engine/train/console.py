@@ -49,7 +49,7 @@ def evaluation_line(
     Args:
         epoch: counted from 1.
         metric: name of the main metric; `best` is its highest value so far.
-        saved: the weights file, where this evaluation was the best.
+        saved: the weights file, where this evaluation was the best or the last are kept.
     """
     value = metrics.get(metric)
     stages = {k.removeprefix(STAGES): v for k, v in metrics.items() if k.startswith(STAGES)}
@@ -57,7 +57,8 @@ def evaluation_line(
     if stages:
         parts[0] += f" ({', '.join(f'{name} {_percent(v)}' for name, v in stages.items())})"
     parts.append(f"best so far {_percent(best)}")
-    parts.append(f"saved {saved}" if saved is not None else "not saved")
+    last = " (the last are kept)" if config.train.keep == "last" else ""
+    parts.append(f"saved {saved}{last}" if saved is not None else "not saved")
     return "; ".join(parts)
 
 
@@ -118,12 +119,14 @@ def summary(
     lines = [f"finished; weights, curves and metrics: {folder}"]
     if evaluated:
         best = max(evaluated, key=lambda entry: entry["metrics"][metric])
-        stage = best["metrics"].get("stage")
-        lines.append(
-            f"best: {metric} {_percent(best['metrics'][metric])}"
-            f"{f' ({stage})' if stage else ''} at epoch {best['epoch']} of {config.train.epochs}; "
-            f"pictures of validation images beside their labels: {folder / 'pictures'}"
-        )
+        pictures = f"pictures of validation images beside their labels: {folder / 'pictures'}"
+        if config.train.keep == "last":
+            lines.append(
+                f"kept the last: {_reached(evaluated[-1], metric, config.train.epochs)}; the best "
+                f"was {_reached(best, metric, config.train.epochs)}; {pictures}"
+            )
+        else:
+            lines.append(f"best: {_reached(best, metric, config.train.epochs)}; {pictures}")
     if config.preset is not None:
         lines.append(f"test it:    {_test_command(config, weights)}")
     source = f" --source {_quote(images)}" if images is not None else ""
@@ -133,6 +136,13 @@ def summary(
     else:
         line = f"use it:     python -m e2ec refine --weights {_quote(weights)} --results FILE ..."
     return "\n".join([*lines, line])
+
+
+def _reached(entry: Mapping[str, Any], metric: str, epochs: int) -> str:
+    """An evaluation of a run of so many epochs in words."""
+    metrics = entry["metrics"]
+    stage = f" ({metrics['stage']})" if metrics.get("stage") else ""
+    return f"{metric} {_percent(metrics[metric])}{stage} at epoch {entry['epoch']} of {epochs}"
 
 
 def image_folder(data: InstanceDataset) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,16 +42,24 @@ class Report:
         if self._writer is not None:
             self._writer.close()
 
-    def step(self, number: int, losses: Mapping[str, float], rate: float) -> None:
-        """Curves of one optimiser step."""
+    def step(self, number: int, losses: Mapping[str, float], rate: float, norm: float) -> None:
+        """Curves of one optimiser step; `norm` of the gradient, not finite where it was skipped."""
         if self._writer is None:
             return
         for name, value in losses.items():
             self._writer.add_scalar(f"loss/{name}", value, number)
         self._writer.add_scalar("learning_rate", rate, number)
+        if math.isfinite(norm):
+            self._writer.add_scalar("gradient_norm", norm, number)
 
-    def epoch(self, entry: Mapping[str, Any], history: list[dict[str, Any]]) -> None:
-        """Curves of one epoch's metrics, and metrics.json with all epochs so far."""
+    def epoch(
+        self,
+        entry: Mapping[str, Any],
+        history: list[dict[str, Any]],
+        kept: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Curves of one epoch's metrics, and metrics.json with all epochs so far; `kept` says which
+        of them weights.safetensors is of."""
         if self._writer is None:
             return
         for name, value in entry.get("metrics", {}).items():
@@ -58,9 +67,8 @@ class Report:
                 self._writer.add_scalar(name, value, entry["epoch"])
         evaluated = [e for e in history if "metrics" in e]
         latest = evaluated[-1]["metrics"] if evaluated else {}
-        atomic_write_json(
-            self.folder / "metrics.json", {"latest": latest, "history": history}, indent=1
-        )
+        document = {"latest": latest, "kept": kept, "history": history}
+        atomic_write_json(self.folder / "metrics.json", document, indent=1)
 
     def picture(self, predictor: Predictor, dataset: InstanceDataset, epoch: int) -> None:
         """Ground truth beside predictions, for some images spread over the data set."""

@@ -22,7 +22,8 @@ _FREE = (
     "name", "out", "device", "resume", "resume_or_start", "preset", "eval", "model.weights",
     "data.format", "data.root", "data.train_images", "data.train_annotations", "data.val_images",
     "data.val_annotations", "data.val_limit", "data.synthetic_val", "data.workers", "data.view",
-    "train.epochs", "train.eval_every", "train.eval_iou_types", "train.save_every", "train.profile",
+    "train.epochs", "train.eval_every", "train.eval_iou_types", "train.keep", "train.save_every",
+    "train.profile",
 )  # fmt: skip
 
 

@@ -53,6 +53,11 @@ def _train(config: Config, accelerator: Accelerator, folder: Path) -> bool:
     if saved:
         config = keep_choices(config, folder / "config.json")
     trainer = Trainer(config, accelerator)
+    if trainer.config.train.freeze_batchnorm and trainer.config.model.weights is None:
+        accelerator.print(
+            "warning: train.freeze_batchnorm without --model.weights: batch statistics that were "
+            "never learnt stay as they are"
+        )
     if config.resume_or_start and not saved:
         accelerator.print(f"{folder}: nothing saved yet; starting from the beginning")
     elif config.resume or config.resume_or_start:

@@ -57,6 +57,7 @@ class RunState:
         best: highest value of the main metric (`evaluator.main_metric`) so far.
         history: one entry an epoch: mean losses, and metrics where evaluated.
         means: the losses of the epoch under way.
+        norms: its gradients' norms, of the steps that were not skipped.
     """
 
     path: Path
@@ -73,6 +74,7 @@ class RunState:
     best: float = -math.inf
     history: list[dict[str, Any]] = field(default_factory=list)
     means: Means = field(default_factory=Means)
+    norms: Means = field(default_factory=Means)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -99,6 +101,7 @@ class RunState:
             "best": self.best,
             "history": self.history,
             "means": asdict(self.means),
+            "norms": asdict(self.norms),
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
@@ -141,4 +144,10 @@ class RunState:
             ) from error
         self.epoch, self.step = state["epoch"], state["step"]
         self.best, self.history = state["best"], state["history"]
-        self.means = Means(dict(state["means"]["sums"]), state["means"]["count"])
+        self.means = _read_means(state["means"])
+        # Older states have none.
+        self.norms = _read_means(state.get("norms", asdict(Means())))
+
+
+def _read_means(saved: Mapping[str, Any]) -> Means:
+    return Means(dict(saved["sums"]), saved["count"])

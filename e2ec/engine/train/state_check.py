@@ -52,6 +52,8 @@ def check_state(
         "average": lambda v: None if average is None else _check_tensors(v, average),
         "scaler": _check_scaler,
     }
+    if "norms" in state:  # older states have none
+        rest["norms"] = _check_means
     _refuse(state, name, rest)
 
 

@@ -23,28 +23,29 @@ class StepRecord:
         self,
         losses: Mapping[str, Tensor],
         batch_losses: Sequence[Tensor],
-        gradient_norm: Tensor | None,
+        gradient_norm: Tensor,
         stop_votes: Tensor,
         micro_batches: Sequence[Batch],
         *,
         epoch: int,
+        overflows: bool = False,
     ) -> None:
         """Start the copy.
 
         Args:
             losses: by name, over all processes and micro-batches; all tensors are scalars.
             batch_losses: the total loss of every micro-batch, of this process alone.
-            gradient_norm: None where infinities are expected now and then, and such steps skipped
-                (fp16).
+            gradient_norm: Euclidean, over all parameters, before it is clipped.
             stop_votes: how many processes were asked to stop before the step.
             micro_batches: whose images are named where a loss is not finite.
             epoch: counted from 0.
+            overflows: whether gradients are infinite now and then, and such steps skipped (fp16).
         """
         self._epoch = epoch
+        self._overflows = overflows
         self._images = [batch.names for batch in micro_batches]
         self._names = list(losses)
-        norm = [] if gradient_norm is None else [gradient_norm]
-        scalars = [stop_votes, *losses.values(), *batch_losses, *norm]
+        scalars = [stop_votes, *losses.values(), *batch_losses, gradient_norm]
         packed = torch.stack([scalar.detach() for scalar in scalars])
         self._arrived: torch.cuda.Event | None = None
         if packed.is_cuda:
@@ -53,15 +54,17 @@ class StepRecord:
             self._arrived.record()
         self._packed = packed
 
-    def read(self) -> tuple[dict[str, float], bool]:
-        """The losses, and whether any process was asked to stop.
+    def read(self) -> tuple[dict[str, float], float, bool]:
+        """The losses, the norm of the gradient, and whether any process was asked to stop.
+
+        The norm is not finite where the step was skipped.
 
         Raises:
             InputError: a loss or the gradient is not finite; names the images.
         """
         if self._arrived is not None:
             self._arrived.synchronize()
-        votes, *rest = self._packed.tolist()
+        votes, *rest, norm = self._packed.tolist()
         count = len(self._names)
         losses = dict(zip(self._names, rest[:count], strict=True))
         totals = rest[count : count + len(self._images)]
@@ -69,9 +72,9 @@ class StepRecord:
         broken = [images for images, loss in pairs if not math.isfinite(loss)]
         if broken:
             raise self._error("loss", broken)
-        if not all(map(math.isfinite, rest)):
+        if not all(map(math.isfinite, rest if self._overflows else [*rest, norm])):
             raise self._error("gradient", self._images)
-        return losses, votes > 0
+        return losses, norm, votes > 0
 
     def _error(self, what: str, images: list[list[str]]) -> InputError:
         names = ", ".join(name for names in images for name in names)
@@ -106,6 +109,7 @@ def train_step(
     *,
     epoch: int,
     clip_value: float,
+    clip_norm: float = 0.0,
 ) -> StepRecord:
     """Update the weights once, without waiting for the device.
 
@@ -114,6 +118,8 @@ def train_step(
 
     Args:
         counts: from `count_step`.
+        clip_value: limit of every value of the gradient; 0 is none.
+        clip_norm: limit of the gradient's norm, in place of that of its values; 0 is none.
     """
     loss_counts, stop_votes = counts
     optimizer.zero_grad(set_to_none=True)
@@ -132,13 +138,23 @@ def train_step(
             accelerator.backward(losses["total"] * accelerator.num_processes)
         for name, value in losses.items():
             totals[name] = totals.get(name, 0) + value.detach()
-    norm = None
-    if accelerator.scaler is None:  # a scaler expects infinities now and then, and skips the step
-        gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-    if clip_value > 0:
-        accelerator.clip_grad_value_(network.parameters(), clip_value)
+    accelerator.unscale_gradients(optimizer)
+    norm = _clip(network, clip_value=clip_value, clip_norm=clip_norm)
     optimizer.step()
     if accelerator.num_processes > 1:
         totals = accelerator.reduce(totals, reduction="sum")
-    return StepRecord(totals, batch_losses, norm, stop_votes, micro_batches, epoch=epoch)
+    overflows = accelerator.scaler is not None
+    return StepRecord(
+        totals, batch_losses, norm, stop_votes, micro_batches, epoch=epoch, overflows=overflows
+    )
+
+
+def _clip(network: nn.Module, *, clip_value: float, clip_norm: float) -> Tensor:
+    """Clip all gradients in place; returns their norm before, a scalar on their device."""
+    parameters = [p for p in network.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if clip_norm > 0:
+        nn.utils.clip_grads_with_norm_(parameters, clip_norm, norm)
+    elif clip_value > 0:
+        nn.utils.clip_grad_value_(parameters, clip_value)
+    return norm

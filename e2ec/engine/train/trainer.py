@@ -21,7 +21,9 @@ from e2ec.engine.predict.predictor import Predictor
 from e2ec.engine.train import build
 from e2ec.engine.train.console import doubts, evaluation_line, show_step
 from e2ec.engine.train.ema import MovingAverage
+from e2ec.engine.train.frozen_batchnorm import freeze_batchnorm
 from e2ec.engine.train.interrupt import StopRequest
+from e2ec.engine.train.kept import kept_evaluation, rank
 from e2ec.engine.train.profile import Profile
 from e2ec.engine.train.report import Report
 from e2ec.engine.train.run_state import RunState
@@ -142,6 +144,8 @@ class Trainer:
         self.sampler.set_epoch(self.state.epoch)
         self.sampler.skip(self.state.step * self.config.train.accumulate)
         self.network.train()
+        if self.config.train.freeze_batchnorm:
+            freeze_batchnorm(self.network)
         alone = self.accelerator.num_processes == 1
         finished = True
         before: tuple[StepRecord, int, float] | None = None
@@ -182,8 +186,12 @@ class Trainer:
             self.accelerator,
             epoch=state.epoch,
             clip_value=self.config.optim.clip_value,
+            clip_norm=self.config.optim.clip_norm,
         )
-        if state.average is not None:
+        # A step that the scaler skips has changed nothing: averaging it would weigh what was before
+        # it twice. Only the optimiser of accelerate knows such steps.
+        skipped = getattr(state.optimizer, "step_was_skipped", False)
+        if state.average is not None and not skipped:
             state.average.update_parameters(state.network)
         state.step += 1
         self.profile.step()
@@ -193,9 +201,11 @@ class Trainer:
         self, record: StepRecord, number: int, rate: float, report: Report, bar: tqdm[Any]
     ) -> bool:
         """Note a step's losses; True when a process was asked to stop before it."""
-        losses, stopping = record.read()
+        losses, norm, stopping = record.read()
         self.state.means.add(losses)
-        report.step(number, losses, rate)
+        if math.isfinite(norm):
+            self.state.norms.add({"gradient_norm": norm})
+        report.step(number, losses, rate, norm)
         show_step(bar, losses, rate=rate, epoch=self.state.epoch, train=self.config.train)
         return stopping
 
@@ -220,20 +230,22 @@ class Trainer:
                 return False
             entry["metrics"] = metrics
         entry["losses"] = state.means.take()
+        entry |= state.norms.take()
         state.epoch, state.step = epoch, 0
         state.history.append(entry)
-        report.epoch(entry, state.history)
+        name = main_metric(self.scored)
+        report.epoch(entry, state.history, kept_evaluation(state.history, name, train.keep))
         if "metrics" in entry and self.accelerator.is_main_process:
             falling = self.family.falling_losses
-            for line in doubts(state.history, main_metric(self.scored), train.epochs, falling):
+            for line in doubts(state.history, name, train.epochs, falling):
                 tqdm.write(line)
         if epoch % train.save_every == 0 or last:
             self._save_state()
         return True
 
     def _evaluate(self, report: Report, stop: StopRequest, epoch: int) -> dict[str, Any] | None:
-        """Metrics of the current weights; the best are kept as weights.safetensors, which names
-        the stage that these metrics belong to."""
+        """Metrics of the current weights; the best, or these (`train.keep`), are kept as
+        weights.safetensors, which names the stage that these metrics belong to."""
         state, name = self.state, main_metric(self.scored)
         predictor = Predictor(state.evaluated, self.card, device=self.accelerator.device)
         metrics = validate(predictor, self.data.val, self.scored, self.accelerator, stop=stop)
@@ -241,11 +253,10 @@ class Trainer:
             return metrics
         predictor.card = self._card(metrics)
         report.picture(predictor, self.data.val, epoch)
-        value = metrics.get(name)
-        value = -1.0 if value is None or math.isnan(value) else float(value)
+        better = rank(metrics, name) > state.best
+        state.best = max(state.best, rank(metrics, name))
         saved = None
-        if value > state.best:
-            state.best = value
+        if better or self.config.train.keep == "last":
             saved = self.folder / "weights.safetensors"
             save_weights(saved, state.evaluated, predictor.card)
         line = evaluation_line(

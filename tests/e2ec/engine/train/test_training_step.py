@@ -73,8 +73,8 @@ def test_a_step_does_not_wait_for_the_device(tmp_path: Path) -> None:
     with Waits() as waits:
         record, _, _ = trainer._step(batch, StopRequest())
     assert waits.found == []
-    losses, stopping = record.read()
-    assert losses["total"] > losses["contour"] > 0 and not stopping
+    losses, norm, stopping = record.read()
+    assert losses["total"] > losses["contour"] > 0 and norm > 0 and not stopping
 
 
 def test_the_network_waits_for_nothing_in_training(tmp_path: Path) -> None:

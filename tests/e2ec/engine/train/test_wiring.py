@@ -54,7 +54,7 @@ def distinct(out: Path) -> Config:
         ),
         optim=OptimConfig(
             optimizer="sgd", lr=0.011, weight_decay=0.012, momentum=0.13, milestones=(1,),
-            factor=0.14, warmup_steps=1, clip_value=0.15,
+            factor=0.14, warmup_steps=1, clip_value=0.0, clip_norm=0.15,
         ),
         loss=LossConfig(
             center_weight=2.0, initial_weight=3.0, coarse_weight=5.0, refinement_weight=7.0,
@@ -188,17 +188,16 @@ def test_the_card_says_what_was_set() -> None:
 def test_training_settings_arrive_in_the_steps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rate, clip value, epoch and parts of every step; the decay of the average; what is asked of
-    an evaluation."""
+    """Rate, limits of the gradient, epoch and parts of every step; the decay of the average; what
+    is asked of an evaluation."""
     steps, evaluations = [], []
 
-    def step(family, network, optimizer, loss, parts, counts, accelerator, *, epoch, clip_value):  # type: ignore[no-untyped-def]
+    def step(family, network, optimizer, loss, parts, counts, accelerator, **given):  # type: ignore[no-untyped-def]
         rate = optimizer.param_groups[0]["lr"]
-        steps.append((round(rate, 9), clip_value, epoch, len(parts), len(parts[0].images)))
-        return original(
-            family, network, optimizer, loss, parts, counts, accelerator,
-            epoch=epoch, clip_value=clip_value,
-        )  # fmt: skip
+        limits = (given["clip_value"], given["clip_norm"])
+        sizes = (len(parts), len(parts[0].images))
+        steps.append((round(rate, 9), *limits, given["epoch"], *sizes))
+        return original(family, network, optimizer, loss, parts, counts, accelerator, **given)
 
     def predict(predictor, dataset, **options):  # type: ignore[no-untyped-def]
         evaluations.append((options["batch_size"], predictor.card))
@@ -218,8 +217,8 @@ def test_training_settings_arrive_in_the_steps(
     assert trainer.state.average is not None and trainer.state.average.decay == 0.77
     assert trainer.run()
     # Warm-up of one step halves the first; from epoch 1 on times 0.14. Two parts of two images.
-    first = [(0.0055, 0.15, 0, 2, 2), (0.011, 0.15, 0, 2, 2)]
-    assert steps == first + [(0.00154, 0.15, 1, 2, 2)] * 2
+    first = [(0.0055, 0.0, 0.15, 0, 2, 2), (0.011, 0.0, 0.15, 0, 2, 2)]
+    assert steps == first + [(0.00154, 0.0, 0.15, 1, 2, 2)] * 2
     assert evaluations == [(2, trainer.card)] and seen == [config.eval]
     assert config.eval.stage == "coarse"
 
