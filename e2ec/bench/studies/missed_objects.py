@@ -21,7 +21,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,6 +71,8 @@ class MissedOptions:
     """Which images are reported."""
     stage: str | None = None
     """Which of the network's results; None as the weights say."""
+    zoom: float | None = None
+    """How much larger than they are images are shown; None as the weights say."""
     results: Path | None = None
     """COCO results of the split, of whatever model, in place of weights."""
     choose_results: Path | None = None
@@ -95,6 +97,8 @@ class MissedOptions:
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError("--threshold must lie in [0, 1]")
+        if self.zoom is not None and not self.zoom > 0:
+            raise ValueError("--zoom must be positive")
         if not 0 < self.iou <= 1:
             raise ValueError("--iou must lie in (0, 1]")
         if self.results and not self.choose_results and self.threshold is None:
@@ -171,6 +175,9 @@ def results_of(
         return read_results(path)
     predictor = load_model(options.weights, device="cpu")
     check_classes(predictor, dataset, weights=str(options.weights or "the bundled model"))
+    if options.zoom is not None:
+        view = replace(predictor.card.view, zoom=options.zoom)
+        predictor.card = replace(predictor.card, view=view)
     asked = options.stage or predictor.card.stage
     stage = predictor.family.resolve_stage(asked, predictor.stages)
     found = predict_dataset(predictor, dataset, stages=[stage], indices=indices, progress=True)

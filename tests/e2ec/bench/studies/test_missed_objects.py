@@ -273,7 +273,8 @@ def test_the_command_takes_results_of_any_model(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"threshold": 2.0}, {"iou": 0.0}, {"pictures": 0}, {"results": Path("b")}]
+    "wrong",
+    [{"threshold": 2.0}, {"iou": 0.0}, {"pictures": 0}, {"zoom": 0.0}, {"results": Path("b")}],
 )
 def test_options(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"--{next(iter(wrong))}"):
