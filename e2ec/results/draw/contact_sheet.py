@@ -56,7 +56,7 @@ def contact_sheet(
     tiles = []
     for picture, caption in map(draw, chosen):
         tiles.append(np.concatenate([picture, text_line(caption, picture.shape[1])]))
-    grid = _grid(tiles, columns)
+    grid = tile_grid(tiles, columns)
     width = grid.shape[1]
     facts = title.format(shown=len(chosen), all=len(examples))
     return np.concatenate([text_line(facts, width), legend(width), grid])
@@ -77,7 +77,7 @@ def printable(text: str) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in text)
 
 
-def _grid(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
+def tile_grid(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
     """Tiles of one size in rows, with gaps."""
     height, width = (side + _GAP for side in tiles[0].shape[:2])
     columns = min(columns, len(tiles))
