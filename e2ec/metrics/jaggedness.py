@@ -13,13 +13,10 @@ import numpy as np
 import shapely
 
 from dataset.masks.self_intersection import find_self_intersection
-from lib.polygons.turning import edge_lengths, turn_angles
+from lib.polygons.turning import count_reversals, edge_lengths, turn_angles
 
-REVERSAL = np.pi / 2
-"""A contour that turns by more than this angle at a vertex goes back."""
 # A turn must be this large, in radians, to count as one to the left or to the right.
 _STRAIGHT = 1e-6
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +53,7 @@ def measure(contours: np.ndarray) -> Jaggedness:
     total, around = np.abs(angles).sum(axis=1), lengths.sum(axis=1)
     mean = lengths.mean(axis=1)
     return Jaggedness(
-        reversals=(np.abs(angles) > REVERSAL + _ROUNDING).sum(axis=1),
+        reversals=count_reversals(contours),
         sign_changes=_sign_changes(angles),
         turning=total / (2 * np.pi),
         turning_per_length=np.divide(total, around, out=np.zeros_like(total), where=around > 0),
@@ -98,7 +95,7 @@ def jaggedness(groups: Iterable[np.ndarray]) -> dict[str, float]:
 
 
 def _sign_changes(angles: np.ndarray) -> np.ndarray:
-    """How often the turns of contours (n, N) change their side; straight vertices are passed over."""
+    """How often the turns (n, N) of contours change their side; straight vertices do not count."""
     changes = np.zeros(len(angles), np.int64)
     for i, row in enumerate(angles):
         sides = np.sign(row[np.abs(row) > _STRAIGHT])

@@ -10,6 +10,8 @@ import numpy as np
 
 # Edges shorter than this part of a contour's mean edge have no direction worth the name.
 _SHORTEST = 1e-6
+# Cosines of turns this close to zero are those of right angles.
+_ROUNDING = 1e-9
 
 
 def check_contours(contours: np.ndarray) -> None:
@@ -37,8 +39,7 @@ def turn_angles(contours: np.ndarray) -> np.ndarray:
         ValueError: an array of another shape.
     """
     check_contours(contours)
-    moves = np.roll(contours, -1, axis=1) - contours
-    moves = _without_gaps(moves)
+    moves = _directions(contours)
     before = np.roll(moves, 1, axis=1)
     cross = before[..., 0] * moves[..., 1] - before[..., 1] * moves[..., 0]
     dot = before[..., 0] * moves[..., 0] + before[..., 1] * moves[..., 1]
@@ -46,8 +47,29 @@ def turn_angles(contours: np.ndarray) -> np.ndarray:
     return angles
 
 
-def _without_gaps(moves: np.ndarray) -> np.ndarray:
-    """Edges (n, N, 2), where those without length have the direction of the one before them."""
+def count_reversals(contours: np.ndarray) -> np.ndarray:
+    """How often contours go back, (n,) int64: the vertices where they turn by more than 90 degrees.
+
+    Vertices that repeat count once, right angles not at all, whatever their rounding.
+
+    Args:
+        contours: (n, N, 2), N >= 3.
+
+    Raises:
+        ValueError: an array of another shape.
+    """
+    check_contours(contours)
+    moves = _directions(contours)
+    before = np.roll(moves, 1, axis=1)
+    along = moves[..., 0] * before[..., 0] + moves[..., 1] * before[..., 1]
+    squares = moves[..., 0] ** 2 + moves[..., 1] ** 2
+    counts: np.ndarray = (along < -_ROUNDING * (squares + np.roll(squares, 1, axis=1))).sum(axis=1)
+    return counts
+
+
+def _directions(contours: np.ndarray) -> np.ndarray:
+    """The edges (n, N, 2); those without length have the direction of the one before them."""
+    moves = np.roll(contours, -1, axis=1) - contours
     lengths = np.hypot(moves[..., 0], moves[..., 1])
     good = lengths > _SHORTEST * lengths.mean(axis=1, keepdims=True)
     if good.all():
