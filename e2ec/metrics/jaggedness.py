@@ -1,7 +1,7 @@
 """How jagged contours are: reversals, turning, crossings of themselves, spacing of vertices.
 
 A jagged contour goes to and fro: it turns sharply, turns more in all than it has to (a convex
-contour turns by 2 pi), crosses itself, and its vertices lie close together here and far apart there.
+contour turns by 2 pi), crosses itself, and its vertices lie close together here, far apart there.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ number, is left alone. Smoothing comes last, on what is asked for.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ def mend(
     how = card.contour_mending
     if card.contour_filter:
         chain = [stage for stage in stages if stage in found]
-        for before, stage in zip(chain, chain[1:], strict=False):
+        for before, stage in itertools.pairwise(chain):
             found[stage] = fall_back(
                 found[stage],
                 found[before],

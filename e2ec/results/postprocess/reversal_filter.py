@@ -12,9 +12,7 @@ import numpy as np
 from lib.polygons.turning import count_reversals
 
 
-def fall_back(
-    contours: np.ndarray, before: np.ndarray, *, factor: float, least: int
-) -> np.ndarray:
+def fall_back(contours: np.ndarray, before: np.ndarray, *, factor: float, least: int) -> np.ndarray:
     """Contours, those that have become jagged replaced by what they were.
 
     Args:

@@ -157,7 +157,7 @@ def _with_area(planes: np.ndarray, like: np.ndarray, free: np.ndarray | None = N
 
 
 def _last_before(starts: np.ndarray) -> np.ndarray:
-    """For 0, 1, ..., N - 1 the last of the ascending `starts` (n, N) not beyond it, (n, N) int64."""
+    """For 0, 1, ..., N - 1 the last of the rising `starts` (n, N) not beyond it, (n, N) int64."""
     n, count = starts.shape
     rows = np.arange(n)[:, None] * (count + 1)
     cells = np.minimum(np.ceil(starts), count).astype(np.int64) + rows

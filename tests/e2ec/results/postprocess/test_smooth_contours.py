@@ -127,9 +127,7 @@ def test_a_circle_has_no_corners_whatever_its_number_of_vertices() -> None:
 def test_the_area_is_kept_by_both_on_what_predictions_look_like() -> None:
     """Ellipses, bands and stars with jitter, 64 vertices, in either direction."""
     rng = np.random.default_rng(2)
-    shapes = np.concatenate(
-        [wobbly(), circle(64)[None] * [1, 0.5], square(16)[None] * [1, 0.25]]
-    )
+    shapes = np.concatenate([wobbly(), circle(64)[None] * [1, 0.5], square(16)[None] * [1, 0.25]])
     shapes = np.concatenate([shapes, shapes[:, ::-1]]) + rng.normal(0, 0.1, (14, 64, 2))
     for mended in (resample(shapes), smooth(shapes)):
         np.testing.assert_allclose(areas(mended), areas(shapes), rtol=0.005)
