@@ -17,8 +17,10 @@ class MendingSettings:
     reversal_factor: float = 2.0
     """eval.contour_filter: a contour with more than this many times the reversals of the stage
     before falls back to that stage."""
-    least_reversals: int = 2
-    """eval.contour_filter: with fewer reversals a contour stays, whatever the stage before has."""
+    least_reversals: int = 3
+    """eval.contour_filter: with fewer reversals a contour stays, whatever the stage before has. An
+    object that the image's edge cuts off may have two acute corners, which are none of its faults.
+    """
     smoothing_steps: int = 3
     """eval.contour_smoothing smooth: how often vertices are moved towards their neighbours; the
     whole is about a Gaussian with a standard deviation of sqrt(steps / 2) edges."""
