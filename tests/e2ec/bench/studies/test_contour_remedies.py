@@ -41,9 +41,10 @@ STAGES = ("init", "coarse", "refine1", "refine2")
 def options(tmp_path: Path, **changes: object) -> StudyOptions:
     path = tmp_path / "w.safetensors"
     network = random_network().eval()
-    with torch.no_grad():
-        for snake in network.refinement.snakes:
-            snake.prediction[-1].weight.mul_(100)  # jagged
+    angles = 2 * np.pi * torch.arange(32) / 32
+    with torch.no_grad():  # round contours, which the global deformation makes jagged
+        network.offsets[2].weight.mul_(0.05)
+        network.offsets[2].bias.copy_(4 * torch.stack([angles.cos(), angles.sin()], 1).flatten())
     save_weights(path, network, CARD)
     plain = StudyOptions(
         "synthetic", weights=path, images=2, threshold=0.0, rows=("nothing", "resample", "filter")
@@ -79,9 +80,10 @@ def test_the_filter_lowers_reversals(tmp_path: Path) -> None:
     chosen = options(tmp_path, rows=("nothing", "filter"), mending=STRICT)
     found = study(*open_study(chosen), chosen)
     reversals = 3 + list(COLUMNS).index("reversals")
-    pairs = [(found["filter"][s][reversals], found["nothing"][s][reversals]) for s in STAGES]
-    assert all(after <= before for after, before in pairs)
-    assert pairs[0][0] == pairs[0][1] and any(after < before for after, before in pairs)
+    before, after = (
+        [found[row][stage][reversals] for stage in STAGES] for row in ("nothing", "filter")
+    )
+    assert before[0] == 0 and min(before[1:]) > 5 and after == [0] * 4
 
 
 def test_only_contours_that_are_seen_are_measured() -> None:
