@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, get_args
 
 from e2ec.config import ContourSmoothing, EvalConfig, MendingSettings
-from e2ec.families.contour.mending import mending
+from e2ec.families.contour.mending_settings import mending
 from e2ec.families.contour.stages import Stage, check_stage
 from e2ec.families.model_card import ModelCard, choice, evolution, flag
 from network.contour.architecture import ARCHITECTURES

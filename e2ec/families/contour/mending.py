@@ -1,4 +1,4 @@
-"""Jagged contours mended: what the settings ask for, and where it is done.
+"""Jagged contours mended as a card says.
 
 The filter goes through the stages in order: what has become jagged falls back to what is left of
 the stage before, which may itself have fallen back. The stage sharp, which has vertices of its own
@@ -9,42 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from e2ec.config import Config, MendingSettings
+from e2ec.families.contour.card import ContourCard
 from e2ec.results.postprocess.reversal_filter import fall_back
 from e2ec.results.postprocess.smooth_contours import resample, smooth
-
-if TYPE_CHECKING:
-    from e2ec.families.contour.card import ContourCard
-
-
-def mending_fields(config: Config) -> dict[str, Any]:
-    """What a card takes from the settings."""
-    return {
-        "contour_filter": config.eval.contour_filter,
-        "contour_smoothing": config.eval.contour_smoothing,
-        "contour_mending": config.eval.contour_mending,
-    }
-
-
-def mending(value: Mapping[str, Any]) -> MendingSettings:
-    """The settings, read as JSON; what is not named has its default.
-
-    Raises:
-        TypeError, ValueError: a name is unknown, or a value is not what it should be.
-    """
-    values = asdict(MendingSettings()) | dict(value)
-    return MendingSettings(
-        reversal_factor=float(values.pop("reversal_factor")),
-        least_reversals=int(values.pop("least_reversals")),
-        smoothing_steps=int(values.pop("smoothing_steps")),
-        corner_angle=float(values.pop("corner_angle")),
-        **values,
-    )
 
 
 def stages_needed(asked: Sequence[str], stages: Sequence[str], card: ContourCard) -> list[str]:
