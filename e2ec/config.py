@@ -18,6 +18,7 @@ from dataset.contour.target_settings import TargetSettings
 from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
 from e2ec.contour_loss_config import ContourLossConfig, MaskLoss
+from e2ec.contour_mending_config import ContourSmoothing, MendingSettings
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
 from e2ec.eval_config import EvalConfig, ExtraMetric, IouType, Precision
 from e2ec.loss_config import LossConfig
@@ -36,6 +37,7 @@ __all__ = [
     "BoundaryHeadSettings",
     "Config",
     "ContourLossConfig",
+    "ContourSmoothing",
     "ConversionTarget",
     "DataConfig",
     "EvalConfig",
@@ -48,6 +50,7 @@ __all__ = [
     "MaskConfig",
     "MaskLoss",
     "MaskLossConfig",
+    "MendingSettings",
     "ModelConfig",
     "OptimConfig",
     "Precision",

@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Literal
 
+from e2ec.contour_mending_config import ContourSmoothing, MendingSettings
 from e2ec.data_config import require
 from network.sharp.settings import EvolutionSettings
 
@@ -33,6 +34,13 @@ class EvalConfig:
     """Make one instance of the parts that vote for one object, where the network has such votes."""
     evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
     """How contours move in the stage sharp, where the network has it."""
+    contour_filter: bool = False
+    """Contours that are much more jagged than those of the stage before fall back to that stage."""
+    contour_smoothing: ContourSmoothing = "none"
+    """resample: vertices at equal distances along the contour; smooth: small ripples go, corners
+    and the area stay."""
+    contour_mending: MendingSettings = field(default_factory=MendingSettings)
+    """How far these two go."""
     protocol: Literal["coco", "sbd", "cityscapes"] = "coco"
     """What is scored: COCO's AP; SBD's APvol, AP50 and AP70; or COCO's AP and, in test.py, the
     official evaluation of Cityscapes."""

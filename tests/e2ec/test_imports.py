@@ -24,6 +24,7 @@ ALLOWED = {
 ALLOWED_IN_E2EC = {
     "config": {
         "contour_loss_config",
+        "contour_mending_config",
         "data_config",
         "eval_config",
         "loss_config",
@@ -35,9 +36,10 @@ ALLOWED_IN_E2EC = {
     "model_config": {"data_config"},
     "mask_config": {"data_config", "model_config"},
     "contour_loss_config": {"data_config"},
+    "contour_mending_config": {"data_config"},
     "loss_config": {"contour_loss_config", "data_config", "mask_config"},
     "optim_config": {"data_config"},
-    "eval_config": {"data_config"},
+    "eval_config": {"contour_mending_config", "data_config"},
     "train_config": {"data_config", "eval_config"},
     "data_config": set(),
     "presets": {"config"},

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.demo_options import DemoOptions
+from e2ec.app.commands.mending_options import change_mending
 from e2ec.app.commands.options import usage_error
 from e2ec.app.commands.view_options import change_view
 from e2ec.app.commands.watch import wants_window, watch
@@ -88,6 +89,11 @@ def _load(options: DemoOptions) -> Predictor:
             model.family.check_stage(options.stage)
         except ValueError as error:
             usage_error(error)
+    change_mending(
+        model,
+        contour_filter=options.contour_filter,
+        contour_smoothing=options.contour_smoothing,
+    )
     changed = change_view(model, mode=options.view, size=options.view_size, zoom=options.zoom)
     if changed:
         print(changed)

@@ -14,7 +14,7 @@ from dataset.transforms.test_transform import ViewMode
 from e2ec.app.commands.options import parse_options, usage_error
 from e2ec.app.tracks.settings import Matching, Method, TrackSettings
 from e2ec.app.web.address import DEFAULT_ADDRESS, parse_address
-from e2ec.config import Precision
+from e2ec.config import ContourSmoothing, Precision
 from e2ec.presets import load_preset
 from e2ec.results.default_score import DEFAULT_SCORE
 from lib.errors import InputError
@@ -46,6 +46,11 @@ class DemoOptions:
     """Height and width of the input, for views that need them."""
     zoom: float | None = None
     """Enlarge images by this factor, e.g. 2 for objects smaller than those of the training."""
+    contour_filter: bool | None = None
+    """Contours that are much more jagged than those of the stage before fall back to it. None, here
+    and in the next, leaves it to the weights."""
+    contour_smoothing: ContourSmoothing | None = None
+    """resample: vertices at equal distances; smooth: without small ripples, corners stay."""
     labels: bool = True
     """Write class and score at the instances, where there is room."""
     device: str = "auto"

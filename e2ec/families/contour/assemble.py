@@ -9,6 +9,7 @@ import torch
 
 from dataset.transforms.test_transform import restore_points
 from e2ec.families.contour.card import ContourCard
+from e2ec.families.contour.mending import mend, stages_needed
 from e2ec.families.contour.stages import resolve_stage
 from e2ec.families.family import ShownImage
 from e2ec.results.contours import Contours
@@ -25,11 +26,16 @@ def assemble(
     image_index = output.image_index.cpu().numpy()
     names = (*output.stages, *output.on_demand)
     extents = torch.from_numpy(np.stack([image.extent for image in shown]))
-    made = [output.at(resolve_stage(stage, names), extents, card.evolution) for stage in stages]
+    asked = [resolve_stage(stage, names) for stage in stages]
+    whole = [name for name in output.stages if name not in output.on_demand]
+    needed = stages_needed(asked, whole, card)
+    made = [output.at(name, extents, card.evolution) for name in needed]
     # One transfer for all stages; some have more vertices than others.
     together = torch.cat(made, dim=1).cpu().double().numpy()
     ends = np.cumsum([stage.shape[1] for stage in made])
-    contours = np.split(together, ends[:-1], axis=1)
+    separate = np.split(together, ends[:-1], axis=1)
+    mended = mend(dict(zip(needed, separate, strict=True)), whole, card)
+    contours = [mended[name] for name in asked]
     scores = output.scores.cpu().double().numpy()
     labels = output.classes.cpu().numpy()
     votes = None

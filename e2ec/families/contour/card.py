@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, get_args
 
-from e2ec.config import EvalConfig
+from e2ec.config import ContourSmoothing, EvalConfig, MendingSettings
+from e2ec.families.contour.mending_settings import mending
 from e2ec.families.contour.stages import Stage, check_stage
 from e2ec.families.model_card import ModelCard, choice, evolution, flag
 from network.contour.architecture import ARCHITECTURES
@@ -32,6 +33,12 @@ class ContourCard(ModelCard):
     end, or to its last cell (published weights)."""
     evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
     """How contours move in the stage sharp, where the network has it."""
+    contour_filter: bool = False
+    """Jagged contours fall back to the stage before."""
+    contour_smoothing: ContourSmoothing = "none"
+    """What is done to the contours of the result."""
+    contour_mending: MendingSettings = field(default_factory=MendingSettings)
+    """How far these two go."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,4 +57,10 @@ class ContourCard(ModelCard):
             "clip": choice(card.get("clip", "edge"), get_args(Clip)),
             # Files without it have no stage sharp.
             "evolution": evolution(card.get("evolution", {})),
+            # Files without these were written when contours were left as they are.
+            "contour_filter": flag(card.get("contour_filter", False)),
+            "contour_smoothing": choice(
+                card.get("contour_smoothing", "none"), get_args(ContourSmoothing)
+            ),
+            "contour_mending": mending(card.get("contour_mending", {})),
         }

@@ -23,6 +23,7 @@ from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
+from e2ec.families.contour.mending_settings import mending_fields
 from e2ec.families.contour.model_settings import crop_settings, model_settings
 from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
@@ -213,6 +214,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             "nms_iou": config.eval.nms_iou,
             "group_parts": config.eval.group_parts,
             "evolution": config.eval.evolution,
+            **mending_fields(config),
         }
 
     def describe(self, network: E2EC) -> dict[str, tuple[int, str]]:

@@ -26,6 +26,7 @@ from e2ec.families.contour.auto.resolve import choose
 from e2ec.families.contour.draw_example import label_sheet
 from e2ec.families.contour.model_settings import crop_settings
 from e2ec.families.family import Family, ShownImage
+from e2ec.families.no_contours import refuse_mending
 from e2ec.families.refine_rings import refine_rings
 from e2ec.families.refiner.card import SHARP, STAGES, RefinerCard
 from e2ec.families.refiner.loss import RefinerLoss
@@ -179,6 +180,7 @@ class RefinerFamily(Family[Refiner, TrainingExample]):
         )
 
     def card_fields(self, config: Config) -> dict[str, Any]:
+        refuse_mending(config, self.name)
         return {"evolution": config.eval.evolution, "given_iou": _model(config).given_iou}
 
     def published_start(self, path: Path) -> nn.Module:
