@@ -19,6 +19,7 @@ from dataset.contour.boundary_points import (
     boundary_labels,
 )
 from dataset.contour.heatmap import draw_heatmaps, gaussian_radius
+from dataset.contour.key_tolerance import label_keys
 from dataset.contour.target_settings import TargetSettings
 from dataset.loading.moving import MovingBatch
 from dataset.loading.sample import Sample
@@ -26,7 +27,7 @@ from dataset.masks.visible_parts import visible_parts
 from dataset.transforms.augmentation import AugmentationSettings, jitter_colors, sample_crop
 from dataset.transforms.test_transform import TestView
 from dataset.transforms.warping import warp_image
-from lib.ops import align_contours, key_vertices
+from lib.ops import align_contours
 from lib.polygons.ragged import Ragged
 
 
@@ -178,7 +179,7 @@ def build_example(
         centers=torch.from_numpy(centers[chosen]),
         classes=torch.from_numpy(classes[chosen]),
         contours=torch.from_numpy(contours.astype(np.float32)),
-        keys=torch.from_numpy(key_vertices(contours, targets.key_tolerance)),
+        keys=torch.from_numpy(label_keys(contours, targets)),
         object_centers=torch.from_numpy((wholes[chosen] / stride).astype(np.float32)),
         image_id=sample.image_id,
         name=sample.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import torch
@@ -11,14 +10,12 @@ from torch import Tensor
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
 from e2ec.losses.contour_as_mask import contour_as_mask_loss
-from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import focal_loss
+from e2ec.losses.refinement import refinement_loss, refinement_names
 from e2ec.losses.sharp import point_counts, sharp_loss
 from e2ec.losses.smooth_l1 import smooth_l1
 from network.contour.contour_network import NetworkOutput
 from network.sharp.settings import Movement
-
-_REFINEMENT = re.compile(r"refine\d+")
 
 
 class TotalLoss:
@@ -55,7 +52,7 @@ class TotalLoss:
             output: of the network at the centres of the batch.
             batch: the labels.
             counts: of the whole step; a count of 0 is taken as 1.
-            epoch: counted from 0; the dynamic matching loss sets in at `matching_start_epoch`.
+            epoch: counted from 0; some losses set in on the way.
 
         Returns:
             center, initial, coarse, refinement, with a weight contour, with votes parts, with
@@ -71,7 +68,9 @@ class TotalLoss:
                 "center": focal_loss(output.heatmap, batch.heatmaps) / positives,
                 "initial": smooth_l1(stages["init"], label) / contours,
                 "coarse": smooth_l1(stages["coarse"], label) / contours,
-                "refinement": self._refinement(stages, label, batch.keys, contours, keys, epoch),
+                "refinement": refinement_loss(
+                    stages, label, batch.keys, contours, keys, self.config, epoch=epoch
+                ),
             }
             if self.config.contour_weight > 0:
                 losses["contour"] = self._contour(stages, label, epoch) / contours
@@ -86,33 +85,10 @@ class TotalLoss:
         weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
 
-    def _refinement(
-        self,
-        stages: Mapping[str, Tensor],
-        label: Tensor,
-        key_vertices: Tensor,
-        contours: Tensor,
-        keys: Tensor,
-        epoch: int,
-    ) -> Tensor:
-        """The loss of all refinements: dynamic matching for the last one, from its epoch on."""
-        *earlier, last = (name for name in stages if _REFINEMENT.fullmatch(name))
-        losses = [smooth_l1(stages[name], label) for name in earlier] or [label.sum() * 0]
-        loss = torch.stack(losses).sum() / contours
-        if epoch < self.config.matching_start_epoch:
-            loss = loss + smooth_l1(stages[last], label) / contours
-        else:
-            before = stages[("coarse", *earlier)[-1]]
-            sums = dynamic_matching_loss(
-                before, stages[last], label, key_vertices, distance=self.config.matching_distance
-            )
-            loss = loss + (sums.to_boundary / contours + sums.from_keys / keys) / 2
-        return loss / (len(earlier) + 1) if self.config.average_refinements else loss
-
     def _contour(self, stages: Mapping[str, Tensor], label: Tensor, epoch: int) -> Tensor:
         """A loss of masks on one stage, summed over contours; 0 until it sets in."""
         if epoch < self.contour_start:
             return label.new_zeros(())
         settings = self.config.contour
-        last = [name for name in stages if _REFINEMENT.fullmatch(name)][-1]
+        last = refinement_names(stages)[-1]
         return contour_as_mask_loss(stages[settings.stage or last], label, settings)
