@@ -86,9 +86,14 @@ class TotalLoss:
         return {**losses, "total": torch.stack(weighted).sum()}
 
     def _contour(self, stages: Mapping[str, Tensor], label: Tensor, epoch: int) -> Tensor:
-        """A loss of masks on one stage, summed over contours; 0 until it sets in."""
+        """A loss of masks on one stage, or on all refinements, summed over contours; 0 until it
+        sets in."""
         if epoch < self.contour_start:
             return label.new_zeros(())
         settings = self.config.contour
-        last = refinement_names(stages)[-1]
-        return contour_as_mask_loss(stages[settings.stage or last], label, settings)
+        refinements = refinement_names(stages)
+        if settings.stage != "refinements":
+            return contour_as_mask_loss(stages[settings.stage or refinements[-1]], label, settings)
+        losses = [contour_as_mask_loss(stages[name], label, settings) for name in refinements]
+        total = torch.stack(losses).sum()
+        return total / len(losses) if self.config.average_refinements else total

@@ -253,7 +253,8 @@ def _check_contour_loss(config: Config) -> None:
             "they are: set it to 0, or train jointly"
         )
     names = stage_names(_sizes(config).refinements)
-    resolve_stage(config.loss.contour.stage or names[-1], names)
+    if config.loss.contour.stage != "refinements":
+        resolve_stage(config.loss.contour.stage or names[-1], names)
 
 
 def _sizes(config: Config) -> Architecture:
