@@ -37,6 +37,8 @@ class LossConfig:
     """Weight of the part votes' loss, where model.multi_component asks for them."""
     contour_weight: float = 0.0
     """Weight of a loss of masks on the contours of one stage, see `contour`; 0 leaves it out."""
+    boundary_map_weight: float = 1.0
+    """Weight of the boundary map's focal loss, where model.boundary_map asks for it."""
     sharp_weight: float = 10.0
     """Weight of the loss of SharpContour's classifier, where model.sharp asks for it."""
     average_refinements: bool = True
@@ -63,9 +65,9 @@ class LossConfig:
     mask: MaskLossConfig = field(default_factory=MaskLossConfig)
 
     def __post_init__(self) -> None:
-        for name in ("center", "initial", "coarse", "refinement", "parts", "contour", "sharp"):
-            weight = getattr(self, f"{name}_weight")
-            require(weight >= 0, f"loss.{name}_weight must not be negative")
+        for name, weight in vars(self).items():
+            if name.endswith("_weight"):
+                require(weight >= 0, f"loss.{name} must not be negative")
         self._check_matching()
 
     def _check_matching(self) -> None:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import default_collate
 
+from dataset.contour.boundary_map import draw_boundaries
 from dataset.contour.boundary_points import (
     BoundaryLabels,
     BoundaryPointSettings,
@@ -102,6 +103,15 @@ class Batch(MovingBatch):
         Drawn where the batch lies when they are first asked for: a batch travels without them.
         """
         return draw_heatmaps(self.gaussians, len(self.images), self.heatmap_size)
+
+    @cached_property
+    def boundaries(self) -> torch.Tensor:
+        """(B, 1, h / stride, w / stride) float32, 1 where the boundary of a labelled contour
+        passes, drawn as `heatmaps` is. Parts whose contours are not learned have none."""
+        _, height, width = self.heatmap_size
+        stride = round(self.images.shape[3] / width)
+        size = (height, width)
+        return draw_boundaries(self.contours, self.image_index, len(self.images), size, stride)
 
 
 def collate(examples: Sequence[TrainingExample]) -> Batch:

@@ -22,23 +22,32 @@ class TotalLoss:
     """The losses of contour networks: a `families.family.Loss`."""
 
     def __init__(
-        self, config: LossConfig, movement: Movement | None = None, *, epochs: int = 1
+        self,
+        config: LossConfig,
+        movement: Movement | None = None,
+        *,
+        epochs: int = 1,
+        boundary_map: bool = False,
     ) -> None:
         """`movement` of SharpContour; None where it does not learn. `epochs` of the whole run: the
-        contour loss sets in after a share of them."""
+        contour loss sets in after a share of them. Whether there is a `boundary_map` to learn."""
         self.config = config
         self.movement = movement
+        self.boundary_map = boundary_map
         self.contour_start = min(round(config.contour.start * epochs), epochs - 1)
 
     def counts(self, batch: Batch) -> Tensor:
         """Positive cells, labelled contours and key vertices, (3,); where SharpContour learns also
-        its points, and those of them outside, (5,)."""
+        its points, and those of them outside, (5,). Where there is a boundary map, at the end the
+        cells of boundaries."""
         contours = torch.full((), float(len(batch.keys)), device=batch.keys.device)
         positives = (batch.heatmaps == 1).sum().float()
         counts = [positives, contours, batch.keys.sum().float()]
         if self.movement is not None:
             assert batch.boundary is not None
             counts += point_counts(batch.boundary).unbind()
+        if self.boundary_map:
+            counts.append(batch.boundaries.sum())
         return torch.stack(counts)
 
     def __call__(
@@ -55,9 +64,9 @@ class TotalLoss:
             epoch: counted from 0; some losses set in on the way.
 
         Returns:
-            center, initial, coarse, refinement, with a weight contour, with votes parts, with
-            SharpContour sharp (each unweighted), and total. Where SharpContour learns alone, there
-            is no stage to compare, and its loss is the only one.
+            center, initial, coarse, refinement, with a weight contour, with their heads
+            boundary_map and parts, with SharpContour sharp (each unweighted), and total. Where
+            SharpContour learns alone, there is no stage to compare, and its loss is the only one.
         """
         positives, contours, keys = counts[:3].clamp(min=1).unbind()
         stages = output.stages
@@ -74,6 +83,10 @@ class TotalLoss:
             }
             if self.config.contour_weight > 0:
                 losses["contour"] = self._contour(stages, label, epoch) / contours
+        if self.boundary_map:
+            assert output.boundary_map is not None
+            cells = counts[-1].clamp(min=1)
+            losses["boundary_map"] = focal_loss(output.boundary_map, batch.boundaries) / cells
         if output.object_centers is not None:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
