@@ -37,6 +37,14 @@ class LossConfig:
     """Weight of the part votes' loss, where model.multi_component asks for them."""
     contour_weight: float = 0.0
     """Weight of a loss of masks on the contours of one stage, see `contour`; 0 leaves it out."""
+    steps_weight: float = 0.0
+    """Weight of smooth L1 between the edges of the last refinement and of its label, vertex i to
+    vertex i + 1: against jagged contours; 0 leaves it out."""
+    distillation_weight: float = 0.0
+    """Weight of a loss against what the moving average of the weights (train.ema_decay) says of the
+    same batch: its last contours and its heat map are a second target; 0 leaves it out."""
+    distillation_start: float = 0.333
+    """That loss sets in after this share of the run's epochs, in the last one at the latest."""
     boundary_map_weight: float = 1.0
     """Weight of the boundary map's focal loss, where model.boundary_map asks for it."""
     sharp_weight: float = 10.0
@@ -68,6 +76,8 @@ class LossConfig:
         for name, weight in vars(self).items():
             if name.endswith("_weight"):
                 require(weight >= 0, f"loss.{name} must not be negative")
+        start = self.distillation_start
+        require(0 <= start <= 1, "loss.distillation_start must lie in [0, 1]")
         self._check_matching()
 
     def _check_matching(self) -> None:

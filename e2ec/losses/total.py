@@ -10,12 +10,19 @@ from torch import Tensor
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
 from e2ec.losses.contour_as_mask import contour_as_mask_loss
+from e2ec.losses.distillation import soft_focal_loss
 from e2ec.losses.focal import focal_loss
 from e2ec.losses.refinement import refinement_loss, refinement_names
 from e2ec.losses.sharp import point_counts, sharp_loss
 from e2ec.losses.smooth_l1 import smooth_l1
+from e2ec.losses.steps import steps_loss
 from network.contour.contour_network import NetworkOutput
 from network.sharp.settings import Movement
+
+
+def first_epoch(share: float, epochs: int) -> int:
+    """The epoch, counted from 0, in which sets in what is to after a share of a run's epochs."""
+    return min(round(share * epochs), epochs - 1)
 
 
 class TotalLoss:
@@ -34,7 +41,7 @@ class TotalLoss:
         self.config = config
         self.movement = movement
         self.boundary_map = boundary_map
-        self.contour_start = min(round(config.contour.start * epochs), epochs - 1)
+        self.contour_start = first_epoch(config.contour.start, epochs)
 
     def counts(self, batch: Batch) -> Tensor:
         """Positive cells, labelled contours and key vertices, (3,); where SharpContour learns also
@@ -64,9 +71,10 @@ class TotalLoss:
             epoch: counted from 0; some losses set in on the way.
 
         Returns:
-            center, initial, coarse, refinement, with a weight contour, with their heads
-            boundary_map and parts, with SharpContour sharp (each unweighted), and total. Where
-            SharpContour learns alone, there is no stage to compare, and its loss is the only one.
+            center, initial, coarse, refinement, with weights contour, steps and distillation
+            (0 until the output comes with its teacher's), with their heads boundary_map and parts,
+            with SharpContour sharp (each unweighted), and total. Where SharpContour learns alone,
+            there is no stage to compare, and its loss is the only one.
         """
         positives, contours, keys = counts[:3].clamp(min=1).unbind()
         stages = output.stages
@@ -83,6 +91,11 @@ class TotalLoss:
             }
             if self.config.contour_weight > 0:
                 losses["contour"] = self._contour(stages, label, epoch) / contours
+            if self.config.steps_weight > 0:
+                last = stages[refinement_names(stages)[-1]]
+                losses["steps"] = steps_loss(last, label) / contours
+            if self.config.distillation_weight > 0:
+                losses["distillation"] = _distillation(output, positives, contours)
         if self.boundary_map:
             assert output.boundary_map is not None
             cells = counts[-1].clamp(min=1)
@@ -110,3 +123,13 @@ class TotalLoss:
         losses = [contour_as_mask_loss(stages[name], label, settings) for name in refinements]
         total = torch.stack(losses).sum()
         return total / len(losses) if self.config.average_refinements else total
+
+
+def _distillation(output: NetworkOutput, positives: Tensor, contours: Tensor) -> Tensor:
+    """Heat map and last refinement against the teacher's, divided as those of labels are."""
+    if output.teacher is None:
+        return output.heatmap.new_zeros(())
+    last = refinement_names(output.stages)[-1]
+    target = output.teacher.stages[last].detach()
+    heat = soft_focal_loss(output.heatmap, output.teacher.heatmap) / positives
+    return heat + smooth_l1(output.stages[last], target) / contours

@@ -44,6 +44,9 @@ class NetworkOutput:
     boundary_map: Tensor | None = None
     """(B, 1, h, w) logits, whether a cell lies on the boundary of an object; in training alone, and
     None without its head."""
+    teacher: NetworkOutput | None = None
+    """What the moving average of the weights says of the same instances, in evaluation mode; where
+    training compares with it."""
     at_points: Tensor | None = None
     """(n, P, outputs), what SharpContour says of the labelled points near boundaries, in training;
     None without them."""

@@ -106,6 +106,7 @@ def train_step(
     *,
     epoch: int,
     clip_value: float,
+    teacher: nn.Module | None = None,
 ) -> StepRecord:
     """Update the weights once, without waiting for the device.
 
@@ -114,6 +115,7 @@ def train_step(
 
     Args:
         counts: from `count_step`.
+        teacher: the moving average, where the family wants it.
     """
     loss_counts, stop_votes = counts
     optimizer.zero_grad(set_to_none=True)
@@ -126,6 +128,8 @@ def train_step(
             images = family.normalize(batch.images).to(dtype)
             with accelerator.autocast():
                 output = family.forward(network, images, batch)
+                if teacher is not None:
+                    output = family.taught(output, teacher, images, batch)
             losses = loss(output, batch, loss_counts, epoch=epoch)
             batch_losses.append(losses["total"].detach())
             # Processes average their gradients; the counts are sums over processes.

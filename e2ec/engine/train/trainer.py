@@ -172,6 +172,9 @@ class Trainer:
         )
         for group in state.optimizer.param_groups:
             group["lr"] = rate
+        teacher = None
+        if state.average is not None and self.family.wants_teacher(self.config, epoch=state.epoch):
+            teacher = state.average.module
         record = train_step(
             self.family,
             self.network,
@@ -182,6 +185,7 @@ class Trainer:
             self.accelerator,
             epoch=state.epoch,
             clip_value=self.config.optim.clip_value,
+            teacher=teacher,
         )
         if state.average is not None:
             state.average.update_parameters(state.network)

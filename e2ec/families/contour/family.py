@@ -29,7 +29,7 @@ from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.model_card import prediction_settings
 from e2ec.families.refine_rings import refine_rings
-from e2ec.losses.total import TotalLoss
+from e2ec.losses.total import TotalLoss, first_epoch
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES, Architecture
 from network.contour.contour_network import BoundaryPoints, NetworkOutput
@@ -129,6 +129,20 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             boundary=boundary,
         )
         return output
+
+    def wants_teacher(self, config: Config, *, epoch: int) -> bool:
+        start = first_epoch(config.loss.distillation_start, config.train.epochs)
+        return config.loss.distillation_weight > 0 and epoch >= start
+
+    def taught(
+        self, output: NetworkOutput, teacher: nn.Module, images: Tensor, batch: Batch
+    ) -> NetworkOutput:
+        teacher.eval()  # its statistics are averages too; nobody else runs it, only copies of it
+        with torch.no_grad():
+            own = teacher(
+                images, batch.centers, batch.image_index, max_per_image=batch.max_per_image
+            )
+        return replace(output, teacher=own)
 
     def label_sheet(
         self, config: Config, examples: TrainingDataset, *, title: str, count: int
