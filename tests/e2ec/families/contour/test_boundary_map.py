@@ -12,6 +12,7 @@ import torch
 from random_networks import random_images, random_network
 from tiny_run import tiny
 
+from dataset.contour.targets import Batch
 from e2ec.config import Config, RefinerConfig
 from e2ec.engine.data.open_data import build_dataset
 from e2ec.engine.predict.predictor import Predictor
@@ -100,6 +101,28 @@ def test_the_loss_is_that_of_the_labels_boundaries(tmp_path: Path) -> None:
     gradients = {name for name, p in network.named_parameters() if p.grad is not None}
     assert any(name.startswith("backbone.") for name in gradients)
     assert not any(name.startswith(("heatmap.", "offsets.", "refinement.")) for name in gradients)
+
+
+def test_micro_batches_do_not_change_the_loss(tmp_path: Path) -> None:
+    """Parts are divided by the cells of the whole step, after the counts of SharpContour too."""
+    config = with_settings(learning(tmp_path), {"model.sharp.training": "joint"})
+    make = CONTOUR.example_maker(config, 3)
+    data = build_dataset(config, "train")
+    examples = [make(data[k], np.random.default_rng(k)) for k in range(3)]
+    network, loss = build_model(config, 3), CONTOUR.loss(config)
+    whole = CONTOUR.collate(examples)
+    parts = [CONTOUR.collate(examples[:1]), CONTOUR.collate(examples[1:])]
+    counts = loss.counts(whole)
+    assert torch.allclose(counts, sum(loss.counts(part) for part in parts)) and len(counts) == 6
+    logits = torch.randn(3, 1, 16, 16)
+
+    def value(batch: Batch, own: torch.Tensor) -> float:
+        output = CONTOUR.forward(network, CONTOUR.normalize(batch.images), batch)
+        output.boundary_map = own
+        return loss(output, batch, counts, epoch=0)["boundary_map"].item()
+
+    halves = value(parts[0], logits[:1]) + value(parts[1], logits[1:])
+    assert halves == pytest.approx(value(whole, logits), rel=1e-5)
 
 
 @pytest.mark.usefixtures("fresh_accelerator")
