@@ -193,13 +193,11 @@ def test_training_settings_arrive_in_the_steps(
     an evaluation."""
     steps, evaluations = [], []
 
-    def step(family, network, optimizer, loss, parts, counts, accelerator, *, epoch, clip_value):  # type: ignore[no-untyped-def]
+    def step(family, network, optimizer, loss, parts, counts, accelerator, **options):  # type: ignore[no-untyped-def]
         rate = optimizer.param_groups[0]["lr"]
-        steps.append((round(rate, 9), clip_value, epoch, len(parts), len(parts[0].images)))
-        return original(
-            family, network, optimizer, loss, parts, counts, accelerator,
-            epoch=epoch, clip_value=clip_value,
-        )  # fmt: skip
+        named = (options["clip_value"], options["epoch"])
+        steps.append((round(rate, 9), *named, len(parts), len(parts[0].images)))
+        return original(family, network, optimizer, loss, parts, counts, accelerator, **options)
 
     def predict(predictor, dataset, **options):  # type: ignore[no-untyped-def]
         evaluations.append((options["batch_size"], predictor.card))
