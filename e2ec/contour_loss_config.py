@@ -10,7 +10,7 @@ from e2ec.data_config import require
 
 MaskLoss = Literal["contour", "dice", "boundary", "edge_mse", "distance_mse"]
 
-_STAGE = re.compile(r"init|coarse|refine[1-9]\d*")
+_STAGE = re.compile(r"init|coarse|refinements|refine[1-9]\d*")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class ContourLossConfig:
     are its alternatives (Table II). dice: overlap. boundary: what differs, times its distance to
     the label's contour."""
     stage: str | None = None
-    """What is supervised: init, coarse, refine1, refine2, ...; None takes the last refinement."""
+    """What is supervised: init, coarse, refine1, refine2, ...; refinements takes all of those, as
+    loss.average_refinements says their mean or their sum. None takes the last refinement."""
     start: float = 0.667
     """It sets in after this share of the run's epochs, in the last one at the latest (paper: 120K
     of 180K iterations)."""
@@ -42,7 +43,8 @@ class ContourLossConfig:
         )
         require(
             self.stage is None or _STAGE.fullmatch(self.stage) is not None,
-            f"loss.contour.stage must be init, coarse, refine1, refine2, ..., not {self.stage!r}",
+            "loss.contour.stage must be init, coarse, refine1, refine2, ..., or refinements, "
+            f"not {self.stage!r}",
         )
         require(0 <= self.start <= 1, "loss.contour.start must lie in [0, 1]")
         require(self.k > 0, "loss.contour.k must be positive")

@@ -36,6 +36,9 @@ class ModelConfig(BaseModelConfig):
     """dla34 is the published network; nano is a thin one for CPUs."""
     multi_component: bool = False
     """Also learn where every part's whole object is, so that its parts can be grouped."""
+    boundary_map: bool = False
+    """Also learn a map of the boundaries of all objects, with a head of its own, so that the shared
+    map tells them better (loss.boundary_map_weight); prediction leaves it out."""
     refinements: int | None = None
     """Number of refinement modules; None takes the architecture's own: dla34 has three, as
     published (the paper has two), nano two."""
@@ -69,6 +72,7 @@ class RefinerConfig(ModelConfig):
         none = "a refiner has none"
         require(self.refinements is None, f"model.refinements: {none}")
         require(not self.multi_component, f"model.multi_component: {none}")
+        require(not self.boundary_map, f"model.boundary_map: {none}")
         require(self.sharp.training == "joint", "model.sharp.training: a refiner is always joint")
         check_given_iou(self.given_iou)
 

@@ -18,6 +18,9 @@ class TargetSettings:
     other value (deprecated)."""
     key_tolerance: float = 12.0
     """Douglas-Peucker tolerance of the key vertices, input pixels."""
+    key_tolerance_share: float = 0.0
+    """Where above 0, the tolerance of a contour is at most this share of the square root of its
+    area, so that small objects have key vertices as well; 0 takes key_tolerance for all."""
     min_area_cells: float = 5.0
     """Parts of at most this area are dropped, square cells."""
     min_overlap: float = 0.7
@@ -36,6 +39,10 @@ class TargetSettings:
             raise ValueError(
                 "stride must be positive, key_tolerance and min_area_cells not negative"
             )
+        if self.key_tolerance_share < 0:
+            raise ValueError("key_tolerance_share must not be negative")
+        if self.key_tolerance_share > 0 and self.key_tolerance == 0:
+            raise ValueError("key_tolerance_share has no effect where key_tolerance is 0")
         if not 0 < self.min_overlap < 1:
             raise ValueError(f"min_overlap must lie in (0, 1), not {self.min_overlap}")
         if self.max_instances is not None and self.max_instances < 1:

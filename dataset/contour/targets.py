@@ -13,12 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import default_collate
 
+from dataset.contour.boundary_map import draw_boundaries
 from dataset.contour.boundary_points import (
     BoundaryLabels,
     BoundaryPointSettings,
     boundary_labels,
 )
 from dataset.contour.heatmap import draw_heatmaps, gaussian_radius
+from dataset.contour.key_tolerance import label_keys
 from dataset.contour.target_settings import TargetSettings
 from dataset.loading.moving import MovingBatch
 from dataset.loading.sample import Sample
@@ -26,7 +28,7 @@ from dataset.masks.visible_parts import visible_parts
 from dataset.transforms.augmentation import AugmentationSettings, jitter_colors, sample_crop
 from dataset.transforms.test_transform import TestView
 from dataset.transforms.warping import warp_image
-from lib.ops import align_contours, key_vertices
+from lib.ops import align_contours
 from lib.polygons.ragged import Ragged
 
 
@@ -101,6 +103,15 @@ class Batch(MovingBatch):
         Drawn where the batch lies when they are first asked for: a batch travels without them.
         """
         return draw_heatmaps(self.gaussians, len(self.images), self.heatmap_size)
+
+    @cached_property
+    def boundaries(self) -> torch.Tensor:
+        """(B, 1, h / stride, w / stride) float32, 1 where the boundary of a labelled contour
+        passes, drawn as `heatmaps` is. Parts whose contours are not learned have none."""
+        _, height, width = self.heatmap_size
+        stride = round(self.images.shape[3] / width)
+        size = (height, width)
+        return draw_boundaries(self.contours, self.image_index, len(self.images), size, stride)
 
 
 def collate(examples: Sequence[TrainingExample]) -> Batch:
@@ -178,7 +189,7 @@ def build_example(
         centers=torch.from_numpy(centers[chosen]),
         classes=torch.from_numpy(classes[chosen]),
         contours=torch.from_numpy(contours.astype(np.float32)),
-        keys=torch.from_numpy(key_vertices(contours, targets.key_tolerance)),
+        keys=torch.from_numpy(label_keys(contours, targets)),
         object_centers=torch.from_numpy((wholes[chosen] / stride).astype(np.float32)),
         image_id=sample.image_id,
         name=sample.name,

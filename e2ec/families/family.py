@@ -177,6 +177,21 @@ class Family(ABC, Generic[Network, Example]):
     def forward(self, network: nn.Module, images: Tensor, batch: Any) -> Any:
         """The network's output on normalised images (B, 3, h, w), told what labels it needs."""
 
+    def wants_teacher(self, config: Config, *, epoch: int) -> bool:
+        """Whether the losses of an epoch, counted from 0, compare with what the moving average of
+        the weights says of the same batch."""
+        return False
+
+    def taught(self, output: Any, teacher: nn.Module, images: Tensor, batch: Any) -> Any:
+        """The output of `forward` together with that of the moving average, without a gradient.
+
+        Args:
+            output: of the network that learns.
+            teacher: the moving average, of the same kind; its weights and statistics stay.
+            images, batch: as in `forward`.
+        """
+        return output
+
     def label_sheet(
         self, config: Config, examples: TrainingDataset, *, title: str, count: int
     ) -> np.ndarray | None:

@@ -22,12 +22,14 @@ _DISTANCES: dict[str, Callable[..., Tensor]] = {"smooth_l1": F.smooth_l1_loss, "
 
 
 class MatchingSums(NamedTuple):
-    """The two components, summed; the caller divides and averages them (paper eq. 5)."""
+    """The components, summed; the caller divides and averages them (paper eq. 5)."""
 
     to_boundary: Tensor
     """Predicted vertices to the label boundary (eq. 2): mean over a contour, summed over n."""
     from_keys: Tensor
     """Key vertices to predicted vertices (eq. 4): mean over x and y, summed over all keys."""
+    from_keys_by_contour: Tensor
+    """The same, averaged over the keys of a contour, summed over n: many keys weigh no more."""
 
 
 def dynamic_matching_loss(
@@ -60,7 +62,9 @@ def dynamic_matching_loss(
     to_boundary = function(after, target, reduction="none").mean(dim=(1, 2)).sum()
     pulled = _take(after, nearest_vertex)
     per_vertex = function(pulled, label, reduction="none").mean(dim=2)
-    return MatchingSums(to_boundary, (per_vertex * keys).sum())
+    at_keys = per_vertex * keys
+    by_contour = at_keys.sum(dim=1) / keys.sum(dim=1).clamp(min=1)
+    return MatchingSums(to_boundary, at_keys.sum(), by_contour.sum())
 
 
 def nearest_on_boundary(points: Tensor, contour: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import torch
@@ -11,37 +10,51 @@ from torch import Tensor
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
 from e2ec.losses.contour_as_mask import contour_as_mask_loss
-from e2ec.losses.dynamic_matching import dynamic_matching_loss
+from e2ec.losses.distillation import soft_focal_loss
 from e2ec.losses.focal import focal_loss
+from e2ec.losses.refinement import refinement_loss, refinement_names
 from e2ec.losses.sharp import point_counts, sharp_loss
 from e2ec.losses.smooth_l1 import smooth_l1
+from e2ec.losses.steps import steps_loss
 from network.contour.contour_network import NetworkOutput
 from network.sharp.settings import Movement
 
-_REFINEMENT = re.compile(r"refine\d+")
+
+def first_epoch(share: float, epochs: int) -> int:
+    """The epoch, counted from 0, in which sets in what is to after a share of a run's epochs."""
+    return min(round(share * epochs), epochs - 1)
 
 
 class TotalLoss:
     """The losses of contour networks: a `families.family.Loss`."""
 
     def __init__(
-        self, config: LossConfig, movement: Movement | None = None, *, epochs: int = 1
+        self,
+        config: LossConfig,
+        movement: Movement | None = None,
+        *,
+        epochs: int = 1,
+        boundary_map: bool = False,
     ) -> None:
         """`movement` of SharpContour; None where it does not learn. `epochs` of the whole run: the
-        contour loss sets in after a share of them."""
+        contour loss sets in after a share of them. Whether there is a `boundary_map` to learn."""
         self.config = config
         self.movement = movement
-        self.contour_start = min(round(config.contour.start * epochs), epochs - 1)
+        self.boundary_map = boundary_map
+        self.contour_start = first_epoch(config.contour.start, epochs)
 
     def counts(self, batch: Batch) -> Tensor:
         """Positive cells, labelled contours and key vertices, (3,); where SharpContour learns also
-        its points, and those of them outside, (5,)."""
+        its points, and those of them outside, (5,). Where there is a boundary map, at the end the
+        cells of boundaries."""
         contours = torch.full((), float(len(batch.keys)), device=batch.keys.device)
         positives = (batch.heatmaps == 1).sum().float()
         counts = [positives, contours, batch.keys.sum().float()]
         if self.movement is not None:
             assert batch.boundary is not None
             counts += point_counts(batch.boundary).unbind()
+        if self.boundary_map:
+            counts.append(batch.boundaries.sum())
         return torch.stack(counts)
 
     def __call__(
@@ -55,12 +68,13 @@ class TotalLoss:
             output: of the network at the centres of the batch.
             batch: the labels.
             counts: of the whole step; a count of 0 is taken as 1.
-            epoch: counted from 0; the dynamic matching loss sets in at `matching_start_epoch`.
+            epoch: counted from 0; some losses set in on the way.
 
         Returns:
-            center, initial, coarse, refinement, with a weight contour, with votes parts, with
-            SharpContour sharp (each unweighted), and total. Where SharpContour learns alone, there
-            is no stage to compare, and its loss is the only one.
+            center, initial, coarse, refinement, with weights contour, steps and distillation
+            (0 until the output comes with its teacher's), with their heads boundary_map and parts,
+            with SharpContour sharp (each unweighted), and total. Where SharpContour learns alone,
+            there is no stage to compare, and its loss is the only one.
         """
         positives, contours, keys = counts[:3].clamp(min=1).unbind()
         stages = output.stages
@@ -71,10 +85,21 @@ class TotalLoss:
                 "center": focal_loss(output.heatmap, batch.heatmaps) / positives,
                 "initial": smooth_l1(stages["init"], label) / contours,
                 "coarse": smooth_l1(stages["coarse"], label) / contours,
-                "refinement": self._refinement(stages, label, batch.keys, contours, keys, epoch),
+                "refinement": refinement_loss(
+                    stages, label, batch.keys, contours, keys, self.config, epoch=epoch
+                ),
             }
             if self.config.contour_weight > 0:
                 losses["contour"] = self._contour(stages, label, epoch) / contours
+            if self.config.steps_weight > 0:
+                last = stages[refinement_names(stages)[-1]]
+                losses["steps"] = steps_loss(last, label) / contours
+            if self.config.distillation_weight > 0:
+                losses["distillation"] = _distillation(output, positives, contours)
+        if self.boundary_map:
+            assert output.boundary_map is not None
+            cells = counts[-1].clamp(min=1)
+            losses["boundary_map"] = focal_loss(output.boundary_map, batch.boundaries) / cells
         if output.object_centers is not None:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours
@@ -86,33 +111,25 @@ class TotalLoss:
         weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
 
-    def _refinement(
-        self,
-        stages: Mapping[str, Tensor],
-        label: Tensor,
-        key_vertices: Tensor,
-        contours: Tensor,
-        keys: Tensor,
-        epoch: int,
-    ) -> Tensor:
-        """The loss of all refinements: dynamic matching for the last one, from its epoch on."""
-        *earlier, last = (name for name in stages if _REFINEMENT.fullmatch(name))
-        losses = [smooth_l1(stages[name], label) for name in earlier] or [label.sum() * 0]
-        loss = torch.stack(losses).sum() / contours
-        if epoch < self.config.matching_start_epoch:
-            loss = loss + smooth_l1(stages[last], label) / contours
-        else:
-            before = stages[("coarse", *earlier)[-1]]
-            sums = dynamic_matching_loss(
-                before, stages[last], label, key_vertices, distance=self.config.matching_distance
-            )
-            loss = loss + (sums.to_boundary / contours + sums.from_keys / keys) / 2
-        return loss / (len(earlier) + 1) if self.config.average_refinements else loss
-
     def _contour(self, stages: Mapping[str, Tensor], label: Tensor, epoch: int) -> Tensor:
-        """A loss of masks on one stage, summed over contours; 0 until it sets in."""
+        """A loss of masks on one stage, or on all refinements, summed over contours; 0 until it
+        sets in."""
         if epoch < self.contour_start:
             return label.new_zeros(())
         settings = self.config.contour
-        last = [name for name in stages if _REFINEMENT.fullmatch(name)][-1]
-        return contour_as_mask_loss(stages[settings.stage or last], label, settings)
+        refinements = refinement_names(stages)
+        if settings.stage != "refinements":
+            return contour_as_mask_loss(stages[settings.stage or refinements[-1]], label, settings)
+        losses = [contour_as_mask_loss(stages[name], label, settings) for name in refinements]
+        total = torch.stack(losses).sum()
+        return total / len(losses) if self.config.average_refinements else total
+
+
+def _distillation(output: NetworkOutput, positives: Tensor, contours: Tensor) -> Tensor:
+    """Heat map and last refinement against the teacher's, divided as those of labels are."""
+    if output.teacher is None:
+        return output.heatmap.new_zeros(())
+    last = refinement_names(output.stages)[-1]
+    target = output.teacher.stages[last].detach()
+    heat = soft_focal_loss(output.heatmap, output.teacher.heatmap) / positives
+    return heat + smooth_l1(output.stages[last], target) / contours

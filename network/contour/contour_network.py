@@ -41,6 +41,12 @@ class NetworkOutput:
     """Input pixels a feature cell."""
     on_demand: dict[str, OnDemand] = field(default_factory=dict)
     """What makes the contours of further stages, by name: nobody waits for those not asked for."""
+    boundary_map: Tensor | None = None
+    """(B, 1, h, w) logits, whether a cell lies on the boundary of an object; in training alone, and
+    None without its head."""
+    teacher: NetworkOutput | None = None
+    """What the moving average of the weights says of the same instances, in evaluation mode; where
+    training compares with it."""
     at_points: Tensor | None = None
     """(n, P, outputs), what SharpContour says of the labelled points near boundaries, in training;
     None without them."""
@@ -100,6 +106,9 @@ class ContourNetwork(nn.Module):
         """The stage after the last refinement, if there is one."""
         return None
 
+    def add_training_maps(self, output: NetworkOutput, features: Tensor) -> None:
+        """Put into `output` what is only learned from, of the shared map (B, C, h, w)."""
+
     def forward(
         self,
         images: Tensor,
@@ -146,6 +155,8 @@ class ContourNetwork(nn.Module):
             max_per_image = int(found.image_index.bincount(minlength=1).amax())
         stages, votes = self.outline(features, found.centers, found.image_index, max_per_image)
         output = NetworkOutput(heatmap, *found, stages, votes, self.stride)
+        if self.training:
+            self.add_training_maps(output, features)
         if self.sharpening is not None:
             add_sharp(self.sharpening, output, features, boundary, max_per_image)
         return output

@@ -56,6 +56,7 @@ class E2EC(SharpAlone, ContourNetwork):
         vertices: int,
         part_votes: DenseHead | None = None,
         sharp: SharpContour | None = None,
+        boundary_map: DenseHead | None = None,
         clip: Clip = "edge",
     ) -> None:
         super().__init__()
@@ -70,6 +71,7 @@ class E2EC(SharpAlone, ContourNetwork):
         # Last, so that the other parameters keep the published order.
         self.part_votes = part_votes
         self.sharp = sharp
+        self.boundary_map = boundary_map
         self.num_classes = num_classes
         self.vertices = vertices
         self.clip: Clip = clip
@@ -116,6 +118,11 @@ class E2EC(SharpAlone, ContourNetwork):
         return NetworkOutput(
             nothing, image_index, nothing.long(), nothing, centers, {}, at_points=answers
         )
+
+    def add_training_maps(self, output: NetworkOutput, features: Tensor) -> None:
+        """See `ContourNetwork.add_training_maps`: the boundary map, where there is its head."""
+        if self.boundary_map is not None:
+            output.boundary_map = at_least_float32(self.boundary_map(features))
 
     def shared_map(self, images: Tensor) -> Tensor:
         """The map that all heads read, (B, C, h, w)."""
@@ -166,10 +173,11 @@ def build_network(
     vertices: int = 128,
     part_votes: bool = False,
     sharp: Movement | None = None,
+    boundary_map: bool = False,
     clip: Clip = "edge",
 ) -> E2EC:
-    """A network with random weights, in training mode, with or without a head for part votes and
-    SharpContour."""
+    """A network with random weights, in training mode, with or without a head for part votes,
+    SharpContour, and a head for the boundary map, which is used in training alone."""
     a = architecture
     backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
     neck = Neck(backbone, deformable=a.deformable)
@@ -201,6 +209,9 @@ def build_network(
         part_votes=DenseHead(channels, a.head_channels, 2) if part_votes else None,
         sharp=SharpContour(channels, stride=neck.stride, sizes=a.sharp, movement=sharp)
         if sharp
+        else None,
+        boundary_map=DenseHead(channels, a.head_channels, 1, last_bias=HEATMAP_PRIOR_LOGIT)
+        if boundary_map
         else None,
         clip=clip,
     )

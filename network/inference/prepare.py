@@ -38,6 +38,7 @@ def for_prediction(
     if isinstance(network, PreparedNetwork):
         raise ValueError("a prepared network cannot be copied: take the network it was made of")
     network = fast_copy(network, dtype, device)
+    network.boundary_map = None  # nobody asks it any more
     if next(network.parameters()).device.type == "cpu":
         network.global_deformation = SparseGlobalDeformation(network.global_deformation)
     network.heatmap = FullPrecisionHead(network.heatmap)

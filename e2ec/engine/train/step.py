@@ -110,6 +110,7 @@ def train_step(
     epoch: int,
     clip_value: float,
     clip_norm: float = 0.0,
+    teacher: nn.Module | None = None,
 ) -> StepRecord:
     """Update the weights once, without waiting for the device.
 
@@ -120,6 +121,7 @@ def train_step(
         counts: from `count_step`.
         clip_value: limit of every value of the gradient; 0 is none.
         clip_norm: limit of the gradient's norm, in place of that of its values; 0 is none.
+        teacher: the moving average, where the family wants it.
     """
     loss_counts, stop_votes = counts
     optimizer.zero_grad(set_to_none=True)
@@ -132,6 +134,8 @@ def train_step(
             images = family.normalize(batch.images).to(dtype)
             with accelerator.autocast():
                 output = family.forward(network, images, batch)
+                if teacher is not None:
+                    output = family.taught(output, teacher, images, batch)
             losses = loss(output, batch, loss_counts, epoch=epoch)
             batch_losses.append(losses["total"].detach())
             # Processes average their gradients; the counts are sums over processes.

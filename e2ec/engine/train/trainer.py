@@ -176,6 +176,9 @@ class Trainer:
         )
         for group in state.optimizer.param_groups:
             group["lr"] = rate
+        teacher = None
+        if state.average is not None and self.family.wants_teacher(self.config, epoch=state.epoch):
+            teacher = state.average.module
         record = train_step(
             self.family,
             self.network,
@@ -187,6 +190,7 @@ class Trainer:
             epoch=state.epoch,
             clip_value=self.config.optim.clip_value,
             clip_norm=self.config.optim.clip_norm,
+            teacher=teacher,
         )
         # A step that the scaler skips has changed nothing: averaging it would weigh what was before
         # it twice. Only the optimiser of accelerate knows such steps.

@@ -22,6 +22,7 @@ from e2ec.config import Config, Precision
 from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
+from e2ec.families.contour.check_losses import check_losses
 from e2ec.families.contour.draw_example import label_sheet
 from e2ec.families.contour.mending_settings import mending_fields
 from e2ec.families.contour.model_settings import crop_settings, model_settings
@@ -29,7 +30,7 @@ from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.model_card import prediction_settings
 from e2ec.families.refine_rings import refine_rings
-from e2ec.losses.total import TotalLoss
+from e2ec.losses.total import TotalLoss, first_epoch
 from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES, Architecture
 from network.contour.contour_network import BoundaryPoints, NetworkOutput
@@ -69,14 +70,14 @@ class ContourFamily(Family[E2EC, TrainingExample]):
                 "model.sharp.training alone teaches the stage sharp on weights that stay as they "
                 "are: name them by --model.weights FILE, or train jointly"
             )
-        if config.loss.contour_weight > 0:
-            _check_contour_loss(config)
+        check_losses(config, _sizes(config).refinements)
         network = build_network(
             num_classes=num_classes,
             architecture=_sizes(config),
             vertices=config.data.targets.vertices,
             part_votes=model.multi_component,
             sharp=None if sharp.training == "off" else sharp.movement,
+            boundary_map=model.boundary_map,
         )
         if sharp.training == "alone":
             network.freeze_all_but_sharp()
@@ -109,9 +110,14 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         )
 
     def loss(self, config: Config) -> TotalLoss:
-        sharp = model_settings(config).sharp
-        movement = None if sharp.training == "off" else sharp.movement
-        return TotalLoss(config.loss, movement, epochs=config.train.epochs)
+        model = model_settings(config)
+        movement = None if model.sharp.training == "off" else model.sharp.movement
+        return TotalLoss(
+            config.loss,
+            movement,
+            epochs=config.train.epochs,
+            boundary_map=model.boundary_map,
+        )
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
         near = batch.boundary
@@ -125,6 +131,20 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         )
         return output
 
+    def wants_teacher(self, config: Config, *, epoch: int) -> bool:
+        start = first_epoch(config.loss.distillation_start, config.train.epochs)
+        return config.loss.distillation_weight > 0 and epoch >= start
+
+    def taught(
+        self, output: NetworkOutput, teacher: nn.Module, images: Tensor, batch: Batch
+    ) -> NetworkOutput:
+        teacher.eval()  # its statistics are averages too; nobody else runs it, only copies of it
+        with torch.no_grad():
+            own = teacher(
+                images, batch.centers, batch.image_index, max_per_image=batch.max_per_image
+            )
+        return replace(output, teacher=own)
+
     def label_sheet(
         self, config: Config, examples: TrainingDataset, *, title: str, count: int
     ) -> np.ndarray | None:
@@ -132,8 +152,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         return label_sheet(examples, data.augmentation, data.targets, title=title, count=count)
 
     def untransferred(self, source: E2EC, network: E2EC) -> tuple[str, ...]:
-        """The classifier where the class counts differ, and part votes and SharpContour that one of
-        them lacks or has in another way.
+        """The classifier where the class counts differ, and part votes, the boundary map and
+        SharpContour that one of them lacks or has in another way.
 
         Raises:
             InputError: what would keep its random start learns nothing either.
@@ -153,7 +173,14 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             )
         ways = {one.sharp and one.sharp.movement for one in (source, network)}
         sharp = None in ways or len(ways) > 1
-        return ("heatmap.2.",) * classifier + ("part_votes.",) * votes + ("sharp.",) * sharp
+        drawn = source.boundary_map is None or network.boundary_map is None
+        left = {
+            "heatmap.2.": classifier,
+            "part_votes.": votes,
+            "sharp.": sharp,
+            "boundary_map.": drawn,
+        }
+        return tuple(prefix for prefix, stays in left.items() if stays)
 
     def prepare(
         self,
@@ -245,17 +272,6 @@ def _boundary_points(config: Config) -> BoundaryPointSettings | None:
     if sharp.training == "off":
         return None
     return BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter)
-
-
-def _check_contour_loss(config: Config) -> None:
-    """Its stage must be one that the network has, and that learns."""
-    if model_settings(config).sharp.training == "alone":
-        raise InputError(
-            "loss.contour_weight supervises contours, which model.sharp.training alone leaves as "
-            "they are: set it to 0, or train jointly"
-        )
-    names = stage_names(_sizes(config).refinements)
-    resolve_stage(config.loss.contour.stage or names[-1], names)
 
 
 def _sizes(config: Config) -> Architecture:

@@ -20,6 +20,7 @@ from dataset.loading.sample import InstanceDataset, Sample
 from dataset.masks.rings import Component
 from dataset.transforms.test_transform import shown_size
 from e2ec.config import Config, MaskConfig, Precision
+from e2ec.families.contour_losses import refuse_contour_losses
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.mask import start_weights
 from e2ec.families.mask.assemble import assemble
@@ -62,6 +63,7 @@ class MaskFamily(Family[MaskNetwork, MaskExample]):
                 "model.sharp.training alone teaches the stage sharp on weights that stay as they "
                 "are: name them by --model.weights FILE, or train jointly"
             )
+        refuse_contour_losses(config)
         if config.loss.contour_weight > 0:
             _check_contour_loss(config)
         movement = None if sharp.training == "off" else sharp.movement

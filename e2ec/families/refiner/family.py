@@ -25,6 +25,7 @@ from e2ec.config import Config, Precision, RefinerConfig
 from e2ec.families.contour.auto.resolve import choose
 from e2ec.families.contour.draw_example import label_sheet
 from e2ec.families.contour.model_settings import crop_settings
+from e2ec.families.contour_losses import refuse_contour_losses
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.no_contours import refuse_mending
 from e2ec.families.refine_rings import refine_rings
@@ -61,6 +62,7 @@ class RefinerFamily(Family[Refiner, TrainingExample]):
     def build(self, config: Config, num_classes: int) -> Refiner:
         if config.eval.stage not in (None, SHARP):
             raise InputError(f"eval.stage: the result of a refiner is {SHARP}; leave it out")
+        refuse_contour_losses(config)
         model = _model(config)
         return build_refiner(
             ARCHITECTURES[model.architecture],

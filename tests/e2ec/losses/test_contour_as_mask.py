@@ -130,6 +130,22 @@ def test_the_named_stage_alone_is_supervised(stage: str | None) -> None:
     assert {name for name, s in output.stages.items() if s.grad is not None} == {stage or "refine3"}
 
 
+@pytest.mark.parametrize("average", [True, False])
+def test_all_refinements_are_supervised_together(average: bool) -> None:
+    """Their mean or their sum, as of the other losses of refinements; no other stage learns."""
+    label = ellipses(3)
+    batch, output = batch_and_output(label)
+    settings = ContourLossConfig(stage="refinements", start=0.0, kind="dice")
+    config = LossConfig(contour_weight=1.0, contour=settings, average_refinements=average)
+    loss = TotalLoss(config)
+    found = loss(output, batch, loss.counts(batch), epoch=0)["contour"]
+    each = [contour_as_mask_loss(output.stages[n], label, settings).item() / 3 for n in STAGES[2:]]
+    assert len(set(each)) == 3  # they are off by 3, 2 and 1 pixels
+    assert found.item() == pytest.approx(sum(each) / (3 if average else 1))
+    found.backward()
+    assert {name for name, s in output.stages.items() if s.grad is not None} == set(STAGES[2:])
+
+
 def test_micro_batches_do_not_change_the_result() -> None:
     label = ellipses(5)
     config = LossConfig(contour_weight=1.0, contour=ContourLossConfig(start=0.0))

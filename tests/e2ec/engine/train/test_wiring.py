@@ -87,6 +87,7 @@ def test_a_stage_that_the_network_lacks_is_refused_before_training() -> None:
     with pytest.raises(InputError, match="refine4: this network has init, coarse, refine1"):
         CONTOUR.build(config, 3)
     CONTOUR.build(with_settings(config, {"loss.contour_weight": 0.0}), 3)
+    CONTOUR.build(with_settings(config, {"loss.contour.stage": "refinements"}), 3)
 
 
 def test_a_contour_loss_of_contours_that_do_not_learn_is_refused() -> None:
