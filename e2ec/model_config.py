@@ -41,8 +41,19 @@ class ModelConfig(BaseModelConfig):
     published (the paper has two), nano two."""
     sharp: SharpSettings = field(default_factory=SharpSettings)
     """The stage after the last refinement, SharpContour (docs/boundaries.md)."""
+    backbone_weights: Path | None = None
+    """Weights of DLA-34's backbone alone to start from, where `weights` names none: a file, or
+    imagenet for those that published trainings start from, fetched once (docs/backbones.md); none
+    starts from random ones."""
 
     def __post_init__(self) -> None:
+        if self.backbone_weights == Path("none"):
+            object.__setattr__(self, "backbone_weights", None)
+        require(
+            self.backbone_weights is None or self.architecture == "dla34",
+            f"model.backbone_weights {self.backbone_weights} are of dla34, and "
+            f"{self.architecture} cannot start from them: give --model.backbone-weights none",
+        )
         require(
             self.refinements is None or 1 <= self.refinements <= MAX_REFINEMENTS,
             f"model.refinements must lie between 1 and {MAX_REFINEMENTS}",

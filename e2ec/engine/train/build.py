@@ -56,7 +56,15 @@ def build_model(config: Config, num_classes: int) -> nn.Module:
     network = family.build(config, num_classes)
     if config.model.weights is not None:
         _start_from(family, network, config.model.weights, config.preset)
+    elif not _continues(config):
+        family.start_parts(config, network)
     return network.double().train() if config.train.precision == "fp64" else network.train()
+
+
+def _continues(config: Config) -> bool:
+    """Whether a training state is about to replace all weights."""
+    saved = (config.out / config.name / "last" / "state.pt").exists()
+    return config.resume or (config.resume_or_start and saved)
 
 
 def lay_out(network: nn.Module, device: torch.device) -> None:
@@ -78,8 +86,9 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
     family = family_of(config)
     settings = config.to_dict()
     del settings["out"], settings["data"]["root"]
-    if config.model.weights is not None:
-        settings["model"]["weights"] = config.model.weights.name
+    for name in ("weights", "backbone_weights"):
+        if settings["model"].get(name) is not None:
+            settings["model"][name] = Path(settings["model"][name]).name
     return family.card_type(
         architecture=config.model.architecture,
         class_names=dataset.class_names,

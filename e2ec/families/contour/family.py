@@ -19,6 +19,7 @@ from dataset.loading.loader import TrainingDataset
 from dataset.loading.sample import Sample
 from dataset.masks.rings import Component
 from e2ec.config import Config, Precision
+from e2ec.families.backbone_weights import start_backbone
 from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
@@ -80,6 +81,9 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         if sharp.training == "alone":
             network.freeze_all_but_sharp()
         return network
+
+    def start_parts(self, config: Config, network: E2EC) -> None:
+        start_backbone(model_settings(config), network.backbone)
 
     def from_state(self, state: Mapping[str, Tensor], card: ContourCard, *, name: str) -> E2EC:
         architecture = ARCHITECTURES[card.architecture]

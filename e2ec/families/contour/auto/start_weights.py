@@ -74,6 +74,7 @@ def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Confi
     return with_settings(
         config,
         {
+            "model.backbone_weights": None,  # the backbone comes with the weights
             "model.architecture": weights.architecture,
             "model.weights": weights.path,
             "model.refinements": wanted or unusual,
