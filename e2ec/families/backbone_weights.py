@@ -50,6 +50,11 @@ def start_line(config: Config) -> list[str]:
     """What to tell the user of the backbone's start, at most one line."""
     model = config.model
     assert isinstance(model, ModelConfig)
+    named = model.backbone
+    if named.name and model.weights is None:
+        kept = "frozen" if named.frozen else f"at {named.lr_factor:g} of the learning rate"
+        what = "its pretrained weights" if named.pretrained else "random weights"
+        return [f"backbone: {named.name}, starts from {what}, {kept}"]
     if model.backbone_weights is None:
         return []
     if model.weights is not None:

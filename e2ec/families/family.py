@@ -119,6 +119,10 @@ class Family(ABC, Generic[Network, Example]):
         """
         return
 
+    def rate_factors(self, config: Config) -> dict[str, float]:
+        """Beginnings of parameter names, and what the learning rate of each is multiplied by."""
+        return {}
+
     @abstractmethod
     def from_state(self, state: Mapping[str, Tensor], card: Any, *, name: str) -> Network:
         """The network of a weights file, in evaluation mode.

@@ -167,11 +167,13 @@ def build_network(
     part_votes: bool = False,
     sharp: Movement | None = None,
     clip: Clip = "edge",
+    backbone: Backbone | None = None,
 ) -> E2EC:
     """A network with random weights, in training mode, with or without a head for part votes and
-    SharpContour."""
+    SharpContour; on a DLA, or on the backbone that is given."""
     a = architecture
-    backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
+    if backbone is None:
+        backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
     neck = Neck(backbone, deformable=a.deformable)
     channels = neck.channels
 

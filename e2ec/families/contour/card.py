@@ -9,7 +9,8 @@ from typing import Any, ClassVar, get_args
 from e2ec.config import EvalConfig
 from e2ec.families.contour.stages import Stage, check_stage
 from e2ec.families.model_card import ModelCard, choice, evolution, flag
-from network.contour.architecture import ARCHITECTURES
+from network.backbones.settings import BackboneDescription
+from network.contour.architecture import ARCHITECTURES, TRANSFORMERS
 from network.contour.contour_init import Clip
 from network.sharp.settings import EvolutionSettings
 
@@ -32,6 +33,8 @@ class ContourCard(ModelCard):
     end, or to its last cell (published weights)."""
     evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
     """How contours move in the stage sharp, where the network has it."""
+    backbone: BackboneDescription | None = None
+    """What the backbone of the architecture transformers is made of."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,6 +45,9 @@ class ContourCard(ModelCard):
         """See `ModelCard.own_fields`."""
         choice(card["architecture"], tuple(ARCHITECTURES))
         check_stage(card["stage"])
+        backbone = card.get("backbone")
+        if (backbone is None) == (card["architecture"] == TRANSFORMERS):
+            raise ValueError("a backbone of transformers, and its description, go together")
         return {
             "nms_iou": float(card["nms_iou"]),
             # Files written before there were part votes do not have it.
@@ -50,4 +56,6 @@ class ContourCard(ModelCard):
             "clip": choice(card.get("clip", "edge"), get_args(Clip)),
             # Files without it have no stage sharp.
             "evolution": evolution(card.get("evolution", {})),
+            # Files without it have a DLA.
+            "backbone": None if backbone is None else BackboneDescription.from_json(backbone),
         }

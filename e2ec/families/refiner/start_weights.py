@@ -12,7 +12,7 @@ from e2ec.families.published import is_published
 from e2ec.families.weights_file import opened_start
 from e2ec.named_settings import with_settings
 from lib.errors import InputError
-from network.contour.architecture import ARCHITECTURES
+from network.contour.architecture import ARCHITECTURES, TRANSFORMERS
 
 
 def with_start_weights(config: Config, families: tuple[str, ...]) -> tuple[Config, list[str]]:
@@ -57,6 +57,8 @@ def _architecture(path: Path, families: tuple[str, ...]) -> str:
         return "dla34"
     with opened_start(path, families) as (_, document):
         named = document.get("architecture")
+    if named == TRANSFORMERS:
+        raise InputError(f"{path}: a refiner cannot start from a backbone of transformers")
     try:
         return choice(named, tuple(ARCHITECTURES))
     except ValueError as error:

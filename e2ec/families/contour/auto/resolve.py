@@ -28,6 +28,7 @@ from e2ec.named_settings import with_settings
 _SIZES = {
     "nano": {"data.augmentation.crop_size": (256, 256), "data.targets.vertices": 64},
     "dla34": {"data.augmentation.crop_size": (512, 512), "data.targets.vertices": 128},
+    "transformers": {"data.augmentation.crop_size": (512, 512), "data.targets.vertices": 128},
 }
 _FEWEST_DETECTIONS = 100
 
