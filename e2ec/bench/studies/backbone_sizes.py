@@ -3,20 +3,21 @@
     python -m e2ec.bench.studies.backbone_sizes
 
 Whole networks of 80 classes with random weights, one image, without the search for peaks: 100
-contours at given centres. Operations are counted by `torch.utils.flop_counter`, two for a
-multiplication with an addition; it does not see the compiled operators, so they are counted on the
-plain modules, deformable convolutions as plain ones. Times are of the network made ready for
-prediction, on the device that `--device` names, the median of `--repeats` calls. Backbones of the
-package `transformers` are left out, and named, where it is missing.
+contours at given centres. Operations are counted by `torch.utils.flop_counter` on the modules that
+are trained, two for a multiplication with an addition, deformable convolutions without their
+interpolation. Times are of the network made ready for prediction, on the device that `--device`
+names, the median of `--repeats` calls (0 leaves them out). Backbones of the package `transformers`
+are left out, and named, where it is missing.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,21 +38,35 @@ _CLASSES, _CONTOURS = 80, 100
 _SIZES = {"convnextv2": {"hidden_sizes": [96, 192, 384, 768], "depths": [3, 3, 9, 3]}}
 
 
-def network_of(name: str, *, deformable: bool = True) -> E2EC:
+def _deform_flop(
+    x_shape: Sequence[int],
+    offset_shape: Sequence[int],
+    weight_shape: Sequence[int],
+    *arguments: Any,
+    **options: Any,
+) -> int:
+    """As of a plain convolution; the interpolation is left out."""
+    height, width = offset_shape[2:]
+    return 2 * x_shape[0] * height * width * math.prod(weight_shape)
+
+
+_DEFORMABLE: dict[Any, Any] = {torch.ops.e2ec.deform_conv2d: _deform_flop}
+
+
+def network_of(name: str) -> E2EC:
     """A whole network of random weights in evaluation mode.
 
     Raises:
         InputError: it needs a package that is not installed.
     """
     kind = name if name in ARCHITECTURES else TRANSFORMERS
-    sizes = ARCHITECTURES[kind]
     backbone = None
     if kind == TRANSFORMERS:
         found = describe(name, pretrained=False)
         backbone = made(BackboneDescription({**found.config, **_SIZES.get(name, {})}), name)
     return build_network(
         num_classes=_CLASSES,
-        architecture=replace(sizes, deformable=sizes.deformable and deformable),
+        architecture=ARCHITECTURES[kind],
         backbone=backbone,
     ).eval()
 
@@ -62,13 +77,17 @@ def count_parameters(module: nn.Module) -> int:
 
 
 @torch.no_grad()
-def count_operations(network: E2EC, images: Tensor) -> tuple[int, int]:
-    """Additions and multiplications of the backbone, and of the whole network with its contours."""
-    with FlopCounterMode(display=False) as backbone:
-        network.backbone(images)
-    with FlopCounterMode(display=False) as whole:
-        _run(network, images)
-    return backbone.get_total_flops(), whole.get_total_flops()
+def count_operations(network: E2EC, size: int) -> tuple[int, int]:
+    """Additions and multiplications of the backbone, and of the whole network with its contours,
+    for a square image of so many pixels a side."""
+    images = torch.zeros(1, 3, size, size)
+    counters = []
+    for run in (network.backbone, lambda given: _run(network, given)):
+        with FlopCounterMode(display=False, custom_mapping=_DEFORMABLE) as counter:
+            run(images)
+        counters.append(counter.get_total_flops())
+    part, whole = counters
+    return part, whole
 
 
 @torch.no_grad()
@@ -90,7 +109,7 @@ def _run(network: E2EC, images: Tensor) -> None:
     features, _ = network.dense(images)
     height, width = features.shape[2:]
     place = torch.arange(_CONTOURS, device=images.device)
-    centers = torch.stack([place * 7 % width, place * 11 % height], dim=1).float()
+    centers = torch.stack([place * 7 % width, place * 11 % height], dim=1)
     network.outline(features, centers, torch.zeros_like(place))
 
 
@@ -103,18 +122,21 @@ def table(names: Sequence[str], size: int, repeats: int, device: str) -> list[st
     missing = []
     for name in names:
         try:
-            network, plain = network_of(name), network_of(name, deformable=False)
+            network = network_of(name)
         except InputError as error:
             missing.append(f"left out: {error}")
             continue
         images = torch.zeros(1, 3, size, size)
-        part, whole = count_operations(plain, images)
-        seconds = median_time(network.to(device), images.to(device), repeats)
+        part, whole = count_operations(network, size)
+        took = "-"
+        if repeats > 0:
+            seconds = median_time(network.to(device), images.to(device), repeats)
+            took = f"{1000 * seconds:.0f} ms"
         own = [count_parameters(network), count_parameters(network.backbone)]
         millions = [f"{count / 1e6:.1f} M" for count in own]
         lines.append(
             f"| {name} | {millions[0]} | {millions[1]} | {whole / 1e9:.1f} | {part / 1e9:.1f} | "
-            f"{1000 * seconds:.0f} ms |"
+            f"{took} |"
         )
     return lines + missing
 
