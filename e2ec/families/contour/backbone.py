@@ -47,6 +47,7 @@ def described_backbone(config: Config) -> BackboneDescription | None:
     if not is_published(path):
         with opened_start(path, ("contour",)) as (_, document):
             card = ContourCard.from_json(document, name=str(path))
+        assert isinstance(card, ContourCard)
         if card.backbone is not None:
             return card.backbone
     raise InputError(f"{path}: its backbone is none of transformers; give other --model.weights")
