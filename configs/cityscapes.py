@@ -30,7 +30,7 @@ def get_config() -> Config:
     """
     return Config(
         name="cityscapes",
-        model=ModelConfig(multi_component=True),
+        model=ModelConfig(multi_component=True, backbone_weights=Path("imagenet")),
         data=DataConfig(
             format="cityscapes",
             root=Path("data/cityscapes"),

@@ -9,6 +9,7 @@ from e2ec.config import (
     Config,
     DataConfig,
     EvalConfig,
+    ModelConfig,
     OptimConfig,
     TrainConfig,
 )
@@ -26,6 +27,7 @@ def get_config() -> Config:
     """
     return Config(
         name="coco",
+        model=ModelConfig(backbone_weights=Path("imagenet")),
         data=DataConfig(
             root=Path("data/coco"),
             test_images=Path("test2017"),

@@ -28,7 +28,9 @@ def get_config() -> Config:
     """
     return Config(
         name="coco_sgd",
-        model=ModelConfig(weights=Path("runs/coco/last/weights.safetensors")),
+        model=ModelConfig(
+            weights=Path("runs/coco/last/weights.safetensors"), backbone_weights=Path("imagenet")
+        ),
         data=DataConfig(
             root=Path("data/coco"),
             test_images=Path("test2017"),

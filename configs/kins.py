@@ -8,6 +8,7 @@ from e2ec.config import (
     AugmentationSettings,
     Config,
     DataConfig,
+    ModelConfig,
     OptimConfig,
     TestView,
     TrainConfig,
@@ -30,6 +31,7 @@ def get_config() -> Config:
     """
     return Config(
         name="kins",
+        model=ModelConfig(backbone_weights=Path("imagenet")),
         data=DataConfig(
             format="kins",
             root=Path("data/kitti"),

@@ -9,6 +9,7 @@ from e2ec.config import (
     Config,
     DataConfig,
     EvalConfig,
+    ModelConfig,
     OptimConfig,
     TestView,
     TrainConfig,
@@ -26,6 +27,7 @@ def get_config() -> Config:
     """
     return Config(
         name="sbd",
+        model=ModelConfig(backbone_weights=Path("imagenet")),
         data=DataConfig(
             format="sbd",
             root=Path("data/sbd"),

@@ -26,6 +26,7 @@ from e2ec.mask_config import MaskConfig, MaskLossConfig
 from e2ec.model_config import BaseModelConfig, ModelConfig, RefinerConfig, check_given_iou
 from e2ec.optim_config import OptimConfig
 from e2ec.train_config import TrainConfig
+from network.backbones.settings import BackboneSettings
 from network.contour.architecture import STRIDE
 from network.mask.settings import AttentionHeadSettings, BoundaryHeadSettings
 from network.sharp.settings import EvolutionSettings, SharpSettings
@@ -33,6 +34,7 @@ from network.sharp.settings import EvolutionSettings, SharpSettings
 __all__ = [
     "AttentionHeadSettings",
     "AugmentationSettings",
+    "BackboneSettings",
     "BaseModelConfig",
     "BoundaryHeadSettings",
     "Config",

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from e2ec.data_config import require
-from network.contour.architecture import MAX_REFINEMENTS
+from network.backbones.settings import BackboneSettings
+from network.contour.architecture import MAX_REFINEMENTS, TRANSFORMERS
 from network.sharp.settings import SharpSettings
 
 
@@ -32,8 +33,9 @@ class ModelConfig(BaseModelConfig):
     FAMILY: ClassVar[str] = "e2ec.families.contour.family:CONTOUR"
     """See `BaseModelConfig.FAMILY`."""
 
-    architecture: Literal["dla34", "nano"] = "dla34"
-    """dla34 is the published network; nano is a thin one for CPUs."""
+    architecture: Literal["dla34", "nano", "transformers"] = "dla34"
+    """dla34 is the published network; nano is a thin one for CPUs; transformers has the backbone
+    that model.backbone names."""
     multi_component: bool = False
     """Also learn where every part's whole object is, so that its parts can be grouped."""
     boundary_map: bool = False
@@ -44,8 +46,30 @@ class ModelConfig(BaseModelConfig):
     published (the paper has two), nano two."""
     sharp: SharpSettings = field(default_factory=SharpSettings)
     """The stage after the last refinement, SharpContour (docs/boundaries.md)."""
+    backbone_weights: Path | None = None
+    """Weights of DLA-34's backbone alone to start from, where `weights` names none: a file, or
+    imagenet for those that published trainings start from, fetched once (docs/backbones.md); none
+    starts from random ones."""
+    backbone: BackboneSettings = field(default_factory=BackboneSettings)
+    """The backbone of the architecture transformers (docs/backbones.md)."""
 
     def __post_init__(self) -> None:
+        if self.backbone_weights == Path("none"):
+            object.__setattr__(self, "backbone_weights", None)
+        require(
+            self.backbone_weights is None or self.architecture == "dla34",
+            f"model.backbone_weights {self.backbone_weights} are of dla34, and "
+            f"{self.architecture} cannot start from them: give --model.backbone-weights none",
+        )
+        other = self.architecture == TRANSFORMERS
+        require(
+            other or self.backbone == BackboneSettings(),
+            "model.backbone settings need --model.architecture transformers",
+        )
+        require(
+            not other or bool(self.backbone.name) or self.weights is not None,
+            "model.architecture transformers needs --model.backbone.name",
+        )
         require(
             self.refinements is None or 1 <= self.refinements <= MAX_REFINEMENTS,
             f"model.refinements must lie between 1 and {MAX_REFINEMENTS}",
@@ -70,6 +94,7 @@ class RefinerConfig(ModelConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         none = "a refiner has none"
+        require(self.architecture != TRANSFORMERS, "model.architecture: dla34 or nano for refiners")
         require(self.refinements is None, f"model.refinements: {none}")
         require(not self.multi_component, f"model.multi_component: {none}")
         require(not self.boundary_map, f"model.boundary_map: {none}")

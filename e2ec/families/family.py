@@ -109,6 +109,20 @@ class Family(ABC, Generic[Network, Example]):
     def build(self, config: Config, num_classes: int) -> Network:
         """A network with random weights (torch's generator is seeded), in training mode."""
 
+    def start_parts(self, config: Config, network: Network) -> None:
+        """Put weights of parts that were trained elsewhere into a network of random weights, in
+        place, as the settings say. Training that starts anew, and from no `model.weights`, asks for
+        it; by default there are none.
+
+        Raises:
+            InputError: they are unusable.
+        """
+        return
+
+    def rate_factors(self, config: Config) -> dict[str, float]:
+        """Beginnings of parameter names, and what the learning rate of each is multiplied by."""
+        return {}
+
     @abstractmethod
     def from_state(self, state: Mapping[str, Tensor], card: Any, *, name: str) -> Network:
         """The network of a weights file, in evaluation mode.

@@ -57,4 +57,6 @@ NANO = Architecture(
     sharp=ClassifierSizes(grid=5, controller=64),
 )
 
-ARCHITECTURES = {"dla34": DLA34, "nano": NANO}
+TRANSFORMERS = "transformers"
+"""A backbone of the package of this name below a neck and heads of DLA-34's sizes."""
+ARCHITECTURES = {"dla34": DLA34, "nano": NANO, TRANSFORMERS: Architecture()}

@@ -175,11 +175,14 @@ def build_network(
     sharp: Movement | None = None,
     boundary_map: bool = False,
     clip: Clip = "edge",
+    backbone: Backbone | None = None,
 ) -> E2EC:
-    """A network with random weights, in training mode, with or without a head for part votes,
-    SharpContour, and a head for the boundary map, which is used in training alone."""
+    """A network with random weights, in training mode, on a DLA or on the backbone that is given;
+    with or without a head for part votes, SharpContour, and a head for the boundary map, which is
+    used in training alone."""
     a = architecture
-    backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
+    if backbone is None:
+        backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
     neck = Neck(backbone, deformable=a.deformable)
     channels = neck.channels
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from lib.errors import InputError
+from network.backbones.backbone import Backbone
 from network.contour.architecture import MAX_REFINEMENTS, Architecture
 from network.contour.contour_init import Clip
 from network.contour.e2ec import E2EC, build_network
@@ -18,7 +19,12 @@ _REFINEMENT = re.compile(r"^refinement\.snakes\.(\d+)\.")
 
 
 def network_from_state(
-    state: Mapping[str, Tensor], *, name: str, architecture: Architecture, clip: Clip = "edge"
+    state: Mapping[str, Tensor],
+    *,
+    name: str,
+    architecture: Architecture,
+    clip: Clip = "edge",
+    backbone: Backbone | None = None,
 ) -> E2EC:
     """A network in evaluation mode with the weights of `state` (our parameter names).
 
@@ -41,6 +47,7 @@ def network_from_state(
         sharp=movement_of(state, name=name),
         boundary_map=any(key.startswith("boundary_map.") for key in state),
         clip=clip,
+        backbone=backbone,
     )
     load_checked(network, state, name=name)
     return network.eval()

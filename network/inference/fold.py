@@ -18,6 +18,10 @@ Network = TypeVar("Network", bound=nn.Module)
 Conv = nn.Conv2d | ModulatedDeformConv
 
 
+_CONV_NORM = ("HGNetV2ConvLayer", "ResNetConvLayer", "ResNetShortCut")
+"""Modules of the package `transformers`, by name: `convolution` feeds `normalization` alone."""
+
+
 def fold_batchnorm(network: Network) -> Network:
     """A copy in evaluation mode that computes the same with fewer operations.
 
@@ -47,6 +51,9 @@ def _pairs(parent: nn.Module) -> Iterator[tuple[Conv, nn.Module, str]]:
     elif isinstance(parent, NeckConv):
         assert isinstance(parent.conv, (nn.Conv2d, ModulatedDeformConv))
         yield parent.conv, parent.actf, "0"
+    elif type(parent).__name__ in _CONV_NORM:
+        if isinstance(parent.convolution, nn.Conv2d):
+            yield parent.convolution, parent, "normalization"
     elif isinstance(parent, nn.Sequential):
         for (_, first), (name, second) in pairwise(parent.named_children()):
             if isinstance(first, nn.Conv2d) and isinstance(second, _BatchNorm):

@@ -167,10 +167,13 @@ def test_every_room_of_e2ec_is_known() -> None:
 
 
 def test_the_network_needs_torch_alone() -> None:
-    """But for the mask family, which stands on torchvision; its settings do not."""
+    """But for the mask family, which stands on torchvision, and the backbones of transformers;
+    the settings of both do not."""
     for path in [*sources("network"), *sources("lib/ops")]:
         foreign = {name.split(".")[0] for name in imports(path)}
         others = {"cv2", "accelerate", "scipy", "pycocotools"}
         if path.parent != ROOT / "network" / "mask" or path.name in ("settings.py", "outputs.py"):
             others.add("torchvision")
+        if path.name != "transformers_backbone.py":
+            others |= {"transformers", "huggingface_hub"}
         assert not foreign & others, path

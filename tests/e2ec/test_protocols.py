@@ -59,6 +59,7 @@ def test_presets_say_how_they_are_used(preset: str) -> None:
 DEFAULTS: dict[str, Any] = {
     "model.architecture": "dla34",
     "model.multi_component": False,
+    "model.backbone_weights": None,
     "data.targets.vertices": 128,
     "data.targets.directions": 4,
     "data.targets.stride": 4,
@@ -145,7 +146,7 @@ def test_defaults_are_the_published_ones() -> None:
 
 @pytest.mark.parametrize("preset", PUBLISHED)
 def test_published_presets(preset: str) -> None:
-    expected = DEFAULTS | PUBLISHED[preset]
+    expected = DEFAULTS | PUBLISHED[preset] | {"model.backbone_weights": "imagenet"}
     found = flat(load_preset(preset).to_dict())
     assert {name: found[name] for name in expected} == expected
 

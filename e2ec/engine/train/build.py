@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,15 @@ def build_model(config: Config, num_classes: int) -> nn.Module:
     network = family.build(config, num_classes)
     if config.model.weights is not None:
         _start_from(family, network, config.model.weights, config.preset)
+    elif not _continues(config):
+        family.start_parts(config, network)
     return network.double().train() if config.train.precision == "fp64" else network.train()
+
+
+def _continues(config: Config) -> bool:
+    """Whether a training state is about to replace all weights."""
+    saved = (config.out / config.name / "last" / "state.pt").exists()
+    return config.resume or (config.resume_or_start and saved)
 
 
 def lay_out(network: nn.Module, device: torch.device) -> None:
@@ -78,8 +87,12 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
     family = family_of(config)
     settings = config.to_dict()
     del settings["out"], settings["data"]["root"]
-    if config.model.weights is not None:
-        settings["model"]["weights"] = config.model.weights.name
+    for name in ("weights", "backbone_weights"):
+        if settings["model"].get(name) is not None:
+            settings["model"][name] = Path(settings["model"][name]).name
+    backbone = settings["model"].get("backbone")
+    if isinstance(backbone, dict) and Path(backbone["name"]).is_dir():
+        backbone["name"] = Path(backbone["name"]).name
     return family.card_type(
         architecture=config.model.architecture,
         class_names=dataset.class_names,
@@ -91,19 +104,37 @@ def build_card(config: Config, dataset: InstanceDataset) -> ModelCard:
     )
 
 
-def build_optimizer(config: OptimConfig, network: nn.Module) -> torch.optim.Optimizer:
+def build_optimizer(
+    config: OptimConfig, network: nn.Module, factors: Mapping[str, float] | None = None
+) -> torch.optim.Optimizer:
     """The optimiser over all parameters, in the order of the published checkpoints.
+
+    Those with a factor (`Family.rate_factors`) are groups of their own, which note it as
+    "lr_factor".
 
     Frozen ones are included, so that optimiser states are indexed as the published ones are;
     without a gradient they are left alone.
     """
-    parameters = list(network.parameters())
+    parameters: list[Any] = list(network.parameters())
+    if factors:
+        parameters = _groups(network, factors)
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             parameters, config.lr, momentum=config.momentum, weight_decay=config.weight_decay
         )
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
     return kind(parameters, config.lr, weight_decay=config.weight_decay)
+
+
+def _groups(network: nn.Module, factors: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Parameters by the factor of their rate; those without one first."""
+    named = list(network.named_parameters())
+    rest = [p for name, p in named if not name.startswith(tuple(factors))]
+    groups: list[dict[str, Any]] = [{"params": rest}]
+    for prefix, factor in factors.items():
+        own = [p for name, p in named if name.startswith(prefix)]
+        groups.append({"params": own, "lr_factor": factor})
+    return groups
 
 
 def _start_from(

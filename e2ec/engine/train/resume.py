@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 # Where a run lies, how it is watched, and how long it goes on may change.
 _FREE = (
     "name", "out", "device", "resume", "resume_or_start", "preset", "eval", "model.weights",
+    "model.backbone_weights", "model.backbone.pretrained",
     "data.format", "data.root", "data.train_images", "data.train_annotations", "data.val_images",
     "data.val_annotations", "data.val_limit", "data.synthetic_val", "data.workers", "data.view",
     "train.epochs", "train.eval_every", "train.eval_iou_types", "train.keep", "train.save_every",

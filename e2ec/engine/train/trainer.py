@@ -88,7 +88,7 @@ class Trainer:
         if accelerator.num_processes > 1 and config.train.sync_batchnorm:
             convert_sync_batchnorm(network)
         build.lay_out(network, accelerator.device)
-        optimizer = build.build_optimizer(config.optim, network)
+        optimizer = build.build_optimizer(config.optim, network, self.family.rate_factors(config))
         wrapped, optimizer = accelerator.prepare(network, optimizer)
         # accelerate makes the forward itself mixed, evaluation included; `train_step` asks for
         # autocast where it is meant, so the plain forward is put back.
@@ -175,7 +175,7 @@ class Trainer:
             epochs=self.config.train.epochs,
         )
         for group in state.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("lr_factor", 1.0)
         teacher = None
         if state.average is not None and self.family.wants_teacher(self.config, epoch=state.epoch):
             teacher = state.average.module

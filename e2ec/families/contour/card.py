@@ -10,7 +10,8 @@ from e2ec.config import ContourSmoothing, EvalConfig, MendingSettings
 from e2ec.families.contour.mending_settings import mending
 from e2ec.families.contour.stages import Stage, check_stage
 from e2ec.families.model_card import ModelCard, choice, evolution, flag
-from network.contour.architecture import ARCHITECTURES
+from network.backbones.settings import BackboneDescription
+from network.contour.architecture import ARCHITECTURES, TRANSFORMERS
 from network.contour.contour_init import Clip
 from network.sharp.settings import EvolutionSettings
 
@@ -39,6 +40,8 @@ class ContourCard(ModelCard):
     """What is done to the contours of the result."""
     contour_mending: MendingSettings = field(default_factory=MendingSettings)
     """How far these two go."""
+    backbone: BackboneDescription | None = None
+    """What the backbone of the architecture transformers is made of."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,6 +52,9 @@ class ContourCard(ModelCard):
         """See `ModelCard.own_fields`."""
         choice(card["architecture"], tuple(ARCHITECTURES))
         check_stage(card["stage"])
+        backbone = card.get("backbone")
+        if (backbone is None) == (card["architecture"] == TRANSFORMERS):
+            raise ValueError("a backbone of transformers, and its description, go together")
         return {
             "nms_iou": float(card["nms_iou"]),
             # Files written before there were part votes do not have it.
@@ -63,4 +69,6 @@ class ContourCard(ModelCard):
                 card.get("contour_smoothing", "none"), get_args(ContourSmoothing)
             ),
             "contour_mending": mending(card.get("contour_mending", {})),
+            # Files without it have a DLA.
+            "backbone": None if backbone is None else BackboneDescription.from_json(backbone),
         }

@@ -21,6 +21,13 @@ from dataset.masks.rings import Component
 from e2ec.config import Config, Precision
 from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
+from e2ec.families.contour.backbone import (
+    backbone_of_card,
+    described_backbone,
+    own_backbone,
+    rate_factors,
+    start_parts,
+)
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.check_losses import check_losses
 from e2ec.families.contour.draw_example import label_sheet
@@ -78,14 +85,24 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             part_votes=model.multi_component,
             sharp=None if sharp.training == "off" else sharp.movement,
             boundary_map=model.boundary_map,
+            backbone=own_backbone(config),
         )
         if sharp.training == "alone":
             network.freeze_all_but_sharp()
         return network
 
+    def start_parts(self, config: Config, network: E2EC) -> None:
+        start_parts(config, network)
+
+    def rate_factors(self, config: Config) -> dict[str, float]:
+        return rate_factors(model_settings(config))
+
     def from_state(self, state: Mapping[str, Tensor], card: ContourCard, *, name: str) -> E2EC:
         architecture = ARCHITECTURES[card.architecture]
-        network = network_from_state(state, name=name, architecture=architecture, clip=card.clip)
+        backbone = backbone_of_card(card, state, name=name)
+        network = network_from_state(
+            state, name=name, architecture=architecture, clip=card.clip, backbone=backbone
+        )
         try:
             self.resolve_stage(card.stage, self.stages(network))
         except InputError as error:
@@ -243,6 +260,9 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             "evolution": config.eval.evolution,
             **mending_fields(config),
         }
+
+    def network_fields(self, config: Config) -> dict[str, Any]:
+        return {"backbone": described_backbone(config)}
 
     def describe(self, network: E2EC) -> dict[str, tuple[int, str]]:
         return {"vertices": (network.vertices, "a contour")}

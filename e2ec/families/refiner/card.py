@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from e2ec.config import check_given_iou
 from e2ec.families.model_card import ModelCard, choice, evolution
-from network.contour.architecture import ARCHITECTURES
+from network.contour.architecture import ARCHITECTURES, TRANSFORMERS
 from network.sharp.settings import EvolutionSettings
 
 GIVEN, SHARP = STAGES = ("given", "sharp")
@@ -38,7 +38,7 @@ class RefinerCard(ModelCard):
     @classmethod
     def own_fields(cls, card: Mapping[str, Any]) -> dict[str, Any]:
         """See `ModelCard.own_fields`."""
-        choice(card["architecture"], tuple(ARCHITECTURES))
+        choice(card["architecture"], tuple(name for name in ARCHITECTURES if name != TRANSFORMERS))
         choice(card["stage"], STAGES)
         low, high = card["given_iou"]
         return {

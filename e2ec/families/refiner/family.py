@@ -22,6 +22,7 @@ from dataset.loading.loader import TrainingDataset
 from dataset.loading.sample import InstanceDataset, Sample
 from dataset.masks.rings import Component
 from e2ec.config import Config, Precision, RefinerConfig
+from e2ec.families.backbone_weights import start_backbone
 from e2ec.families.contour.auto.resolve import choose
 from e2ec.families.contour.draw_example import label_sheet
 from e2ec.families.contour.model_settings import crop_settings
@@ -69,6 +70,9 @@ class RefinerFamily(Family[Refiner, TrainingExample]):
             movement=model.sharp.movement,
             num_classes=num_classes,
         )
+
+    def start_parts(self, config: Config, network: Refiner) -> None:
+        start_backbone(_model(config), network.backbone)
 
     def from_state(self, state: Mapping[str, Tensor], card: RefinerCard, *, name: str) -> Refiner:
         return refiner_from_state(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from e2ec.config import Config
+from e2ec.families.backbone_weights import start_line
 from e2ec.families.bundled import BUNDLED, weights_path
 from e2ec.families.model_card import choice
 from e2ec.families.published import is_published
 from e2ec.families.weights_file import opened_start
 from e2ec.named_settings import with_settings
 from lib.errors import InputError
-from network.contour.architecture import ARCHITECTURES
+from network.contour.architecture import ARCHITECTURES, TRANSFORMERS
 
 
 def with_start_weights(config: Config, families: tuple[str, ...]) -> tuple[Config, list[str]]:
@@ -29,12 +30,15 @@ def with_start_weights(config: Config, families: tuple[str, ...]) -> tuple[Confi
     if "model.weights" in config.auto and config.model.architecture == "nano":
         config = with_settings(config, {"model.weights": BUNDLED})
     given = config.model.weights
+    about = start_line(config)
     if given is None:
-        return config, []
+        return config, about
     path = weights_path(given)
     brought = _architecture(path, families)
     if "model.architecture" in config.auto:
-        config = with_settings(config, {"model.architecture": brought})
+        # The backbone comes with the weights too.
+        chosen = {"model.backbone_weights": None, "model.architecture": brought}
+        config = with_settings(config, chosen)
     if brought != config.model.architecture:
         raise InputError(
             f"{path}: its architecture is {brought}, the run's {config.model.architecture}; give "
@@ -44,7 +48,7 @@ def with_start_weights(config: Config, families: tuple[str, ...]) -> tuple[Confi
         f"weights: starts from {given} ({brought}), as far as a refiner has the same; "
         "--model.weights None starts from random ones"
     )
-    return with_settings(config, {"model.weights": path}), [line]
+    return with_settings(config, {"model.weights": path}), [line, *about]
 
 
 def _architecture(path: Path, families: tuple[str, ...]) -> str:
@@ -53,6 +57,8 @@ def _architecture(path: Path, families: tuple[str, ...]) -> str:
         return "dla34"
     with opened_start(path, families) as (_, document):
         named = document.get("architecture")
+    if named == TRANSFORMERS:
+        raise InputError(f"{path}: a refiner cannot start from a backbone of transformers")
     try:
         return choice(named, tuple(ARCHITECTURES))
     except ValueError as error:

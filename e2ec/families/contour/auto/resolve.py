@@ -11,6 +11,7 @@ from dataset.checks.check import label_index
 from dataset.checks.seen_sizes import ObjectSizes, object_sizes
 from dataset.loading.sample import InstanceDataset
 from e2ec.config import Config
+from e2ec.families.backbone_weights import start_line
 from e2ec.families.bundled import BUNDLED, weights_path
 from e2ec.families.contour.auto.scale import choose_scale, match_test, match_training
 from e2ec.families.contour.auto.schedule import (
@@ -27,6 +28,7 @@ from e2ec.named_settings import with_settings
 _SIZES = {
     "nano": {"data.augmentation.crop_size": (256, 256), "data.targets.vertices": 64},
     "dla34": {"data.augmentation.crop_size": (512, 512), "data.targets.vertices": 128},
+    "transformers": {"data.augmentation.crop_size": (512, 512), "data.targets.vertices": 128},
 }
 _FEWEST_DETECTIONS = 100
 
@@ -80,8 +82,9 @@ def _weights(config: Config) -> tuple[Config, list[str]]:
     bundled = {"model.weights", "data.targets.vertices"} <= set(config.auto)
     if bundled and config.model.architecture == "nano":
         config = with_settings(config, {"model.weights": BUNDLED})
+    about = start_line(config)
     if config.model.weights is None:
-        return config, []
+        return config, about
     weights = read_start_weights(config.model.weights)
     config = adopt(config, weights, config.auto)
     # What has come with the weights is not chosen again.
@@ -91,7 +94,7 @@ def _weights(config: Config) -> tuple[Config, list[str]]:
         f"weights: starts from {name} ({weights.architecture}, {weights.vertices} vertices); "
         "--model.weights None starts from random ones"
     )
-    return replace(config, auto=left), [line]
+    return replace(config, auto=left), [line, *about]
 
 
 def _fill(config: Config, values: Mapping[str, Any]) -> Config:

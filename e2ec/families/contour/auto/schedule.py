@@ -12,7 +12,7 @@ from typing import Literal
 
 from e2ec.config import Config
 
-Architecture = Literal["dla34", "nano"]
+Architecture = Literal["dla34", "nano", "transformers"]
 BATCH = 8
 
 
@@ -35,6 +35,8 @@ class _Pace:
 _PACES = {
     "nano": _Pace(images=6_000, epochs=10, fresh=1.5e-3, tuned=1.5e-3),
     "dla34": _Pace(images=24_000, epochs=60, fresh=5e-4, tuned=1e-4),
+    # The backbone knows images already, as weights of a whole network do.
+    "transformers": _Pace(images=24_000, epochs=60, fresh=1e-4, tuned=1e-4),
 }
 _WARM_UP_SHARE, _LONGEST_WARM_UP = 0.05, 500
 _AVERAGE_SHARE, _LONGEST_AVERAGE = 0.1, 1000

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2ec.config import Config
+from e2ec.config import BackboneSettings, Config
 from e2ec.families.bundled import weights_path
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.model_settings import model_settings
@@ -14,7 +14,7 @@ from e2ec.families.published import is_published
 from e2ec.families.weights_file import opened_start
 from e2ec.named_settings import with_settings
 from lib.errors import InputError
-from network.contour.architecture import ARCHITECTURES
+from network.contour.architecture import ARCHITECTURES, TRANSFORMERS
 from network.contour.weights import count_refinements
 from network.published import load_published
 
@@ -71,9 +71,12 @@ def adopt(config: Config, weights: StartWeights, free: Collection[str]) -> Confi
             )
     usual = ARCHITECTURES[weights.architecture].refinements
     unusual = weights.refinements if weights.refinements != usual else None
+    if weights.architecture != TRANSFORMERS:
+        config = with_settings(config, {"model.backbone": BackboneSettings()})
     return with_settings(
         config,
         {
+            "model.backbone_weights": None,  # the backbone comes with the weights
             "model.architecture": weights.architecture,
             "model.weights": weights.path,
             "model.refinements": wanted or unusual,

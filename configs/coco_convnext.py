@@ -1,0 +1,47 @@
+"""COCO 2017 with ConvNeXt V2 in place of DLA-34: accurate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from e2ec.config import (
+    AugmentationSettings,
+    BackboneSettings,
+    Config,
+    DataConfig,
+    EvalConfig,
+    ModelConfig,
+    OptimConfig,
+    TrainConfig,
+)
+
+
+def get_config() -> Config:
+    """ConvNeXt V2 (tiny) below the neck and heads of DLA-34, on COCO.
+
+        pip install -e ".[backbones]"
+        python train.py coco_convnext --data.root /data/coco
+
+    Expects what `coco` expects (docs/data.md), and GPUs with 48 GB in all. The backbone's weights,
+    from ImageNet-22k, come from the hub of Hugging Face, or from a folder: `--model.backbone.name
+    DIR`. AdamW, as such backbones are fine-tuned. Not trained by us yet: there is no AP to name.
+    Sizes and times: docs/backbones.md.
+    """
+    return Config(
+        name="coco_convnext",
+        model=ModelConfig(
+            architecture="transformers",
+            backbone=BackboneSettings(name="facebook/convnextv2-tiny-22k-224", lr_factor=0.5),
+        ),
+        data=DataConfig(
+            root=Path("data/coco"),
+            test_images=Path("test2017"),
+            test_annotations=Path("annotations/image_info_test-dev2017.json"),
+            augmentation=AugmentationSettings(crop_size=(512, 512), scale_range=(0.6, 1.4)),
+        ),
+        optim=OptimConfig(
+            optimizer="adamw", lr=2e-4, weight_decay=0.05, schedule="cosine", warmup_steps=1000
+        ),
+        train=TrainConfig(epochs=140, batch_size=24, ema_decay=0.9998),
+        eval=EvalConfig(nms_iou=0.7),
+    )
