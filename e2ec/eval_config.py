@@ -22,6 +22,9 @@ class EvalConfig:
     contours init, coarse, refine1, refine2, refine3, sharp, final or final-dml. None takes the one
     with the best main metric on the validation data in training, and in `test.py` the weights'
     own."""
+    all_stages: bool = True
+    """Also score every other stage in `test.py`. False goes no further than the stage that is
+    evaluated, and takes less time the earlier it is."""
     score_threshold: float = 0.05
     """Detections with a lower score are left out (published: 0.05)."""
     max_detections: int = 100

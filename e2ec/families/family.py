@@ -236,8 +236,10 @@ class Family(ABC, Generic[Network, Example]):
         card: Any,
         *,
         score_threshold: float,
+        stages: Sequence[str],
     ) -> Any:
-        """`predict`, for networks that make a difference between an image and what pads it."""
+        """`predict`, for networks that make a difference between an image and what pads it, or
+        that need not make what only other stages than `stages` are made of."""
         return self.predict(prepared, images, card, score_threshold=score_threshold)
 
     @abstractmethod

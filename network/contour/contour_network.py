@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -73,8 +74,21 @@ class NetworkOutput:
 
 Dense = Callable[[Tensor], tuple[Tensor, ...]]
 """Images (B, 3, H, W) -> the shared map (B, C, h, w), and the heat map's logits."""
-Outline = Callable[[Tensor, Tensor, Tensor, int | None], tuple[dict[str, Tensor], Tensor | None]]
-"""The shared map, centres, image_index, max_per_image -> contours by stage, and the part votes."""
+
+
+class Outline(Protocol):
+    """What makes the contours of instances."""
+
+    def __call__(
+        self,
+        features: Tensor,
+        centers: Tensor,
+        image_index: Tensor,
+        max_per_image: int | None = None,
+        depth: int | None = None,
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
+        """The shared map (B, C, h, w), and the rest as in `ContourNetwork.forward` -> contours by
+        stage, and the part votes."""
 
 
 @dataclass
@@ -110,6 +124,7 @@ class ContourNetwork(nn.Module):
         score_threshold: float = 0.05,
         max_detections: int = 100,
         boundary: BoundaryPoints | None = None,
+        depth: int | None = None,
     ) -> NetworkOutput:
         """Contours at the detected centres, or at the labelled ones in training.
 
@@ -122,6 +137,8 @@ class ContourNetwork(nn.Module):
             score_threshold: detections below it are dropped (published: 0.05).
             max_detections: at most this many per image (published: 100).
             boundary: points that SharpContour is asked about, at the given centres' instances.
+            depth: only so many of the first stages are made, at least one; None makes all. What is
+                made is the same to the last bit.
 
         Raises:
             ValueError: training mode without labelled centres, or images of a wrong shape.
@@ -144,9 +161,11 @@ class ContourNetwork(nn.Module):
             )
             # Known here, so that `outline` need not count.
             max_per_image = int(found.image_index.bincount(minlength=1).amax())
-        stages, votes = self.outline(features, found.centers, found.image_index, max_per_image)
+        stages, votes = self.outline(
+            features, found.centers, found.image_index, max_per_image, depth
+        )
         output = NetworkOutput(heatmap, *found, stages, votes, self.stride)
-        if self.sharpening is not None:
+        if self.sharpening is not None and (depth is None or depth > len(stages)):
             add_sharp(self.sharpening, output, features, boundary, max_per_image)
         return output
 

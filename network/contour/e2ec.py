@@ -132,26 +132,35 @@ class E2EC(SharpAlone, ContourNetwork):
         centers: Tensor,
         image_index: Tensor,
         max_per_image: int | None = None,
+        depth: int | None = None,
     ) -> tuple[dict[str, Tensor], Tensor | None]:
-        """What belongs to instances: all stages by name at the given centres, and the part votes.
+        """What belongs to instances: the stages by name at the given centres, and the part votes.
 
         In evaluation, initial and coarse contours are clipped to the map as `self.clip` says.
-        `max_per_image` is that of `forward`.
+        `max_per_image` and `depth` are those of `forward`.
         """
+        depth = len(self.stage_names) if depth is None else depth
         height, width = features.shape[2:]
         offsets = head_at_cells(self.offsets, features, centers, image_index)
         initial = initial_contours(offsets, centers)
         if not self.training:
             initial = clip_to_map(initial, height, width, self.clip)
-        coarse = self.global_deformation(
-            features, initial, centers, image_index, max_per_image=max_per_image
-        )
-        if not self.training:
-            coarse = clip_to_map(coarse, height, width, self.clip)
-        stages = {"init": initial * self.stride, "coarse": coarse * self.stride}
-        stages |= self.refinement(
-            features, stages["coarse"], image_index, max_per_image=max_per_image
-        )
+        stages = {"init": initial * self.stride}
+        if depth > 1:
+            coarse = self.global_deformation(
+                features, initial, centers, image_index, max_per_image=max_per_image
+            )
+            if not self.training:
+                coarse = clip_to_map(coarse, height, width, self.clip)
+            stages["coarse"] = coarse * self.stride
+        if depth > 2:
+            stages |= self.refinement(
+                features,
+                stages["coarse"],
+                image_index,
+                max_per_image=max_per_image,
+                modules=depth - 2,
+            )
         votes = None
         if self.part_votes is not None:
             at_centers = head_at_cells(self.part_votes, features, centers, image_index)

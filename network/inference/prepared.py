@@ -14,7 +14,7 @@ class PreparedNetwork(ContourNetwork):
     Attributes:
         network: holds the weights; plain, folded or with faster modules.
         dense: its `E2EC.dense`, or the same compiled or replayed.
-        outline: its `E2EC.outline`, likewise.
+        outline: its `E2EC.outline`, or the same compiled.
     """
 
     def __init__(

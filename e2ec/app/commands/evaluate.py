@@ -114,7 +114,7 @@ def _predict(config: Config, options: EvaluationOptions, dataset: InstanceDatase
     by_stage = predict_dataset(
         predictor,
         dataset,
-        stages=predictor.stages if dataset.labelled else [chosen],
+        stages=predictor.stages if dataset.labelled and config.eval.all_stages else [chosen],
         batch_size=config.eval.batch_size,
         progress=True,
     )

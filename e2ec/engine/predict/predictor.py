@@ -121,8 +121,9 @@ class Predictor(ReadyModel):
     ) -> list[dict[str, Contours]]:
         """What `predict` says at several stages (all of `self.stages` without), by their names.
 
-        The network runs once. Each result is the one that `predict` gives for that stage alone,
-        at the same threshold; without one it is the model's own, which evaluation wants.
+        The network runs once, and no further than the last of them. Each result is the one that
+        `predict` gives for that stage alone, at the same threshold; without one it is the model's
+        own, which evaluation wants.
         """
         self.require_detector()
         if batch_size < 1:
@@ -220,7 +221,7 @@ class Predictor(ReadyModel):
         images = self._input(batch)
         with self._autocast():
             output = self.family.predict_shown(
-                self.network, images, shown, card, score_threshold=score_threshold
+                self.network, images, shown, card, score_threshold=score_threshold, stages=stages
             )
         return self.family.instances(output, shown, card, stages)
 

@@ -24,7 +24,7 @@ from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
 from e2ec.families.contour.model_settings import crop_settings, model_settings
-from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
+from e2ec.families.contour.stages import check_stage, depth_of, resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.model_card import prediction_settings
 from e2ec.families.refine_rings import refine_rings
@@ -182,6 +182,25 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             images,
             score_threshold=score_threshold,
             max_detections=card.max_detections,
+        )
+        return output
+
+    def predict_shown(
+        self,
+        prepared: PreparedNetwork,
+        images: Tensor,
+        shown: Sequence[ShownImage],
+        card: ContourCard,
+        *,
+        score_threshold: float,
+        stages: Sequence[str],
+    ) -> NetworkOutput:
+        """No stage after the last of `stages` is made."""
+        output: NetworkOutput = prepared(
+            images,
+            score_threshold=score_threshold,
+            max_detections=card.max_detections,
+            depth=depth_of(stages, prepared.stage_names),
         )
         return output
 
