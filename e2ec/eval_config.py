@@ -31,6 +31,10 @@ class EvalConfig:
     """At most this many detections per image, in decoding and in the metric."""
     nms_iou: float = 1.0
     """Class-wise non-maximum suppression on the contours' boxes above this IoU; 1 is none."""
+    iou_power: float = 0.5
+    """Where the network predicts the IoU of its contours, the final score is
+    score ** (1 - iou_power) * IoU ** iou_power; 0 leaves the IoU out. It is the final score that
+    score_threshold is for."""
     group_parts: bool = True
     """Make one instance of the parts that vote for one object, where the network has such votes."""
     evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
@@ -67,5 +71,6 @@ class EvalConfig:
         require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")
         require(self.max_detections > 0, "eval.max_detections must be positive")
         require(0 < self.nms_iou <= 1, "eval.nms_iou must lie in (0, 1]")
+        require(0 <= self.iou_power <= 1, "eval.iou_power must lie in [0, 1]")
         require(self.batch_size > 0, "eval.batch_size must be positive")
         require(len(self.iou_types) > 0, "eval.iou_types must name at least one")

@@ -28,6 +28,8 @@ class LossConfig:
     """Weight of a loss of masks on the contours of one stage, see `contour`; 0 leaves it out."""
     sharp_weight: float = 10.0
     """Weight of the loss of SharpContour's classifier, where model.sharp asks for it."""
+    contour_iou_weight: float = 1.0
+    """Weight of the loss of predicted IoUs, where model.contour_iou asks for them."""
     average_refinements: bool = True
     """True divides the refinement's losses by the number of modules, as published; False sums
     them, as in the paper's equation 10."""
@@ -39,6 +41,7 @@ class LossConfig:
     mask: MaskLossConfig = field(default_factory=MaskLossConfig)
 
     def __post_init__(self) -> None:
-        for name in ("center", "initial", "coarse", "refinement", "parts", "contour", "sharp"):
+        names = "center initial coarse refinement parts contour sharp contour_iou"
+        for name in names.split():
             weight = getattr(self, f"{name}_weight")
             require(weight >= 0, f"loss.{name}_weight must not be negative")

@@ -39,6 +39,8 @@ class ModelConfig(BaseModelConfig):
     refinements: int | None = None
     """Number of refinement modules; None takes the architecture's own: dla34 has three, as
     published (the paper has two), nano two."""
+    contour_iou: bool = False
+    """Also learn how well every contour fits; see eval.iou_power (docs/test-time.md)."""
     sharp: SharpSettings = field(default_factory=SharpSettings)
     """The stage after the last refinement, SharpContour (docs/boundaries.md)."""
 
@@ -69,6 +71,7 @@ class RefinerConfig(ModelConfig):
         none = "a refiner has none"
         require(self.refinements is None, f"model.refinements: {none}")
         require(not self.multi_component, f"model.multi_component: {none}")
+        require(not self.contour_iou, f"model.contour_iou: {none}")
         require(self.sharp.training == "joint", "model.sharp.training: a refiner is always joint")
         check_given_iou(self.given_iou)
 

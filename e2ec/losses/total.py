@@ -11,6 +11,7 @@ from torch import Tensor
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
 from e2ec.losses.contour_as_mask import contour_as_mask_loss
+from e2ec.losses.contour_iou import contour_iou_loss
 from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import focal_loss
 from e2ec.losses.sharp import point_counts, sharp_loss
@@ -25,12 +26,18 @@ class TotalLoss:
     """The losses of contour networks: a `families.family.Loss`."""
 
     def __init__(
-        self, config: LossConfig, movement: Movement | None = None, *, epochs: int = 1
+        self,
+        config: LossConfig,
+        movement: Movement | None = None,
+        *,
+        epochs: int = 1,
+        judged: bool = False,
     ) -> None:
         """`movement` of SharpContour; None where it does not learn. `epochs` of the whole run: the
-        contour loss sets in after a share of them."""
+        contour loss sets in after a share of them. `judged`: the network predicts IoUs."""
         self.config = config
         self.movement = movement
+        self.judged = judged
         self.contour_start = min(round(config.contour.start * epochs), epochs - 1)
 
     def counts(self, batch: Batch) -> Tensor:
@@ -58,9 +65,10 @@ class TotalLoss:
             epoch: counted from 0; the dynamic matching loss sets in at `matching_start_epoch`.
 
         Returns:
-            center, initial, coarse, refinement, with a weight contour, with votes parts, with
-            SharpContour sharp (each unweighted), and total. Where SharpContour learns alone, there
-            is no stage to compare, and its loss is the only one.
+            center, initial, coarse, refinement, with a weight contour, with a head for it
+            contour_iou, with votes parts, with SharpContour sharp (each unweighted), and total.
+            Where SharpContour learns alone, there is no stage to compare, and its loss is the only
+            one.
         """
         positives, contours, keys = counts[:3].clamp(min=1).unbind()
         stages = output.stages
@@ -75,6 +83,10 @@ class TotalLoss:
             }
             if self.config.contour_weight > 0:
                 losses["contour"] = self._contour(stages, label, epoch) / contours
+            if self.judged:
+                losses["contour_iou"] = (
+                    contour_iou_loss(output.iou_logits, stages, label) / contours
+                )
         if output.object_centers is not None:
             target = batch.object_centers.to(output.object_centers.dtype)
             losses["parts"] = smooth_l1(output.object_centers, target) / contours

@@ -10,6 +10,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from network.contour.architecture import STRIDE
+from network.contour.contour_iou import ContourIoU
 from network.contour.decode import Centers, decode_centers
 from network.sharp.settings import EvolutionSettings
 from network.sharp.sharp_contour import SharpContour
@@ -45,6 +46,13 @@ class NetworkOutput:
     at_points: Tensor | None = None
     """(n, P, outputs), what SharpContour says of the labelled points near boundaries, in training;
     None without them."""
+    judge: Callable[[Tensor], Tensor] | None = None
+    """Contours of any stage (n, N, 2), input pixels -> the logits of their IoU, (n,); None without
+    the head for it."""
+    iou_logits: dict[str, Tensor] = field(default_factory=dict)
+    """In training what `judge` says of every stage, by name."""
+    least_score: float = 0.0
+    """Instances whose final score is lower are left out."""
 
     @property
     def contours(self) -> list[Tensor]:
@@ -114,6 +122,11 @@ class ContourNetwork(nn.Module):
         """The stage after the last refinement, if there is one."""
         return None
 
+    @property
+    def judging(self) -> ContourIoU | None:
+        """The head that predicts how well contours fit, if there is one."""
+        return None
+
     def forward(
         self,
         images: Tensor,
@@ -167,6 +180,16 @@ class ContourNetwork(nn.Module):
         output = NetworkOutput(heatmap, *found, stages, votes, self.stride)
         if self.sharpening is not None and (depth is None or depth > len(stages)):
             add_sharp(self.sharpening, output, features, boundary, max_per_image)
+        if self.judging is not None:
+            output.judge = partial(
+                self.judging,
+                features=features,
+                centers=output.centers,
+                image_index=output.image_index,
+                max_per_image=max_per_image,
+            )
+            if self.training:
+                output.iou_logits = {name: output.judge(made) for name, made in stages.items()}
         return output
 
 

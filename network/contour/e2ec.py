@@ -11,6 +11,7 @@ from network.backbones.backbone import Backbone
 from network.backbones.dla import DLA
 from network.contour.architecture import DLA34, Architecture
 from network.contour.contour_init import Clip, clip_to_map, initial_contours
+from network.contour.contour_iou import ContourIoU
 from network.contour.contour_network import (
     BoundaryPoints,
     ContourNetwork,
@@ -56,6 +57,7 @@ class E2EC(SharpAlone, ContourNetwork):
         vertices: int,
         part_votes: DenseHead | None = None,
         sharp: SharpContour | None = None,
+        contour_iou: ContourIoU | None = None,
         clip: Clip = "edge",
     ) -> None:
         super().__init__()
@@ -70,6 +72,7 @@ class E2EC(SharpAlone, ContourNetwork):
         # Last, so that the other parameters keep the published order.
         self.part_votes = part_votes
         self.sharp = sharp
+        self.contour_iou = contour_iou
         self.num_classes = num_classes
         self.vertices = vertices
         self.clip: Clip = clip
@@ -84,6 +87,11 @@ class E2EC(SharpAlone, ContourNetwork):
     def sharpening(self) -> SharpContour | None:
         """See `ContourNetwork.sharpening`."""
         return self.sharp
+
+    @property
+    def judging(self) -> ContourIoU | None:
+        """See `ContourNetwork.judging`."""
+        return self.contour_iou
 
     def forward(
         self,
@@ -175,10 +183,11 @@ def build_network(
     vertices: int = 128,
     part_votes: bool = False,
     sharp: Movement | None = None,
+    contour_iou: bool = False,
     clip: Clip = "edge",
 ) -> E2EC:
-    """A network with random weights, in training mode, with or without a head for part votes and
-    SharpContour."""
+    """A network with random weights, in training mode, with or without a head for part votes,
+    SharpContour and a head for the contours' IoU."""
     a = architecture
     backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
     neck = Neck(backbone, deformable=a.deformable)
@@ -211,5 +220,6 @@ def build_network(
         sharp=SharpContour(channels, stride=neck.stride, sizes=a.sharp, movement=sharp)
         if sharp
         else None,
+        contour_iou=ContourIoU(channels, stride=neck.stride) if contour_iou else None,
         clip=clip,
     )

@@ -22,9 +22,9 @@ def network_from_state(
 ) -> E2EC:
     """A network in evaluation mode with the weights of `state` (our parameter names).
 
-    The class count, the numbers of vertices and of refinement modules, whether parts vote and
-    whether there is SharpContour are read from the weights. The network is float32, whatever the
-    type of the weights.
+    The class count, the numbers of vertices and of refinement modules, whether parts vote, whether
+    there is SharpContour and whether contours are judged are read from the weights. The network is
+    float32, whatever the type of the weights.
 
     Raises:
         InputError: names or shapes do not fit, or a weight is not finite; `name` says where the
@@ -39,6 +39,7 @@ def network_from_state(
         architecture=replace(architecture, refinements=count_refinements(state, source=name)),
         part_votes=any(key.startswith("part_votes.") for key in state),
         sharp=movement_of(state, name=name),
+        contour_iou=any(key.startswith("contour_iou.") for key in state),
         clip=clip,
     )
     load_checked(network, state, name=name)

@@ -9,6 +9,7 @@ import torch
 
 from dataset.transforms.test_transform import restore_points
 from e2ec.families.contour.card import ContourCard
+from e2ec.families.contour.final_scores import final_scores
 from e2ec.families.contour.stages import resolve_stage
 from e2ec.families.family import ShownImage
 from e2ec.results.contours import Contours
@@ -30,7 +31,7 @@ def assemble(
     together = torch.cat(made, dim=1).cpu().double().numpy()
     ends = np.cumsum([stage.shape[1] for stage in made])
     contours = np.split(together, ends[:-1], axis=1)
-    scores = output.scores.cpu().double().numpy()
+    scores = final_scores(output, made, card.iou_power)
     labels = output.classes.cpu().numpy()
     votes = None
     if output.object_centers is not None and card.group_parts:
@@ -47,11 +48,12 @@ def assemble(
                     restore_points(points[mine], image.matrix),
                     own,
                     labels[mine],
-                    scores[mine],
+                    sure[mine],
                     image,
                     card,
+                    output.least_score,
                 )
-                for stage, points in zip(stages, contours, strict=True)
+                for stage, points, sure in zip(stages, contours, scores, strict=True)
             }
         )
     return results
@@ -64,10 +66,13 @@ def _contours(
     scores: np.ndarray,
     image: ShownImage,
     card: ContourCard,
+    least_score: float,
 ) -> Contours:
     """Duplicates go first, then parts are grouped: a duplicate of a part fits that part better than
     the box of the whole object."""
     keep = suppress(contour_boxes(points), scores, labels, card.nms_iou)
+    # They fall: what is left out here has left out nothing better.
+    keep = keep[scores[keep] >= least_score]
     groups = [keep[i : i + 1] for i in range(len(keep))]
     if votes is not None:
         found = group_parts(points[keep], votes[keep], scores[keep], labels[keep])

@@ -23,8 +23,10 @@ from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
+from e2ec.families.contour.final_scores import least_center_score
 from e2ec.families.contour.model_settings import crop_settings, model_settings
 from e2ec.families.contour.stages import check_stage, depth_of, resolve_stage, stage_names
+from e2ec.families.contour.untransferred import untransferred
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.model_card import prediction_settings
 from e2ec.families.refine_rings import refine_rings
@@ -55,6 +57,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     resolve_stage = staticmethod(resolve_stage)
     collate = staticmethod(collate)
     resolve = staticmethod(resolve)
+    untransferred = staticmethod(untransferred)
     instances = staticmethod(assemble)
 
     def build(self, config: Config, num_classes: int) -> E2EC:
@@ -76,6 +79,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             vertices=config.data.targets.vertices,
             part_votes=model.multi_component,
             sharp=None if sharp.training == "off" else sharp.movement,
+            contour_iou=model.contour_iou,
         )
         if sharp.training == "alone":
             network.freeze_all_but_sharp()
@@ -108,9 +112,11 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         )
 
     def loss(self, config: Config) -> TotalLoss:
-        sharp = model_settings(config).sharp
-        movement = None if sharp.training == "off" else sharp.movement
-        return TotalLoss(config.loss, movement, epochs=config.train.epochs)
+        model = model_settings(config)
+        movement = None if model.sharp.training == "off" else model.sharp.movement
+        return TotalLoss(
+            config.loss, movement, epochs=config.train.epochs, judged=model.contour_iou
+        )
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
         near = batch.boundary
@@ -129,30 +135,6 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     ) -> np.ndarray | None:
         data = config.data
         return label_sheet(examples, data.augmentation, data.targets, title=title, count=count)
-
-    def untransferred(self, source: E2EC, network: E2EC) -> tuple[str, ...]:
-        """The classifier where the class counts differ, and part votes and SharpContour that one of
-        them lacks or has in another way.
-
-        Raises:
-            InputError: what would keep its random start learns nothing either.
-        """
-        classifier = source.num_classes != network.num_classes
-        votes = source.part_votes is None or network.part_votes is None
-        if network.sharp_alone and classifier:
-            raise InputError(
-                f"model.sharp.training alone: the weights know {source.num_classes} classes, the "
-                f"data have {network.num_classes}, and nobody would learn them; start from weights "
-                "of the same classes, or train jointly"
-            )
-        if network.sharp_alone and votes and network.part_votes is not None:
-            raise InputError(
-                "model.sharp.training alone: the weights have no part votes, and nobody would "
-                "learn them; leave model.multi_component out, or train jointly"
-            )
-        ways = {one.sharp and one.sharp.movement for one in (source, network)}
-        sharp = None in ways or len(ways) > 1
-        return ("heatmap.2.",) * classifier + ("part_votes.",) * votes + ("sharp.",) * sharp
 
     def prepare(
         self,
@@ -196,12 +178,15 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         stages: Sequence[str],
     ) -> NetworkOutput:
         """No stage after the last of `stages` is made."""
+        power = 0.0 if prepared.judging is None else card.iou_power
         output: NetworkOutput = prepared(
             images,
-            score_threshold=score_threshold,
+            score_threshold=least_center_score(score_threshold, power),
             max_detections=card.max_detections,
             depth=depth_of(stages, prepared.stage_names),
         )
+        # Without IoUs scores are final in the network, which has left out what is to be.
+        output.least_score = score_threshold if power > 0 else 0.0
         return output
 
     def refine(
@@ -231,6 +216,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         return {
             "nms_iou": config.eval.nms_iou,
             "group_parts": config.eval.group_parts,
+            "iou_power": config.eval.iou_power,
             "evolution": config.eval.evolution,
         }
 

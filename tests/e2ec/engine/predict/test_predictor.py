@@ -42,7 +42,7 @@ class FixedNetwork(nn.Module):
         self.votes: list[list[float]] | None = None
         self.seen: list[Tensor] = []
         self.arguments: dict[str, float] = {}
-        self.stage_names = STAGES
+        self.stage_names, self.judging = STAGES, None
 
     def forward(self, images: Tensor, **arguments: float) -> NetworkOutput:
         self.seen.append(images)
