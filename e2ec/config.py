@@ -19,7 +19,7 @@ from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
 from e2ec.contour_loss_config import ContourLossConfig, MaskLoss
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
-from e2ec.eval_config import EvalConfig, IouType, Precision
+from e2ec.eval_config import EvalConfig, Flips, IouType, Precision
 from e2ec.loss_config import LossConfig
 from e2ec.mask_config import MaskConfig, MaskLossConfig
 from e2ec.model_config import BaseModelConfig, ModelConfig, RefinerConfig, check_given_iou
@@ -40,6 +40,7 @@ __all__ = [
     "DataConfig",
     "EvalConfig",
     "EvolutionSettings",
+    "Flips",
     "Format",
     "IouType",
     "LabelFormat",

@@ -102,6 +102,10 @@ class Family(ABC, Generic[Network, Example]):
     detects: ClassVar[bool] = True
     """Whether networks find instances in pixels alone. Those that do not refine what they are
     given (`given`, `refine`), which may be of any classes."""
+    merges: ClassVar[bool] = False
+    """Whether what is found in several views of an image can be made one
+    (`e2ec.results.postprocess.merge_views`): instances are polygons without holes, of equally many
+    vertices and walked the same way, and `instances` follows matrices that mirror."""
 
     # ---- the network
 

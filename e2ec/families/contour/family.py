@@ -50,6 +50,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
 
     name: ClassVar[str] = "contour"
     card_type = ContourCard
+    merges: ClassVar[bool] = True
     # The others change their meaning on the way.
     falling_losses: ClassVar = {"center": "centres", "coarse": "coarse contours"}
 
