@@ -68,9 +68,9 @@ def merge_views(
 def _groups(views: Sequence[Contours]) -> list[list[tuple[int, int]]]:
     """The members (view, instance) of every merged instance, the best first."""
     places = [(v, i) for v, view in enumerate(views) for i in range(len(view))]
-    scores = np.array([views[v].scores[i] for v, i in places])
+    scores = np.array([views[v].scores[i] for v, i in places], np.float64)
     # Of equal scores the first view's comes first.
-    order = np.argsort(-scores, kind="stable") if places else []
+    order = np.argsort(-scores, kind="stable")
     shapes = [_shapes(view) for view in views]
     trees = [shapely.STRtree(own) for own in shapes]
     free = [np.ones(len(view), bool) for view in views]
