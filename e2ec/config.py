@@ -20,7 +20,7 @@ from dataset.transforms.test_transform import TestView
 from e2ec.contour_loss_config import ContourLossConfig, MaskLoss
 from e2ec.contour_mending_config import ContourSmoothing, MendingSettings
 from e2ec.data_config import ConversionTarget, DataConfig, Format, LabelFormat, Split, require
-from e2ec.eval_config import EvalConfig, ExtraMetric, IouType, Precision
+from e2ec.eval_config import EvalConfig, ExtraMetric, Flips, IouType, Precision
 from e2ec.loss_config import LossConfig
 from e2ec.mask_config import MaskConfig, MaskLossConfig
 from e2ec.model_config import BaseModelConfig, ModelConfig, RefinerConfig, check_given_iou
@@ -45,6 +45,7 @@ __all__ = [
     "EvalConfig",
     "EvolutionSettings",
     "ExtraMetric",
+    "Flips",
     "Format",
     "IouType",
     "LabelFormat",

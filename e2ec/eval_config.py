@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
+from dataset.transforms.test_transform import MAX_ZOOM
 from e2ec.contour_mending_config import ContourSmoothing, MendingSettings
 from e2ec.data_config import require
 from network.sharp.settings import EvolutionSettings
 
 IouType = Literal["segm", "bbox", "boundary"]
+Flips = Literal["none", "horizontal", "vertical", "both"]
 Precision = Literal["fp32", "bf16", "fp16"]
 ExtraMetric = Literal["microscopy", "panoptic", "distances", "calibration"]
 
@@ -24,12 +26,25 @@ class EvalConfig:
     contours init, coarse, refine1, refine2, refine3, sharp, final or final-dml. None takes the one
     with the best main metric on the validation data in training, and in `test.py` the weights'
     own."""
+    all_stages: bool = True
+    """Also score every other stage in `test.py`. False goes no further than the stage that is
+    evaluated, and takes less time the earlier it is."""
     score_threshold: float = 0.05
     """Detections with a lower score are left out (published: 0.05)."""
     max_detections: int = 100
     """At most this many detections per image, in decoding and in the metric."""
     nms_iou: float = 1.0
     """Class-wise non-maximum suppression on the contours' boxes above this IoU; 1 is none."""
+    iou_power: float = 0.5
+    """Where the network predicts the IoU of its contours, the final score is
+    score ** (1 - iou_power) * IoU ** iou_power; 0 leaves the IoU out. It is the final score that
+    score_threshold is for."""
+    flips: Flips = "none"
+    """In `test.py` also predict mirrored images and merge what is found: horizontal swaps left and
+    right, vertical top and bottom, both has these two and their combination (docs/test-time.md)."""
+    scales: tuple[float, ...] = (1.0,)
+    """In `test.py` predict images at these sizes, relative to data.view, and merge what is found;
+    views count eval.flips times eval.scales, and so does the time."""
     group_parts: bool = True
     """Make one instance of the parts that vote for one object, where the network has such votes."""
     evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
@@ -83,6 +98,13 @@ class EvalConfig:
         require(0 <= self.score_threshold <= 1, "eval.score_threshold must lie in [0, 1]")
         require(self.max_detections > 0, "eval.max_detections must be positive")
         require(0 < self.nms_iou <= 1, "eval.nms_iou must lie in (0, 1]")
+        require(0 <= self.iou_power <= 1, "eval.iou_power must lie in [0, 1]")
+        in_range = all(0 < scale <= MAX_ZOOM for scale in self.scales)
+        require(
+            bool(self.scales) and in_range and len(set(self.scales)) == len(self.scales),
+            f"eval.scales must be different numbers in (0, {MAX_ZOOM:g}], one or more",
+        )
+        require(self.flips in get_args(Flips), f"eval.flips: there is no {self.flips!r}")
         require(self.batch_size > 0, "eval.batch_size must be positive")
         require(len(self.iou_types) > 0, "eval.iou_types must name at least one")
         given = self.microscopy_threshold

@@ -49,6 +49,8 @@ class LossConfig:
     """Weight of the boundary map's focal loss, where model.boundary_map asks for it."""
     sharp_weight: float = 10.0
     """Weight of the loss of SharpContour's classifier, where model.sharp asks for it."""
+    contour_iou_weight: float = 1.0
+    """Weight of the loss of predicted IoUs, where model.contour_iou asks for them."""
     average_refinements: bool = True
     """True divides the refinement's losses by the number of modules, as published; False sums
     them, as in the paper's equation 10."""

@@ -44,6 +44,8 @@ class ModelConfig(BaseModelConfig):
     refinements: int | None = None
     """Number of refinement modules; None takes the architecture's own: dla34 has three, as
     published (the paper has two), nano two."""
+    contour_iou: bool = False
+    """Also learn how well every contour fits; see eval.iou_power (docs/test-time.md)."""
     sharp: SharpSettings = field(default_factory=SharpSettings)
     """The stage after the last refinement, SharpContour (docs/boundaries.md)."""
     backbone_weights: Path | None = None
@@ -98,6 +100,7 @@ class RefinerConfig(ModelConfig):
         require(self.refinements is None, f"model.refinements: {none}")
         require(not self.multi_component, f"model.multi_component: {none}")
         require(not self.boundary_map, f"model.boundary_map: {none}")
+        require(not self.contour_iou, f"model.contour_iou: {none}")
         require(self.sharp.training == "joint", "model.sharp.training: a refiner is always joint")
         check_given_iou(self.given_iou)
 

@@ -102,6 +102,10 @@ class Family(ABC, Generic[Network, Example]):
     detects: ClassVar[bool] = True
     """Whether networks find instances in pixels alone. Those that do not refine what they are
     given (`given`, `refine`), which may be of any classes."""
+    merges: ClassVar[bool] = False
+    """Whether what is found in several views of an image can be made one
+    (`e2ec.results.postprocess.merge_views`): instances are polygons without holes, of equally many
+    vertices and walked the same way, and `instances` follows matrices that mirror."""
 
     # ---- the network
 
@@ -265,8 +269,10 @@ class Family(ABC, Generic[Network, Example]):
         card: Any,
         *,
         score_threshold: float,
+        stages: Sequence[str],
     ) -> Any:
-        """`predict`, for networks that make a difference between an image and what pads it."""
+        """`predict`, for networks that make a difference between an image and what pads it, or
+        that need not make what only other stages than `stages` are made of."""
         return self.predict(prepared, images, card, score_threshold=score_threshold)
 
     @abstractmethod

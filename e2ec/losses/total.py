@@ -10,6 +10,8 @@ from torch import Tensor
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
 from e2ec.losses.contour_as_mask import contour_as_mask_loss
+from e2ec.losses.contour_iou import contour_iou_loss
+from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.distillation import soft_focal_loss
 from e2ec.losses.focal import focal_loss
 from e2ec.losses.refinement import refinement_loss, refinement_names
@@ -35,12 +37,15 @@ class TotalLoss:
         *,
         epochs: int = 1,
         boundary_map: bool = False,
+        judged: bool = False,
     ) -> None:
         """`movement` of SharpContour; None where it does not learn. `epochs` of the whole run: the
-        contour loss sets in after a share of them. Whether there is a `boundary_map` to learn."""
+        contour loss sets in after a share of them. Whether there is a `boundary_map` to learn, and
+        whether contours are `judged`: the network predicts IoUs."""
         self.config = config
         self.movement = movement
         self.boundary_map = boundary_map
+        self.judged = judged
         self.contour_start = first_epoch(config.contour.start, epochs)
 
     def counts(self, batch: Batch) -> Tensor:
@@ -72,9 +77,9 @@ class TotalLoss:
 
         Returns:
             center, initial, coarse, refinement, with weights contour, steps and distillation
-            (0 until the output comes with its teacher's), with their heads boundary_map and parts,
-            with SharpContour sharp (each unweighted), and total. Where SharpContour learns alone,
-            there is no stage to compare, and its loss is the only one.
+            (0 until the output comes with its teacher's), with their heads contour_iou,
+            boundary_map and parts, with SharpContour sharp (each unweighted), and total. Where
+            SharpContour learns alone, there is no stage to compare, and its loss is the only one.
         """
         positives, contours, keys = counts[:3].clamp(min=1).unbind()
         stages = output.stages
@@ -96,6 +101,9 @@ class TotalLoss:
                 losses["steps"] = steps_loss(last, label) / contours
             if self.config.distillation_weight > 0:
                 losses["distillation"] = _distillation(output, positives, contours)
+            if self.judged:
+                judged = contour_iou_loss(output.iou_logits, stages, label)
+                losses["contour_iou"] = judged / contours
         if self.boundary_map:
             assert output.boundary_map is not None
             cells = counts[-1].clamp(min=1)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from torch import Tensor, nn
 
 from network.contour.architecture import STRIDE
+from network.contour.contour_iou import ContourIoU
 from network.contour.decode import Centers, decode_centers
 from network.sharp.settings import EvolutionSettings
 from network.sharp.sharp_contour import SharpContour
@@ -50,6 +52,13 @@ class NetworkOutput:
     at_points: Tensor | None = None
     """(n, P, outputs), what SharpContour says of the labelled points near boundaries, in training;
     None without them."""
+    judge: Callable[[Tensor], Tensor] | None = None
+    """Contours of any stage (n, N, 2), input pixels -> the logits of their IoU, (n,); None without
+    the head for it."""
+    iou_logits: dict[str, Tensor] = field(default_factory=dict)
+    """In training what `judge` says of every stage, by name."""
+    least_score: float = 0.0
+    """Instances whose final score is lower are left out."""
 
     @property
     def contours(self) -> list[Tensor]:
@@ -79,8 +88,21 @@ class NetworkOutput:
 
 Dense = Callable[[Tensor], tuple[Tensor, ...]]
 """Images (B, 3, H, W) -> the shared map (B, C, h, w), and the heat map's logits."""
-Outline = Callable[[Tensor, Tensor, Tensor, int | None], tuple[dict[str, Tensor], Tensor | None]]
-"""The shared map, centres, image_index, max_per_image -> contours by stage, and the part votes."""
+
+
+class Outline(Protocol):
+    """What makes the contours of instances."""
+
+    def __call__(
+        self,
+        features: Tensor,
+        centers: Tensor,
+        image_index: Tensor,
+        max_per_image: int | None = None,
+        depth: int | None = None,
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
+        """The shared map (B, C, h, w), and the rest as in `ContourNetwork.forward` -> contours by
+        stage, and the part votes."""
 
 
 @dataclass
@@ -106,6 +128,11 @@ class ContourNetwork(nn.Module):
         """The stage after the last refinement, if there is one."""
         return None
 
+    @property
+    def judging(self) -> ContourIoU | None:
+        """The head that predicts how well contours fit, if there is one."""
+        return None
+
     def add_training_maps(self, output: NetworkOutput, features: Tensor) -> None:
         """Put into `output` what is only learned from, of the shared map (B, C, h, w)."""
 
@@ -119,6 +146,7 @@ class ContourNetwork(nn.Module):
         score_threshold: float = 0.05,
         max_detections: int = 100,
         boundary: BoundaryPoints | None = None,
+        depth: int | None = None,
     ) -> NetworkOutput:
         """Contours at the detected centres, or at the labelled ones in training.
 
@@ -131,6 +159,8 @@ class ContourNetwork(nn.Module):
             score_threshold: detections below it are dropped (published: 0.05).
             max_detections: at most this many per image (published: 100).
             boundary: points that SharpContour is asked about, at the given centres' instances.
+            depth: only so many of the first stages are made, at least one; None makes all. What is
+                made is the same to the last bit.
 
         Raises:
             ValueError: training mode without labelled centres, or images of a wrong shape.
@@ -153,12 +183,24 @@ class ContourNetwork(nn.Module):
             )
             # Known here, so that `outline` need not count.
             max_per_image = int(found.image_index.bincount(minlength=1).amax())
-        stages, votes = self.outline(features, found.centers, found.image_index, max_per_image)
+        stages, votes = self.outline(
+            features, found.centers, found.image_index, max_per_image, depth
+        )
         output = NetworkOutput(heatmap, *found, stages, votes, self.stride)
         if self.training:
             self.add_training_maps(output, features)
-        if self.sharpening is not None:
+        if self.sharpening is not None and (depth is None or depth > len(stages)):
             add_sharp(self.sharpening, output, features, boundary, max_per_image)
+        if self.judging is not None:
+            output.judge = partial(
+                self.judging,
+                features=features,
+                centers=output.centers,
+                image_index=output.image_index,
+                max_per_image=max_per_image,
+            )
+            if self.training:
+                output.iou_logits = {name: output.judge(made) for name, made in stages.items()}
         return output
 
 

@@ -11,6 +11,7 @@ from network.backbones.backbone import Backbone
 from network.backbones.dla import DLA
 from network.contour.architecture import DLA34, Architecture
 from network.contour.contour_init import Clip, clip_to_map, initial_contours
+from network.contour.contour_iou import ContourIoU
 from network.contour.contour_network import (
     BoundaryPoints,
     ContourNetwork,
@@ -57,6 +58,7 @@ class E2EC(SharpAlone, ContourNetwork):
         part_votes: DenseHead | None = None,
         sharp: SharpContour | None = None,
         boundary_map: DenseHead | None = None,
+        contour_iou: ContourIoU | None = None,
         clip: Clip = "edge",
     ) -> None:
         super().__init__()
@@ -72,6 +74,7 @@ class E2EC(SharpAlone, ContourNetwork):
         self.part_votes = part_votes
         self.sharp = sharp
         self.boundary_map = boundary_map
+        self.contour_iou = contour_iou
         self.num_classes = num_classes
         self.vertices = vertices
         self.clip: Clip = clip
@@ -86,6 +89,11 @@ class E2EC(SharpAlone, ContourNetwork):
     def sharpening(self) -> SharpContour | None:
         """See `ContourNetwork.sharpening`."""
         return self.sharp
+
+    @property
+    def judging(self) -> ContourIoU | None:
+        """See `ContourNetwork.judging`."""
+        return self.contour_iou
 
     def forward(
         self,
@@ -139,26 +147,35 @@ class E2EC(SharpAlone, ContourNetwork):
         centers: Tensor,
         image_index: Tensor,
         max_per_image: int | None = None,
+        depth: int | None = None,
     ) -> tuple[dict[str, Tensor], Tensor | None]:
-        """What belongs to instances: all stages by name at the given centres, and the part votes.
+        """What belongs to instances: the stages by name at the given centres, and the part votes.
 
         In evaluation, initial and coarse contours are clipped to the map as `self.clip` says.
-        `max_per_image` is that of `forward`.
+        `max_per_image` and `depth` are those of `forward`.
         """
+        depth = len(self.stage_names) if depth is None else depth
         height, width = features.shape[2:]
         offsets = head_at_cells(self.offsets, features, centers, image_index)
         initial = initial_contours(offsets, centers)
         if not self.training:
             initial = clip_to_map(initial, height, width, self.clip)
-        coarse = self.global_deformation(
-            features, initial, centers, image_index, max_per_image=max_per_image
-        )
-        if not self.training:
-            coarse = clip_to_map(coarse, height, width, self.clip)
-        stages = {"init": initial * self.stride, "coarse": coarse * self.stride}
-        stages |= self.refinement(
-            features, stages["coarse"], image_index, max_per_image=max_per_image
-        )
+        stages = {"init": initial * self.stride}
+        if depth > 1:
+            coarse = self.global_deformation(
+                features, initial, centers, image_index, max_per_image=max_per_image
+            )
+            if not self.training:
+                coarse = clip_to_map(coarse, height, width, self.clip)
+            stages["coarse"] = coarse * self.stride
+        if depth > 2:
+            stages |= self.refinement(
+                features,
+                stages["coarse"],
+                image_index,
+                max_per_image=max_per_image,
+                modules=depth - 2,
+            )
         votes = None
         if self.part_votes is not None:
             at_centers = head_at_cells(self.part_votes, features, centers, image_index)
@@ -174,12 +191,13 @@ def build_network(
     part_votes: bool = False,
     sharp: Movement | None = None,
     boundary_map: bool = False,
+    contour_iou: bool = False,
     clip: Clip = "edge",
     backbone: Backbone | None = None,
 ) -> E2EC:
     """A network with random weights, in training mode, on a DLA or on the backbone that is given;
-    with or without a head for part votes, SharpContour, and a head for the boundary map, which is
-    used in training alone."""
+    with or without a head for part votes, SharpContour, a head for the contours' IoU, and one for
+    the boundary map, which is used in training alone."""
     a = architecture
     if backbone is None:
         backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
@@ -216,5 +234,6 @@ def build_network(
         boundary_map=DenseHead(channels, a.head_channels, 1, last_bias=HEATMAP_PRIOR_LOGIT)
         if boundary_map
         else None,
+        contour_iou=ContourIoU(channels, stride=neck.stride) if contour_iou else None,
         clip=clip,
     )

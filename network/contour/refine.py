@@ -33,6 +33,7 @@ class Refinement(nn.Module):
         image_index: Tensor,
         *,
         max_per_image: int | None = None,
+        modules: int | None = None,
     ) -> dict[str, Tensor]:
         """The contour after each module, by the name of its stage.
 
@@ -41,6 +42,7 @@ class Refinement(nn.Module):
             contours: (n, N, 2) coarse contours, x then y, input pixels; detached here.
             image_index: (n,) int64, ascending.
             max_per_image: as in `sample_features`.
+            modules: only so many of the first modules run; None runs all.
 
         Returns:
             (n, N, 2) tensors in order, input pixels, not clipped. Gradients flow from one module's
@@ -49,7 +51,7 @@ class Refinement(nn.Module):
         stages = {}
         contours = contours.detach()
         features = at_least_float32(features)  # once, not in every module's sampling
-        for name, snake in zip(self.stage_names, self.snakes, strict=True):
+        for name, snake in list(zip(self.stage_names, self.snakes, strict=True))[:modules]:
             sampled = sample_features(
                 features, contours / self.stride, image_index, max_per_image=max_per_image
             )

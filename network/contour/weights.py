@@ -29,8 +29,8 @@ def network_from_state(
     """A network in evaluation mode with the weights of `state` (our parameter names).
 
     The class count, the numbers of vertices and of refinement modules, whether parts vote, whether
-    there is SharpContour and whether a boundary map was learned are read from the weights. The
-    network is float32, whatever the type of the weights.
+    there is SharpContour, whether a boundary map was learned and whether contours are judged are
+    read from the weights. The network is float32, whatever the type of the weights.
 
     Raises:
         InputError: names or shapes do not fit, or a weight is not finite; `name` says where the
@@ -46,6 +46,7 @@ def network_from_state(
         part_votes=any(key.startswith("part_votes.") for key in state),
         sharp=movement_of(state, name=name),
         boundary_map=any(key.startswith("boundary_map.") for key in state),
+        contour_iou=any(key.startswith("contour_iou.") for key in state),
         clip=clip,
         backbone=backbone,
     )

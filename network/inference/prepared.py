@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from network.contour.contour_init import Clip
+from network.contour.contour_iou import ContourIoU
 from network.contour.contour_network import ContourNetwork, Dense, Outline
 from network.contour.e2ec import E2EC
 from network.sharp.sharp_contour import SharpContour
@@ -14,7 +15,7 @@ class PreparedNetwork(ContourNetwork):
     Attributes:
         network: holds the weights; plain, folded or with faster modules.
         dense: its `E2EC.dense`, or the same compiled or replayed.
-        outline: its `E2EC.outline`, likewise.
+        outline: its `E2EC.outline`, or the same compiled.
     """
 
     def __init__(
@@ -36,6 +37,11 @@ class PreparedNetwork(ContourNetwork):
     def sharpening(self) -> SharpContour | None:
         """See `ContourNetwork.sharpening`."""
         return self.network.sharp
+
+    @property
+    def judging(self) -> ContourIoU | None:
+        """See `ContourNetwork.judging`."""
+        return self.network.contour_iou
 
     @property
     def clip(self) -> Clip:

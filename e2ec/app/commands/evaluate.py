@@ -22,6 +22,7 @@ from e2ec.engine.evaluate.evaluator import (
 from e2ec.engine.evaluate.extra import extra_metrics
 from e2ec.engine.evaluate.official import official_metrics, write_submission
 from e2ec.engine.predict.predictor import Predictor, load_model
+from e2ec.engine.predict.views import Views
 from e2ec.families.model_card import prediction_settings
 from e2ec.families.published import is_published, with_published_warp
 from e2ec.metrics.results_file import read_results, supported_iou_types
@@ -126,7 +127,7 @@ def _predict(config: Config, options: EvaluationOptions, dataset: InstanceDatase
     by_stage = predict_dataset(
         predictor,
         dataset,
-        stages=predictor.stages if dataset.labelled else [chosen],
+        stages=predictor.stages if dataset.labelled and config.eval.all_stages else [chosen],
         batch_size=config.eval.batch_size,
         progress=True,
     )
@@ -144,6 +145,7 @@ def _load(config: Config, options: EvaluationOptions, dataset: InstanceDataset) 
         precision=config.eval.precision,
         compile=config.eval.compile,
         cuda_graphs=config.eval.cuda_graphs,
+        views=Views(config.eval.flips, config.eval.scales),
     )
     named = not is_published(options.weights)
     # Published files name no categories: theirs are the data's, in the same order.

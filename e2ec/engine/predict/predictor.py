@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import overload
 
@@ -17,6 +18,7 @@ from e2ec.engine.predict.device import select_device
 from e2ec.engine.predict.image_input import ImageLike, image_list, image_source, to_pixels
 from e2ec.engine.predict.ready_model import ReadyModel
 from e2ec.engine.predict.refine_forms import Refinable, in_form_of, to_contours
+from e2ec.engine.predict.views import OneView, Views, checked_views, predict_views
 from e2ec.engine.weights.checkpoint import load_network
 from e2ec.families.bundled import BUNDLED_WEIGHTS
 from e2ec.families.family import ShownImage
@@ -39,7 +41,10 @@ class Predictor(ReadyModel):
     Attributes:
         card: what the network was trained for.
         stages: names of its stages in order, each once: init, coarse, refine1, ...
+        views: in which images are seen; what is found in several is merged (docs/test-time.md).
     """
+
+    views: Views = Views()
 
     @overload
     def predict(
@@ -121,8 +126,9 @@ class Predictor(ReadyModel):
     ) -> list[dict[str, Contours]]:
         """What `predict` says at several stages (all of `self.stages` without), by their names.
 
-        The network runs once. Each result is the one that `predict` gives for that stage alone,
-        at the same threshold; without one it is the model's own, which evaluation wants.
+        The network runs once, and no further than the last of them. Each result is the one that
+        `predict` gives for that stage alone, at the same threshold; without one it is the model's
+        own, which evaluation wants.
         """
         self.require_detector()
         if batch_size < 1:
@@ -131,22 +137,27 @@ class Predictor(ReadyModel):
         asked = self.stages if stages is None else stages
         results: list[dict[str, Contours]] = []
         for start in range(0, len(images), batch_size):
-            some = images[start : start + batch_size]
-            results += self._predict_some(some, threshold, asked, source)
+            card = self.card
+            predict = partial(
+                self._predict_some, images[start : start + batch_size], card, asked, source
+            )
+            results += predict_views(predict, self.views, threshold, card)
         return results
 
     def _predict_some(
         self,
         images: list[ImageLike],
-        score_threshold: float,
+        card: ModelCard,
         stages: Sequence[str],
         source: str | None,
+        seen: OneView,
+        score_threshold: float,
     ) -> list[dict[str, Contours]]:
         """Images that fit into memory at once; neighbours shown at one size form a batch."""
-        card, inputs, shown = self.card, [], []
+        inputs, shown = [], []
         for image in images:
             pixels, name = to_pixels(image), image_source(image, source)
-            view, matrix = card.view.apply(pixels, name)
+            view, matrix = seen.show(pixels, card.view, name)
             inputs.append(view)
             shown.append(ShownImage((pixels.shape[0], pixels.shape[1]), matrix, name))
         results: list[dict[str, Contours]] = []
@@ -220,7 +231,7 @@ class Predictor(ReadyModel):
         images = self._input(batch)
         with self._autocast():
             output = self.family.predict_shown(
-                self.network, images, shown, card, score_threshold=score_threshold
+                self.network, images, shown, card, score_threshold=score_threshold, stages=stages
             )
         return self.family.instances(output, shown, card, stages)
 
@@ -234,6 +245,7 @@ def load_model(
     compile: bool = False,
     cuda_graphs: bool = False,
     view: TestView | None = None,
+    views: Views | None = None,
 ) -> Predictor:
     """A model ready to predict.
 
@@ -252,6 +264,8 @@ def load_model(
             they save, and each holds the memory of one run.
         view: how images are shown, e.g. `e2ec.TestView("pad", zoom=2.0)`; None takes the
             one that the weights name.
+        views: mirrors and further sizes in which every image is also seen, e.g.
+            `Views("horizontal", (1.0, 1.5))` of `e2ec.engine.predict.views`; None takes none.
 
     Raises:
         InputError: the file is missing, damaged, holds code, or does not fit; or the device
@@ -260,7 +274,7 @@ def load_model(
     """
     path = BUNDLED_WEIGHTS if weights is None else Path(weights)
     _, network, card = load_network(path, preset=preset)
-    return Predictor(
+    predictor = Predictor(
         network,
         card if view is None else replace(card, view=view),
         device=select_device(device),
@@ -268,3 +282,6 @@ def load_model(
         compile=compile,
         cuda_graphs=cuda_graphs,
     )
+    if views is not None and not views.plain:
+        predictor.views = checked_views(views, predictor.family)
+    return predictor

@@ -9,6 +9,7 @@ import torch
 
 from dataset.transforms.test_transform import restore_points
 from e2ec.families.contour.card import ContourCard
+from e2ec.families.contour.final_scores import final_scores
 from e2ec.families.contour.mending import mend, stages_needed
 from e2ec.families.contour.stages import resolve_stage
 from e2ec.families.family import ShownImage
@@ -29,14 +30,15 @@ def assemble(
     asked = [resolve_stage(stage, names) for stage in stages]
     whole = [name for name in output.stages if name not in output.on_demand]
     needed = stages_needed(asked, whole, card)
-    made = [output.at(name, extents, card.evolution) for name in needed]
+    made = {name: output.at(name, extents, card.evolution) for name in needed}
     # One transfer for all stages; some have more vertices than others.
-    together = torch.cat(made, dim=1).cpu().double().numpy()
-    ends = np.cumsum([stage.shape[1] for stage in made])
+    together = torch.cat([*made.values()], dim=1).cpu().double().numpy()
+    ends = np.cumsum([stage.shape[1] for stage in made.values()])
     separate = np.split(together, ends[:-1], axis=1)
-    mended = mend(dict(zip(needed, separate, strict=True)), whole, card)
+    mended = mend(dict(zip(made, separate, strict=True)), whole, card)
     contours = [mended[name] for name in asked]
-    scores = output.scores.cpu().double().numpy()
+    # Contours are judged as the network made them.
+    scores = final_scores(output, [made[name] for name in asked], card.iou_power)
     labels = output.classes.cpu().numpy()
     votes = None
     if output.object_centers is not None and card.group_parts:
@@ -53,11 +55,12 @@ def assemble(
                     restore_points(points[mine], image.matrix),
                     own,
                     labels[mine],
-                    scores[mine],
+                    sure[mine],
                     image,
                     card,
+                    output.least_score,
                 )
-                for stage, points in zip(stages, contours, strict=True)
+                for stage, points, sure in zip(stages, contours, scores, strict=True)
             }
         )
     return results
@@ -70,10 +73,13 @@ def _contours(
     scores: np.ndarray,
     image: ShownImage,
     card: ContourCard,
+    least_score: float,
 ) -> Contours:
     """Duplicates go first, then parts are grouped: a duplicate of a part fits that part better than
     the box of the whole object."""
     keep = suppress(contour_boxes(points), scores, labels, card.nms_iou)
+    # They fall: what is left out here has left out nothing better.
+    keep = keep[scores[keep] >= least_score]
     groups = [keep[i : i + 1] for i in range(len(keep))]
     if votes is not None:
         found = group_parts(points[keep], votes[keep], scores[keep], labels[keep])

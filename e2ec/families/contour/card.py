@@ -29,6 +29,9 @@ class ContourCard(ModelCard):
     group_parts: bool = True
     """Parts whose votes agree become one instance; without effect where the network has no part
     votes."""
+    iou_power: float = 0.5
+    """How much the predicted IoU of a contour counts in its score, where the network predicts it
+    (`final_scores.final_scores`)."""
     clip: Clip = "edge"
     """How far initial and coarse contours may reach: to the edge of the feature map, where labels
     end, or to its last cell (published weights)."""
@@ -45,7 +48,8 @@ class ContourCard(ModelCard):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        EvalConfig(nms_iou=self.nms_iou)  # the same limit as in the settings
+        # The same limits as in the settings.
+        EvalConfig(nms_iou=self.nms_iou, iou_power=self.iou_power)
 
     @classmethod
     def own_fields(cls, card: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,6 +63,8 @@ class ContourCard(ModelCard):
             "nms_iou": float(card["nms_iou"]),
             # Files written before there were part votes do not have it.
             "group_parts": flag(card.get("group_parts", True)),
+            # Files without it have no head for it.
+            "iou_power": float(card.get("iou_power", 0.5)),
             # Files without it were trained here, on labels that reach the edge.
             "clip": choice(card.get("clip", "edge"), get_args(Clip)),
             # Files without it have no stage sharp.

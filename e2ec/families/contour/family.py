@@ -31,9 +31,11 @@ from e2ec.families.contour.backbone import (
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.check_losses import check_losses
 from e2ec.families.contour.draw_example import label_sheet
+from e2ec.families.contour.final_scores import least_center_score
 from e2ec.families.contour.mending_settings import mending_fields
 from e2ec.families.contour.model_settings import crop_settings, model_settings
-from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
+from e2ec.families.contour.stages import check_stage, depth_of, resolve_stage, stage_names
+from e2ec.families.contour.untransferred import untransferred
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.model_card import prediction_settings
 from e2ec.families.refine_rings import refine_rings
@@ -57,6 +59,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
 
     name: ClassVar[str] = "contour"
     card_type = ContourCard
+    merges: ClassVar[bool] = True
     # The others change their meaning on the way.
     falling_losses: ClassVar = {"center": "centres", "coarse": "coarse contours"}
 
@@ -64,6 +67,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     resolve_stage = staticmethod(resolve_stage)
     collate = staticmethod(collate)
     resolve = staticmethod(resolve)
+    untransferred = staticmethod(untransferred)
     instances = staticmethod(assemble)
 
     def build(self, config: Config, num_classes: int) -> E2EC:
@@ -86,6 +90,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             sharp=None if sharp.training == "off" else sharp.movement,
             boundary_map=model.boundary_map,
             backbone=own_backbone(config),
+            contour_iou=model.contour_iou,
         )
         if sharp.training == "alone":
             network.freeze_all_but_sharp()
@@ -134,6 +139,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             movement,
             epochs=config.train.epochs,
             boundary_map=model.boundary_map,
+            judged=model.contour_iou,
         )
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
@@ -168,37 +174,6 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         data = config.data
         return label_sheet(examples, data.augmentation, data.targets, title=title, count=count)
 
-    def untransferred(self, source: E2EC, network: E2EC) -> tuple[str, ...]:
-        """The classifier where the class counts differ, and part votes, the boundary map and
-        SharpContour that one of them lacks or has in another way.
-
-        Raises:
-            InputError: what would keep its random start learns nothing either.
-        """
-        classifier = source.num_classes != network.num_classes
-        votes = source.part_votes is None or network.part_votes is None
-        if network.sharp_alone and classifier:
-            raise InputError(
-                f"model.sharp.training alone: the weights know {source.num_classes} classes, the "
-                f"data have {network.num_classes}, and nobody would learn them; start from weights "
-                "of the same classes, or train jointly"
-            )
-        if network.sharp_alone and votes and network.part_votes is not None:
-            raise InputError(
-                "model.sharp.training alone: the weights have no part votes, and nobody would "
-                "learn them; leave model.multi_component out, or train jointly"
-            )
-        ways = {one.sharp and one.sharp.movement for one in (source, network)}
-        sharp = None in ways or len(ways) > 1
-        drawn = source.boundary_map is None or network.boundary_map is None
-        left = {
-            "heatmap.2.": classifier,
-            "part_votes.": votes,
-            "sharp.": sharp,
-            "boundary_map.": drawn,
-        }
-        return tuple(prefix for prefix, stays in left.items() if stays)
-
     def prepare(
         self,
         network: E2EC,
@@ -230,6 +205,28 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         )
         return output
 
+    def predict_shown(
+        self,
+        prepared: PreparedNetwork,
+        images: Tensor,
+        shown: Sequence[ShownImage],
+        card: ContourCard,
+        *,
+        score_threshold: float,
+        stages: Sequence[str],
+    ) -> NetworkOutput:
+        """No stage after the last of `stages` is made."""
+        power = 0.0 if prepared.judging is None else card.iou_power
+        output: NetworkOutput = prepared(
+            images,
+            score_threshold=least_center_score(score_threshold, power),
+            max_detections=card.max_detections,
+            depth=depth_of(stages, prepared.stage_names),
+        )
+        # Without IoUs scores are final in the network, which has left out what is to be.
+        output.least_score = score_threshold if power > 0 else 0.0
+        return output
+
     def refine(
         self,
         prepared: PreparedNetwork,
@@ -257,6 +254,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         return {
             "nms_iou": config.eval.nms_iou,
             "group_parts": config.eval.group_parts,
+            "iou_power": config.eval.iou_power,
             "evolution": config.eval.evolution,
             **mending_fields(config),
         }

@@ -52,3 +52,17 @@ def resolve_stage(stage: str, stages: Sequence[str]) -> str:
             f"final-dml {authors['final-dml']}); choose one of them"
         )
     return authors.get(stage, stage)
+
+
+def depth_of(asked: Sequence[str], stages: Sequence[str]) -> int:
+    """How many of a network's first stages are made where `asked` are wanted; all where none is.
+
+    Args:
+        asked: names as in `resolve_stage`.
+        stages: of the network, in order.
+
+    Raises:
+        InputError: this network has no such stage; says which it has.
+    """
+    places = [stages.index(resolve_stage(stage, stages)) for stage in asked]
+    return 1 + max(places, default=len(stages) - 1)

@@ -159,6 +159,7 @@ class MaskFamily(Family[MaskNetwork, MaskExample]):
         card: MaskCard,
         *,
         score_threshold: float,
+        stages: Sequence[str],
     ) -> Detections:
         """Nothing is looked for beyond the image."""
         return _detect(prepared, images, _sizes(images, shown), card, score_threshold)

@@ -42,7 +42,7 @@ class FixedNetwork(nn.Module):
         self.votes: list[list[float]] | None = None
         self.seen: list[Tensor] = []
         self.arguments: dict[str, float] = {}
-        self.stage_names = STAGES
+        self.stage_names, self.judging = STAGES, None
 
     def forward(self, images: Tensor, **arguments: float) -> NetworkOutput:
         self.seen.append(images)
@@ -147,10 +147,23 @@ def test_one_default_score_for_looking_at_results() -> None:
     """0.3 in Python as in `demo.py`, whatever the weights say for evaluation."""
     predictor = fixed(TestView("canvas"), score_threshold=0.25, max_detections=7)
     predictor.predict(picture(32, 32))
-    assert predictor.network.arguments == {"score_threshold": 0.3, "max_detections": 7}
+    expected = {"score_threshold": 0.3, "max_detections": 7, "depth": 1}
+    assert predictor.network.arguments == expected
     assert DemoOptions().score == 0.3
     predictor.predict(picture(32, 32), score_threshold=0.0)
     assert predictor.network.arguments["score_threshold"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "depth"),
+    [(["init"], 1), (["coarse", "init"], 2), (["final"], 4), (["final-dml", "init"], 5), (None, 5)],
+)
+def test_the_network_goes_no_further_than_the_last_stage_asked_for(
+    asked: list[str] | None, depth: int
+) -> None:
+    predictor = fixed(TestView("canvas"))
+    predictor.predict_stages([picture(32, 32)], stages=asked)
+    assert predictor.network.arguments["depth"] == depth
 
 
 def test_evaluation_takes_the_threshold_of_the_weights() -> None:

@@ -27,6 +27,7 @@ from e2ec.families.contour.stages import Stage, check_stage, resolve_stage, stag
 from lib.errors import InputError
 from network.contour.architecture import NANO
 from network.contour.e2ec import build_network
+from network.contour.global_deform import GlobalDeformation
 
 NANO_STAGES = ("init", "coarse", "refine1", "refine2")
 CARD = ContourCard("nano", class_names=("a", "b", "c"), category_ids=(1, 2, 3))
@@ -240,6 +241,26 @@ def test_evaluation_takes_the_weights_stage_unless_told(stage: str | None, weigh
     table = lines[next(i for i, line in enumerate(lines) if line.startswith("stage")) + 1 :][:4]
     assert [line.split()[0] for line in table] == list(NANO_STAGES)
     assert [line.split()[0] for line in table if "*" in line] == [expected]
+
+
+def test_evaluation_may_go_no_further_than_the_stage_asked_for(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = (*TINY, "--weights", weights, "--stage", "init", "--out")
+    assert call("test.py", *arguments, "all").status == 0
+
+    def never(*_: object) -> None:
+        raise AssertionError("a stage after the last one asked for was computed")
+
+    monkeypatch.setattr(GlobalDeformation, "forward", never)
+    ending = call("test.py", *arguments, "init", "--eval.no-all-stages")
+    assert ending.status == 0, ending
+    everything, alone = (
+        json.loads(Path(out, "metrics.json").read_text())["metrics"] for out in ("all", "init")
+    )
+    assert [key for key in alone if key.startswith("stages/")] == ["stages/init"]
+    assert alone == {key: everything[key] for key in alone}
+    assert Path("all/results.json").read_bytes() == Path("init/results.json").read_bytes()
 
 
 def test_a_stage_that_is_not_there_is_refused_before_the_work(weights: Path) -> None:
