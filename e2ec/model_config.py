@@ -8,7 +8,11 @@ from typing import ClassVar, Literal
 
 from e2ec.data_config import require
 from network.contour.architecture import MAX_REFINEMENTS
+from network.contour.contour_start import Activation, ContourStart, Initial
 from network.sharp.settings import SharpSettings
+
+MAX_HIDDEN = 65536
+"""A wider global deformation is a slip of the hand."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,16 @@ class ModelConfig(BaseModelConfig):
     refinements: int | None = None
     """Number of refinement modules; None takes the architecture's own: dla34 has three, as
     published (the paper has two), nano two."""
+    initial: Initial = "learned"
+    """The initial contour: learned regresses all of its vertices, as in the paper; box_octagon and
+    box_ellipse regress a box and draw one into it, as methods before it do (docs/ablation.md)."""
+    global_deformation: bool = True
+    """Move the initial contour by the features of all of its vertices before it is refined."""
+    global_hidden: int | None = None
+    """Width of the hidden layer of this global deformation; None takes the architecture's own. The
+    paper's is twice the number of vertices."""
+    global_activation: Activation = "none"
+    """Between its two linear maps; the published network has none."""
     sharp: SharpSettings = field(default_factory=SharpSettings)
     """The stage after the last refinement, SharpContour (docs/boundaries.md)."""
 
@@ -47,6 +61,20 @@ class ModelConfig(BaseModelConfig):
             self.refinements is None or 1 <= self.refinements <= MAX_REFINEMENTS,
             f"model.refinements must lie between 1 and {MAX_REFINEMENTS}",
         )
+        require(
+            self.global_hidden is None or 1 <= self.global_hidden <= MAX_HIDDEN,
+            f"model.global_hidden must lie between 1 and {MAX_HIDDEN}",
+        )
+        for name, default in (("global_hidden", None), ("global_activation", "none")):
+            require(
+                self.global_deformation or getattr(self, name) == default,
+                f"model.{name}: there is no global deformation",
+            )
+
+    @property
+    def start(self) -> ContourStart:
+        """What stands before the refinements."""
+        return ContourStart(self.initial, self.global_deformation, self.global_activation)
 
 
 @dataclass(frozen=True)
@@ -69,6 +97,10 @@ class RefinerConfig(ModelConfig):
         none = "a refiner has none"
         require(self.refinements is None, f"model.refinements: {none}")
         require(not self.multi_component, f"model.multi_component: {none}")
+        require(self.initial == "learned", f"model.initial: {none}")
+        require(self.global_deformation, f"model.global_deformation: {none}")
+        require(self.global_hidden is None, f"model.global_hidden: {none}")
+        require(self.global_activation == "none", f"model.global_activation: {none}")
         require(self.sharp.training == "joint", "model.sharp.training: a refiner is always joint")
         check_given_iou(self.given_iou)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
+from e2ec.losses.box import box_loss
 from e2ec.losses.contour_as_mask import contour_as_mask_loss
 from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.focal import focal_loss
@@ -25,11 +26,17 @@ class TotalLoss:
     """The losses of contour networks: a `families.family.Loss`."""
 
     def __init__(
-        self, config: LossConfig, movement: Movement | None = None, *, epochs: int = 1
+        self,
+        config: LossConfig,
+        movement: Movement | None = None,
+        *,
+        epochs: int = 1,
+        boxes: bool = False,
     ) -> None:
         """`movement` of SharpContour; None where it does not learn. `epochs` of the whole run: the
-        contour loss sets in after a share of them."""
+        contour loss sets in after a share of them. `boxes`: initial contours are a box's."""
         self.config = config
+        self.initial_loss = box_loss if boxes else smooth_l1
         self.movement = movement
         self.contour_start = min(round(config.contour.start * epochs), epochs - 1)
 
@@ -58,9 +65,9 @@ class TotalLoss:
             epoch: counted from 0; the dynamic matching loss sets in at `matching_start_epoch`.
 
         Returns:
-            center, initial, coarse, refinement, with a weight contour, with votes parts, with
-            SharpContour sharp (each unweighted), and total. Where SharpContour learns alone, there
-            is no stage to compare, and its loss is the only one.
+            center, initial, with a global deformation coarse, refinement, with a weight contour,
+            with votes parts, with SharpContour sharp (each unweighted), and total. Where
+            SharpContour learns alone, there is no stage to compare, and its loss is the only one.
         """
         positives, contours, keys = counts[:3].clamp(min=1).unbind()
         stages = output.stages
@@ -69,10 +76,13 @@ class TotalLoss:
             label = batch.contours.to(stages["init"].dtype)
             losses = {
                 "center": focal_loss(output.heatmap, batch.heatmaps) / positives,
-                "initial": smooth_l1(stages["init"], label) / contours,
-                "coarse": smooth_l1(stages["coarse"], label) / contours,
-                "refinement": self._refinement(stages, label, batch.keys, contours, keys, epoch),
+                "initial": self.initial_loss(stages["init"], label) / contours,
             }
+            if "coarse" in stages:
+                losses["coarse"] = smooth_l1(stages["coarse"], label) / contours
+            losses["refinement"] = self._refinement(
+                stages, label, batch.keys, contours, keys, epoch
+            )
             if self.config.contour_weight > 0:
                 losses["contour"] = self._contour(stages, label, epoch) / contours
         if output.object_centers is not None:
@@ -102,7 +112,7 @@ class TotalLoss:
         if epoch < self.config.matching_start_epoch:
             loss = loss + smooth_l1(stages[last], label) / contours
         else:
-            before = stages[("coarse", *earlier)[-1]]
+            before = stages[list(stages)[list(stages).index(last) - 1]]
             sums = dynamic_matching_loss(
                 before, stages[last], label, key_vertices, distance=self.config.matching_distance
             )

@@ -7,9 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lib.polygons.box_shapes import BoxShape
 from network.backbones.backbone import Backbone
 from network.backbones.dla import DLA
 from network.contour.architecture import DLA34, Architecture
+from network.contour.box_init import BoxHead
 from network.contour.contour_init import Clip, clip_to_map, initial_contours
 from network.contour.contour_network import (
     BoundaryPoints,
@@ -18,6 +20,7 @@ from network.contour.contour_network import (
     NetworkOutput,
     Outline,
 )
+from network.contour.contour_start import ContourStart
 from network.contour.global_deform import GlobalDeformation
 from network.contour.neck import Neck, shared_map
 from network.contour.part_votes import object_centers
@@ -50,7 +53,7 @@ class E2EC(SharpAlone, ContourNetwork):
         neck: Neck,
         heatmap: DenseHead,
         offsets: DenseHead,
-        global_deformation: GlobalDeformation,
+        global_deformation: GlobalDeformation | None,
         refinement: Refinement,
         num_classes: int,
         vertices: int,
@@ -78,7 +81,8 @@ class E2EC(SharpAlone, ContourNetwork):
     def stage_names(self) -> tuple[str, ...]:
         """The names of the stages, in order."""
         sharp = () if self.sharp is None else ("sharp",)
-        return ("init", "coarse", *self.refinement.stage_names, *sharp)
+        coarse = () if self.global_deformation is None else ("coarse",)
+        return ("init", *coarse, *self.refinement.stage_names, *sharp)
 
     @property
     def sharpening(self) -> SharpContour | None:
@@ -140,17 +144,22 @@ class E2EC(SharpAlone, ContourNetwork):
         """
         height, width = features.shape[2:]
         offsets = head_at_cells(self.offsets, features, centers, image_index)
-        initial = initial_contours(offsets, centers)
+        if isinstance(self.offsets, BoxHead):
+            contours = self.offsets.contours(offsets, centers)
+        else:
+            contours = initial_contours(offsets, centers)
         if not self.training:
-            initial = clip_to_map(initial, height, width, self.clip)
-        coarse = self.global_deformation(
-            features, initial, centers, image_index, max_per_image=max_per_image
-        )
-        if not self.training:
-            coarse = clip_to_map(coarse, height, width, self.clip)
-        stages = {"init": initial * self.stride, "coarse": coarse * self.stride}
+            contours = clip_to_map(contours, height, width, self.clip)
+        stages = {"init": contours * self.stride}
+        if self.global_deformation is not None:
+            contours = self.global_deformation(
+                features, contours, centers, image_index, max_per_image=max_per_image
+            )
+            if not self.training:
+                contours = clip_to_map(contours, height, width, self.clip)
+            stages["coarse"] = contours * self.stride
         stages |= self.refinement(
-            features, stages["coarse"], image_index, max_per_image=max_per_image
+            features, contours * self.stride, image_index, max_per_image=max_per_image
         )
         votes = None
         if self.part_votes is not None:
@@ -167,9 +176,15 @@ def build_network(
     part_votes: bool = False,
     sharp: Movement | None = None,
     clip: Clip = "edge",
+    start: ContourStart | None = None,
 ) -> E2EC:
     """A network with random weights, in training mode, with or without a head for part votes and
-    SharpContour."""
+    SharpContour; `start` is by default the learned one with a global deformation.
+
+    Raises:
+        ValueError: a box's contour of a number of vertices that is no multiple of 4.
+    """
+    start = start or ContourStart()
     a = architecture
     backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
     neck = Neck(backbone, deformable=a.deformable)
@@ -187,14 +202,17 @@ def build_network(
         backbone=backbone,
         neck=neck,
         heatmap=DenseHead(channels, a.head_channels, num_classes, last_bias=HEATMAP_PRIOR_LOGIT),
-        offsets=DenseHead(channels, a.head_channels, 2 * vertices),
+        offsets=_initial_head(channels, a.head_channels, vertices, start),
         global_deformation=GlobalDeformation(
             channels,
             vertices=vertices,
             head_hidden=a.head_channels,
             channels=a.global_channels,
             hidden=a.global_hidden,
-        ),
+            activation=start.global_activation,
+        )
+        if start.global_deformation
+        else None,
         refinement=Refinement((snake() for _ in range(a.refinements)), stride=neck.stride),
         num_classes=num_classes,
         vertices=vertices,
@@ -204,3 +222,11 @@ def build_network(
         else None,
         clip=clip,
     )
+
+
+def _initial_head(channels: int, hidden: int, vertices: int, start: ContourStart) -> DenseHead:
+    """What is regressed at centres: the offsets of all vertices, or a box."""
+    if start.initial == "learned":
+        return DenseHead(channels, hidden, 2 * vertices)
+    shape: BoxShape = "octagon" if start.initial == "box_octagon" else "ellipse"
+    return BoxHead(channels, hidden, vertices=vertices, shape=shape)

@@ -38,8 +38,9 @@ def for_prediction(
     if isinstance(network, PreparedNetwork):
         raise ValueError("a prepared network cannot be copied: take the network it was made of")
     network = fast_copy(network, dtype, device)
-    if next(network.parameters()).device.type == "cpu":
-        network.global_deformation = SparseGlobalDeformation(network.global_deformation)
+    deformation = network.global_deformation
+    if deformation is not None and next(network.parameters()).device.type == "cpu":
+        network.global_deformation = SparseGlobalDeformation(deformation)
     network.heatmap = FullPrecisionHead(network.heatmap)
     if dtype != torch.float32:
         lower_precision(network, dtype)

@@ -23,7 +23,7 @@ from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
-from e2ec.families.contour.model_settings import crop_settings, model_settings
+from e2ec.families.contour.model_settings import contour_start, crop_settings, model_settings
 from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.model_card import prediction_settings
@@ -33,7 +33,7 @@ from lib.errors import InputError
 from network.contour.architecture import ARCHITECTURES, Architecture
 from network.contour.contour_network import BoundaryPoints, NetworkOutput
 from network.contour.e2ec import E2EC, build_network
-from network.contour.weights import network_from_state
+from network.contour.weights import network_from_state, untransferred_start
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import graph_network
 from network.inference.prepare import for_prediction
@@ -61,7 +61,11 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         model = model_settings(config)
         sharp = model.sharp
         if config.eval.stage is not None:  # found out now, not at the first evaluation
-            names = stage_names(_sizes(config).refinements, sharp=sharp.training != "off")
+            names = stage_names(
+                _sizes(config).refinements,
+                sharp=sharp.training != "off",
+                coarse=model.global_deformation,
+            )
             self.resolve_stage(config.eval.stage, names)
         if sharp.training == "alone" and config.model.weights is None:
             raise InputError(
@@ -76,6 +80,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             vertices=config.data.targets.vertices,
             part_votes=model.multi_component,
             sharp=None if sharp.training == "off" else sharp.movement,
+            start=contour_start(config),
         )
         if sharp.training == "alone":
             network.freeze_all_but_sharp()
@@ -83,7 +88,14 @@ class ContourFamily(Family[E2EC, TrainingExample]):
 
     def from_state(self, state: Mapping[str, Tensor], card: ContourCard, *, name: str) -> E2EC:
         architecture = ARCHITECTURES[card.architecture]
-        network = network_from_state(state, name=name, architecture=architecture, clip=card.clip)
+        network = network_from_state(
+            state,
+            name=name,
+            architecture=architecture,
+            clip=card.clip,
+            start=card.start,
+            vertices=card.vertices,
+        )
         try:
             self.resolve_stage(card.stage, self.stages(network))
         except InputError as error:
@@ -110,7 +122,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     def loss(self, config: Config) -> TotalLoss:
         sharp = model_settings(config).sharp
         movement = None if sharp.training == "off" else sharp.movement
-        return TotalLoss(config.loss, movement, epochs=config.train.epochs)
+        boxes = model_settings(config).initial != "learned"
+        return TotalLoss(config.loss, movement, epochs=config.train.epochs, boxes=boxes)
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
         near = batch.boundary
@@ -131,8 +144,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         return label_sheet(examples, data.augmentation, data.targets, title=title, count=count)
 
     def untransferred(self, source: E2EC, network: E2EC) -> tuple[str, ...]:
-        """The classifier where the class counts differ, and part votes and SharpContour that one of
-        them lacks or has in another way.
+        """The classifier where the class counts differ; part votes, SharpContour and what stands
+        before the refinements where one of them lacks it or has it in another way.
 
         Raises:
             InputError: what would keep its random start learns nothing either.
@@ -152,7 +165,8 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             )
         ways = {one.sharp and one.sharp.movement for one in (source, network)}
         sharp = None in ways or len(ways) > 1
-        return ("heatmap.2.",) * classifier + ("part_votes.",) * votes + ("sharp.",) * sharp
+        left = ("heatmap.2.",) * classifier + ("part_votes.",) * votes + ("sharp.",) * sharp
+        return left + untransferred_start(source, network)
 
     def prepare(
         self,
@@ -215,6 +229,11 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             "evolution": config.eval.evolution,
         }
 
+    def network_fields(self, config: Config) -> dict[str, Any]:
+        start = contour_start(config)
+        vertices = None if start.initial == "learned" else config.data.targets.vertices
+        return {"start": start, "vertices": vertices}
+
     def describe(self, network: E2EC) -> dict[str, tuple[int, str]]:
         return {"vertices": (network.vertices, "a contour")}
 
@@ -252,15 +271,19 @@ def _check_contour_loss(config: Config) -> None:
             "loss.contour_weight supervises contours, which model.sharp.training alone leaves as "
             "they are: set it to 0, or train jointly"
         )
-    names = stage_names(_sizes(config).refinements)
+    model = model_settings(config)
+    names = stage_names(_sizes(config).refinements, coarse=model.global_deformation)
     resolve_stage(config.loss.contour.stage or names[-1], names)
 
 
 def _sizes(config: Config) -> Architecture:
-    """The sizes that the settings name, with the number of refinement modules they want."""
-    named = ARCHITECTURES[config.model.architecture]
-    wanted = model_settings(config).refinements
-    return named if wanted is None else replace(named, refinements=wanted)
+    """The sizes that the settings name, with the refinement modules and the width they want."""
+    named, model = ARCHITECTURES[config.model.architecture], model_settings(config)
+    return replace(
+        named,
+        refinements=model.refinements or named.refinements,
+        global_hidden=model.global_hidden or named.global_hidden,
+    )
 
 
 CONTOUR = ContourFamily()
