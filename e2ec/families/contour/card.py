@@ -33,7 +33,7 @@ class ContourCard(ModelCard):
     end, or to its last cell (published weights)."""
     start: ContourStart = field(default_factory=ContourStart)
     """What stands before the refinements."""
-    vertices: int | None = None
+    box_vertices: int | None = None
     """Of contours that begin as boxes; other weights show the number themselves."""
     evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
     """How contours move in the stage sharp, where the network has it."""
@@ -55,7 +55,7 @@ class ContourCard(ModelCard):
             "clip": choice(card.get("clip", "edge"), get_args(Clip)),
             # Files without these two begin as in the paper.
             "start": _start(card.get("start", {})),
-            "vertices": None if card.get("vertices") is None else int(card["vertices"]),
+            "box_vertices": None if card.get("box_vertices") is None else int(card["box_vertices"]),
             # Files without it have no stage sharp.
             "evolution": evolution(card.get("evolution", {})),
         }

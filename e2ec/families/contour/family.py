@@ -94,7 +94,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             architecture=architecture,
             clip=card.clip,
             start=card.start,
-            vertices=card.vertices,
+            vertices=card.box_vertices,
         )
         try:
             self.resolve_stage(card.stage, self.stages(network))
@@ -232,7 +232,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     def network_fields(self, config: Config) -> dict[str, Any]:
         start = contour_start(config)
         vertices = None if start.initial == "learned" else config.data.targets.vertices
-        return {"start": start, "vertices": vertices}
+        return {"start": start, "box_vertices": vertices}
 
     def describe(self, network: E2EC) -> dict[str, tuple[int, str]]:
         return {"vertices": (network.vertices, "a contour")}

@@ -97,13 +97,13 @@ def test_cards_of_earlier_files_begin_as_the_paper() -> None:
     card = ContourCard("nano", ("a",), (1,))
     written = json.loads(card.to_metadata("contour")["card"])
     assert ContourCard.from_json(written, name="w") == card
-    del written["start"], written["vertices"]
+    del written["start"], written["box_vertices"]
     assert ContourCard.from_json(written, name="w") == card
     for damage in ({"initial": "box"}, {"global_deformation": 1}, {"more": 1}):
         with pytest.raises(InputError, match="description is damaged"):
             ContourCard.from_json(written | {"start": damage}, name="w")
     start = ContourStart("box_ellipse", global_deformation=False)
-    other = replace(card, start=start, vertices=64)
+    other = replace(card, start=start, box_vertices=64)
     written = json.loads(other.to_metadata("contour")["card"])
     assert ContourCard.from_json(written, name="w") == other
 
