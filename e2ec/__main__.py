@@ -28,6 +28,25 @@ def main() -> int:
     return command(arguments[1:])
 
 
+def _bench(arguments: list[str]) -> int:
+    studies = ("ablation",)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(
+            f"usage: python -m e2ec bench STUDY ...\n\nstudies: {', '.join(studies)}\n\n"
+            "Speed beside others' is measured by `python -m e2ec.bench`."
+        )
+        return 0 if arguments else 2
+    if arguments[0] not in studies:
+        usage_error(f"no study {arguments[0]!r}; {nearest(arguments[0], studies)}")
+    from e2ec.bench.studies.ablation_options import AblationOptions
+
+    options = parse_options(AblationOptions, arguments[1:], "python -m e2ec bench ablation")
+    from e2ec.bench.studies.ablation import ablation
+
+    print(ablation(options))
+    return 0
+
+
 def _card(arguments: list[str]) -> int:
     from e2ec.app.commands.card_options import CardOptions
 
@@ -70,6 +89,7 @@ def _refine(arguments: list[str]) -> int:
 
 
 _COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
+    "bench": ("train and compare ways of training", _bench),
     "card": ("show and change what a weights file says of itself", _card),
     "check": ("find what is wrong with images and labels before training", _check),
     "convert": ("convert labels from one format to another", _convert),

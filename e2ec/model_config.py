@@ -9,7 +9,11 @@ from typing import ClassVar, Literal
 from e2ec.data_config import require
 from network.backbones.settings import BackboneSettings
 from network.contour.architecture import MAX_REFINEMENTS, TRANSFORMERS
+from network.contour.contour_start import Activation, ContourStart, Initial
 from network.sharp.settings import SharpSettings
+
+MAX_HIDDEN = 65536
+"""A wider global deformation is a slip of the hand."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,16 @@ class ModelConfig(BaseModelConfig):
     published (the paper has two), nano two."""
     contour_iou: bool = False
     """Also learn how well every contour fits; see eval.iou_power (docs/test-time.md)."""
+    initial: Initial = "learned"
+    """The initial contour: learned regresses all of its vertices, as in the paper; box_octagon and
+    box_ellipse regress a box and draw one into it, as methods before it do (docs/ablation.md)."""
+    global_deformation: bool = True
+    """Move the initial contour by the features of all of its vertices before it is refined."""
+    global_hidden: int | None = None
+    """Width of the hidden layer of this global deformation; None takes the architecture's own. The
+    paper's is twice the number of vertices."""
+    global_activation: Activation = "none"
+    """Between its two linear maps; the published network has none."""
     sharp: SharpSettings = field(default_factory=SharpSettings)
     """The stage after the last refinement, SharpContour (docs/boundaries.md)."""
     backbone_weights: Path | None = None
@@ -76,6 +90,20 @@ class ModelConfig(BaseModelConfig):
             self.refinements is None or 1 <= self.refinements <= MAX_REFINEMENTS,
             f"model.refinements must lie between 1 and {MAX_REFINEMENTS}",
         )
+        require(
+            self.global_hidden is None or 1 <= self.global_hidden <= MAX_HIDDEN,
+            f"model.global_hidden must lie between 1 and {MAX_HIDDEN}",
+        )
+        for name, default in (("global_hidden", None), ("global_activation", "none")):
+            require(
+                self.global_deformation or getattr(self, name) == default,
+                f"model.{name}: there is no global deformation",
+            )
+
+    @property
+    def start(self) -> ContourStart:
+        """What stands before the refinements."""
+        return ContourStart(self.initial, self.global_deformation, self.global_activation)
 
 
 @dataclass(frozen=True)
@@ -101,6 +129,10 @@ class RefinerConfig(ModelConfig):
         require(not self.multi_component, f"model.multi_component: {none}")
         require(not self.boundary_map, f"model.boundary_map: {none}")
         require(not self.contour_iou, f"model.contour_iou: {none}")
+        require(self.initial == "learned", f"model.initial: {none}")
+        require(self.global_deformation, f"model.global_deformation: {none}")
+        require(self.global_hidden is None, f"model.global_hidden: {none}")
+        require(self.global_activation == "none", f"model.global_activation: {none}")
         require(self.sharp.training == "joint", "model.sharp.training: a refiner is always joint")
         check_given_iou(self.given_iou)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,10 @@ class TargetSettings:
     """Number N of vertices of a contour."""
     directions: int = 4
     """Number M of directions of the multi-direction alignment."""
+    pairing: Literal["aligned", "nearest"] = "aligned"
+    """Which label point a vertex is to reach: aligned by those directions; nearest divides labels
+    uniformly, as methods before the paper do, and turns them to where they are nearest to the
+    octagon in their box. It leaves `directions` without effect."""
     stride: int = 4
     """Network input pixels per cell of the feature map. It comes from the network: a run accepts no
     other value (deprecated)."""
@@ -34,6 +39,11 @@ class TargetSettings:
             raise ValueError(
                 f"vertices must be at least 3 and directions between 0 and vertices, "
                 f"not {self.vertices} and {self.directions}"
+            )
+        if self.pairing == "nearest" and self.vertices % 4:
+            raise ValueError(
+                f"pairing nearest compares with a box's contour, which needs a multiple of 4 "
+                f"vertices, not {self.vertices}"
             )
         if self.stride < 1 or self.key_tolerance < 0 or self.min_area_cells < 0:
             raise ValueError(

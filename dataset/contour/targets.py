@@ -21,6 +21,7 @@ from dataset.contour.boundary_points import (
 )
 from dataset.contour.heatmap import draw_heatmaps, gaussian_radius
 from dataset.contour.key_tolerance import label_keys
+from dataset.contour.pairing import nearest_contours
 from dataset.contour.target_settings import TargetSettings
 from dataset.loading.moving import MovingBatch
 from dataset.loading.sample import Sample
@@ -177,7 +178,7 @@ def build_example(
         chosen[rng.choice(count, size=targets.max_instances, replace=False)] = True
 
     centers, radii = part_centers(parts, size, targets)
-    contours = align_contours(parts.select(chosen), targets.vertices, targets.directions)
+    contours = _labels(parts.select(chosen), targets)
     near = None
     if boundary is not None:
         near = boundary_labels(
@@ -196,6 +197,13 @@ def build_example(
         gaussians=torch.from_numpy(np.column_stack([classes, centers, radii])),
         boundary=near,
     )
+
+
+def _labels(parts: Ragged, targets: TargetSettings) -> np.ndarray:
+    """The vertices of the labels, (n, N, 2) float64, paired as the settings say."""
+    if targets.pairing == "nearest":
+        return nearest_contours(parts, targets.vertices)
+    return align_contours(parts, targets.vertices, targets.directions)
 
 
 def part_centers(

@@ -75,6 +75,7 @@ def plain_stages(
     at_centers = offsets[image_index, :, centers[:, 1], centers[:, 0]]
     initial = clip(centers[:, None] + INITIAL_SCALE * at_centers.view(len(centers), -1, 2))
     deformation = network.global_deformation
+    assert deformation is not None
     points = torch.cat([centers[:, None].to(initial.dtype), initial], dim=1)
     sampled = _sample(deformation.trans_feature(features), points, image_index)
     moved = deformation.trans_fuse(deformation.trans_poly(sampled.flatten(1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 
@@ -33,7 +34,8 @@ def refinement_loss(
     """Smooth L1 on the refinements; from its epoch on, what the settings name on the last one.
 
     Args:
-        stages: contours (n, N, 2), input pixels, by name; coarse and the refinements are read.
+        stages: contours (n, N, 2), input pixels, by name, in order; the refinements are read, and
+            the one before them.
         label: (n, N, 2), input pixels.
         key_vertices: (n, N) bool, of the label.
         contours, keys: scalars, contours and key vertices of the whole step, 1 or more.
@@ -45,12 +47,11 @@ def refinement_loss(
     """
     names = refinement_names(stages)
     matched = _matched(names, config, epoch)
-    *earlier, last = names
-    plain = [smooth_l1(stages[name], label) for name in earlier if name not in matched]
+    plain = [smooth_l1(stages[name], label) for name in names[:-1] if name not in matched]
     loss = torch.stack(plain or [label.sum() * 0]).sum() / contours
     if not matched:
-        loss = loss + smooth_l1(stages[last], label) / contours
-    before = dict(zip(names, ("coarse", *earlier), strict=True))
+        loss = loss + smooth_l1(stages[names[-1]], label) / contours
+    before = {name: earlier for earlier, name in itertools.pairwise(stages)}
     for name in matched:
         if config.last_stage == "chamfer":
             loss = loss + _chamfer(stages[name], label, contours, config)

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from dataset.contour.targets import Batch
 from e2ec.config import LossConfig
+from e2ec.losses.box import box_loss
 from e2ec.losses.contour_as_mask import contour_as_mask_loss
 from e2ec.losses.contour_iou import contour_iou_loss
-from e2ec.losses.dynamic_matching import dynamic_matching_loss
 from e2ec.losses.distillation import soft_focal_loss
 from e2ec.losses.focal import focal_loss
 from e2ec.losses.refinement import refinement_loss, refinement_names
@@ -38,11 +38,14 @@ class TotalLoss:
         epochs: int = 1,
         boundary_map: bool = False,
         judged: bool = False,
+        boxes: bool = False,
     ) -> None:
         """`movement` of SharpContour; None where it does not learn. `epochs` of the whole run: the
-        contour loss sets in after a share of them. Whether there is a `boundary_map` to learn, and
-        whether contours are `judged`: the network predicts IoUs."""
+        contour loss sets in after a share of them. Whether there is a `boundary_map` to learn,
+        whether contours are `judged`: the network predicts IoUs, and whether initial contours are
+        those of `boxes`."""
         self.config = config
+        self.initial_loss = box_loss if boxes else smooth_l1
         self.movement = movement
         self.boundary_map = boundary_map
         self.judged = judged
@@ -76,10 +79,11 @@ class TotalLoss:
             epoch: counted from 0; some losses set in on the way.
 
         Returns:
-            center, initial, coarse, refinement, with weights contour, steps and distillation
-            (0 until the output comes with its teacher's), with their heads contour_iou,
-            boundary_map and parts, with SharpContour sharp (each unweighted), and total. Where
-            SharpContour learns alone, there is no stage to compare, and its loss is the only one.
+            center, initial, with a global deformation coarse, refinement, with weights contour,
+            steps and distillation (0 until the output comes with its teacher's), with their heads
+            contour_iou, boundary_map and parts, with SharpContour sharp (each unweighted), and
+            total. Where SharpContour learns alone, there is no stage to compare, and its loss is
+            the only one.
         """
         positives, contours, keys = counts[:3].clamp(min=1).unbind()
         stages = output.stages
@@ -88,12 +92,13 @@ class TotalLoss:
             label = batch.contours.to(stages["init"].dtype)
             losses = {
                 "center": focal_loss(output.heatmap, batch.heatmaps) / positives,
-                "initial": smooth_l1(stages["init"], label) / contours,
-                "coarse": smooth_l1(stages["coarse"], label) / contours,
-                "refinement": refinement_loss(
-                    stages, label, batch.keys, contours, keys, self.config, epoch=epoch
-                ),
+                "initial": self.initial_loss(stages["init"], label) / contours,
             }
+            if "coarse" in stages:
+                losses["coarse"] = smooth_l1(stages["coarse"], label) / contours
+            losses["refinement"] = refinement_loss(
+                stages, label, batch.keys, contours, keys, self.config, epoch=epoch
+            )
             if self.config.contour_weight > 0:
                 losses["contour"] = self._contour(stages, label, epoch) / contours
             if self.config.steps_weight > 0:

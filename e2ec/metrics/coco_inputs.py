@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
@@ -31,12 +31,15 @@ class EvaluationInputs:
         annotations: with id from 1 on (evaluators take 0 for "not matched"), image_id,
             category_id, iscrowd, area, bbox and, unless boxes alone are compared, segmentation.
         detections: the same with score, and mask_area in place of area where there is a mask.
+        boundaries: run lengths of the annotations' boundaries by their id, as far as they have been
+            needed: other detections beside the same annotations need them again.
     """
 
     sizes: Sizes
     categories: list[dict[str, Any]]
     annotations: list[dict[str, Any]]
     detections: list[dict[str, Any]]
+    boundaries: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 def prepare_inputs(

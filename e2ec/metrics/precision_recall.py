@@ -86,7 +86,7 @@ def precision_recall(
     if thresholds.size == 0 or not ((thresholds > 0) & (thresholds <= 1)).all():
         raise ValueError(f"IoU thresholds must lie above 0 and up to 1, not {thresholds.tolist()}")
     with contextlib.redirect_stdout(io.StringIO()):  # it tells what it does
-        evaluation = _evaluator(inputs, iou_type, max_detections)
+        evaluation = _evaluator(inputs, iou_type, max_detections, float(thresholds.min()))
         evaluation.params.iouThrs = thresholds
         evaluation.params.maxDets = [max_detections]
         evaluation.evaluate()
@@ -99,7 +99,10 @@ def precision_recall(
     )
 
 
-def _evaluator(inputs: EvaluationInputs, iou_type: IouType, max_detections: int) -> Any:
+def _evaluator(
+    inputs: EvaluationInputs, iou_type: IouType, max_detections: int, least: float
+) -> Any:
+    """An evaluator whose thresholds will be `least` and above."""
     by_box = iou_type == "bbox"
     indices = []
     for entries in (inputs.annotations, inputs.detections):
@@ -116,7 +119,12 @@ def _evaluator(inputs: EvaluationInputs, iou_type: IouType, max_detections: int)
         truth, found = _by_class(inputs.annotations), _by_class(inputs.detections)
         mask_overlaps = evaluation.computeIoU
         evaluation.computeIoU = lambda *key: _with_boundaries(
-            mask_overlaps(*key), truth.get(key, []), found.get(key, []), max_detections
+            mask_overlaps(*key),
+            truth.get(key, []),
+            found.get(key, []),
+            max_detections,
+            inputs.boundaries,
+            least,
         )
     return evaluation
 
@@ -138,22 +146,39 @@ def _by_class(entries: Iterable[dict[str, Any]]) -> dict[tuple[int, int], list[d
 
 
 def _with_boundaries(
-    overlaps: Any, truth: Sequence[Any], found: Sequence[Any], max_detections: int
+    overlaps: Any,
+    truth: Sequence[Any],
+    found: Sequence[Any],
+    max_detections: int,
+    known: dict[int, dict[str, Any]],
+    least: float,
 ) -> Any:
     """The overlaps (detections by falling score, ground truth) of boundary AP, from mask IoUs.
 
-    They are min(mask IoU, boundary IoU); a crowd region is matched by its mask alone.
+    They are min(mask IoU, boundary IoU); a crowd region is matched by its mask alone. `known` are
+    boundaries of ground truth by its id; those that are not there are added. Pairs whose masks
+    overlap less than `least` are no match whatever their boundaries: these are not looked at.
     """
     if len(truth) == 0 or len(found) == 0:
         return overlaps
     order = np.argsort([-d["score"] for d in found], kind="mergesort")[:max_detections]
-    boundaries = coco_mask.iou(
-        [run_length_boundary(found[i]["segmentation"]) for i in order],
-        [run_length_boundary(g["segmentation"]) for g in truth],
-        [0] * len(truth),
-    )
     crowd = np.array([g["iscrowd"] for g in truth], bool)
-    return np.where(crowd, overlaps, np.minimum(overlaps, boundaries))
+    overlaps = np.array(overlaps, np.float64)
+    possible = (overlaps >= least) & ~crowd
+    rows, columns = possible.any(axis=1).nonzero()[0], possible.any(axis=0).nonzero()[0]
+    if len(rows) == 0:
+        return overlaps
+    for entry in (truth[i] for i in columns):
+        if entry["id"] not in known:
+            known[entry["id"]] = run_length_boundary(entry["segmentation"])
+    boundaries = coco_mask.iou(
+        [run_length_boundary(found[order[i]]["segmentation"]) for i in rows],
+        [known[truth[i]["id"]] for i in columns],
+        [0] * len(columns),
+    )
+    both = np.ix_(rows, columns)
+    overlaps[both] = np.minimum(overlaps[both], boundaries)
+    return overlaps
 
 
 def _mean(values: np.ndarray) -> float | None:

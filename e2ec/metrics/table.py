@@ -49,16 +49,22 @@ def format_table(metrics: Mapping[str, float | None]) -> str:
 
 
 def format_stages(metrics: Mapping[str, float | None], main: str, chosen: str) -> str:
-    """The main metric of every stage in percent, one line each; a star at the one evaluated.
+    """The main metric of every stage in percent, and its boundary AP where there is one, one line
+    each; a star at the one evaluated.
 
     Args:
-        metrics: with "stages/<stage>" for every stage, in order.
+        metrics: with "stages/<stage>" for every stage, in order, and "stages_boundary/<stage>".
         main: name of the main metric, such as "segm/AP".
         chosen: name of the stage that the other metrics belong to.
     """
     values = {k.removeprefix("stages/"): v for k, v in metrics.items() if k.startswith("stages/")}
     rows = [[f"{stage} *" if stage == chosen else stage, percent(v)] for stage, v in values.items()]
-    return aligned([["stage", main.replace("/", " ")], *rows])
+    head = ["stage", main.replace("/", " ")]
+    if any(f"stages_boundary/{stage}" in metrics for stage in values):
+        head.append("boundary AP")
+        for stage, row in zip(values, rows, strict=True):
+            row.append(percent(metrics.get(f"stages_boundary/{stage}")))
+    return aligned([head, *rows])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

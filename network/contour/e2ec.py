@@ -7,9 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lib.polygons.box_shapes import BoxShape
 from network.backbones.backbone import Backbone
 from network.backbones.dla import DLA
 from network.contour.architecture import DLA34, Architecture
+from network.contour.box_init import BoxHead
 from network.contour.contour_init import Clip, clip_to_map, initial_contours
 from network.contour.contour_iou import ContourIoU
 from network.contour.contour_network import (
@@ -19,6 +21,7 @@ from network.contour.contour_network import (
     NetworkOutput,
     Outline,
 )
+from network.contour.contour_start import ContourStart
 from network.contour.global_deform import GlobalDeformation
 from network.contour.neck import Neck, shared_map
 from network.contour.part_votes import object_centers
@@ -51,7 +54,7 @@ class E2EC(SharpAlone, ContourNetwork):
         neck: Neck,
         heatmap: DenseHead,
         offsets: DenseHead,
-        global_deformation: GlobalDeformation,
+        global_deformation: GlobalDeformation | None,
         refinement: Refinement,
         num_classes: int,
         vertices: int,
@@ -83,7 +86,8 @@ class E2EC(SharpAlone, ContourNetwork):
     def stage_names(self) -> tuple[str, ...]:
         """The names of the stages, in order."""
         sharp = () if self.sharp is None else ("sharp",)
-        return ("init", "coarse", *self.refinement.stage_names, *sharp)
+        coarse = () if self.global_deformation is None else ("coarse",)
+        return ("init", *coarse, *self.refinement.stage_names, *sharp)
 
     @property
     def sharpening(self) -> SharpContour | None:
@@ -157,24 +161,27 @@ class E2EC(SharpAlone, ContourNetwork):
         depth = len(self.stage_names) if depth is None else depth
         height, width = features.shape[2:]
         offsets = head_at_cells(self.offsets, features, centers, image_index)
-        initial = initial_contours(offsets, centers)
+        if isinstance(self.offsets, BoxHead):
+            contours = self.offsets.contours(offsets, centers)
+        else:
+            contours = initial_contours(offsets, centers)
         if not self.training:
-            initial = clip_to_map(initial, height, width, self.clip)
-        stages = {"init": initial * self.stride}
-        if depth > 1:
-            coarse = self.global_deformation(
-                features, initial, centers, image_index, max_per_image=max_per_image
+            contours = clip_to_map(contours, height, width, self.clip)
+        stages = {"init": contours * self.stride}
+        if depth > 1 and self.global_deformation is not None:
+            contours = self.global_deformation(
+                features, contours, centers, image_index, max_per_image=max_per_image
             )
             if not self.training:
-                coarse = clip_to_map(coarse, height, width, self.clip)
-            stages["coarse"] = coarse * self.stride
-        if depth > 2:
+                contours = clip_to_map(contours, height, width, self.clip)
+            stages["coarse"] = contours * self.stride
+        if depth > len(stages):
             stages |= self.refinement(
                 features,
-                stages["coarse"],
+                contours * self.stride,
                 image_index,
                 max_per_image=max_per_image,
-                modules=depth - 2,
+                modules=depth - len(stages),
             )
         votes = None
         if self.part_votes is not None:
@@ -194,10 +201,17 @@ def build_network(
     contour_iou: bool = False,
     clip: Clip = "edge",
     backbone: Backbone | None = None,
+    start: ContourStart | None = None,
 ) -> E2EC:
     """A network with random weights, in training mode, on a DLA or on the backbone that is given;
     with or without a head for part votes, SharpContour, a head for the contours' IoU, and one for
-    the boundary map, which is used in training alone."""
+    the boundary map, which is used in training alone. `start` is by default the learned one with a
+    global deformation.
+
+    Raises:
+        ValueError: a box's contour of a number of vertices that is no multiple of 4.
+    """
+    start = start or ContourStart()
     a = architecture
     if backbone is None:
         backbone = DLA(a.backbone_channels, stem_stride=a.stem_stride)
@@ -216,14 +230,17 @@ def build_network(
         backbone=backbone,
         neck=neck,
         heatmap=DenseHead(channels, a.head_channels, num_classes, last_bias=HEATMAP_PRIOR_LOGIT),
-        offsets=DenseHead(channels, a.head_channels, 2 * vertices),
+        offsets=_initial_head(channels, a.head_channels, vertices, start),
         global_deformation=GlobalDeformation(
             channels,
             vertices=vertices,
             head_hidden=a.head_channels,
             channels=a.global_channels,
             hidden=a.global_hidden,
-        ),
+            activation=start.global_activation,
+        )
+        if start.global_deformation
+        else None,
         refinement=Refinement((snake() for _ in range(a.refinements)), stride=neck.stride),
         num_classes=num_classes,
         vertices=vertices,
@@ -237,3 +254,11 @@ def build_network(
         contour_iou=ContourIoU(channels, stride=neck.stride) if contour_iou else None,
         clip=clip,
     )
+
+
+def _initial_head(channels: int, hidden: int, vertices: int, start: ContourStart) -> DenseHead:
+    """What is regressed at centres: the offsets of all vertices, or a box."""
+    if start.initial == "learned":
+        return DenseHead(channels, hidden, 2 * vertices)
+    shape: BoxShape = "octagon" if start.initial == "box_octagon" else "ellipse"
+    return BoxHead(channels, hidden, vertices=vertices, shape=shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from network.contour.contour_start import Activation
 from network.layers.heads import DenseHead
 from network.layers.precision import full_precision
 from network.layers.sampling import sample_features
@@ -24,11 +25,13 @@ class GlobalDeformation(nn.Module):
         head_hidden: int = 256,
         channels: int = 64,
         hidden: int = 512,
+        activation: Activation = "none",
     ) -> None:
         super().__init__()
+        self.activation: Activation = activation
         self.trans_feature = DenseHead(channels_in, head_hidden, channels)
-        # Two linear maps without an activation between: the published network has none,
-        # though the paper calls them an MLP.
+        # Two linear maps, by default without an activation between: the published network has
+        # none, though the paper calls them an MLP.
         self.trans_poly = nn.Linear((vertices + 1) * channels, hidden, bias=False)
         self.trans_fuse = nn.Linear(hidden, 2 * vertices)
 
@@ -58,7 +61,10 @@ class GlobalDeformation(nn.Module):
         own_map = self.own_map(features, points, image_index)
         sampled = sample_features(own_map, points, image_index, max_per_image=max_per_image)
         with full_precision(features.device):
-            offsets = self.trans_fuse(self.trans_poly(sampled.flatten(1)))
+            hidden = self.trans_poly(sampled.flatten(1))
+            if self.activation == "relu":
+                hidden = hidden.relu()
+            offsets = self.trans_fuse(hidden)
         return contours.detach() + OFFSET_SCALE * offsets.view_as(contours)
 
     def own_map(self, features: Tensor, points: Tensor, image_index: Tensor) -> Tensor:

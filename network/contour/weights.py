@@ -11,11 +11,15 @@ from torch import Tensor, nn
 from lib.errors import InputError
 from network.backbones.backbone import Backbone
 from network.contour.architecture import MAX_REFINEMENTS, Architecture
+from network.contour.box_init import BoxHead
 from network.contour.contour_init import Clip
+from network.contour.contour_start import ContourStart
 from network.contour.e2ec import E2EC, build_network
 from network.sharp.sharp_contour import movement_of
 
 _REFINEMENT = re.compile(r"^refinement\.snakes\.(\d+)\.")
+MAX_BOX_VERTICES = 4096
+"""More vertices than any contour has: a damaged description must not ask for millions."""
 
 
 def network_from_state(
@@ -25,12 +29,24 @@ def network_from_state(
     architecture: Architecture,
     clip: Clip = "edge",
     backbone: Backbone | None = None,
+    start: ContourStart | None = None,
+    vertices: int | None = None,
 ) -> E2EC:
     """A network in evaluation mode with the weights of `state` (our parameter names).
 
-    The class count, the numbers of vertices and of refinement modules, whether parts vote, whether
-    there is SharpContour, whether a boundary map was learned and whether contours are judged are
-    read from the weights. The network is float32, whatever the type of the weights.
+    The class count, the numbers of vertices and of refinement modules, the width of the global
+    deformation, whether parts vote, whether there is SharpContour, whether a boundary map was
+    learned and whether contours are judged are read from the weights. The network is float32,
+    whatever the type of the weights.
+
+    Args:
+        state: the weights.
+        name: where they came from, for messages.
+        architecture: the other sizes.
+        clip: as of `E2EC`.
+        backbone: what stands in place of a DLA.
+        start: what stands before the refinements, by default as in the published network.
+        vertices: of contours that begin as boxes, whose weights do not tell.
 
     Raises:
         InputError: names or shapes do not fit, or a weight is not finite; `name` says where the
@@ -39,16 +55,27 @@ def network_from_state(
     for key in ("heatmap.2.weight", "offsets.2.weight"):
         if key not in state or state[key].ndim != 4 or 0 in state[key].shape:
             raise InputError(f"{name}: not weights of an E2EC network ({key} is missing or empty)")
+    start = start or ContourStart()
+    if start.initial == "learned":
+        vertices = state["offsets.2.weight"].shape[0] // 2
+    elif vertices is None or not 4 <= vertices <= MAX_BOX_VERTICES or vertices % 4:
+        raise InputError(f"{name}: its description names {vertices} vertices for a box's contour")
+    sizes = replace(
+        architecture,
+        refinements=count_refinements(state, source=name),
+        global_hidden=_global_hidden(state, vertices, architecture),
+    )
     network = build_network(
         num_classes=state["heatmap.2.weight"].shape[0],
-        vertices=state["offsets.2.weight"].shape[0] // 2,
-        architecture=replace(architecture, refinements=count_refinements(state, source=name)),
+        vertices=vertices,
+        architecture=sizes,
         part_votes=any(key.startswith("part_votes.") for key in state),
         sharp=movement_of(state, name=name),
         boundary_map=any(key.startswith("boundary_map.") for key in state),
         contour_iou=any(key.startswith("contour_iou.") for key in state),
         clip=clip,
         backbone=backbone,
+        start=start,
     )
     load_checked(network, state, name=name)
     return network.eval()
@@ -93,3 +120,23 @@ def count_refinements(names: Iterable[str], *, source: str) -> int:
             f"{source}: not weights of an E2EC network ({len(found)} refinement modules)"
         )
     return max(1, len(found))
+
+
+def _global_hidden(state: Mapping[str, Tensor], vertices: int, architecture: Architecture) -> int:
+    """The width of the global deformation's hidden layer; the architecture's where the weights do
+    not tell, or are of another number of inputs than they should: loading says what is wrong."""
+    weight = state.get("global_deformation.trans_poly.weight")
+    inputs = (vertices + 1) * architecture.global_channels
+    if weight is None or weight.ndim != 2 or weight.shape[1] != inputs or not len(weight):
+        return architecture.global_hidden
+    return len(weight)
+
+
+def untransferred_start(source: E2EC, network: E2EC) -> tuple[str, ...]:
+    """How the parameters of a network begin, of those before its refinements, that weights of
+    another network are not for: of another kind of initial contour or global deformation."""
+    kinds = {isinstance(one.offsets, BoxHead) for one in (source, network)}
+    deformations = [one.global_deformation for one in (source, network)]
+    widths = {one and one.trans_poly.out_features for one in deformations}
+    offsets, deformation = len(kinds) > 1, len(widths) > 1
+    return ("offsets.",) * offsets + ("global_deformation.",) * deformation

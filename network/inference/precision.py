@@ -24,9 +24,10 @@ def lower_precision(network: E2EC, dtype: torch.dtype) -> None:
         network.backbone,
         network.neck,
         network.heatmap[0],
-        network.global_deformation.trans_feature,
         *(part for snake in network.refinement.snakes for part in list(snake.children())[1:]),
     ]
+    if network.global_deformation is not None:
+        parts.append(network.global_deformation.trans_feature)
     if network.sharp is not None:
         # It is made on demand, where nobody asks for autocast any more.
         parts.append(network.sharp.classifier.fine)

@@ -39,8 +39,9 @@ def for_prediction(
         raise ValueError("a prepared network cannot be copied: take the network it was made of")
     network = fast_copy(network, dtype, device)
     network.boundary_map = None  # nobody asks it any more
-    if next(network.parameters()).device.type == "cpu":
-        network.global_deformation = SparseGlobalDeformation(network.global_deformation)
+    deformation = network.global_deformation
+    if deformation is not None and next(network.parameters()).device.type == "cpu":
+        network.global_deformation = SparseGlobalDeformation(deformation)
     network.heatmap = FullPrecisionHead(network.heatmap)
     if dtype != torch.float32:
         lower_precision(network, dtype)

@@ -23,6 +23,7 @@ class SparseGlobalDeformation(GlobalDeformation):
     def __init__(self, plain: GlobalDeformation) -> None:
         """With the layers of `plain`."""
         nn.Module.__init__(self)
+        self.activation = plain.activation
         self.trans_feature = plain.trans_feature
         self.trans_poly, self.trans_fuse = plain.trans_poly, plain.trans_fuse
 

@@ -43,7 +43,7 @@ ALLOWED_IN_E2EC = {
     "train_config": {"data_config", "eval_config"},
     "data_config": set(),
     "presets": {"config"},
-    "__main__": {"app"},
+    "__main__": {"app", "bench"},
     "losses": {"config", "contour_loss_config"},
     "results": {"config"},
     "metrics": {"config", "results"},

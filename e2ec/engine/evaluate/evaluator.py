@@ -121,7 +121,7 @@ def evaluate_stages(
     *,
     stage: str | None = None,
 ) -> tuple[str, Metrics]:
-    """Every stage by the main metric, and all metrics of one of them.
+    """Every stage by the main metric and by boundary AP, and all metrics of one of them.
 
     That is `stage` or, without, the stage with the best main metric; of equal ones the last.
 
@@ -133,24 +133,30 @@ def evaluate_stages(
 
     Returns:
         The stage, and its metrics as
-        `evaluate` gives them with "stages/<stage>" for the main metric of every stage.
+        `evaluate` gives them with "stages/<stage>" for the main metric of every stage and, where
+        boundaries are evaluated besides, "stages_boundary/<stage>" for its boundary AP.
     """
     main, *others = config.iou_types
     masks = any(iou_type != "bbox" for iou_type in config.iou_types)
     truth = prepare_inputs(ground_truth, [], masks=masks)
+    rest = [iou_type for iou_type in others if iou_type != "boundary"]
     stages: Metrics = {}
+    boundaries: Metrics = {}
     best: tuple[float, str, EvaluationInputs, Metrics] | None = None
     for name, found in results.items():
         inputs = with_results(truth, found, masks=masks)
         metrics = _score(inputs, config, [main])
         value = stages[f"stages/{name}"] = metrics[main_metric(config)]
+        if "boundary" in others:
+            metrics |= _score(inputs, config, ["boundary"])
+            boundaries[f"stages_boundary/{name}"] = metrics["boundary/AP"]
         rank = -1.0 if value is None else value
         if name == stage or (stage is None and (best is None or rank >= best[0])):
             best = (rank, name, inputs, metrics)
     if best is None:
         raise ValueError("no stage to evaluate")
     _, chosen, inputs, metrics = best
-    return chosen, metrics | _score(inputs, config, others) | stages
+    return chosen, metrics | _score(inputs, config, rest) | stages | boundaries
 
 
 def _score(inputs: EvaluationInputs, config: EvalConfig, iou_types: Sequence[IouType]) -> Metrics:

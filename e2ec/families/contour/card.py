@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, get_args
 
 from e2ec.config import ContourSmoothing, EvalConfig, MendingSettings
@@ -13,6 +13,7 @@ from e2ec.families.model_card import ModelCard, choice, evolution, flag
 from network.backbones.settings import BackboneDescription
 from network.contour.architecture import ARCHITECTURES, TRANSFORMERS
 from network.contour.contour_init import Clip
+from network.contour.contour_start import Activation, ContourStart, Initial
 from network.sharp.settings import EvolutionSettings
 
 
@@ -35,6 +36,10 @@ class ContourCard(ModelCard):
     clip: Clip = "edge"
     """How far initial and coarse contours may reach: to the edge of the feature map, where labels
     end, or to its last cell (published weights)."""
+    start: ContourStart = field(default_factory=ContourStart)
+    """What stands before the refinements."""
+    box_vertices: int | None = None
+    """Of contours that begin as boxes; other weights show the number themselves."""
     evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
     """How contours move in the stage sharp, where the network has it."""
     contour_filter: bool = False
@@ -67,6 +72,9 @@ class ContourCard(ModelCard):
             "iou_power": float(card.get("iou_power", 0.5)),
             # Files without it were trained here, on labels that reach the edge.
             "clip": choice(card.get("clip", "edge"), get_args(Clip)),
+            # Files without these two begin as in the paper.
+            "start": _start(card.get("start", {})),
+            "box_vertices": None if card.get("box_vertices") is None else int(card["box_vertices"]),
             # Files without it have no stage sharp.
             "evolution": evolution(card.get("evolution", {})),
             # Files without these were written when contours were left as they are.
@@ -78,3 +86,12 @@ class ContourCard(ModelCard):
             # Files without it have a DLA.
             "backbone": None if backbone is None else BackboneDescription.from_json(backbone),
         }
+
+
+def _start(value: Mapping[str, Any]) -> ContourStart:
+    """What stands before the refinements, read as JSON; what is not named is as in the paper."""
+    values = asdict(ContourStart()) | dict(value)
+    choice(values["initial"], get_args(Initial))
+    choice(values["global_activation"], get_args(Activation))
+    flag(values["global_deformation"])
+    return ContourStart(**values)

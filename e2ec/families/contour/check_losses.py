@@ -35,7 +35,7 @@ def check_losses(config: Config, refinements: int) -> None:
             "turns off: give --train.ema-decay 0.999, or leave the loss out"
         )
     if loss.contour_weight > 0 and loss.contour.stage != "refinements":
-        names = stage_names(refinements)
+        names = stage_names(refinements, coarse=model.global_deformation)
         resolve_stage(loss.contour.stage or names[-1], names)
 
 

@@ -24,26 +24,25 @@ from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.backbone import (
     backbone_of_card,
     described_backbone,
-    own_backbone,
     rate_factors,
     start_parts,
 )
+from e2ec.families.contour.build import build
 from e2ec.families.contour.card import ContourCard
-from e2ec.families.contour.check_losses import check_losses
 from e2ec.families.contour.draw_example import label_sheet
 from e2ec.families.contour.final_scores import least_center_score
 from e2ec.families.contour.mending_settings import mending_fields
-from e2ec.families.contour.model_settings import crop_settings, model_settings
-from e2ec.families.contour.stages import check_stage, depth_of, resolve_stage, stage_names
+from e2ec.families.contour.model_settings import contour_start, crop_settings, model_settings
+from e2ec.families.contour.stages import check_stage, depth_of, resolve_stage
 from e2ec.families.contour.untransferred import untransferred
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.model_card import prediction_settings
 from e2ec.families.refine_rings import refine_rings
 from e2ec.losses.total import TotalLoss, first_epoch
 from lib.errors import InputError
-from network.contour.architecture import ARCHITECTURES, Architecture
+from network.contour.architecture import ARCHITECTURES
 from network.contour.contour_network import BoundaryPoints, NetworkOutput
-from network.contour.e2ec import E2EC, build_network
+from network.contour.e2ec import E2EC
 from network.contour.weights import network_from_state
 from network.inference.compile import compile_network
 from network.inference.cuda_graphs import graph_network
@@ -69,32 +68,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     resolve = staticmethod(resolve)
     untransferred = staticmethod(untransferred)
     instances = staticmethod(assemble)
-
-    def build(self, config: Config, num_classes: int) -> E2EC:
-        model = model_settings(config)
-        sharp = model.sharp
-        if config.eval.stage is not None:  # found out now, not at the first evaluation
-            names = stage_names(_sizes(config).refinements, sharp=sharp.training != "off")
-            self.resolve_stage(config.eval.stage, names)
-        if sharp.training == "alone" and config.model.weights is None:
-            raise InputError(
-                "model.sharp.training alone teaches the stage sharp on weights that stay as they "
-                "are: name them by --model.weights FILE, or train jointly"
-            )
-        check_losses(config, _sizes(config).refinements)
-        network = build_network(
-            num_classes=num_classes,
-            architecture=_sizes(config),
-            vertices=config.data.targets.vertices,
-            part_votes=model.multi_component,
-            sharp=None if sharp.training == "off" else sharp.movement,
-            boundary_map=model.boundary_map,
-            backbone=own_backbone(config),
-            contour_iou=model.contour_iou,
-        )
-        if sharp.training == "alone":
-            network.freeze_all_but_sharp()
-        return network
+    build = staticmethod(build)
 
     def start_parts(self, config: Config, network: E2EC) -> None:
         start_parts(config, network)
@@ -104,9 +78,14 @@ class ContourFamily(Family[E2EC, TrainingExample]):
 
     def from_state(self, state: Mapping[str, Tensor], card: ContourCard, *, name: str) -> E2EC:
         architecture = ARCHITECTURES[card.architecture]
-        backbone = backbone_of_card(card, state, name=name)
         network = network_from_state(
-            state, name=name, architecture=architecture, clip=card.clip, backbone=backbone
+            state,
+            name=name,
+            architecture=architecture,
+            clip=card.clip,
+            backbone=backbone_of_card(card, state, name=name),
+            start=card.start,
+            vertices=card.box_vertices,
         )
         try:
             self.resolve_stage(card.stage, self.stages(network))
@@ -140,6 +119,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
             epochs=config.train.epochs,
             boundary_map=model.boundary_map,
             judged=model.contour_iou,
+            boxes=model.initial != "learned",
         )
 
     def forward(self, network: nn.Module, images: Tensor, batch: Batch) -> NetworkOutput:
@@ -260,7 +240,12 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         }
 
     def network_fields(self, config: Config) -> dict[str, Any]:
-        return {"backbone": described_backbone(config)}
+        start = contour_start(config)
+        return {
+            "backbone": described_backbone(config),
+            "start": start,
+            "box_vertices": None if start.initial == "learned" else config.data.targets.vertices,
+        }
 
     def describe(self, network: E2EC) -> dict[str, tuple[int, str]]:
         return {"vertices": (network.vertices, "a contour")}
@@ -290,13 +275,6 @@ def _boundary_points(config: Config) -> BoundaryPointSettings | None:
     if sharp.training == "off":
         return None
     return BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter)
-
-
-def _sizes(config: Config) -> Architecture:
-    """The sizes that the settings name, with the number of refinement modules they want."""
-    named = ARCHITECTURES[config.model.architecture]
-    wanted = model_settings(config).refinements
-    return named if wanted is None else replace(named, refinements=wanted)
 
 
 CONTOUR = ContourFamily()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from e2ec.config import AugmentationSettings, Config, ModelConfig
 from lib.errors import InputError
+from network.contour.contour_start import ContourStart
 
 
 def model_settings(config: Config) -> ModelConfig:
@@ -25,3 +26,18 @@ def crop_settings(config: Config) -> AugmentationSettings:
             "size; give --data.augmentation.scale-reference long_side, input, native or relative"
         )
     return augmentation
+
+
+def contour_start(config: Config) -> ContourStart:
+    """What stands before the refinements.
+
+    Raises:
+        InputError: a box's contour of another number of vertices than it can have.
+    """
+    start, vertices = model_settings(config).start, config.data.targets.vertices
+    if start.initial != "learned" and vertices % 4:
+        raise InputError(
+            f"model.initial {start.initial}: a box's contour needs a multiple of 4 vertices "
+            f"(--data.targets.vertices), not {vertices}"
+        )
+    return start

@@ -1,8 +1,8 @@
 """The names of the contour stages (paper table 1d; 'final' and 'final-dml' are the authors').
 
-In order: init, coarse, then refine1, refine2, ... after each refinement module, and sharp where the
-network ends in SharpContour. `final` is the contour after the second module (the last one where
-there are fewer), `final-dml` the last refinement.
+In order: init, coarse (where there is a global deformation), then refine1, refine2, ... after each
+refinement module, and sharp where the network ends in SharpContour. `final` is the contour after
+the second module (the last one where there are fewer), `final-dml` the last refinement.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ Stage = Literal["init", "coarse", "refine1", "refine2", "refine3", "sharp", "fin
 """What stages are called; a network with more than three refinements has further names."""
 
 
-def stage_names(refinements: int, *, sharp: bool = False) -> tuple[str, ...]:
-    """The stages of a network with this many refinement modules, in order."""
+def stage_names(refinements: int, *, sharp: bool = False, coarse: bool = True) -> tuple[str, ...]:
+    """The stages of a network with this many refinement modules, in order; `coarse` where it has a
+    global deformation."""
     refined = (f"refine{number + 1}" for number in range(refinements))
-    return ("init", "coarse", *refined, *("sharp",) * sharp)
+    return ("init", *("coarse",) * coarse, *refined, *("sharp",) * sharp)
 
 
 def check_stage(stage: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from lib.errors import InputError
 from network.contour.e2ec import E2EC
+from network.contour.weights import untransferred_start
 
 
 def untransferred(source: E2EC, network: E2EC) -> tuple[str, ...]:
-    """The classifier where the class counts differ, and part votes, the head for IoUs,
-    the boundary map and SharpContour that one of them lacks or has in another way: see `Family.untransferred`.
+    """The classifier where the class counts differ, and part votes, the heads for IoUs and
+    boundaries, SharpContour and what stands before the refinements where one of them lacks it or
+    has it in another way: see `Family.untransferred`.
 
     Raises:
         InputError: what would keep its random start learns nothing either.
@@ -40,4 +42,5 @@ def untransferred(source: E2EC, network: E2EC) -> tuple[str, ...]:
         "contour_iou.": judged,
         "boundary_map.": source.boundary_map is None or network.boundary_map is None,
     }
-    return tuple(name for name, stays in left.items() if stays)
+    kept = tuple(name for name, stays in left.items() if stays)
+    return kept + untransferred_start(source, network)

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from coco_scenes import as_coco_mask
+from coco_scenes import as_coco_mask, random_scene
 from faster_coco_eval.core import mask as fast_mask
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,3 +108,14 @@ def test_boundary_ap_where_the_library_goes_wrong(size: tuple[int, int], library
                 ground_truth, [result], iou_types=["boundary"], iou_thresholds=[threshold]
             )
         assert metrics["boundary/AP"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_that_cannot_match_need_no_boundaries(seed: int) -> None:
+    """A threshold near 0 makes the boundaries of nearly all pairs; the values of the others are the
+    same with them and without. Thresholds are matched one by one."""
+    scene, results = random_scene(seed, rle=True)
+    few = evaluate_coco(scene, results, iou_types=["boundary"], iou_thresholds=[0.5, 0.75])
+    all_ = evaluate_coco(scene, results, iou_types=["boundary"], iou_thresholds=[1e-9, 0.5, 0.75])
+    assert few["boundary/AP50"] == all_["boundary/AP50"] and few["boundary/AP50"]
+    assert few["boundary/AP75"] == all_["boundary/AP75"]

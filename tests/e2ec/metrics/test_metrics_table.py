@@ -65,3 +65,10 @@ def test_the_table_of_stages_and_one_of_nothing() -> None:
         "stage     segm AP\ninit         40.0\ncoarse *     50.0\nrefine1         -"
     )
     assert format_table({}) == ""
+    boundaries = {"stages_boundary/init": 0.1, "stages_boundary/coarse": 0.25}
+    assert format_stages(metrics | boundaries, "segm/AP", "init") == (
+        "stage    segm AP  boundary AP\n"
+        "init *      40.0         10.0\n"
+        "coarse      50.0         25.0\n"
+        "refine1        -            -"
+    )

@@ -124,12 +124,19 @@ def test_the_best_stage_is_evaluated_in_full(protocol: Any, types: Any) -> None:
     stage, metrics = evaluate_stages(by_stage, scene, config)
     assert stage == "coarse"
     values = {key: metrics.pop(key) for key in list(metrics) if key.startswith("stages/")}
+    boundaries = {k: metrics.pop(k) for k in list(metrics) if k.startswith("stages_boundary/")}
     assert metrics == evaluate(by_stage["coarse"], scene, config)
     assert list(values) == [f"stages/{name}" for name in NANO_STAGES]
     for name, alone in by_stage.items():
         expected = evaluate(alone, scene, config)[main_metric(config)]
         assert values[f"stages/{name}"] == pytest.approx(expected)
     assert len(set(values.values())) == 4
+    expected_boundaries = {
+        f"stages_boundary/{name}": evaluate(alone, scene, config)["boundary/AP"]
+        for name, alone in by_stage.items()
+        if "boundary" in types
+    }
+    assert boundaries == expected_boundaries
 
 
 def test_of_equal_stages_the_last_one_wins() -> None:
