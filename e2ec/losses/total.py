@@ -67,8 +67,9 @@ class TotalLoss:
         losses: dict[str, Tensor] = {}
         if stages:
             label = batch.contours.to(stages["init"].dtype)
+            center = focal_loss(output.heatmap, batch.heatmaps, batch.ignored_cells)
             losses = {
-                "center": focal_loss(output.heatmap, batch.heatmaps) / positives,
+                "center": center / positives,
                 "initial": smooth_l1(stages["init"], label) / contours,
                 "coarse": smooth_l1(stages["coarse"], label) / contours,
                 "refinement": self._refinement(stages, label, batch.keys, contours, keys, epoch),

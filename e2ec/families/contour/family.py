@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dataset.contour.boundary_points import BoundaryPointSettings
-from dataset.contour.targets import Batch, TrainingExample, build_example, collate
+from dataset.contour.targets import Batch, TrainingExample, collate
 from dataset.formats.coco.categories import COCO_CATEGORIES
 from dataset.loading.loader import TrainingDataset
 from dataset.loading.sample import Sample
@@ -23,7 +22,8 @@ from e2ec.families.contour.assemble import assemble
 from e2ec.families.contour.auto.resolve import resolve
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
-from e2ec.families.contour.model_settings import crop_settings, model_settings
+from e2ec.families.contour.examples import contour_examples
+from e2ec.families.contour.model_settings import model_settings
 from e2ec.families.contour.stages import check_stage, resolve_stage, stage_names
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.model_card import prediction_settings
@@ -99,13 +99,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     def example_maker(
         self, config: Config, num_classes: int
     ) -> Callable[[Sample, np.random.Generator], TrainingExample]:
-        return partial(
-            build_example,
-            augmentation=crop_settings(config),
-            targets=config.data.targets,
-            num_classes=num_classes,
-            boundary=_boundary_points(config),
-        )
+        return contour_examples(config, num_classes, _boundary_points(config))
 
     def loss(self, config: Config) -> TotalLoss:
         sharp = model_settings(config).sharp
