@@ -29,6 +29,8 @@ _LEAST_SEEN = 0.1
 """Objects of which less is left are no longer learned."""
 _LARGEST = 0.3
 """Objects that would cover more of the crop are not pasted."""
+_PLACES = 10
+"""Places that are tried for an object that may not cover others."""
 
 
 def paste(
@@ -57,30 +59,53 @@ def paste(
     usable = [one for one in donor.instances if _is_whole(one, donor.image.shape)]
     chosen = [usable[k] for k in rng.permutation(len(usable))[:count]]
     size = (scene.image.shape[0], scene.image.shape[1])
-    instances, regions = [], []
+    regions: list[Any] = []
+    instances: list[Instance] = []
+    free = settings.copy_paste_overlap >= 1
+    taken = [] if free else [region_of(one, size) for one in scene.instances]
     for one in chosen:
-        matrix = _placed(one, donor.image.shape, settings, rng)
-        moved = move_to_crop([one], donor.image.shape[:2], matrix, size)
-        region = region_of(moved[0], size) if moved else box(0, 0, 0, 0)
-        if smallest < region.area <= _LARGEST * size[0] * size[1]:
-            _paint(scene.image, donor.image, matrix, region)
-            instances += moved
-            regions.append(region)
-    below = [(one, len(regions)) for one in scene.instances]
-    below += [(one, len(regions) - 1 - k) for k, one in enumerate(instances)]
-    kept, hidden = [], []
-    pasted = 0
-    for number, (one, above) in enumerate(below):
-        over = regions[len(regions) - above :]
-        rest = _uncovered(one, over, size) if over else one
-        if rest is not None and _seen(rest, one, size) >= _LEAST_SEEN:
-            kept.append(rest if settings.copy_paste_cuts else one)
-            pasted += number >= len(scene.instances)
-        elif rest is not None:
+        for _ in range(1 if free else _PLACES):
+            matrix = _placed(one, donor.image.shape, settings, rng)
+            moved = move_to_crop([one], donor.image.shape[:2], matrix, size)
+            region = region_of(moved[0], size) if moved else box(0, 0, 0, 0)
+            fits = smallest < region.area <= _LARGEST * size[0] * size[1]
+            if fits and _overlap(region, taken) <= settings.copy_paste_overlap:
+                _paint(scene.image, donor.image, matrix, region)
+                instances += moved
+                regions.append(region)
+                taken += [] if free else [region]
+                break
+    scene, kept = _beneath(scene, instances, regions, cuts=settings.copy_paste_cuts)
+    return replace(scene, instances=scene.instances + kept), len(kept)
+
+
+def _beneath(
+    scene: Sample, pasted: Sequence[Instance], regions: Sequence[Any], *, cuts: bool
+) -> tuple[Sample, list[Instance]]:
+    """What is left of the labels of a scene, and of pasted objects, the later of which lie over the
+    earlier; `regions` are theirs. Objects that are nearly covered are ignored from then on."""
+    size = (scene.image.shape[0], scene.image.shape[1])
+    everything = [(one, regions) for one in scene.instances]
+    everything += [(one, regions[k + 1 :]) for k, one in enumerate(pasted)]
+    kept: list[Instance | None] = []
+    hidden = []
+    for one, over in everything:
+        rest = _uncovered(one, over, size)
+        seen = rest is not None and _seen(rest, one, size) >= _LEAST_SEEN
+        kept.append((rest if cuts else one) if seen else None)
+        if rest is not None and not seen:
             hidden.append(rest)
     rests = [_uncovered(one, regions, size) for one in scene.ignored]
-    ignored = [one for one in rests if one is not None]
-    return replace(scene, instances=kept, ignored=ignored + hidden), pasted
+    ignored = [one for one in rests if one is not None] + hidden
+    first = len(scene.instances)
+    below, above = ([one for one in part if one] for part in (kept[:first], kept[first:]))
+    return replace(scene, instances=below, ignored=ignored), above
+
+
+def _overlap(region: Any, taken: Sequence[Any]) -> float:
+    """The share of a region that others take; where these lie over each other it counts twice."""
+    shared = shapely.area(shapely.intersection(np.array(taken, object), region)).sum()
+    return float(shared / region.area)
 
 
 def _is_whole(instance: Instance, shape: tuple[int, ...]) -> bool:

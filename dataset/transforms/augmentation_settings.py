@@ -77,6 +77,9 @@ class AugmentationSettings:
     copy_paste_cuts: bool = True
     """Take what a pasted object covers out of the labels below it. False for amodal labels, which
     stay whole."""
+    copy_paste_overlap: float = 1.0
+    """Paste an object only where at most this share of it lies on others, which is tried at 10
+    places; 1 pastes it anywhere, 0 is for objects that are never over each other, like nuclei."""
     mosaic_probability: float = 0.0
     """Probability of showing four training images around a random point; for contours."""
     enabled: bool = True
@@ -118,6 +121,10 @@ class AugmentationSettings:
             )
         if not 0 < self.blur_sigma[0] <= self.blur_sigma[1]:
             raise ValueError(f"blur_sigma must be 0 < low <= high, not {self.blur_sigma}")
+        if not 0 <= self.copy_paste_overlap <= 1:
+            raise ValueError(
+                f"copy_paste_overlap must lie in [0, 1], not {self.copy_paste_overlap}"
+            )
         for name in ("noise", "copy_paste_count"):
             low, high = getattr(self, name)
             if not 0 <= low <= high:
