@@ -52,7 +52,8 @@ def random_crop(
     Raises:
         InputError: another image cannot be read.
     """
-    size, image_size = settings.crop_size, sample.image.shape[:2]
+    size = settings.crop_size
+    image_size = (sample.image.shape[0], sample.image.shape[1])
     scene = None
     if others is not None and rng.random() < settings.mosaic_probability:
         scene = mosaic(sample, others, settings, rng)

@@ -44,7 +44,7 @@ def mosaic(
     result = replace(sample, image=np.zeros((*size, 3), np.uint8), instances=[], ignored=[])
     for number, (x0, y0, x1, y1) in enumerate(corners):
         shown = sample if number == own else others.draw(rng) or sample
-        image_size = shown.image.shape[:2]
+        image_size = (shown.image.shape[0], shown.image.shape[1])
         matrix = sample_crop(*image_size, settings, rng)
         matrix[:, 2] += ((x0 + x1 - width) / 2, (y0 + y1 - height) / 2)
         inside = np.array(matrix)

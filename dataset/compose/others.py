@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,15 +45,17 @@ class Others:
         """
         own = self.statistics.of(self.index, lambda: sample)
         drawn = self._indexes(rng, self.statistics.TRIED)
-        found = [self.statistics.of(k, lambda k=k: self.dataset[k]) for k in drawn]
+        found = [self.statistics.of(k, partial(self.dataset.__getitem__, k)) for k in drawn]
         best = self.statistics.most_alike(own, found)
         return None if best is None else self.dataset[drawn[best]]
 
     def _indexes(self, rng: np.random.Generator, count: int) -> list[int]:
         """At most `count` of the other images, all different."""
         others = len(self.dataset) - 1
-        drawn = rng.choice(others, size=min(count, others), replace=False) if others else []
-        return [int(k) + (k >= self.index) for k in drawn]
+        if others == 0:
+            return []
+        drawn = rng.choice(others, size=min(count, others), replace=False)
+        return [k + (k >= self.index) for k in drawn.tolist()]
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ class TargetSettings:
     """Of an object that is in several pieces: learn all of them, each as an instance, or only the
     largest that the crop shows; the others are background then."""
     heatmap: HeatmapKind = "radius"
-    """Gaussians of the heat map. radius: round, as far as CornerNet's rule says. extent: wide and high
-    as the part's box is (TTFNet)."""
+    """Gaussians of the heat map. radius: round, as far as CornerNet's rule says. extent: wide and
+    high as the part's box is (TTFNet)."""
     ignore_unlearned: bool = False
     """Cells of the heat map where something lies that is not learned are neither positive nor
     negative: crowd regions and groups, parts that are too small or nearly covered. False takes them

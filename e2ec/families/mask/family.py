@@ -93,10 +93,10 @@ class MaskFamily(Family[MaskNetwork, MaskExample]):
     ) -> Callable[[Sample, np.random.Generator], MaskExample]:
         data = config.data
         why = "detectors with masks learn from whole objects of one image, without a heat map"
-        names = ("copy_paste_probability", "mosaic_probability")
-        refuse_changed(data.augmentation, names, "data.augmentation", why)
-        names = ("parts", "heatmap", "ignore_unlearned")
-        refuse_changed(data.targets, names, "data.targets", why)
+        several = ("copy_paste_probability", "mosaic_probability")
+        refuse_changed(data.augmentation, several, "data.augmentation", why)
+        unused = ("parts", "heatmap", "ignore_unlearned")
+        refuse_changed(data.targets, unused, "data.targets", why)
         sharp = _model(config).sharp
         near = BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter)
         return partial(

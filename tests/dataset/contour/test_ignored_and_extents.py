@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from label_scenes import write_scene
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dataset.contour.heatmap import draw_extents
@@ -20,7 +21,6 @@ from dataset.loading.sample import Instance, Sample
 from dataset.masks.run_lengths import encode_mask
 from dataset.transforms.augmentation import AugmentationSettings
 from e2ec.losses.focal import focal_loss
-from tests.helpers.label_scenes import write_scene
 
 STILL = AugmentationSettings(crop_size=(128, 128), enabled=False)
 IGNORING = TargetSettings(ignore_unlearned=True)
