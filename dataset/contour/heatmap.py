@@ -55,12 +55,7 @@ def draw_heatmaps(gaussians: Tensor, images: int, size: tuple[int, int, int]) ->
     Returns:
         (B, C, h, w) float32 in [0, 1], exactly 1 at the centres.
     """
-    shape = (images, *size)
-    if gaussians.is_cpu:
-        # numpy asks the system for pages that are zero already; torch writes all of them.
-        heatmaps = torch.from_numpy(np.zeros(shape, np.float32))
-    else:
-        heatmaps = torch.zeros(shape, device=gaussians.device)
+    heatmaps = _empty((images, *size), gaussians.device)
     maps = gaussians[:, 0] * size[0] + gaussians[:, 1]
     draw_gaussians(heatmaps.flatten(0, 1), torch.column_stack([maps, gaussians[:, 2:]]))
     return heatmaps
@@ -89,7 +84,7 @@ def draw_extents(
         (B, C, h, w) float32 in [0, 1], exactly 1 at the centres.
     """
     channels, height, width = size
-    heatmaps = torch.zeros((images, *size), device=extents.device)
+    heatmaps = _empty((images, *size), extents.device)
     deviations = alpha * extents / 6
     reach = (3 * deviations).long()
     across, down = (2 * reach + 1).unbind(1)
@@ -109,3 +104,11 @@ def draw_extents(
     flat = heatmaps.view(-1)
     flat.scatter_reduce_(0, cells[inside], (-exponent[inside] / 2).exp(), "amax")
     return heatmaps
+
+
+def _empty(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Maps of zeros, float32."""
+    if device.type == "cpu":
+        # numpy asks the system for pages that are zero already; torch writes all of them.
+        return torch.from_numpy(np.zeros(shape, np.float32))
+    return torch.zeros(shape, device=device)
