@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import cityscapes_tree
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dataset.contour.heatmap import draw_extents
 from dataset.contour.targets import Batch, TargetSettings, TrainingExample, build_example, collate
+from dataset.formats.cityscapes import image_folder, read_cityscapes
 from dataset.formats.coco.read import read_coco
 from dataset.index.dataset import IndexedDataset
 from dataset.loading.sample import Instance, Sample
@@ -108,6 +110,19 @@ def test_samples_carry_the_crowds_of_coco(tmp_path: Path) -> None:
     assert one.runs.tolist() == crowd["segmentation"]["counts"]
     assert data.category_ids[one.class_index] == crowd["category_id"]
     assert all(one.annotation_id != i.annotation_id for i in data[1].instances)
+
+
+def test_groups_of_cityscapes_are_ignored(tmp_path: Path) -> None:
+    """Cars at (120, 40)-(140, 50) in an image of 160 x 96, shown as it is: cells (30, 10)-(35, 13)
+    of class 2; cells that an edge only touches may count too."""
+    root = cityscapes_tree.write_tree(tmp_path)
+    data = IndexedDataset(image_folder(root, "val"), read_cityscapes(root, "val"))
+    still = AugmentationSettings(crop_size=(96, 160), enabled=False)
+    example = build_example(data[0], np.random.default_rng(0), still, IGNORING, 8)
+    drawn = cells(collate([example]))[0]
+    assert drawn[2, 10:12, 30:35].all()
+    drawn[2, 9:14, 29:36] = False
+    assert not drawn.any()
 
 
 def slow_extents(gaussians: Any, extents: Any, images: int, size: tuple[int, int, int]) -> Any:
