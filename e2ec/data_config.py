@@ -82,5 +82,12 @@ class DataConfig:
             require(limit is None or limit > 0, f"data.{name} must be positive")
         fraction = self.val_fraction
         require(fraction is None or 0 < fraction < 1, "data.val_fraction must lie in (0, 1)")
+        amodal = self.format == "kins" and self.masks == "amodal"
+        require(
+            not (amodal and self.augmentation.copy_paste_probability > 0)
+            or not self.augmentation.copy_paste_cuts,
+            "data.augmentation.copy_paste_cuts must be off for amodal masks (data.masks), which go "
+            "on behind what covers them",
+        )
         for name in ("synthetic_train", "synthetic_val"):
             require(getattr(self, name) > 0, f"data.{name} must be positive")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+PartsPolicy = Literal["all", "largest"]
+HeatmapKind = Literal["radius", "extent"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,24 @@ class TargetSettings:
     max_instances: int | None = None
     """Train on the contours of at most this many parts per image, drawn at random; None takes all.
     The centres of the others stay on the heat map: they are no background."""
+    parts: PartsPolicy = "all"
+    """Of an object that is in several pieces: learn all of them, each as an instance, or only the
+    largest that the crop shows; the others are background then."""
+    heatmap: HeatmapKind = "radius"
+    """Gaussians of the heat map. radius: round, as far as CornerNet's rule says. extent: wide and
+    high as the part's box is (TTFNet)."""
+    ignore_unlearned: bool = False
+    """Cells of the heat map where something lies that is not learned are neither positive nor
+    negative: crowd regions and groups, parts that are too small or nearly covered. False takes them
+    for background."""
 
     def __post_init__(self) -> None:
+        for name, known in (("parts", PartsPolicy), ("heatmap", HeatmapKind)):
+            if getattr(self, name) not in get_args(known):
+                raise ValueError(
+                    f"{name} must be one of {', '.join(get_args(known))}, "
+                    f"not {getattr(self, name)!r}"
+                )
         if self.vertices < 3 or not 0 <= self.directions <= self.vertices:
             raise ValueError(
                 f"vertices must be at least 3 and directions between 0 and vertices, "

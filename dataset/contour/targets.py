@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -13,22 +13,24 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import default_collate
 
+from dataset.compose.compose import Crop, random_crop
+from dataset.compose.others import Others
 from dataset.contour.boundary_map import draw_boundaries
 from dataset.contour.boundary_points import (
     BoundaryLabels,
     BoundaryPointSettings,
     boundary_labels,
 )
-from dataset.contour.heatmap import draw_heatmaps, gaussian_radius
+from dataset.contour.heatmap import draw_extents, draw_heatmaps, gaussian_radius
+from dataset.contour.ignored import IgnoredCells, ignored_cells
 from dataset.contour.key_tolerance import label_keys
 from dataset.contour.pairing import nearest_contours
+from dataset.contour.parts_to_learn import parts_to_learn
 from dataset.contour.target_settings import TargetSettings
 from dataset.loading.moving import MovingBatch
 from dataset.loading.sample import Sample
-from dataset.masks.visible_parts import visible_parts
-from dataset.transforms.augmentation import AugmentationSettings, jitter_colors, sample_crop
+from dataset.transforms.augmentation import AugmentationSettings, jitter_colors
 from dataset.transforms.test_transform import TestView
-from dataset.transforms.warping import warp_image
 from lib.ops import align_contours
 from lib.polygons.ragged import Ragged
 
@@ -53,6 +55,10 @@ class TrainingExample:
         gaussians: (m, 4) int64: class, x and y of the centre, and radius, cells, on the heat map;
             also of the parts whose contours are not learned (`TargetSettings.max_instances`).
         boundary: points near the boundaries of the n parts, if any were asked for.
+        extents: (m, 2) float32 width and height, cells, of the boxes that the gaussians are for;
+            None where they are round (`TargetSettings.heatmap`).
+        ignored: where the heat map is neither positive nor negative; None takes all cells.
+        pasted: (n,) bool, which parts come from another image; None where none can.
     """
 
     image: torch.Tensor
@@ -66,6 +72,9 @@ class TrainingExample:
     name: str
     gaussians: torch.Tensor
     boundary: BoundaryLabels | None = None
+    extents: torch.Tensor | None = None
+    ignored: IgnoredCells | None = None
+    pasted: torch.Tensor | None = None
 
 
 @dataclass
@@ -81,6 +90,7 @@ class Batch(MovingBatch):
         image_ids, names: of the B images.
         gaussians: (m, 5) int64, as in `TrainingExample` behind the position of the image.
         max_per_image: parts of the image that has most of them, known without waiting for a device.
+        extents, ignored: as in `TrainingExample`, of all images.
     """
 
     images: torch.Tensor
@@ -96,6 +106,8 @@ class Batch(MovingBatch):
     gaussians: torch.Tensor
     max_per_image: int | None = None
     boundary: BoundaryLabels | None = None
+    extents: torch.Tensor | None = None
+    ignored: IgnoredCells | None = None
 
     @cached_property
     def heatmaps(self) -> torch.Tensor:
@@ -103,6 +115,8 @@ class Batch(MovingBatch):
 
         Drawn where the batch lies when they are first asked for: a batch travels without them.
         """
+        if self.extents is not None:
+            return draw_extents(self.gaussians, self.extents, len(self.images), self.heatmap_size)
         return draw_heatmaps(self.gaussians, len(self.images), self.heatmap_size)
 
     @cached_property
@@ -113,6 +127,13 @@ class Batch(MovingBatch):
         stride = round(self.images.shape[3] / width)
         size = (height, width)
         return draw_boundaries(self.contours, self.image_index, len(self.images), size, stride)
+
+    @cached_property
+    def ignored_cells(self) -> torch.Tensor | None:
+        """(B, C, h / stride, w / stride) bool, drawn likewise; None where no cell is ignored."""
+        if self.ignored is None:
+            return None
+        return self.ignored.draw(len(self.images), self.heatmap_size)
 
 
 def collate(examples: Sequence[TrainingExample]) -> Batch:
@@ -135,7 +156,15 @@ def collate(examples: Sequence[TrainingExample]) -> Batch:
         ),
         max_per_image=int(counts.max()),
         boundary=BoundaryLabels.join([one.boundary for one in examples if one.boundary]),
+        extents=_joined([one.extents for one in examples]),
+        ignored=IgnoredCells.join([one.ignored for one in examples]),
     )
+
+
+def _joined(tensors: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    """One behind the other; None of none."""
+    known = [one for one in tensors if one is not None]
+    return torch.cat(known) if known else None
 
 
 def build_example(
@@ -145,6 +174,7 @@ def build_example(
     targets: TargetSettings,
     num_classes: int,
     boundary: BoundaryPointSettings | None = None,
+    others: Others | None = None,
 ) -> TrainingExample:
     """Augment a sample and make its targets.
 
@@ -159,18 +189,16 @@ def build_example(
         targets: form of the targets.
         num_classes: number C of heat map channels.
         boundary: points near boundaries; None draws none.
+        others: the images that may be shown together with this one; None shows it alone.
+
+    Raises:
+        InputError: one of the others cannot be read.
     """
     size, stride = augmentation.crop_size, targets.stride
-    if augmentation.enabled:
-        height, width = sample.image.shape[:2]
-        matrix = sample_crop(height, width, augmentation, rng)
-        image = jitter_colors(warp_image(sample.image, matrix, size), augmentation, rng)
-    else:
-        image, matrix = TestView("letterbox", size).apply(sample.image)
-    smallest = targets.min_area_cells * stride**2
-    classes, parts, wholes, owners = visible_parts(
-        sample.instances, matrix, size, smallest=smallest
-    )
+    crop = _shown(sample, rng, augmentation, targets, others)
+    sample, matrix = crop.sample, crop.matrix
+    found = parts_to_learn(sample, matrix, size, targets)
+    classes, parts = found.classes, found.polygons
     count = len(classes)
     chosen = np.ones(count, bool)
     if targets.max_instances is not None and count > targets.max_instances:
@@ -179,23 +207,34 @@ def build_example(
 
     centers, radii = part_centers(parts, size, targets)
     contours = _labels(parts.select(chosen), targets)
+    owners = found.owners[chosen]
     near = None
     if boundary is not None:
-        near = boundary_labels(
-            parts.select(chosen), owners[chosen], sample, matrix, size, boundary, rng
-        )
+        near = boundary_labels(parts.select(chosen), owners, sample, matrix, size, boundary, rng)
+    extents = ignored = pasted = None
+    if targets.heatmap == "extent":
+        x0, y0, x1, y1 = (parts.bounding_boxes() / stride).astype(np.float32).T
+        extents = torch.from_numpy(np.column_stack([x1 - x0, y1 - y0]))
+    if targets.ignore_unlearned:
+        left = (found.dropped, found.dropped_classes)
+        ignored = ignored_cells(sample, matrix, size, stride, *left)
+    if others is not None:
+        pasted = torch.from_numpy(owners >= len(sample.instances) - crop.pasted)
     return TrainingExample(
-        image=torch.from_numpy(np.stack(cv2.split(image))),
+        image=torch.from_numpy(np.stack(cv2.split(crop.image))),
         heatmap_size=(num_classes, math.ceil(size[0] / stride), math.ceil(size[1] / stride)),
         centers=torch.from_numpy(centers[chosen]),
         classes=torch.from_numpy(classes[chosen]),
         contours=torch.from_numpy(contours.astype(np.float32)),
         keys=torch.from_numpy(label_keys(contours, targets)),
-        object_centers=torch.from_numpy((wholes[chosen] / stride).astype(np.float32)),
+        object_centers=torch.from_numpy((found.wholes[chosen] / stride).astype(np.float32)),
         image_id=sample.image_id,
         name=sample.name,
         gaussians=torch.from_numpy(np.column_stack([classes, centers, radii])),
         boundary=near,
+        extents=extents,
+        ignored=ignored,
+        pasted=pasted,
     )
 
 
@@ -204,6 +243,22 @@ def _labels(parts: Ragged, targets: TargetSettings) -> np.ndarray:
     if targets.pairing == "nearest":
         return nearest_contours(parts, targets.vertices)
     return align_contours(parts, targets.vertices, targets.directions)
+
+
+def _shown(
+    sample: Sample,
+    rng: np.random.Generator,
+    augmentation: AugmentationSettings,
+    targets: TargetSettings,
+    others: Others | None,
+) -> Crop:
+    """What the network sees, in the colours that it sees, and whose labels those are."""
+    if not augmentation.enabled:
+        image, matrix = TestView("letterbox", augmentation.crop_size).apply(sample.image)
+        return Crop(image, sample, matrix)
+    smallest = targets.min_area_cells * targets.stride**2
+    crop = random_crop(sample, augmentation, rng, others=others, smallest=smallest)
+    return replace(crop, image=jitter_colors(crop.image, augmentation, rng))
 
 
 def part_centers(

@@ -15,8 +15,9 @@ class IndexedDataset:
     """A data set on disk.
 
     The class index is the position of the category in the index, whatever gaps the ids have; it
-    never depends on which annotations are used. Crowd regions are no training instances but stay
-    in the ground truth. Instances end where the image ends.
+    never depends on which annotations are used. Crowd regions are no training instances: samples
+    have them as ignored regions, and they stay in the ground truth. Instances end where the image
+    ends.
 
     Args:
         folder: what the file names of the index are relative to.
@@ -72,15 +73,18 @@ class IndexedDataset:
                 f"({Path(self.source).name}) are for {record.width} x {record.height}; "
                 "use the image that was labelled"
             )
-        instances = []
+        instances, ignored = [], []
         for annotation in self.index.annotations(position, clipped=True):
-            if annotation.polygons and not annotation.crowd:
-                class_index = self._class_index[annotation.category_id]
-                runs = annotation.runs
-                # What is thinner than a pixel has polygons, and a mask that shows nothing.
-                exact = runs if runs is not None and runs[1::2].any() else None
-                instances.append(Instance(class_index, annotation.polygons, annotation.id, exact))
-        return Sample(record.id, record.name, image, instances)
+            class_index = self._class_index[annotation.category_id]
+            runs = annotation.runs
+            # What is thinner than a pixel has polygons, and a mask that shows nothing.
+            exact = runs if runs is not None and runs[1::2].any() else None
+            one = Instance(class_index, annotation.polygons, annotation.id, exact)
+            if not annotation.crowd and one.parts:
+                instances.append(one)
+            elif annotation.crowd and (one.parts or exact is not None):
+                ignored.append(one)
+        return Sample(record.id, record.name, image, instances, ignored)
 
     def ground_truth(self) -> dict[str, Any]:
         """COCO dictionary of exactly these images, crowd regions included, for evaluation."""

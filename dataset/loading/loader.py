@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -117,13 +117,25 @@ class LoadingFailure:
     message: str
 
 
+@runtime_checkable
+class MakesFromSeveral(Protocol):
+    """Makes examples that may show several images of the data set."""
+
+    def among(self, dataset: InstanceDataset, index: int, rng: np.random.Generator) -> Any:
+        """The example of sample `index`; all random choices come from `rng`.
+
+        Raises:
+            InputError: an image cannot be read.
+        """
+
+
 class TrainingDataset(Dataset[Any]):
     """Augmented training examples of a data set, by (epoch, index).
 
     Args:
         dataset: images and labels.
         make_example: makes a training example of a sample; all of its random choices come from the
-            generator.
+            generator. One that `MakesFromSeveral` gets the data set instead of the sample.
         seed: with epoch and index it fixes every random choice.
     """
 
@@ -145,12 +157,15 @@ class TrainingDataset(Dataset[Any]):
         """The example of sample `index` in epoch `epoch`, or a `LoadingFailure`."""
         epoch, index = key
         rng = np.random.default_rng([self.seed, epoch, index])
+        make = self.make_example
         try:
+            if isinstance(make, MakesFromSeveral):
+                return make.among(self.dataset, index, rng)
             sample = self.dataset[index]
         except InputError as error:
             # Raised here, a worker's exception would reach the user wrapped in a traceback.
             return LoadingFailure(str(error))
-        return self.make_example(sample, rng)
+        return make(sample, rng)
 
 
 class TrainingLoader(DataLoader[Any]):

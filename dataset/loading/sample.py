@@ -37,12 +37,15 @@ class Sample:
         name: file name, for messages.
         image: (H, W, 3) uint8, RGB.
         instances: objects to learn from; crowd regions are not among them.
+        ignored: regions of objects that nobody has told apart, such as COCO's crowds and the groups
+            of Cityscapes: neither objects nor background. One that is a mask has no parts.
     """
 
     image_id: int
     name: str
     image: np.ndarray
     instances: list[Instance] = field(default_factory=list)
+    ignored: list[Instance] = field(default_factory=list)
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from dataset.transforms.augmentation_settings import AugmentationSettings
+from dataset.transforms.further_colors import further_colors
 from dataset.transforms.test_transform import short_side_zoom, shown_size
 
 # Principal components of ImageNet colours (Krizhevsky et al., 2012), for B, G, R in 0..1.
@@ -66,7 +67,7 @@ def sample_map(
         return settings.crop_size, sample_crop(height, width, settings, rng)
     low, high = settings.short_sides
     zoom = crop_zoom(height, width, settings, int(rng.integers(low, high + 1)))
-    linear = zoom * _random_symmetry(settings, rng)
+    linear = zoom * random_symmetry(settings, rng)
     far = linear @ [width, height]  # of the corner; its sides are those of the shown image
     across, down = shown_size(*np.abs(far).tolist())
     return (down, across), np.column_stack([linear, np.maximum(-far, 0)])
@@ -99,11 +100,11 @@ def sample_crop(
         center = slack * position + crop / zoom / 2
     else:
         center = image / 2 + image * (position - 0.5) / 2
-    linear = zoom * _random_symmetry(settings, rng)
+    linear = zoom * random_symmetry(settings, rng)
     return np.column_stack([linear, crop / 2 - linear @ center])
 
 
-def _random_symmetry(settings: AugmentationSettings, rng: np.random.Generator) -> np.ndarray:
+def random_symmetry(settings: AugmentationSettings, rng: np.random.Generator) -> np.ndarray:
     """(2, 2) flips and quarter turns about the crop's centre, where x becomes W - x exactly."""
     symmetry = np.eye(2)
     if rng.random() < settings.flip_probability:
@@ -119,7 +120,8 @@ def _random_symmetry(settings: AugmentationSettings, rng: np.random.Generator) -
 def jitter_colors(
     image: np.ndarray, settings: AugmentationSettings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Random brightness, contrast and saturation in random order, then lighting.
+    """Random brightness, contrast and saturation in random order, then lighting; then what
+    `further_colors` does.
 
     Every step is an affine map of the colour (contrast blends with the image's mean grey,
     saturation with the pixel's own grey), so that all of them together are one, applied and rounded
@@ -152,6 +154,6 @@ def jitter_colors(
         linear, offset = grey @ linear, grey @ offset
     if rng.random() < settings.invert_probability:
         linear, offset = -linear, 255 - offset
-    if np.array_equal(linear, np.eye(3)) and not offset.any():
-        return image
-    return cv2.transform(image, np.column_stack([linear, offset]))
+    if not np.array_equal(linear, np.eye(3)) or offset.any():
+        image = cv2.transform(image, np.column_stack([linear, offset]))
+    return further_colors(image, settings, rng)

@@ -53,6 +53,35 @@ class AugmentationSettings:
     """Probability of dropping the colours."""
     invert_probability: float = 0.0
     """Probability of inverting the intensities."""
+    gamma: float = 0.0
+    """Grey levels of 0 to 1 are raised to a random power from 1 / (1 + gamma) to 1 + gamma, its
+    logarithm drawn uniformly; 0 leaves them unchanged."""
+    hue: float = 0.0
+    """Colours are turned about the grey axis by up to this, degrees to either side."""
+    blur_probability: float = 0.0
+    """Probability of a gaussian blur."""
+    blur_sigma: tuple[float, float] = (0.5, 2.0)
+    """Lowest and highest standard deviation of the blur, input pixels."""
+    noise: tuple[float, float] = (0.0, 0.0)
+    """Lowest and highest standard deviation of gaussian noise, drawn for every image, grey levels
+    of 0 to 255."""
+    copy_paste_probability: float = 0.0
+    """Probability of pasting objects of another training image into the crop, in front of what is
+    there; for contours."""
+    copy_paste_count: tuple[int, int] = (1, 5)
+    """Fewest and most objects that are pasted, as far as the other image has them."""
+    copy_paste_matched: bool = False
+    """Take them from an image whose ground, and the contrast of objects to it, are similar: from
+    the nearest of 8 random ones, or paste nothing if none is near. For data sets of many kinds of
+    images, such as microscopes of different modality."""
+    copy_paste_cuts: bool = True
+    """Take what a pasted object covers out of the labels below it. False for amodal labels, which
+    stay whole."""
+    copy_paste_overlap: float = 1.0
+    """Paste an object only where at most this share of it lies on others, which is tried at 10
+    places; 1 pastes it anywhere, 0 is for objects that are never over each other, like nuclei."""
+    mosaic_probability: float = 0.0
+    """Probability of showing four training images around a random point; for contours."""
     enabled: bool = True
     """False shows the whole image unchanged, for overfitting a few images: letterboxed, or with
     short_side at the longest of short_sides."""
@@ -85,6 +114,21 @@ class AugmentationSettings:
         for name, value in vars(self).items():
             if name.endswith("_probability") and not 0 <= value <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], not {value}")
+        if self.gamma < 0 or not 0 <= self.hue <= 180:
+            raise ValueError(
+                f"gamma must not be negative and hue must lie in [0, 180], not {self.gamma} and "
+                f"{self.hue}"
+            )
+        if not 0 < self.blur_sigma[0] <= self.blur_sigma[1]:
+            raise ValueError(f"blur_sigma must be 0 < low <= high, not {self.blur_sigma}")
+        if not 0 <= self.copy_paste_overlap <= 1:
+            raise ValueError(
+                f"copy_paste_overlap must lie in [0, 1], not {self.copy_paste_overlap}"
+            )
+        for name in ("noise", "copy_paste_count"):
+            low, high = getattr(self, name)
+            if not 0 <= low <= high:
+                raise ValueError(f"{name} must be 0 <= low <= high, not {(low, high)}")
 
     @classmethod
     def whole_images(cls, short_sides: tuple[int, int], longest: int) -> AugmentationSettings:
@@ -99,6 +143,11 @@ class AugmentationSettings:
             saturation=0.0,
             lighting=0.0,
         )
+
+    @property
+    def several(self) -> bool:
+        """Whether an example may show more than one image."""
+        return self.enabled and (self.copy_paste_probability > 0 or self.mosaic_probability > 0)
 
     @property
     def middle(self) -> float:

@@ -90,8 +90,9 @@ class TotalLoss:
         losses: dict[str, Tensor] = {}
         if stages:
             label = batch.contours.to(stages["init"].dtype)
+            center = focal_loss(output.heatmap, batch.heatmaps, batch.ignored_cells)
             losses = {
-                "center": focal_loss(output.heatmap, batch.heatmaps) / positives,
+                "center": center / positives,
                 "initial": self.initial_loss(stages["init"], label) / contours,
             }
             if "coarse" in stages:

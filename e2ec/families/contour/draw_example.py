@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import cv2
 import numpy as np
+import torch
 
+from dataset.contour.ignored import IgnoredCells
 from dataset.contour.targets import TargetSettings, TrainingExample
 from dataset.loading.loader import TrainingDataset
 from dataset.transforms.augmentation import AugmentationSettings
+from e2ec.families.contour.draw_marks import frame_pasted, shade_ignored
 from e2ec.results.draw.contact_sheet import FONT, LINE_HEIGHT, TEXT_SCALE, contact_sheet, printable
 from e2ec.results.draw.visualize import Color, palette
 
@@ -19,6 +23,7 @@ _SHIFT = 4
 _BLACK, _WHITE, _GREY = (0, 0, 0), (255, 255, 255), (90, 90, 90)
 # In fuller pictures names would hide the objects.
 _MOST_NAMES = 40
+_SIGNS = ("vertex", "key vertex", "vertex 0", "centre cell", "centre of the whole object")
 _LEGEND_COLOR = (255, 140, 0)
 # Closer than this, in pixels of the sheet, dots of vertices would melt into a thick line.
 _CLOSEST_DOTS = 3.0
@@ -45,6 +50,8 @@ def label_sheet(
         side: crops with a shorter long side are enlarged to it, pixels.
     """
     names = examples.dataset.class_names
+    pasting = augmentation.several and augmentation.copy_paste_probability > 0
+    signs = _SIGNS + ("pasted",) * pasting + ("ignored",) * targets.ignore_unlearned
     height, width = augmentation.crop_size
     title = title.replace("{", "{{").replace("}", "}}")
     return contact_sheet(
@@ -55,7 +62,7 @@ def label_sheet(
         ),
         title=f"{title}: {{shown}} of {{all}} images, input {width} x {height}, "
         f"{targets.vertices} vertices, {targets.directions} directions, seed {examples.seed}",
-        legend=_legend,
+        legend=partial(_legend, entries=signs),
         count=count,
         columns=columns,
     )
@@ -69,7 +76,8 @@ def draw_example(
     Every contour has a colour of its own, a dot for every vertex where they are not too close, a
     white square for every key vertex, a white triangle for vertex 0, a frame around the cell of its
     centre and, where there is room, the name of its class. A line joins the centre of a part of a
-    divided object with that of the whole object.
+    divided object with that of the whole object. Pasted objects have a white band around them;
+    white stripes lie where nothing is learned.
 
     Args:
         example: image and targets.
@@ -83,10 +91,14 @@ def draw_example(
     image = np.ascontiguousarray(example.image.numpy().transpose(1, 2, 0))
     scale = max(1.0, side / max(image.shape[:2]))
     canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    shade_ignored(canvas, example.ignored)
     contours = scale * example.contours.numpy().astype(np.float64)
     centers = scale * stride * example.centers.numpy().astype(np.float64)
     wholes = scale * stride * example.object_centers.numpy().astype(np.float64)
     colors = palette(len(contours))
+    if example.pasted is not None:
+        for points in contours[example.pasted.numpy()]:
+            frame_pasted(canvas, _fixed(points), _SHIFT)
     for points, color in zip(contours, colors, strict=True):
         cv2.polylines(canvas, [_fixed(points)], True, color, 1, cv2.LINE_AA, _SHIFT)
     for k, (points, color) in enumerate(zip(contours, colors, strict=True)):
@@ -166,12 +178,12 @@ def _draw_names(
 def _caption(example: TrainingExample, class_names: Sequence[str]) -> str:
     counts = Counter(class_names[k] for k in example.classes.tolist())
     listed = ", ".join(f"{name} {number}" for name, number in counts.most_common())
-    return f"{example.name}: {listed or 'no object'}"
+    pasted = 0 if example.pasted is None else int(example.pasted.sum())
+    return f"{example.name}: {listed or 'no object'}{f' ({pasted} pasted)' if pasted else ''}"
 
 
-def _legend(width: int) -> np.ndarray:
+def _legend(width: int, entries: Sequence[str]) -> np.ndarray:
     """What the signs mean, in as many lines as it takes."""
-    entries = ("vertex", "key vertex", "vertex 0", "centre cell", "centre of the whole object")
     lines = [np.full((LINE_HEIGHT, width, 3), 255, np.uint8)]
     x = 8
     for entry in entries:
@@ -181,7 +193,14 @@ def _legend(width: int) -> np.ndarray:
             x = 8
         line, spot = lines[-1], np.array([x + 8.0, 12.0])
         stroke = _fixed(spot + np.array([[-8.0, 0.0], [8.0, 0.0]]))
-        if entry != "centre cell":
+        if entry in ("pasted", "ignored"):
+            line[4:21, int(x) : int(x) + 17] = _GREY
+        if entry == "pasted":
+            frame_pasted(line, stroke, _SHIFT)
+        elif entry == "ignored":
+            cells = IgnoredCells(torch.zeros(1, 2), torch.ones(1, 1, 1, dtype=torch.bool))
+            shade_ignored(line[4:21, int(x) : int(x) + 17], cells)
+        if entry not in ("centre cell", "ignored"):
             cv2.polylines(line, [stroke], False, _LEGEND_COLOR, 1, cv2.LINE_AA, _SHIFT)
         if entry == "vertex":
             _dot(line, spot, 2.5, _LEGEND_COLOR)
@@ -189,7 +208,7 @@ def _legend(width: int) -> np.ndarray:
             _shape(line, spot + 4 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]))
         elif entry == "vertex 0":
             _triangle(line, spot, 6.4)
-        else:
+        elif entry.startswith("centre"):
             left = spot[0] - (0 if entry == "centre cell" else 8)
             cell = np.array([left, spot[1]]) + np.array([[-3, -3], [3, 3]])
             _draw_cell(line, cell, _LEGEND_COLOR)

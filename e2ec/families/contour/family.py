@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dataset.contour.boundary_points import BoundaryPointSettings
-from dataset.contour.targets import Batch, TrainingExample, build_example, collate
+from dataset.contour.targets import Batch, TrainingExample, collate
 from dataset.formats.coco.categories import COCO_CATEGORIES
 from dataset.loading.loader import TrainingDataset
 from dataset.loading.sample import Sample
@@ -30,9 +29,10 @@ from e2ec.families.contour.backbone import (
 from e2ec.families.contour.build import build
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.draw_example import label_sheet
+from e2ec.families.contour.examples import contour_examples
 from e2ec.families.contour.final_scores import least_center_score
 from e2ec.families.contour.mending_settings import mending_fields
-from e2ec.families.contour.model_settings import contour_start, crop_settings, model_settings
+from e2ec.families.contour.model_settings import contour_start, model_settings
 from e2ec.families.contour.stages import check_stage, depth_of, resolve_stage
 from e2ec.families.contour.untransferred import untransferred
 from e2ec.families.family import Family, ShownImage
@@ -102,13 +102,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
     def example_maker(
         self, config: Config, num_classes: int
     ) -> Callable[[Sample, np.random.Generator], TrainingExample]:
-        return partial(
-            build_example,
-            augmentation=crop_settings(config),
-            targets=config.data.targets,
-            num_classes=num_classes,
-            boundary=_boundary_points(config),
-        )
+        return contour_examples(config, num_classes, _boundary_points(config))
 
     def loss(self, config: Config) -> TotalLoss:
         model = model_settings(config)

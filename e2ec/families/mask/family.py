@@ -30,6 +30,7 @@ from e2ec.families.mask.preprocess import normalize
 from e2ec.families.model_card import prediction_settings
 from e2ec.families.no_contours import refuse_mending
 from e2ec.families.refine_rings import refine_rings
+from e2ec.families.unused_settings import refuse_changed
 from e2ec.losses.mask_total import MaskTotalLoss
 from lib.errors import InputError
 from network.contour.contour_network import BoundaryPoints
@@ -93,6 +94,12 @@ class MaskFamily(Family[MaskNetwork, MaskExample]):
     def example_maker(
         self, config: Config, num_classes: int
     ) -> Callable[[Sample, np.random.Generator], MaskExample]:
+        data = config.data
+        why = "detectors with masks learn from whole objects of one image, without a heat map"
+        several = ("copy_paste_probability", "mosaic_probability")
+        refuse_changed(data.augmentation, several, "data.augmentation", why)
+        unused = ("parts", "heatmap", "ignore_unlearned")
+        refuse_changed(data.targets, unused, "data.targets", why)
         sharp = _model(config).sharp
         near = BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter)
         return partial(

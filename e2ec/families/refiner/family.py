@@ -7,7 +7,6 @@ measured on labels that are perturbed on purpose.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from dataset.contour.boundary_points import BoundaryPointSettings
 from dataset.contour.perturbation import perturbed
-from dataset.contour.targets import Batch, TrainingExample, build_example, collate
+from dataset.contour.targets import Batch, TrainingExample, collate
 from dataset.loading.loader import TrainingDataset
 from dataset.loading.sample import InstanceDataset, Sample
 from dataset.masks.rings import Component
@@ -25,7 +24,7 @@ from e2ec.config import Config, Precision, RefinerConfig
 from e2ec.families.backbone_weights import start_backbone
 from e2ec.families.contour.auto.resolve import choose
 from e2ec.families.contour.draw_example import label_sheet
-from e2ec.families.contour.model_settings import crop_settings
+from e2ec.families.contour.examples import contour_examples
 from e2ec.families.contour_losses import refuse_contour_losses
 from e2ec.families.family import Family, ShownImage
 from e2ec.families.no_contours import refuse_mending
@@ -33,6 +32,7 @@ from e2ec.families.refine_rings import refine_rings
 from e2ec.families.refiner.card import SHARP, STAGES, RefinerCard
 from e2ec.families.refiner.loss import RefinerLoss
 from e2ec.families.refiner.start_weights import with_start_weights
+from e2ec.families.unused_settings import refuse_changed
 from e2ec.named_settings import with_settings
 from e2ec.results.contours import Contours
 from e2ec.results.labelled import labelled_contours
@@ -96,13 +96,14 @@ class RefinerFamily(Family[Refiner, TrainingExample]):
         self, config: Config, num_classes: int
     ) -> Callable[[Sample, np.random.Generator], TrainingExample]:
         sharp = _model(config).sharp
-        return partial(
-            build_example,
-            augmentation=crop_settings(config),
-            targets=config.data.targets,
-            num_classes=num_classes,
-            boundary=BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter),
+        refuse_changed(
+            config.data.targets,
+            ("heatmap", "ignore_unlearned"),
+            "data.targets",
+            "a refiner learns no heat map",
         )
+        near = BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter)
+        return contour_examples(config, num_classes, near)
 
     def loss(self, config: Config) -> RefinerLoss:
         return RefinerLoss(config.loss.sharp_weight, _model(config).sharp.movement)

@@ -31,7 +31,9 @@ def ellipses(count: int, vertices: int = 40) -> torch.Tensor:
 def batch_and_output(label: torch.Tensor) -> tuple[SimpleNamespace, SimpleNamespace]:
     """Every stage is off by another number of pixels."""
     keys = torch.ones(label.shape[:2], dtype=torch.bool)
-    batch = SimpleNamespace(heatmaps=torch.zeros(1, 1, 2, 2), contours=label, keys=keys)
+    batch = SimpleNamespace(
+        heatmaps=torch.zeros(1, 1, 2, 2), ignored_cells=None, contours=label, keys=keys
+    )
     stages = {name: (label + 5 - i).requires_grad_() for i, name in enumerate(STAGES)}
     heatmap = torch.zeros(1, 1, 2, 2)
     return batch, SimpleNamespace(heatmap=heatmap, stages=stages, object_centers=None)

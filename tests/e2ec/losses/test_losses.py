@@ -155,6 +155,7 @@ def _output(
 def _batch(n: int) -> SimpleNamespace:
     return SimpleNamespace(
         heatmaps=torch.zeros(1, 1, 2, 2),
+        ignored_cells=None,
         contours=SQUARE.repeat(n, 1, 1),
         keys=torch.ones(n, 4, dtype=torch.bool),
     )

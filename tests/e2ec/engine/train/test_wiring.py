@@ -107,6 +107,7 @@ def test_losses_are_weighed_as_set() -> None:
     loss = CONTOUR.loss(config)
     batch = SimpleNamespace(
         heatmaps=torch.zeros(1, 1, 2, 2),
+        ignored_cells=None,
         contours=SQUARE,
         keys=torch.ones(1, 4, dtype=torch.bool),
         object_centers=torch.zeros(1, 2),

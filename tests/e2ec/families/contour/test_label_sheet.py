@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from damaged_data import clean_folder, damaged_folder
 from training_path import training_path
 
+from dataset.contour.ignored import IgnoredCells
 from dataset.contour.targets import TargetSettings, TrainingExample
 from dataset.formats.coco.read import read_coco
 from dataset.index.dataset import IndexedDataset
@@ -129,3 +131,41 @@ def test_names_beyond_ascii_and_long_ones(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"thing"', '"\\u53f0\\u706f ' + 500 * "long " + '"'))
     dataset = IndexedDataset(folder / "images", read_coco(path))
     assert sheet_of(dataset, title="ä" * 500, side=64) is not None
+
+
+def test_pasted_objects_have_a_band_and_ignored_cells_stripes() -> None:
+    """Of two objects one is pasted; cells (9, 13)-(16, 16) are ignored."""
+    both = example(DIAMOND - (10, 0), DIAMOND[:, ::-1] * 0.3 + (50, 4))
+    plain = draw_example(both, ["thing"], stride=4, side=64)
+    cells = torch.zeros(1, 16, 16, dtype=torch.bool)
+    cells[0, 13:, 9:] = True
+    marked = replace(
+        both,
+        pasted=torch.tensor([True, False]),
+        ignored=IgnoredCells(torch.tensor([[0, 0]]), cells),
+    )
+    picture = draw_example(marked, ["thing"], stride=4, side=64)
+    changed = (picture != plain).any(axis=2)
+    y, x = np.nonzero(changed)
+    distance = (np.abs(x + 0.5 - 22.5) + np.abs(y + 0.5 - 32.5) - 20) / np.sqrt(2)
+    near, striped = np.abs(distance) < 5, (x >= 36) & (y >= 52)
+    assert (near | striped).all()
+    assert near.sum() > 60
+    # A quarter of the cells' pixels; only white can have become of them.
+    stripes = changed[52:, 36:]
+    assert 0.2 < stripes.mean() < 0.3
+    assert (picture[52:, 36:][stripes] == 255).all()
+
+
+def test_the_legend_names_only_what_can_be_there() -> None:
+    data = SyntheticDataset(2, seed=0)
+    widths = []
+    for augmentation, targets in (
+        (CROP, TARGETS),
+        (replace(CROP, copy_paste_probability=1.0), replace(TARGETS, ignore_unlearned=True)),
+    ):
+        examples = training_path(data, augmentation, targets, seed=0)
+        sheet = label_sheet(examples, augmentation, targets, title="x", side=600)
+        assert sheet is not None
+        widths.append(int(np.nonzero((sheet[30:45] < 200).any(axis=(0, 2)))[0].max()))
+    assert widths[1] > widths[0] + 60

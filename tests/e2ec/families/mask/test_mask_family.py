@@ -24,6 +24,8 @@ import e2ec
 from dataset.synthetic.dataset import SyntheticDataset
 from e2ec.engine.weights.checkpoint import load_state
 from e2ec.families.mask.family import MASK
+from e2ec.named_settings import with_settings
+from lib.errors import InputError
 
 TINY = [
     "--device", "cpu", "--data.format", "synthetic", "--data.synthetic-train", "4",
@@ -220,3 +222,17 @@ def test_what_the_family_cannot_do_it_says(tmp_path: Path) -> None:
         (("--eval.stage", "sharp"), "stage sharp"),
     ):
         assert_one_line_error(train("mask_rcnn", tmp_path, *option), named)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "augmentation.copy_paste_probability",
+        "augmentation.mosaic_probability",
+        "targets.ignore_unlearned",
+    ],
+)
+def test_what_only_contours_learn_from_is_refused(name: str) -> None:
+    config = with_settings(tiny_config("mask_rcnn"), {f"data.{name}": 1})
+    with pytest.raises(InputError, match=f"data.{name}: detectors with masks"):
+        MASK.example_maker(config, 3)
