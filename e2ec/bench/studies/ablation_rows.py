@@ -37,8 +37,8 @@ def _row(
     return Row(name, tuple(shlex.split(options)), paper, tests)
 
 
-# The dynamic matching loss never sets in: smooth L1 at the last module too.
-_L1 = "--loss.matching-start-epoch 1000000"
+# Smooth L1 at the last module too.
+_L1 = "--loss.last-stage smooth_l1"
 _BOX = f"--model.no-global-deformation --data.targets.pairing nearest {_L1} --model.initial"
 
 TABLE1 = (
@@ -58,12 +58,14 @@ TABLE1 = (
     _row("+ alignment, M=4: smooth L1", _L1, (58.8, 18.0)),
     _row("+ alignment, M=8", f"--data.targets.directions 8 {_L1}", (58.4, 17.2)),
     _row("+ alignment, M=16", f"--data.targets.directions 16 {_L1}"),
+    _row("last module: Chamfer", "--loss.last-stage chamfer", (58.2, 18.4)),
     _row("+ dynamic matching", "", (59.2, 19.1)),
 )
 """Table 1a to c; 1d is in the columns of the stages."""
 
 MATCHING = (
     _row("smooth L1", _L1, (58.8, 18.0)),
+    _row("Chamfer", "--loss.last-stage chamfer", (58.2, 18.4)),
     _row("dynamic matching", "", (59.2, 19.1)),
     _row("from the first epoch", "--loss.matching-start-epoch 0"),
     _row("from half of the epochs", "--loss.matching-start-epoch {half}"),
@@ -71,6 +73,16 @@ MATCHING = (
     _row("distance L1", "--loss.matching-distance l1"),
     _row("tolerance 3", "--data.targets.key-tolerance 3"),
     _row("tolerance 6", "--data.targets.key-tolerance 6"),
+    _row("tolerance a tenth of the size", "--data.targets.key-tolerance-share 0.1"),
+    _row("tolerance a twentieth", "--data.targets.key-tolerance-share 0.05"),
+    _row("averaged by contour", "--loss.matching-average contours"),
+    _row(
+        "a tenth, by contour",
+        "--data.targets.key-tolerance-share 0.1 --loss.matching-average contours",
+    ),
+    _row("to the boundary alone", "--loss.matching-directions to_boundary"),
+    _row("from the keys alone", "--loss.matching-directions from_keys"),
+    _row("at all refinements", "--loss.matching-stages all"),
     _row("128 vertices", "--data.targets.vertices 128"),
 )
 
@@ -99,6 +111,23 @@ INGREDIENTS = (
     _row("colours left alone", "--data.augmentation.brightness 0 --data.augmentation.contrast 0 "
          "--data.augmentation.saturation 0 --data.augmentation.lighting 0"),
     _row("scales by their logarithm", "--data.augmentation.scale-distribution log"),
+    _row("gamma, hue, blur and noise", "--data.augmentation.gamma 0.3 --data.augmentation.hue 15 "
+         "--data.augmentation.blur-probability 0.2 --data.augmentation.noise 0 8"),
+    _row("copy-paste", "--data.augmentation.copy-paste-probability 0.5"),
+    _row("copy-paste, matched, not on others", "--data.augmentation.copy-paste-probability 0.5 "
+         "--data.augmentation.copy-paste-matched --data.augmentation.copy-paste-overlap 0"),
+    _row("mosaic", "--data.augmentation.mosaic-probability 0.5"),
+    _row("heat map by extent", "--data.targets.heatmap extent"),
+    _row("what is not learned ignored", "--data.targets.ignore-unlearned"),
+    _row("largest part alone", "--data.targets.parts largest"),
+    _row("scores predict the IoU", "--model.contour-iou"),
+    _row("contour loss on all refinements",
+         "--loss.contour-weight 1 --loss.contour.stage refinements"),
+    _row("boundary map", "--model.boundary-map"),
+    _row("distillation", "--loss.distillation-weight 0.5"),
+    _row("loss on steps", "--loss.steps-weight 0.1"),
+    _row("both flips at test time", "--eval.flips both", tests="as it is"),
+    _row("three scales at test time", "--eval.scales 0.75 1.0 1.25", tests="as it is"),
     _row("boxes suppressed above 0.7", "--eval.nms-iou 0.7", tests="as it is"),
 )  # fmt: skip
 

@@ -43,6 +43,7 @@ def test_targets_are_the_teacher_s_last_contours_and_its_heat_map() -> None:
     teacher = SimpleNamespace(stages=theirs, heatmap=torch.full((1, 1, 1, 1), logit(0.8)))
     output = SimpleNamespace(heatmap=heatmap, stages=stages, object_centers=None, teacher=teacher)
     batch = SimpleNamespace(
+        ignored_cells=None,
         heatmaps=torch.zeros(1, 1, 1, 1), contours=label, keys=torch.ones(2, 4, dtype=torch.bool)
     )
     counts = torch.tensor([4.0, 6.0, 8.0])

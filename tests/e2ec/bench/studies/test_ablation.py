@@ -61,7 +61,7 @@ def test_rows_say_what_their_names_say() -> None:
     assert isinstance(baseline.model, ModelConfig)
     assert baseline.model.initial == "box_octagon" and not baseline.model.global_deformation
     assert baseline.data.targets.pairing == "nearest"
-    assert baseline.loss.matching_start_epoch > baseline.train.epochs
+    assert baseline.loss.last_stage == "smooth_l1"
     late = settings("nuclei", rows["from three quarters"], epochs=8)
     assert late.loss.matching_start_epoch == 6
     paper = settings("nuclei", rows["the paper's network"]).model

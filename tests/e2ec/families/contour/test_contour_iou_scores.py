@@ -127,7 +127,7 @@ def test_it_starts_from_weights_without_it(tmp_path: Path) -> None:
     config = with_settings(tiny(tmp_path), settings)
     network = build_model(config, 3)
     left = CONTOUR.untransferred(random_network(), network)
-    assert left == ("part_votes.", "sharp.", "contour_iou.")
+    assert "contour_iou." in left and "heatmap.2." not in left
     assert "contour_iou." not in CONTOUR.untransferred(network, network)
     assert torch.equal(network.heatmap[2].weight, random_network().heatmap[2].weight)
 

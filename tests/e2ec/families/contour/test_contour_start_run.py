@@ -49,6 +49,7 @@ def test_without_a_coarse_stage_the_others_have_their_losses(boxes: bool) -> Non
         object_centers=None,
     )
     batch = SimpleNamespace(
+        ignored_cells=None,
         contours=SQUARE, keys=torch.ones(1, 4, dtype=torch.bool), heatmaps=torch.ones(1, 1, 2, 2)
     )
     loss = TotalLoss(LossConfig(matching_start_epoch=0), boxes=boxes)
