@@ -17,6 +17,7 @@ from pathlib import Path
 
 from e2ec.bench.studies import boundary_study
 from e2ec.bench.studies.ablation_options import AblationOptions
+from e2ec.bench.studies.ablation_results import KeptResults
 from e2ec.bench.studies.ablation_rows import TABLES, Row, runs_of, words_of
 from e2ec.bench.studies.ablation_table import Found, record, stage_table, to_markdown
 from e2ec.bench.studies.early_exit import milliseconds_by_stage
@@ -36,10 +37,11 @@ def ablation(options: AblationOptions) -> str:
             had another budget.
     """
     rows = [row for row in TABLES[options.table] if row.name in options.rows or not options.rows]
+    kept = KeptResults(options.results)
     found: dict[str, list[Found]] = {row.name: [] for row in rows}
     for seed in range(options.seeds):
         for row in rows:
-            found[row.name].append(run_row(row, seed, options))
+            found[row.name].append(kept_or_run(row, seed, options, kept))
     text = to_markdown(rows, found)
     folder = options.out / options.data
     if options.times:
@@ -51,6 +53,17 @@ def ablation(options: AblationOptions) -> str:
     if options.record:
         record(text, options)
     return text
+
+
+def kept_or_run(row: Row, seed: int, options: AblationOptions, kept: KeptResults) -> Found:
+    """What `run_row` gives, unless it is known already."""
+    name = f"{options.data}/{runs_of(row)}-{seed}"
+    words = [*options.budget(), *words_of(row, options.length)]
+    known = kept.get(name, words)
+    if known is None:
+        known = run_row(row, seed, options)
+        kept.add(name, words, known)
+    return known
 
 
 def run_row(row: Row, seed: int, options: AblationOptions) -> Found:

@@ -56,6 +56,9 @@ class AblationOptions:
     """
     out: Path = Path("runs/ablation")
     """Folder of all runs: of one budget, other ones want another folder."""
+    results: Path | None = None
+    """A JSON file that keeps what runs found: those in it are not trained again, even where their
+    folders are gone, and those that end are added."""
     times: FlagCreatePairsOff[bool] = False
     """Also measure milliseconds an image where the network ends early, after each stage, of the
     first row; leave the machine alone."""

@@ -44,7 +44,9 @@ def test_targets_are_the_teacher_s_last_contours_and_its_heat_map() -> None:
     output = SimpleNamespace(heatmap=heatmap, stages=stages, object_centers=None, teacher=teacher)
     batch = SimpleNamespace(
         ignored_cells=None,
-        heatmaps=torch.zeros(1, 1, 1, 1), contours=label, keys=torch.ones(2, 4, dtype=torch.bool)
+        heatmaps=torch.zeros(1, 1, 1, 1),
+        contours=label,
+        keys=torch.ones(2, 4, dtype=torch.bool),
     )
     counts = torch.tensor([4.0, 6.0, 8.0])
     found = TotalLoss(LossConfig(distillation_weight=3.0))(output, batch, counts, epoch=0)

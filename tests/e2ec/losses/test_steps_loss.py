@@ -42,7 +42,9 @@ def test_it_is_of_the_last_refinement_and_divided_by_the_contours_of_the_step() 
     moved[0, 0, 0] += 3
     batch = SimpleNamespace(
         ignored_cells=None,
-        heatmaps=torch.zeros(1, 1, 2, 2), contours=label, keys=torch.ones(2, 4, dtype=torch.bool)
+        heatmaps=torch.zeros(1, 1, 2, 2),
+        contours=label,
+        keys=torch.ones(2, 4, dtype=torch.bool),
     )
     names = ("init", "coarse", "refine1", "refine2")
     stages = {name: moved.clone().requires_grad_() for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -158,6 +159,30 @@ def test_a_run_counts_only_for_its_own_budget(trainer: Trainer, options: Ablatio
         with pytest.raises(InputError, match=r"was made with other options.*another --out"):
             study.ablation(replace(options, **changed))  # type: ignore[arg-type]
     assert len(trainer.calls) == 6
+
+
+def test_what_runs_found_outlives_their_folders(
+    trainer: Trainer, options: AblationOptions, tmp_path: Path
+) -> None:
+    """The same table without the runs; a row with no results yet is trained, and so is the row
+    whose weights are tested."""
+    kept = replace(options, results=tmp_path / "kept.json")
+    text = study.ablation(kept)
+    assert len(trainer.calls) == 6
+    shutil.rmtree(tmp_path / "synthetic")
+    assert study.ablation(kept) == text and len(trainer.calls) == 6
+    runs = json.loads((tmp_path / "kept.json").read_text())
+    run = next(run for name, run in runs.items() if name.endswith("smooth_L1-1"))
+    assert run["stages"]["init"] == [10.0, 50.0] and "smooth_l1" in run["options"]
+    # Other options are other runs.
+    study.ablation(replace(kept, epochs=5))
+    assert len(trainer.calls) == 12
+    shutil.rmtree(tmp_path / "synthetic")
+    study.ablation(replace(kept, epochs=5, rows=("both flips at test time",), seeds=1))
+    assert len(trainer.calls) == 14
+    (tmp_path / "kept.json").write_text('{"synthetic/smooth_L1-1": {"stages": {}}}')
+    with pytest.raises(InputError, match=r"kept.json: not results of the ablation"):
+        study.ablation(kept)
 
 
 def test_the_table_has_means_and_spreads(trainer: Trainer, options: AblationOptions) -> None:

@@ -50,7 +50,9 @@ def test_without_a_coarse_stage_the_others_have_their_losses(boxes: bool) -> Non
     )
     batch = SimpleNamespace(
         ignored_cells=None,
-        contours=SQUARE, keys=torch.ones(1, 4, dtype=torch.bool), heatmaps=torch.ones(1, 1, 2, 2)
+        contours=SQUARE,
+        keys=torch.ones(1, 4, dtype=torch.bool),
+        heatmaps=torch.ones(1, 1, 2, 2),
     )
     loss = TotalLoss(LossConfig(matching_start_epoch=0), boxes=boxes)
     found = loss(output, batch, torch.tensor([1.0, 1.0, 4.0]), epoch=0)  # type: ignore[arg-type]
