@@ -42,6 +42,6 @@ def get_config() -> Config:
         optim=OptimConfig(
             optimizer="adamw", lr=2e-4, weight_decay=0.05, schedule="cosine", warmup_steps=1000
         ),
-        train=TrainConfig(epochs=140, batch_size=24, ema_decay=0.9998),
+        train=TrainConfig(epochs=140, batch_size=24, ema_decay=0.9998, keep="last"),
         eval=EvalConfig(nms_iou=0.7),
     )

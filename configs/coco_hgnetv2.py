@@ -39,6 +39,6 @@ def get_config() -> Config:
             augmentation=AugmentationSettings(crop_size=(512, 512), scale_range=(0.6, 1.4)),
         ),
         optim=OptimConfig(lr=1e-4, schedule="cosine", warmup_steps=1000),
-        train=TrainConfig(epochs=140, batch_size=24, ema_decay=0.9998),
+        train=TrainConfig(epochs=140, batch_size=24, ema_decay=0.9998, keep="last"),
         eval=EvalConfig(nms_iou=0.7),
     )

@@ -111,6 +111,11 @@ class EvalConfig:
         require(given is None or 0 <= given <= 1, "eval.microscopy_threshold must lie in [0, 1]")
         require(self.choose_threshold >= 0, "eval.choose_threshold must not be negative")
         require(
+            self.choose_threshold == 0 or bool({*self.extra_metrics} - {"calibration"}),
+            "eval.choose_threshold is for eval.extra_metrics microscopy, panoptic and distances; "
+            "name one of them",
+        )
+        require(
             given is None or self.choose_threshold == 0,
             "eval.choose_threshold chooses what eval.microscopy_threshold names; set one of them",
         )

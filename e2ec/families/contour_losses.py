@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from e2ec.config import Config
-from lib.errors import InputError
+from e2ec.families.unused_settings import refuse_changed
+
+CONTOUR_LOSSES = (
+    "steps_weight",
+    "distillation_weight",
+    "last_stage",
+    "matching_distance",
+    "matching_directions",
+    "matching_average",
+    "matching_stages",
+)
+"""The settings of losses that teach vertices."""
 
 
 def refuse_contour_losses(config: Config) -> None:
     """For families whose networks learn no contours.
 
     Raises:
-        InputError: a loss of contours has a weight; names it.
+        InputError: a setting of these losses has been changed; names it.
     """
-    for name in ("steps_weight", "distillation_weight"):
-        if getattr(config.loss, name) > 0:
-            raise InputError(
-                f"loss.{name} teaches contours, and {config.model.architecture} learns none; leave "
-                "it out"
-            )
+    why = f"teaches contours, and {config.model.architecture} learns none"
+    refuse_changed(config.loss, CONTOUR_LOSSES, "loss", why)

@@ -137,6 +137,6 @@ def untransferred_start(source: E2EC, network: E2EC) -> tuple[str, ...]:
     another network are not for: of another kind of initial contour or global deformation."""
     kinds = {isinstance(one.offsets, BoxHead) for one in (source, network)}
     deformations = [one.global_deformation for one in (source, network)]
-    widths = {one and one.trans_poly.out_features for one in deformations}
-    offsets, deformation = len(kinds) > 1, len(widths) > 1
+    ways = {one and (one.trans_poly.out_features, one.activation) for one in deformations}
+    offsets, deformation = len(kinds) > 1, len(ways) > 1
     return ("offsets.",) * offsets + ("global_deformation.",) * deformation

@@ -46,6 +46,7 @@ def ablation(options: AblationOptions) -> str:
     folder = options.out / options.data
     if options.times:
         first = next(row for row in rows if row.tests is None)
+        run_row(first, 0, options)  # its weights may be gone where its results were kept
         weights = _weights(folder / f"{runs_of(first)}-0")
         stages = milliseconds_by_stage(weights, *boundary_study.run_data(weights.parents[1]))
         text += "\n\n" + stage_table(stages)

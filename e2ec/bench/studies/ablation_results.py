@@ -35,9 +35,15 @@ class KeptResults:
             raise InputError(f"{path}: not results of the ablation; name another file") from error
 
     def get(self, name: str, options: Sequence[str]) -> Found | None:
-        """What a run found; None where it is not known, or was made with other options."""
+        """What a run found; None where it is not known.
+
+        Raises:
+            InputError: it was made with other options.
+        """
         run = self.runs.get(name)
-        return None if run is None or run["options"] != list(options) else _stages(run)
+        if run is not None and run["options"] != list(options):
+            raise InputError(f"{self.path}: {name} was made with other options; name another file")
+        return None if run is None else _stages(run)
 
     def add(self, name: str, options: Sequence[str], found: Found) -> None:
         """Keep what a run found; the file is written at once, as a whole."""

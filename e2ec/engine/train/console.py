@@ -84,6 +84,8 @@ def doubts(
             "start from trained weights (--model.weights)"
         )
     losses = [entry["losses"] for entry in history if "losses" in entry]
+    # Not every network has all of them.
+    falling = {name: what for name, what in falling.items() if losses and name in losses[0]}
     enough = bool(falling) and len(losses) >= max(3, epochs / 4)
     if enough and all(
         losses[-1].get(name, 0) > _FALLEN * losses[0].get(name, 0) for name in falling

@@ -30,7 +30,6 @@ _FREE = (
 
 _ALSO = {
     "data.augmentation.scale": (
-        "data.augmentation.scale_distribution",
         "data.augmentation.scale_range",
         "data.augmentation.scale_reference",
     )

@@ -24,11 +24,12 @@ def check_losses(config: Config, refinements: int) -> None:
     loss, model = config.loss, model_settings(config)
     if model.sharp.training == "alone":
         _check_sharp_alone(config)
-    if model.boundary_map and loss.boundary_map_weight == 0:
-        raise InputError(
-            "model.boundary_map learns nothing while loss.boundary_map_weight is 0: give it a "
-            "weight, or leave the map out"
-        )
+    for head in ("boundary_map", "contour_iou"):
+        if getattr(model, head) and getattr(loss, f"{head}_weight") == 0:
+            raise InputError(
+                f"model.{head} learns nothing while loss.{head}_weight is 0: give it a weight, or "
+                "leave the head out"
+            )
     if loss.distillation_weight > 0 and config.train.ema_decay == 0:
         raise InputError(
             "loss.distillation_weight compares with the moving average, which train.ema_decay 0 "

@@ -1,8 +1,8 @@
 """Jagged contours mended as a card says.
 
 The filter goes through the stages in order: what has become jagged falls back to what is left of
-the stage before, which may itself have fallen back. The stage sharp, which has vertices of its own
-number, is left alone. Smoothing comes last, on what is asked for.
+the stage before, which may itself have fallen back; it leaves the stage sharp alone, which has
+vertices of its own number. Smoothing comes last, on what is asked for.
 """
 
 from __future__ import annotations

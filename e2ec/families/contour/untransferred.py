@@ -34,6 +34,18 @@ def untransferred(source: E2EC, network: E2EC) -> tuple[str, ...]:
             "model.sharp.training alone: the weights predict no IoU of contours, and nobody would "
             "learn to; leave model.contour_iou out, or train jointly"
         )
+    if network.sharp_alone and network.contour_iou is None and source.contour_iou is not None:
+        raise InputError(
+            "model.sharp.training alone: the weights predict the IoUs that their contours are "
+            "scored by; give --model.contour-iou"
+        )
+    start = untransferred_start(source, network)
+    if network.sharp_alone and start:
+        raise InputError(
+            "model.sharp.training alone: the weights begin contours in another way "
+            "(model.initial, model.global_*), and nobody would learn this one; give the settings "
+            "of the weights, or train jointly"
+        )
     ways = {one.sharp and one.sharp.movement for one in (source, network)}
     left = {
         "heatmap.2.": classifier,
@@ -43,4 +55,4 @@ def untransferred(source: E2EC, network: E2EC) -> tuple[str, ...]:
         "boundary_map.": source.boundary_map is None or network.boundary_map is None,
     }
     kept = tuple(name for name, stays in left.items() if stays)
-    return kept + untransferred_start(source, network)
+    return kept + start

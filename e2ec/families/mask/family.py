@@ -98,7 +98,7 @@ class MaskFamily(Family[MaskNetwork, MaskExample]):
         why = "detectors with masks learn from whole objects of one image, without a heat map"
         several = ("copy_paste_probability", "mosaic_probability")
         refuse_changed(data.augmentation, several, "data.augmentation", why)
-        unused = ("parts", "heatmap", "ignore_unlearned")
+        unused = ("parts", "heatmap", "ignore_unlearned", "pairing", "key_tolerance_share")
         refuse_changed(data.targets, unused, "data.targets", why)
         sharp = _model(config).sharp
         near = BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter)

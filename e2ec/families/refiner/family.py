@@ -98,9 +98,9 @@ class RefinerFamily(Family[Refiner, TrainingExample]):
         sharp = _model(config).sharp
         refuse_changed(
             config.data.targets,
-            ("heatmap", "ignore_unlearned"),
+            ("heatmap", "ignore_unlearned", "pairing", "key_tolerance_share"),
             "data.targets",
-            "a refiner learns no heat map",
+            "a refiner learns no heat map and no vertices",
         )
         near = BoundaryPointSettings(sharp.points, sharp.spread, sharp.box_jitter)
         return contour_examples(config, num_classes, near)

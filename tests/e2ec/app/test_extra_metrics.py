@@ -125,6 +125,8 @@ def test_a_threshold_is_not_chosen_on_the_results_that_are_evaluated(
         "test.py", "nuclei", "--eval.choose-threshold", "4", "--eval.microscopy-threshold", "0.5"
     )
     assert_usage_error(ending, "set one of them")
+    ending = call("test.py", "coco", "--eval.choose-threshold", "4")
+    assert_usage_error(ending, "name one of them")
 
 
 def test_weights_choose_it_on_training_images(weights: Path, tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ def test_the_threshold_that_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(module, "predict_dataset", predict)
     predictor: Any = SimpleNamespace(card=SimpleNamespace(score_threshold=0.05))
-    config = EvalConfig(choose_threshold=3)
+    config = EvalConfig(choose_threshold=3, extra_metrics=("microscopy",))
     chosen = module.choose_threshold(predictor, dataset, config, "final")
     assert asked == [[0, 2, 4]]
     assert chosen == module.Threshold(0.41, "chosen on 3 training images, mean 100.0 there")

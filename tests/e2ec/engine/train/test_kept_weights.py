@@ -31,7 +31,8 @@ PUBLISHED = {
 
 def test_presets_with_a_published_protocol_report_the_last_weights() -> None:
     last = {name for name in preset_names() if load_preset(name).train.keep == "last"}
-    assert last == PUBLISHED
+    # Those of other backbones stand beside them.
+    assert last == PUBLISHED | {"coco_convnext", "coco_hgnetv2"}
 
 
 @pytest.mark.parametrize("name", sorted(set(preset_names()) - PUBLISHED))

@@ -152,6 +152,10 @@ def test_a_run_learns_it_and_others_start_from_its_weights(tmp_path: Path) -> No
     [
         ({"loss.boundary_map_weight": 0.0}, "model.boundary_map learns nothing while"),
         (
+            {"model.contour_iou": True, "loss.contour_iou_weight": 0.0},
+            "model.contour_iou learns nothing while",
+        ),
+        (
             {"model.sharp.training": "alone", "model.weights": Path("unused")},
             "model.boundary_map: a head of its own",
         ),

@@ -17,13 +17,17 @@ from configs.synthetic import get_config
 from e2ec.config import Config, LossConfig, ModelConfig, RefinerConfig
 from e2ec.engine.train.run import train
 from e2ec.engine.weights.checkpoint import load_weights
+from e2ec.families.contour.auto.start_weights import read_start_weights
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.family import CONTOUR
 from e2ec.losses.box import box_loss
 from e2ec.losses.total import TotalLoss
 from e2ec.named_settings import with_settings
 from lib.errors import InputError
+from network.contour.architecture import NANO
 from network.contour.contour_start import ContourStart
+from network.contour.e2ec import build_network
+from network.contour.weights import untransferred_start
 
 BASELINE = {
     "model.initial": "box_octagon",
@@ -88,12 +92,28 @@ def test_a_run_trains_and_its_weights_say_how_they_begin(
     # Another beginning starts from what can be taken of these weights.
     other = replace(get_config(), name="other", out=tmp_path)
     other = with_settings(other, {"model.weights": run / "weights.safetensors"})
+    # The number of vertices comes with them, also of boxes.
+    assert read_start_weights(run / "weights.safetensors").vertices == config.data.targets.vertices
     network, source = CONTOUR.build(other, 3), load_weights(run / "weights.safetensors")[0]
     left = CONTOUR.untransferred(source, network)
     kept = {k: v.shape for k, v in source.state_dict().items() if not k.startswith(left)}
     own = {k: v.shape for k, v in network.state_dict().items() if not k.startswith(left)}
     own = {k: v for k, v in own.items() if not k.startswith("refinement.")}
     assert own == {k: v for k, v in kept.items() if not k.startswith("refinement.")}
+
+
+def test_another_activation_is_another_deformation() -> None:
+    plain, relu = (
+        build_network(
+            num_classes=1,
+            vertices=8,
+            architecture=NANO,
+            start=ContourStart(global_activation=kind),
+        )
+        for kind in ("none", "relu")
+    )
+    assert untransferred_start(plain, relu) == ("global_deformation.",)
+    assert untransferred_start(relu, relu) == ()
 
 
 def test_cards_of_earlier_files_begin_as_the_paper() -> None:

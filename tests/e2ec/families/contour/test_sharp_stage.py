@@ -169,6 +169,9 @@ def test_alone_wants_weights_that_lack_nothing_else(weights: Path, tmp_path: Pat
     votes = replace(config, model=replace(config.model, multi_component=True))
     with pytest.raises(InputError, match="no part votes"):
         build_model(votes, 3)
+    octagon = replace(config, model=replace(config.model, initial="box_octagon"))
+    with pytest.raises(InputError, match="begin contours in another way"):
+        build_model(octagon, 3)
     jointly = replace(votes, model=replace(votes.model, sharp=SharpSettings(training="joint")))
     assert build_model(jointly, 5).part_votes is not None
 
