@@ -41,6 +41,7 @@ def read_start_weights(path: Path) -> StartWeights:
         return StartWeights(path, "dla34", network.vertices, len(network.refinement.snakes))
     with opened_start(path, ("contour",)) as (file, document):
         card = ContourCard.from_json(document, name=str(path))
+        assert isinstance(card, ContourCard)
         offsets = file.get_slice("offsets.2.weight").get_shape()[0] // 2
         refinements = count_refinements(file.keys(), source=str(path))
     # A box's two outputs do not tell how many vertices its contour has; the card does.
