@@ -134,5 +134,5 @@ def test_what_nothing_would_come_of_is_refused_before_training(
 
 @pytest.mark.parametrize("name", ["steps_weight", "distillation_weight"])
 def test_families_without_contours_refuse_their_losses(name: str) -> None:
-    with pytest.raises(InputError, match=f"loss.{name} teaches contours"):
+    with pytest.raises(InputError, match=f"loss.{name}: teaches contours"):
         REFINER.build(with_settings(refiner(), {f"loss.{name}": 1.0}), 3)
