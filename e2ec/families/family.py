@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -18,72 +18,16 @@ from dataset.masks.rings import Component
 from e2ec.config import Config, Precision
 from e2ec.families.model_card import ModelCard
 from e2ec.families.preprocess import normalize
+from e2ec.families.protocols import Batch, Loss
+from e2ec.families.shown_image import ShownImage
 from e2ec.results.contours import Contours
 from lib.errors import InputError
-from lib.polygons.geometry import transform_points
 from network.sharp.settings import EvolutionSettings
+
+__all__ = ["Batch", "Family", "Loss", "ShownImage"]
 
 Network = TypeVar("Network", bound=nn.Module)
 Example = TypeVar("Example")
-
-
-class Batch(Protocol):
-    """Examples stacked. All tensors move together, from the loader's workers to the device."""
-
-    @property
-    def images(self) -> Tensor:
-        """(B, 3, h, w) uint8, RGB."""
-
-    @property
-    def names(self) -> list[str]:
-        """File names of the images, for messages."""
-
-    def to(self, device: torch.device | str) -> Batch:
-        """The batch with all tensors on a device."""
-
-    def pin_memory(self) -> Batch:
-        """The batch in page-locked memory: copies from there to a GPU need not wait."""
-
-
-@dataclass(frozen=True, eq=False)
-class ShownImage:
-    """Where an image of a batch came from.
-
-    Attributes:
-        size: (height, width) of the original in pixels.
-        matrix: the (2, 3) map from it to the network's input.
-        source: its name in the result.
-    """
-
-    size: tuple[int, int]
-    matrix: np.ndarray
-    source: str | None
-
-    @property
-    def extent(self) -> np.ndarray:
-        """(4,) x0, y0, x1, y1: where the input shows the image, in pixels of the input."""
-        height, width = self.size
-        corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-        shown = transform_points(corners, self.matrix)
-        return np.concatenate([shown.min(axis=0), shown.max(axis=0)])
-
-
-class Loss(Protocol):
-    """The losses of a family, with the weights that the settings give them."""
-
-    def counts(self, batch: Any) -> Tensor:
-        """What the sums are divided by, as a vector: the engine adds it up over micro-batches and
-        processes, so that neither changes the result."""
-
-    def __call__(self, output: Any, batch: Any, counts: Tensor, *, epoch: int) -> dict[str, Tensor]:
-        """Losses by name, including the weighted sum `total`.
-
-        Args:
-            output: of `Family.forward`.
-            batch: the labels that belong to it.
-            counts: of the whole step; may hold zeros.
-            epoch: counted from 0.
-        """
 
 
 class Family(ABC, Generic[Network, Example]):
