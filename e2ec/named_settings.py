@@ -10,13 +10,21 @@ Settings = TypeVar("Settings")
 
 
 def with_settings(settings: Settings, values: Mapping[str, Any]) -> Settings:
-    """A copy of the settings with these values: {"optim.lr": 2e-4, "data.view.zoom": 2.0}."""
+    """A copy of the settings with these values: {"optim.lr": 2e-4, "data.view.zoom": 2.0}.
+
+    Those of a section are set together: they are checked as they will be, not one by one.
+    """
+    own: dict[str, Any] = {}
+    inner: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         section, _, rest = name.partition(".")
         if rest:
-            value = with_settings(getattr(settings, section), {rest: value})
-        settings = replace(settings, **{section: value})  # type: ignore[type-var]
-    return settings
+            inner.setdefault(section, {})[rest] = value
+        else:
+            own[section] = value
+    for section, its in inner.items():
+        own[section] = with_settings(own.get(section, getattr(settings, section)), its)
+    return replace(settings, **own)  # type: ignore[type-var]
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

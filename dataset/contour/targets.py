@@ -211,10 +211,7 @@ def build_example(
     near = None
     if boundary is not None:
         near = boundary_labels(parts.select(chosen), owners, sample, matrix, size, boundary, rng)
-    extents = ignored = pasted = None
-    if targets.heatmap == "extent":
-        x0, y0, x1, y1 = (parts.bounding_boxes() / stride).astype(np.float32).T
-        extents = torch.from_numpy(np.column_stack([x1 - x0, y1 - y0]))
+    ignored = pasted = None
     if targets.ignore_unlearned:
         left = (found.dropped, found.dropped_classes)
         ignored = ignored_cells(sample, matrix, size, stride, *left)
@@ -232,10 +229,16 @@ def build_example(
         name=sample.name,
         gaussians=torch.from_numpy(np.column_stack([classes, centers, radii])),
         boundary=near,
-        extents=extents,
+        extents=_extents(parts, stride) if targets.heatmap == "extent" else None,
         ignored=ignored,
         pasted=pasted,
     )
+
+
+def _extents(parts: Ragged, stride: int) -> torch.Tensor:
+    """(m, 2) float32 width and height of the parts' boxes, cells."""
+    x0, y0, x1, y1 = (parts.bounding_boxes() / stride).astype(np.float32).T
+    return torch.from_numpy(np.column_stack([x1 - x0, y1 - y0]))
 
 
 def _labels(parts: Ragged, targets: TargetSettings) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Settings of the data that a family has no use for are refused, not passed over."""
+"""Settings that a family has no use for are refused, not passed over."""
 
 from __future__ import annotations
 
@@ -24,3 +24,13 @@ def refuse_changed(settings: Any, names: tuple[str, ...], section: str, why: str
     for name in names:
         if getattr(settings, name) != defaults[name]:
             raise InputError(f"{section}.{name}: {why}; leave it out")
+
+
+def refuse_mending(settings: Any, family: str) -> None:
+    """The settings `eval` of a family without contours of a stage before, which leaves them alone.
+
+    Raises:
+        InputError: `eval.contour_filter` or `eval.contour_smoothing` is asked for.
+    """
+    why = f"mends the contours of E2EC, and these weights are of the family {family}"
+    refuse_changed(settings, ("contour_filter", "contour_smoothing"), "eval", why)

@@ -86,30 +86,13 @@ class TotalLoss:
             the only one.
         """
         positives, contours, keys = counts[:3].clamp(min=1).unbind()
-        stages = output.stages
         losses: dict[str, Tensor] = {}
-        if stages:
-            label = batch.contours.to(stages["init"].dtype)
+        if output.stages:
             center = focal_loss(output.heatmap, batch.heatmaps, batch.ignored_cells)
-            losses = {
-                "center": center / positives,
-                "initial": self.initial_loss(stages["init"], label) / contours,
-            }
-            if "coarse" in stages:
-                losses["coarse"] = smooth_l1(stages["coarse"], label) / contours
-            losses["refinement"] = refinement_loss(
-                stages, label, batch.keys, contours, keys, self.config, epoch=epoch
-            )
-            if self.config.contour_weight > 0:
-                losses["contour"] = self._contour(stages, label, epoch) / contours
-            if self.config.steps_weight > 0:
-                last = stages[refinement_names(stages)[-1]]
-                losses["steps"] = steps_loss(last, label) / contours
+            losses = {"center": center / positives}
+            losses |= self._of_stages(output, batch, contours, keys, epoch=epoch)
             if self.config.distillation_weight > 0:
                 losses["distillation"] = _distillation(output, positives, contours)
-            if self.judged:
-                judged = contour_iou_loss(output.iou_logits, stages, label)
-                losses["contour_iou"] = judged / contours
         if self.boundary_map:
             assert output.boundary_map is not None
             cells = counts[-1].clamp(min=1)
@@ -124,6 +107,27 @@ class TotalLoss:
             )
         weighted = [getattr(self.config, f"{name}_weight") * loss for name, loss in losses.items()]
         return {**losses, "total": torch.stack(weighted).sum()}
+
+    def _of_stages(
+        self, output: NetworkOutput, batch: Batch, contours: Tensor, keys: Tensor, *, epoch: int
+    ) -> dict[str, Tensor]:
+        """The losses of the contours of every stage, of which there is one at least."""
+        stages = output.stages
+        label = batch.contours.to(stages["init"].dtype)
+        losses = {"initial": self.initial_loss(stages["init"], label) / contours}
+        if "coarse" in stages:
+            losses["coarse"] = smooth_l1(stages["coarse"], label) / contours
+        losses["refinement"] = refinement_loss(
+            stages, label, batch.keys, contours, keys, self.config, epoch=epoch
+        )
+        if self.config.contour_weight > 0:
+            losses["contour"] = self._contour(stages, label, epoch) / contours
+        if self.config.steps_weight > 0:
+            last = stages[refinement_names(stages)[-1]]
+            losses["steps"] = steps_loss(last, label) / contours
+        if self.judged:
+            losses["contour_iou"] = contour_iou_loss(output.iou_logits, stages, label) / contours
+        return losses
 
     def _contour(self, stages: Mapping[str, Tensor], label: Tensor, epoch: int) -> Tensor:
         """A loss of masks on one stage, or on all refinements, summed over contours; 0 until it

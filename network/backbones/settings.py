@@ -34,6 +34,8 @@ class BackboneSettings:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.lr_factor) and self.lr_factor > 0):
             raise ValueError("model.backbone.lr_factor must be positive; to keep it, --frozen")
+        if self.frozen and self.lr_factor != 1:
+            raise ValueError("model.backbone.lr_factor: a frozen backbone has no rate")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from network.layers.heads import DenseHead
 
 SIZE_SCALE = 10.0
 """The head predicts sizes in tens of feature cells."""
+SMALLEST = 1e-3
+"""Of a side, feature cells: a softplus ends at 0, and arc lengths are divided by."""
 
 
 class BoxHead(DenseHead):
@@ -39,6 +41,6 @@ class BoxHead(DenseHead):
         Returns:
             (n, N, 2), x then y, feature cells, not clipped.
         """
-        sizes = SIZE_SCALE * F.softplus(values)
+        sizes = (SIZE_SCALE * F.softplus(values)).clamp(min=SMALLEST)
         around_origin = box_contours(sizes, self.vertices, self.shape)
         return centers[:, None].to(values.dtype) + around_origin

@@ -231,16 +231,7 @@ def build_network(
         neck=neck,
         heatmap=DenseHead(channels, a.head_channels, num_classes, last_bias=HEATMAP_PRIOR_LOGIT),
         offsets=_initial_head(channels, a.head_channels, vertices, start),
-        global_deformation=GlobalDeformation(
-            channels,
-            vertices=vertices,
-            head_hidden=a.head_channels,
-            channels=a.global_channels,
-            hidden=a.global_hidden,
-            activation=start.global_activation,
-        )
-        if start.global_deformation
-        else None,
+        global_deformation=_global_deformation(channels, a, vertices, start),
         refinement=Refinement((snake() for _ in range(a.refinements)), stride=neck.stride),
         num_classes=num_classes,
         vertices=vertices,
@@ -253,6 +244,21 @@ def build_network(
         else None,
         contour_iou=ContourIoU(channels, stride=neck.stride) if contour_iou else None,
         clip=clip,
+    )
+
+
+def _global_deformation(
+    channels: int, sizes: Architecture, vertices: int, start: ContourStart
+) -> GlobalDeformation | None:
+    if not start.global_deformation:
+        return None
+    return GlobalDeformation(
+        channels,
+        vertices=vertices,
+        head_hidden=sizes.head_channels,
+        channels=sizes.global_channels,
+        hidden=sizes.global_hidden,
+        activation=start.global_activation,
     )
 
 

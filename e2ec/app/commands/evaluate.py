@@ -27,9 +27,16 @@ from e2ec.families.model_card import prediction_settings
 from e2ec.families.published import is_published, with_published_warp
 from e2ec.metrics.results_file import read_results, supported_iou_types
 from e2ec.metrics.table import format_stages, format_table
+from e2ec.presets import load_preset
 from lib.errors import InputError
 from lib.files import atomic_write_json
 
+_OF_PREDICTION = (
+    "stage", "score_threshold", "nms_iou", "iou_power", "flips", "scales", "group_parts",
+    "evolution", "contour_filter", "contour_smoothing", "contour_mending", "precision", "compile",
+    "cuda_graphs",
+)  # fmt: skip
+"""Settings `eval` of how results are made: those that are read have been made."""
 _LEFT_TO_FILE = {"view": "data.view", "max_detections": "eval.max_detections"}
 
 
@@ -196,4 +203,13 @@ def _read(config: Config, options: EvaluationOptions, path: Path) -> Evaluated:
         )
     config = replace(config, eval=replace(config.eval, iou_types=types))
     atomic_write_json(options.out / "config.json", config.to_dict(), indent=1)
-    return Evaluated(config, options.out, results, threshold=known_threshold(config.eval))
+    note, threshold = _idle(config, options.preset), known_threshold(config.eval)
+    return Evaluated(config, options.out, results, note=note, threshold=threshold)
+
+
+def _idle(config: Config, preset: str) -> str:
+    """A note on settings that were given and change nothing on results that are made already."""
+    usual = load_preset(preset).eval
+    given = [name for name in _OF_PREDICTION if getattr(config.eval, name) != getattr(usual, name)]
+    words = ", ".join(f"--eval.{name.replace('_', '-')}" for name in given)
+    return f"note: without effect on results that are made already: {words}" if given else ""

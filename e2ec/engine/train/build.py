@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from e2ec.families.find_family import family_of, wrong_family
 from e2ec.families.model_card import ModelCard, prediction_settings
 from e2ec.families.published import is_published
 from lib.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 
 def build_loader(
@@ -140,7 +143,7 @@ def _groups(network: nn.Module, factors: Mapping[str, float]) -> list[dict[str, 
 def _start_from(
     family: Family[Any, Any], network: nn.Module, path: Path, preset: str | None
 ) -> None:
-    """Copy weights; what the family does not transfer keeps its random start."""
+    """Copy weights; what the family does not transfer keeps its random start, and is named."""
     if is_published(path):
         source = family.published_start(path)
     else:
@@ -155,4 +158,9 @@ def _start_from(
         fits = key in state and key in own and state[key].shape == own[key].shape
         if not fits and not key.startswith(left):
             raise InputError(f"{path}: weights do not fit the network of this preset ({key})")
+    if random := [part for part in left if any(key.startswith(part) for key in own)]:
+        names = ", ".join(part.rstrip(".") for part in random)
+        logger.warning(
+            "%s: not in these weights, or of another kind; random at first: %s", path, names
+        )
     network.load_state_dict(state, strict=False)

@@ -102,6 +102,7 @@ def doubts(
 def summary(
     config: Config,
     history: Sequence[Mapping[str, Any]],
+    kept: Mapping[str, Any] | None = None,
     *,
     metric: str,
     images: Path | None,
@@ -111,6 +112,7 @@ def summary(
 
     Args:
         history: one entry an epoch.
+        kept: what weights.safetensors is of (`kept.described`).
         metric: name of the main metric.
         images: folder of the validation images, if they lie in one.
         detects: whether the network finds anything by itself.
@@ -122,9 +124,11 @@ def summary(
     if evaluated:
         best = max(evaluated, key=lambda entry: entry["metrics"][metric])
         pictures = f"pictures of validation images beside their labels: {folder / 'pictures'}"
-        if config.train.keep == "last":
+        own = next((one for one in evaluated if kept and one["epoch"] == kept["epoch"]), best)
+        if own is not best or (kept and kept["which"] == "last"):
+            which = f" {kept['which']}" if kept else ""
             lines.append(
-                f"kept the last: {_reached(evaluated[-1], metric, config.train.epochs)}; the best "
+                f"kept the{which}: {_reached(own, metric, config.train.epochs)}; the best "
                 f"was {_reached(best, metric, config.train.epochs)}; {pictures}"
             )
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import operator
 from collections.abc import Mapping, Sequence
@@ -28,12 +29,15 @@ _FREE = (
 )  # fmt: skip
 
 
+# What is chosen together with an open setting.
 _ALSO = {
     "data.augmentation.scale": (
         "data.augmentation.scale_range",
         "data.augmentation.scale_reference",
-    )
+    ),
+    "model.architecture": ("model.architecture", "model.backbone_weights", "model.backbone"),
 }
+_PATHS = ("model.weights", "model.backbone_weights")
 
 
 def fixed_settings(config: Config) -> dict[str, Any]:
@@ -134,11 +138,11 @@ def keep_choices(config: Config, path: Path) -> Config:
         return config
     saved = read_json(path)
     try:
-        for name in config.auto:
-            for setting in _ALSO.get(name, (name,)):
-                value = functools.reduce(operator.getitem, setting.split("."), saved)
-                own = operator.attrgetter(setting)(config)
-                config = with_settings(config, {setting: _like(own, value, setting)})
+        chosen = {}
+        for setting in itertools.chain(*(_ALSO.get(name, (name,)) for name in config.auto)):
+            value = functools.reduce(operator.getitem, setting.split("."), saved)
+            chosen[setting] = _like(operator.attrgetter(setting)(config), value, setting)
+        config = with_settings(config, chosen)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not the settings of a run ({error}); start one of another --name"
@@ -156,6 +160,6 @@ def _like(own: Any, value: Any, name: str) -> Any:
         )
     if isinstance(value, list):
         return tuple(value)
-    if name == "model.weights":
+    if name in _PATHS:
         return None if value is None else Path(value)
     return value

@@ -56,12 +56,12 @@ def _train(config: Config, accelerator: Accelerator, folder: Path) -> bool:
     if trainer.config.train.freeze_batchnorm and trainer.config.model.weights is None:
         accelerator.print(
             "warning: train.freeze_batchnorm without --model.weights: batch statistics that were "
-            "never learnt stay as they are"
+            "never learnt, those of all layers that begin at random, stay as they are"
         )
     if config.resume_or_start and not saved:
         accelerator.print(f"{folder}: nothing saved yet; starting from the beginning")
     elif config.resume or config.resume_or_start:
-        trainer.state.load()
+        trainer.load()
         if trainer.state.epoch >= trainer.config.train.epochs:
             accelerator.print(
                 f"finished already, after {trainer.state.epoch} epochs; more --train.epochs go on; "
@@ -79,6 +79,7 @@ def _train(config: Config, accelerator: Accelerator, folder: Path) -> bool:
         ending = summary(
             trainer.config,
             trainer.state.history,
+            trainer.state.kept,
             metric=main_metric(trainer.scored),
             images=image_folder(trainer.data.val),
             detects=trainer.family.detects,

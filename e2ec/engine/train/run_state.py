@@ -56,6 +56,7 @@ class RunState:
         epoch, step: where training stands: whole epochs done, and steps of the one under way.
         best: highest value of the main metric (`evaluator.main_metric`) so far.
         history: one entry an epoch: mean losses, and metrics where evaluated.
+        kept: what weights.safetensors is of (`kept.described`); None before it is written.
         means: the losses of the epoch under way.
         norms: its gradients' norms, of the steps that were not skipped.
     """
@@ -73,6 +74,7 @@ class RunState:
     step: int = 0
     best: float = -math.inf
     history: list[dict[str, Any]] = field(default_factory=list)
+    kept: dict[str, Any] | None = None
     means: Means = field(default_factory=Means)
     norms: Means = field(default_factory=Means)
 
@@ -100,6 +102,7 @@ class RunState:
             "step": self.step,
             "best": self.best,
             "history": self.history,
+            "kept": self.kept,
             "means": asdict(self.means),
             "norms": asdict(self.norms),
             "network": self.network.state_dict(),
@@ -144,6 +147,7 @@ class RunState:
             ) from error
         self.epoch, self.step = state["epoch"], state["step"]
         self.best, self.history = state["best"], state["history"]
+        self.kept = state.get("kept")
         self.means = _read_means(state["means"])
         # Older states have none.
         self.norms = _read_means(state.get("norms", asdict(Means())))

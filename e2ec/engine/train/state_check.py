@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from e2ec.config import Config
+from e2ec.engine.train.kept import Keep
 from e2ec.engine.train.resume import check_settings
 from lib.errors import InputError
 
@@ -52,8 +53,9 @@ def check_state(
         "average": lambda v: None if average is None else _check_tensors(v, average),
         "scaler": _check_scaler,
     }
-    if "norms" in state:  # older states have none
-        rest["norms"] = _check_means
+    later: dict[str, Check] = {"norms": _check_means, "kept": _check_kept}
+    # Older states have none.
+    rest |= {key: check for key, check in later.items() if key in state}
     _refuse(state, name, rest)
 
 
@@ -92,6 +94,12 @@ def _check_history(value: Any) -> None:
         _expect(_are_numbers(entry.get("losses")), "an entry without its losses")
         _expect(_is_dict(entry.get("metrics", {})), "an entry whose metrics are none")
         _expect(_is_plain(entry), "an entry that is no plain data")
+
+
+def _check_kept(value: Any) -> None:
+    if value is not None:
+        _expect(_is_dict(value) and _is_count(value.get("epoch")), "no epoch")
+        _expect(value.get("which") in get_args(Keep) and _is_plain(value), "no plain data")
 
 
 def _check_means(value: Any) -> None:

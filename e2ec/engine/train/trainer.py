@@ -23,7 +23,7 @@ from e2ec.engine.train.console import doubts, evaluation_line, show_step
 from e2ec.engine.train.ema import MovingAverage
 from e2ec.engine.train.frozen_batchnorm import freeze_batchnorm
 from e2ec.engine.train.interrupt import StopRequest
-from e2ec.engine.train.kept import kept_evaluation, rank
+from e2ec.engine.train.kept import described, kept_evaluation, rank
 from e2ec.engine.train.profile import Profile
 from e2ec.engine.train.report import Report
 from e2ec.engine.train.run_state import RunState
@@ -106,6 +106,19 @@ class Trainer:
             average=MovingAverage(plain, decay) if decay > 0 else None,
             scaler=accelerator.scaler,
         )
+
+    def load(self) -> None:
+        """Take over the saved state; of older ones, whose runs have always kept the same, it is
+        worked out which weights they kept.
+
+        Raises:
+            InputError: as of `RunState.load`.
+        """
+        state = self.state
+        state.load()
+        if state.kept is None:
+            name = main_metric(self.scored)
+            state.kept = kept_evaluation(state.history, name, self.config.train.keep)
 
     def run(self) -> bool:
         """Train to the end; False if stopped before (the state is saved, `resume` continues).
@@ -238,7 +251,7 @@ class Trainer:
         state.epoch, state.step = epoch, 0
         state.history.append(entry)
         name = main_metric(self.scored)
-        report.epoch(entry, state.history, kept_evaluation(state.history, name, train.keep))
+        report.epoch(entry, state.history, state.kept)
         if "metrics" in entry and self.accelerator.is_main_process:
             falling = self.family.falling_losses
             for line in doubts(state.history, name, train.epochs, falling):
@@ -257,12 +270,13 @@ class Trainer:
             return metrics
         predictor.card = self._card(metrics)
         report.picture(predictor, self.data.val, epoch)
-        better = rank(metrics, name) > state.best
+        keep, saved = self.config.train.keep, None
+        better = state.kept is None or rank(metrics, name) > rank(state.kept, name)
         state.best = max(state.best, rank(metrics, name))
-        saved = None
-        if better or self.config.train.keep == "last":
+        if better or keep == "last":
             saved = self.folder / "weights.safetensors"
             save_weights(saved, state.evaluated, predictor.card)
+            state.kept = described({"epoch": epoch, "metrics": metrics}, name, keep)
         line = evaluation_line(
             epoch, metrics, config=self.config, metric=name, best=state.best, saved=saved
         )

@@ -172,12 +172,9 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         *,
         score_threshold: float,
     ) -> NetworkOutput:
-        output: NetworkOutput = prepared(
-            images,
-            score_threshold=score_threshold,
-            max_detections=card.max_detections,
+        return self.predict_shown(
+            prepared, images, (), card, score_threshold=score_threshold, stages=()
         )
-        return output
 
     def predict_shown(
         self,
@@ -189,7 +186,7 @@ class ContourFamily(Family[E2EC, TrainingExample]):
         score_threshold: float,
         stages: Sequence[str],
     ) -> NetworkOutput:
-        """No stage after the last of `stages` is made."""
+        """No stage after the last of `stages` is made; all where none is named."""
         power = 0.0 if prepared.judging is None else card.iou_power
         output: NetworkOutput = prepared(
             images,

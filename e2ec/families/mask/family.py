@@ -28,9 +28,8 @@ from e2ec.families.mask.card import STAGES, MaskCard
 from e2ec.families.mask.losses import losses_of
 from e2ec.families.mask.preprocess import normalize
 from e2ec.families.model_card import prediction_settings
-from e2ec.families.no_contours import refuse_mending
 from e2ec.families.refine_rings import refine_rings
-from e2ec.families.unused_settings import refuse_changed
+from e2ec.families.unused_settings import refuse_changed, refuse_mending
 from e2ec.losses.mask_total import MaskTotalLoss
 from lib.errors import InputError
 from network.contour.contour_network import BoundaryPoints
@@ -194,7 +193,7 @@ class MaskFamily(Family[MaskNetwork, MaskExample]):
         )
 
     def card_fields(self, config: Config) -> dict[str, Any]:
-        refuse_mending(config, self.name)
+        refuse_mending(config.eval, self.name)
         return {"nms_iou": config.eval.nms_iou, "evolution": config.eval.evolution}
 
     def network_fields(self, config: Config) -> dict[str, Any]:

@@ -27,12 +27,11 @@ from e2ec.families.contour.draw_example import label_sheet
 from e2ec.families.contour.examples import contour_examples
 from e2ec.families.contour_losses import refuse_contour_losses
 from e2ec.families.family import Family, ShownImage
-from e2ec.families.no_contours import refuse_mending
 from e2ec.families.refine_rings import refine_rings
 from e2ec.families.refiner.card import SHARP, STAGES, RefinerCard
 from e2ec.families.refiner.loss import RefinerLoss
 from e2ec.families.refiner.start_weights import with_start_weights
-from e2ec.families.unused_settings import refuse_changed
+from e2ec.families.unused_settings import refuse_changed, refuse_mending
 from e2ec.named_settings import with_settings
 from e2ec.results.contours import Contours
 from e2ec.results.labelled import labelled_contours
@@ -187,7 +186,7 @@ class RefinerFamily(Family[Refiner, TrainingExample]):
         )
 
     def card_fields(self, config: Config) -> dict[str, Any]:
-        refuse_mending(config, self.name)
+        refuse_mending(config.eval, self.name)
         return {"evolution": config.eval.evolution, "given_iou": _model(config).given_iou}
 
     def published_start(self, path: Path) -> nn.Module:

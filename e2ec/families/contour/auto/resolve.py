@@ -49,7 +49,7 @@ def resolve(
     """
     config, lines = _weights(config)
     config, chosen = choose(config, train, processes=processes)
-    if chosen:
+    if chosen and config.loss.last_stage == "matching":
         chosen[-1] += f"; dynamic matching from epoch {config.loss.matching_start_epoch + 1}"
     return config, lines + chosen
 

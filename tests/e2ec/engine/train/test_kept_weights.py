@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from e2ec.engine.train.console import summary
 from e2ec.engine.train.frozen_batchnorm import freeze_batchnorm
 from e2ec.engine.train.kept import kept_evaluation
 from e2ec.engine.train.resume import check_settings, fixed_settings
-from e2ec.engine.train.run import train
-from e2ec.engine.weights.checkpoint import load_state, load_weights
+from e2ec.engine.train.run import make_accelerator, train
+from e2ec.engine.weights.checkpoint import load_state, load_weights, save_state
 from e2ec.named_settings import with_settings
 from e2ec.presets import load_preset, preset_names
+from lib.errors import InputError
 from lib.files import read_json
 
 METRIC = "segm/AP"
@@ -132,3 +134,64 @@ def test_a_run_with_frozen_statistics(
 def test_the_summary_of_the_last_weights_names_no_best_where_nothing_was_scored() -> None:
     config = with_settings(Config(name="x"), {"train.keep": "last"})
     assert "kept" not in summary(config, [{"epoch": 1}], metric=METRIC, images=None)
+
+
+@pytest.mark.usefixtures("fresh_accelerator")
+@pytest.mark.parametrize(
+    ("first", "then", "kept"),
+    [("best", "last", ("last", 3)), ("last", "best", ("best", 3)), ("best", "best", ("best", 1))],
+)
+def test_another_choice_on_the_way_and_what_is_said_is_what_lies_there(
+    first: str,
+    then: str,
+    kept: tuple[str, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Epochs of 0.9, 0.1 and 0.5: who kept the last of two, and the best from then on, keeps the
+    third: the first is gone."""
+    monkeypatch.setattr(trainer_module.Report, "picture", lambda *arguments: None)
+    scores = iter([0.9, 0.1, 0.5])
+    monkeypatch.setattr(
+        trainer_module, "validate", lambda *a, **k: {METRIC: next(scores), "stage": "coarse"}
+    )
+    train(tiny(tmp_path, eval_every=1, ema_decay=0.0, keep=first))
+    later = tiny(tmp_path, eval_every=1, ema_decay=0.0, keep=then, epochs=3)
+    assert train(replace(later, resume=True))
+    folder = tmp_path / "synthetic"
+    which, epoch = kept
+    value = {1: 0.9, 3: 0.5}[epoch]
+    assert read_json(folder / "metrics.json")["kept"] == {
+        "which": which, "epoch": epoch, METRIC: value
+    }  # fmt: skip
+    state = load_state(folder / "last/state.pt")["network"]
+    own = load_weights(folder / "weights.safetensors")[0].state_dict()
+    assert all(torch.equal(own[key], state[key]) for key in state) is (epoch == 3)
+    ending = "best: segm/AP 90.0" if epoch == 1 else f"kept the {which}: segm/AP 50.0"
+    assert ending in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("fresh_accelerator")
+def test_a_state_that_does_not_say_what_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is as it was then: the best of the history."""
+    scores = iter([0.9, 0.1])
+    monkeypatch.setattr(trainer_module.Report, "picture", lambda *arguments: None)
+    monkeypatch.setattr(
+        trainer_module, "validate", lambda *a, **k: {METRIC: next(scores), "stage": "coarse"}
+    )
+    config = tiny(tmp_path, eval_every=1, ema_decay=0.0)
+    train(config)
+    path = tmp_path / "synthetic/last/state.pt"
+    state = load_state(path)
+    assert state["kept"] == {"which": "best", "epoch": 1, METRIC: 0.9}
+    del state["kept"], state["version"]
+    save_state(path, state)
+    trainer = trainer_module.Trainer(config, make_accelerator(config))
+    trainer.load()
+    assert trainer.state.kept == {"which": "best", "epoch": 1, METRIC: 0.9}
+    save_state(path, state | {"kept": {"which": "worst", "epoch": 1}})
+    with pytest.raises(InputError, match=r"state.pt: .*kept"):
+        trainer.load()

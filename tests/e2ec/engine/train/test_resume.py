@@ -14,11 +14,17 @@ from tiny_run import tiny
 
 from configs.synthetic import get_config
 from dataset.loading.sample import InstanceDataset
-from e2ec.config import Config, LossConfig, OptimConfig
+from e2ec.config import Config, LossConfig, ModelConfig, OptimConfig
 from e2ec.engine.data.open_data import build_dataset
-from e2ec.engine.train.resume import check_images, check_settings, fixed_settings
+from e2ec.engine.train.resume import (
+    check_images,
+    check_settings,
+    fixed_settings,
+    keep_choices,
+)
 from e2ec.engine.train.run import train
 from e2ec.engine.weights.checkpoint import load_state, save_state
+from e2ec.families.contour.auto.start_weights import adopt, read_start_weights
 from e2ec.presets import load_preset
 from lib.errors import InputError
 
@@ -144,3 +150,17 @@ def test_names_of_all_images_are_those_of_the_samples(split: str, tmp_path: Path
     ]
     for dataset in datasets:
         assert dataset.image_names == tuple(dataset[k].name for k in range(len(dataset)))
+
+
+def test_what_weights_brought_comes_back_with_the_run(tmp_path: Path) -> None:
+    """DLA-34's ImageNet weights, which the preset asks for, went when nano's came; continued, the
+    run has neither again, in one step: nano and ImageNet's are refused together."""
+    config = parsed("coco", "--model.weights", "bundled", "--model.backbone-weights", "imagenet")
+    began = adopt(config, read_start_weights(Path("bundled")), config.auto)
+    assert began.model.architecture == "nano"
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(began.to_dict()))
+    again = keep_choices(config, path)
+    assert isinstance(again.model, ModelConfig) and again.model.architecture == "nano"
+    assert again.model.backbone_weights is None and again.data.targets.vertices == 64
+    check_settings(fixed_settings(replace(began, auto=())), again, name="state.pt")

@@ -15,9 +15,10 @@ from tiny_run import tiny
 import e2ec
 from configs.synthetic import get_config
 from e2ec.config import Config, LossConfig, ModelConfig, RefinerConfig
+from e2ec.engine.train import build
 from e2ec.engine.train.run import train
-from e2ec.engine.weights.checkpoint import load_weights
-from e2ec.families.contour.auto.start_weights import read_start_weights
+from e2ec.engine.weights.checkpoint import load_weights, save_weights
+from e2ec.families.contour.auto.start_weights import adopt, read_start_weights
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.family import CONTOUR
 from e2ec.losses.box import box_loss
@@ -151,3 +152,34 @@ def test_the_stage_that_is_not_there_is_refused_at_once() -> None:
     config = with_settings(get_config(), BASELINE | {"eval.stage": "coarse"})
     with pytest.raises(InputError, match="this network has init, refine1, refine2"):
         CONTOUR.build(config, 1)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [BASELINE, {"model.global_hidden": 24}, {"model.global_activation": "relu"}],
+)
+def test_what_is_not_asked_for_is_as_in_the_weights(
+    tmp_path: Path, settings: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """So nothing of them is lost; another beginning that is asked for is random, and named."""
+    config = with_settings(get_config(), settings)
+    path = tmp_path / "w.safetensors"
+    network = CONTOUR.build(config, 3)
+    fields = CONTOUR.network_fields(config)
+    save_weights(path, network, ContourCard("nano", ("a", "b", "c"), (1, 2, 3), **fields))
+    usual = with_settings(get_config(), {"model.weights": path})
+    chosen = adopt(usual, read_start_weights(path), ())
+    assert chosen.model.start == config.model.start  # type: ignore[attr-defined]
+    assert chosen.model.global_hidden == config.model.global_hidden  # type: ignore[attr-defined]
+    state = build.build_model(chosen, 3).state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
+    assert not caplog.records
+    asked = adopt(
+        with_settings(usual, {"model.initial": "box_ellipse", "model.global_hidden": 16}),
+        read_start_weights(path),
+        (),
+    )
+    assert asked.model.initial == "box_ellipse"  # type: ignore[attr-defined]
+    build.build_model(asked, 3)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"{path}: ") and line.endswith("global_deformation")

@@ -23,8 +23,8 @@ from e2ec.engine.weights.checkpoint import save_weights
 from e2ec.families.contour.card import ContourCard
 from e2ec.families.contour.family import CONTOUR
 from e2ec.families.contour.mending import mend, stages_needed
-from e2ec.families.no_contours import refuse_mending
 from e2ec.families.refiner.family import REFINER
+from e2ec.families.unused_settings import refuse_mending
 from e2ec.results.contours import Contours
 from e2ec.results.postprocess.reversal_filter import fall_back
 from e2ec.results.postprocess.smooth_contours import resample, smooth
@@ -212,10 +212,10 @@ def test_families_without_such_contours_refuse(tmp_path: Path) -> None:
     for settings in (EvalConfig(contour_filter=True), EvalConfig(contour_smoothing="resample")):
         config = replace(tiny(tmp_path), eval=settings)
         with pytest.raises(InputError, match=r"eval.contour_.* family mask; leave it out"):
-            refuse_mending(config, "mask")
+            refuse_mending(config.eval, "mask")
         with pytest.raises(InputError, match=r"eval.contour_.* family refiner; leave it out"):
             REFINER.card_fields(config)
-    refuse_mending(tiny(tmp_path), "mask")
+    refuse_mending(tiny(tmp_path).eval, "mask")
 
 
 def test_the_demonstration_of_another_family_refuses() -> None:
