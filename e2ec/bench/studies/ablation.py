@@ -41,8 +41,9 @@ def ablation(options: AblationOptions) -> str:
     found: dict[str, list[Found]] = {row.name: [] for row in rows}
     for seed in range(options.seeds):
         for row in rows:
-            found[row.name].append(kept_or_run(row, seed, options, kept))
-    text = to_markdown(rows, found)
+            one = kept_or_run(row, seed, options, kept)
+            found[row.name] += [] if one is None else [one]
+    text = to_markdown([row for row in rows if found[row.name]], found)
     folder = options.out / options.data
     if options.times:
         first = next(row for row in rows if row.tests is None)
@@ -56,12 +57,12 @@ def ablation(options: AblationOptions) -> str:
     return text
 
 
-def kept_or_run(row: Row, seed: int, options: AblationOptions, kept: KeptResults) -> Found:
-    """What `run_row` gives, unless it is known already."""
+def kept_or_run(row: Row, seed: int, options: AblationOptions, kept: KeptResults) -> Found | None:
+    """What `run_row` gives, unless it is known already; None where nothing else is asked for."""
     name = f"{options.data}/{runs_of(row)}-{seed}"
     words = [*options.budget(), *words_of(row, options.length)]
     known = kept.get(name, words)
-    if known is None:
+    if known is None and not options.known:
         known = run_row(row, seed, options)
         kept.add(name, words, known)
     return known

@@ -59,6 +59,8 @@ class AblationOptions:
     results: Path | None = None
     """A JSON file that keeps what runs found: those in it are not trained again, even where their
     folders are gone, and those that end are added."""
+    known: FlagCreatePairsOff[bool] = False
+    """Train nothing: a table of what --results holds, of as many seeds as there are."""
     times: FlagCreatePairsOff[bool] = False
     """Also measure milliseconds an image where the network ends early, after each stage, of the
     first row; leave the machine alone."""
@@ -72,7 +74,9 @@ class AblationOptions:
         unknown = [row for row in self.rows if row not in names]
         if unknown:
             raise ValueError(f"--rows {unknown[0]}: the table {self.table} has {'; '.join(names)}")
-        if self.data != "synthetic" and self.root is None:
+        if self.known and (self.results is None or self.times):
+            raise ValueError("--known needs --results, and measures no --times")
+        if self.data != "synthetic" and self.root is None and not self.known:
             raise ValueError(f"--root: name the folder of {self.data}")
 
     @property

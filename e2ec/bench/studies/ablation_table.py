@@ -18,7 +18,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "ablation.md"
 Found = dict[str, tuple[float, ...]]
 """AP and boundary AP, %, by stage in order; the last refinement is the result."""
 
-_HEADER = ("row", "AP", "boundary AP", "AP by stage", "boundary AP by stage", "paper")
+_HEADER = ("row", "seeds", "AP", "boundary AP", "AP by stage", "boundary AP by stage", "paper")
 
 
 def to_markdown(rows: Sequence[Row], found: Mapping[str, Sequence[Found]]) -> str:
@@ -38,7 +38,7 @@ def to_markdown(rows: Sequence[Row], found: Mapping[str, Sequence[Found]]) -> st
             for i in (0, 1)
         ]
         paper = "" if row.paper is None else " / ".join(f"{value:.1f}" for value in row.paper)
-        lines.append([row.name, *result, *by_stage, paper])
+        lines.append([row.name, str(len(runs)), *result, *by_stage, paper])
     return table(_HEADER, lines)
 
 
@@ -55,6 +55,7 @@ def command_of(options: AblationOptions) -> str:
     words += [f"--table {options.table} --seeds {options.seeds} --epochs {options.length}"]
     words += [f"--rows {shlex.join(options.rows)}"] if options.rows else []
     words += [f"--extra {shlex.quote(options.extra)}"] if options.extra else []
+    words += [f"--results {options.results.name} --known"] if options.known else []
     return " ".join([*words, *["--times"] * options.times])
 
 

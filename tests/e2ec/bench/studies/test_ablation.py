@@ -187,11 +187,28 @@ def test_the_table_has_means_and_spreads(trainer: Trainer, options: AblationOpti
     """Seeds 0 and 1 end at 3 and 13 %: 8 on average, 10 apart."""
     text = study.ablation(replace(options, table="matching", rows=("smooth L1",)))
     assert text.splitlines()[2] == (
-        "| smooth L1 | 8.00 (10.00) | 50.00 (0.00) | 5.0 / 6.0 / 7.0 / 8.0 "
+        "| smooth L1 | 2 | 8.00 (10.00) | 50.00 (0.00) | 5.0 / 6.0 / 7.0 / 8.0 "
         "| 50.0 / 50.0 / 50.0 / 50.0 | 58.8 / 18.0 |"
     )
     one = {"a": [{"init": (1.0, 2.0)}]}
-    assert to_markdown([Row("a")], one).splitlines()[2] == "| a | 1.00 | 2.00 | 1.0 | 2.0 |  |"
+    assert to_markdown([Row("a")], one).splitlines()[2] == "| a | 1 | 1.00 | 2.00 | 1.0 | 2.0 |  |"
+
+
+def test_a_table_of_what_is_known(trainer: Trainer, options: AblationOptions) -> None:
+    """Three seeds of one row, one of another, none of a third: nothing is trained for the table."""
+    kept = replace(options, results=options.out / "kept.json", rows=("as it is",), seeds=3)
+    study.ablation(kept)
+    study.ablation(replace(kept, rows=("smooth L1",), seeds=1))
+    text = study.ablation(replace(kept, rows=(), known=True))
+    assert len(trainer.calls) == 4
+    assert [line.split(" | ")[:2] for line in text.splitlines()[2:]] == [
+        ["| as it is", "3"],
+        ["| smooth L1", "1"],
+    ]
+    command = command_of(replace(kept, root=None, known=True))
+    assert command.endswith("--results kept.json --known")
+    with pytest.raises(ValueError, match="--known needs --results"):
+        AblationOptions("nuclei", known=True)
 
 
 def test_the_document_takes_the_table_between_its_markers(tmp_path: Path) -> None:
