@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from random_networks import random_images, random_network
 
 from lib.errors import InputError
-from lib.polygons.box_shapes import box_contours
+from lib.polygons.box_shapes import BoxShape, box_contours
 from network.contour.architecture import NANO
+from network.contour.box_init import SIZE_SCALE, SMALLEST, BoxHead
 from network.contour.contour_start import ContourStart
 from network.contour.e2ec import build_network
 from network.contour.weights import network_from_state, untransferred_start
@@ -86,6 +87,20 @@ def test_weights_give_the_same_network_again(start: ContourStart, vertices: int 
                 network_from_state(state, name="w", architecture=NANO, start=start, vertices=wrong)
     with pytest.raises(InputError, match="weights do not fit"):
         network_from_state(state, name="w", architecture=NANO)
+
+
+@pytest.mark.parametrize("shape", ["octagon", "ellipse"])
+def test_a_box_of_no_size_has_a_contour_and_gradients(shape: BoxShape) -> None:
+    """A softplus of -200 is 0 in float32, and edges of length 0 would be divided by."""
+    head = BoxHead(4, 4, vertices=16, shape=shape)
+    values = torch.tensor([[-200.0, -200.0], [-200.0, 0.0], [0.0, 0.0]], requires_grad=True)
+    contours = head.contours(values, torch.zeros(3, 2, dtype=torch.int64))
+    contours.square().sum().backward()
+    assert contours.isfinite().all() and values.grad is not None and values.grad.isfinite().all()
+    sides = contours.detach().amax(1) - contours.detach().amin(1)
+    full = SIZE_SCALE * F.softplus(torch.zeros(())).item()
+    wanted = torch.tensor([[SMALLEST, SMALLEST], [SMALLEST, full], [full, full]])
+    assert torch.allclose(sides, wanted, rtol=1e-3)
 
 
 @torch.inference_mode()
