@@ -155,8 +155,8 @@ def _predict(arguments: list[str]) -> int:
 
 
 def _refine(arguments: list[str]) -> int:
-    from e2ec.app.commands.refine_options import RefineOptions
     from e2ec.app.commands.options import parse_options
+    from e2ec.app.commands.refine_options import RefineOptions
 
     options = parse_options(RefineOptions, arguments, _program("refine"))
     from e2ec.app.commands.refine import refine

@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from e2ec.app.commands.detection_options import change_detection
@@ -60,11 +60,13 @@ class Predicted:
 
     def text(self) -> str:
         """One line for people."""
-        rate = f", {self.written / self.seconds:.1f}/s" if self.written and self.seconds else ""
-        facts = [
-            f"{_counted(self.instances, 'instance')} in {_counted(self.written, 'image')} "
-            f"({self.seconds:.1f} s{rate})"
-        ]
+        rate = f", {self.written / self.seconds:.1f}/s" if self.seconds else ""
+        facts = []
+        if self.written or not self.done:
+            facts.append(
+                f"{_counted(self.instances, 'instance')} in {_counted(self.written, 'image')} "
+                f"({self.seconds:.1f} s{rate})"
+            )
         if self.done:
             facts.append(f"{self.done} were done before")
         if self.kept:
@@ -90,7 +92,9 @@ def predict_command(options: PredictOptions) -> str:
     raise InputError(_complaint(done))
 
 
-def predict(options: PredictOptions, *, progress: bool = False, say: Say | None = None) -> Predicted:
+def predict(
+    options: PredictOptions, *, progress: bool = False, say: Say | None = None
+) -> Predicted:
     """Predict what is not done yet, and write every result as soon as it is there.
 
     Args:
@@ -183,12 +187,15 @@ class _Run:
 
 
 def _predict_with(model: Predictor, options: PredictOptions) -> Predict:
-    return partial(
-        model.predict,
-        score_threshold=options.score,
-        stage=options.stage,
-        batch_size=options.batch_size,
-    )
+    def predict_batch(images: list[np.ndarray]) -> list[Contours]:
+        return model.predict(
+            [*images],
+            score_threshold=options.score,
+            stage=options.stage,
+            batch_size=options.batch_size,
+        )
+
+    return predict_batch
 
 
 def _own_folder(options: PredictOptions, folder: Path | None) -> Path | None:

@@ -60,12 +60,12 @@ class ResultFolder:
                     "to go on, --overwrite to begin anew, or another --out"
                 )
             return
-        if not overwrite:
-            if there := next((file for file in files if file.exists()), None):
-                raise InputError(
-                    f"{there}: is there already, and not from this command; choose another --out, "
-                    "or give --overwrite"
-                )
+        there = next((file for file in files if file.exists()), None)
+        if there is not None and not overwrite:
+            raise InputError(
+                f"{there}: is there already, and not from this command; choose another --out, or "
+                "give --overwrite"
+            )
         # In this order: what is left where this stops is never taken for new results.
         self._record.unlink(missing_ok=True)
         for file in files:
