@@ -47,7 +47,7 @@ class PredictOptions:
     nms_iou: float | None = None
     """Class-wise non-maximum suppression on the contours' boxes above this IoU; 1 is none."""
     stage: str | None = None
-    """Which of the network's results: init, coarse, refine1, ..., final or final-dml of contours."""
+    """Which of the results of the network: init, coarse, refine1, ..., final or final-dml."""
     view: ViewMode | None = None
     """How images are shown to the network."""
     view_size: tuple[int, int] | None = None
