@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from e2ec.app.commands.command_line import parse_evaluation, run
+from e2ec.app.commands.command_line import run
+from e2ec.app.commands.front_doors import test_door
 from e2ec.app.commands.memory_line import EVALUATION_MEMORY
 
 
 def main() -> int:
-    config, options = parse_evaluation(sys.argv[1:])
-    from e2ec.app.commands.evaluate import evaluate_split
-
-    print(evaluate_split(config, options))
-    return 0
+    return test_door(sys.argv[1:])
 
 
 if __name__ == "__main__":

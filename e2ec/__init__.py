@@ -4,6 +4,8 @@ import e2ec
 
 model = e2ec.load_model()
 contours = model.predict("image.png")
+
+The commands are functions too: `e2ec.train("custom", {"data.root": "data"})`, see `e2ec.app.verbs`.
 """
 
 from __future__ import annotations
@@ -12,23 +14,40 @@ import importlib.util
 import sys
 import warnings
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
 
     from dataset.transforms.test_transform import TestView
     from e2ec.app.stream.stream import stream
+    from e2ec.app.verbs import check, convert, demo, predict, refine, test, train
     from e2ec.engine.predict.predictor import Predictor, load_model
     from e2ec.results.contours import Contours
     from lib.errors import InputError
 
-__all__ = ["Contours", "InputError", "Predictor", "TestView", "load_model", "stream"]
+__all__ = [
+    "Contours",
+    "InputError",
+    "Predictor",
+    "TestView",
+    "check",
+    "convert",
+    "demo",
+    "load_model",
+    "predict",
+    "refine",
+    "stream",
+    "test",
+    "train",
+]
 
 _ROOT = Path(__file__).resolve().parents[1]
 _NEIGHBOURS = ("network", "dataset", "lib", "configs")
 _STAND_INS = _ROOT / "e2ec" / "neighbours"
+_VERBS = ("check", "convert", "demo", "predict", "refine", "test", "train")
+"""The commands as functions, in `e2ec.app.verbs`."""
 _HOMES = {
     "Contours": "e2ec.results.contours",
     "InputError": "lib.errors",
@@ -36,6 +55,7 @@ _HOMES = {
     "TestView": "dataset.transforms.test_transform",
     "load_model": "e2ec.engine.predict.predictor",
     "stream": "e2ec.app.stream.stream",
+    **dict.fromkeys(_VERBS, "e2ec.app.verbs"),
 }
 
 
@@ -44,6 +64,23 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'e2ec' has no attribute {name!r}")
+
+
+class _CallablePackage(ModuleType):
+    """A package that is called like a verb, `e2ec.convert`: it is that function too."""
+
+    def __call__(self, *values: Any, **named: Any) -> Any:
+        verb = self.__name__.rpartition(".")[2]
+        return getattr(importlib.import_module(_HOMES[verb]), verb)(*values, **named)
+
+
+class _ThisPackage(ModuleType):
+    """Importing a package in this one binds its name here, which hides a verb of that name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _VERBS and type(value) is ModuleType:
+            value.__class__ = _CallablePackage
+        super().__setattr__(name, value)
 
 
 def load_neighbour(name: str) -> None:
@@ -115,3 +152,4 @@ def _holds_code(where: Path) -> bool:
 
 
 _claim_neighbours()
+sys.modules[__name__].__class__ = _ThisPackage

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,17 @@ from lib.errors import InputError
 
 # Temporary files are called .NAME.XXXXXXXX.e2ec, with eight letters, digits or underscores.
 _TEMPORARY = ".e2ec"
+_BLOCK = 1 << 20
 _LEFT_BEHIND = re.compile(r"\..+\.[a-z0-9_]{8}\.e2ec")
 
 
 def atomic_write_bytes(path: str | Path, data: bytes) -> None:
-    """Write `data` to `path` completely or not at all.
+    """Write `data` to `path` completely or not at all; see `atomic_write_chunks`."""
+    atomic_write_chunks(path, (data,))
+
+
+def atomic_write_chunks(path: str | Path, chunks: Iterable[bytes]) -> None:
+    """Write what `chunks` give, one after the other, to `path` completely or not at all.
 
     The bytes go to a temporary file in the same folder, reach the disk, and replace `path` in one
     step; when anything fails the temporary file is removed and the previous `path` stays as it was.
@@ -35,7 +42,8 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
             dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY
         )
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            for data in chunks:
+                file.write(data)
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files private to the user; results are meant to be read by others.
@@ -43,9 +51,11 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         reason = error.strerror or str(error)
         raise InputError(
             f"{path}: cannot be written ({reason}); choose a writable folder with free space"
@@ -75,6 +85,24 @@ def atomic_write_text(path: str | Path, text: str) -> None:
 def atomic_write_json(path: str | Path, value: Any, *, indent: int | None = None) -> None:
     """`atomic_write_bytes` for a JSON document; NaN and infinity are refused (ValueError)."""
     atomic_write_text(path, json.dumps(value, indent=indent, allow_nan=False) + "\n")
+
+
+def file_digest(path: str | Path) -> str:
+    """A fingerprint (SHA-256, hexadecimal) of a file's content.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror or error}); check the path"
+        ) from error
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -97,9 +97,11 @@ def _check_stage(family: Family[Any, Any], stage: str) -> None:
         usage_error(error)
 
 
-def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOptions]:
+def parse_evaluation(
+    arguments: Sequence[str], program: str = "test.py"
+) -> tuple[Config, EvaluationOptions]:
     """`test.py`'s own options, and the preset's settings; ends like `parse_config`."""
-    options, rest = parse_known_options(_OwnOptions, arguments, "test.py")
+    options, rest = parse_known_options(_OwnOptions, arguments, program)
     if near := misspelt(rest, [f"--{field.name}" for field in fields(_OwnOptions)]):
         usage_error(near)
     if options.results is not None and (options.weights or options.stage):
@@ -108,7 +110,7 @@ def parse_evaluation(arguments: Sequence[str]) -> tuple[Config, EvaluationOption
         rest += ["--eval.stage", str(options.stage)]
     config = parse_config(
         rest,
-        program="test.py",
+        program=program,
         purpose="Evaluate weights: --weights FILE [--stage NAME] (--eval.stage; without: the one "
         "that the weights name), or COCO results of any origin: --results FILE; "
         "[--split val|test] [--out DIR]",

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -18,9 +17,7 @@ from tqdm import tqdm
 
 from dataset.transforms.test_transform import TestView
 from e2ec.app.commands.demo_options import DemoOptions
-from e2ec.app.commands.mending_options import change_mending
-from e2ec.app.commands.options import usage_error
-from e2ec.app.commands.view_options import change_view
+from e2ec.app.commands.load_detector import load_detector
 from e2ec.app.commands.watch import wants_window, watch
 from e2ec.app.limited_view import LimitedView
 from e2ec.app.stream.controls import Controls, Settings
@@ -35,7 +32,7 @@ from e2ec.app.stream.stream import Stream
 from e2ec.app.stream.viewer import Viewer
 from e2ec.app.web.address import parse_address
 from e2ec.app.web.serve import serve
-from e2ec.engine.predict.predictor import Predictor, load_model
+from e2ec.engine.predict.predictor import Predictor
 from e2ec.results.one_line import one_line
 from lib.errors import InputError
 
@@ -76,30 +73,7 @@ def demo(options: DemoOptions) -> None:
 
 
 def _load(options: DemoOptions) -> Predictor:
-    model = load_model(
-        options.weights,
-        device=options.device,
-        preset=options.preset,
-        precision=options.precision,
-        cuda_graphs=options.cuda_graphs,
-    )
-    model.require_detector()
-    if options.stage is not None:
-        try:
-            model.family.check_stage(options.stage)
-        except ValueError as error:
-            usage_error(error)
-    change_mending(
-        model,
-        contour_filter=options.contour_filter,
-        contour_smoothing=options.contour_smoothing,
-    )
-    changed = change_view(model, mode=options.view, size=options.view_size, zoom=options.zoom)
-    if changed:
-        print(changed)
-    else:
-        model.card = replace(model.card, view=LimitedView.of(model.card.view))
-    return model
+    return load_detector(options)
 
 
 def _run(source: Source, model: Predictor, options: DemoOptions) -> Report:

@@ -119,9 +119,9 @@ class DemoOptions:
         return TrackSettings(self.tracker, self.match_by, gap_s=self.gap, smooth=self.smooth)
 
 
-def parse_demo(arguments: Sequence[str]) -> DemoOptions:
+def parse_demo(arguments: Sequence[str], program: str = "demo.py") -> DemoOptions:
     """The options of `demo.py`; exits with status 2 on a usage error."""
-    options = parse_options(DemoOptions, _with_address(arguments), "demo.py")
+    options = parse_options(DemoOptions, _with_address(arguments), program)
     try:
         if options.preset is not None:
             load_preset(options.preset)

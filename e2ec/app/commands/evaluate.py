@@ -63,8 +63,28 @@ class Evaluated:
     threshold: Threshold = field(default_factory=lambda: known_threshold(EvalConfig()))
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation gives.
+
+    Attributes:
+        text: for people.
+        out: its folder.
+        metrics: by name, as metrics.json has them; empty where the data has no labels.
+    """
+
+    text: str
+    out: Path
+    metrics: dict[str, float]
+
+
 def evaluate_split(config: Config, options: EvaluationOptions) -> str:
-    """Evaluate weights, or results made before; returns what to print.
+    """As `evaluation`; returns what to print."""
+    return evaluation(config, options).text
+
+
+def evaluation(config: Config, options: EvaluationOptions) -> Evaluation:
+    """Evaluate weights, or results made before.
 
     Writes config.json, results.json (COCO results, where a network made them), metrics.json where
     the data has labels, and, where the data set has a test server, results/ for it.
@@ -82,7 +102,8 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         path = write_submission(config, done.results, truth, done.out, name=name)
         lines += [f"for the test server: {path}"] if path else []
     if not dataset.labelled:
-        return "\n".join([*lines, f"{len(dataset)} images without labels: nothing to score"])
+        lines.append(f"{len(dataset)} images without labels: nothing to score")
+        return Evaluation("\n".join(lines), done.out, {})
     if done.by_stage:
         _, metrics = evaluate_stages(done.by_stage, truth, config.eval, stage=done.stage)
     else:
@@ -105,7 +126,8 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         table += "\n\n" + format_stages(metrics, main_metric(config.eval), done.stage)
     if extra.text:
         table += f"\n\n{extra.text}"
-    return "\n".join([table, *lines, f"details: {done.out}"])
+    text = "\n".join([table, *lines, f"details: {done.out}"])
+    return Evaluation(text, done.out, summary["metrics"])
 
 
 def _predict(config: Config, options: EvaluationOptions, dataset: InstanceDataset) -> Evaluated:

@@ -12,6 +12,13 @@ TRAINING_MEMORY = (
 )
 PREDICTION_MEMORY = "lower the size or zoom of the weights' view, or give smaller images"
 EVALUATION_MEMORY = "lower --eval.batch-size, or the size or zoom of --data.view"
+VERB_MEMORY = {
+    "train": TRAINING_MEMORY,
+    "test": EVALUATION_MEMORY,
+    "demo": PREDICTION_MEMORY,
+    "predict": f"lower --batch-size, {PREDICTION_MEMORY}",
+}
+"""The same by the verbs of the command `e2ec`."""
 _LONGEST = 200
 
 

@@ -26,10 +26,18 @@ Options = TypeVar("Options")
 _CHOICES = ConstructorRegistry()
 
 
+class UsageError(SystemExit):
+    """The end of a program that was called in a wrong way; `message` says how."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(2)
+        self.message = message
+
+
 def usage_error(message: object) -> NoReturn:
     """End with one line and status 2."""
     print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(2)
+    raise UsageError(str(message))
 
 
 def parse_options(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from e2ec.app.refine.refine_file import Counts, check_results, refine_file
 from e2ec.engine.predict.predictor import load_model
 from e2ec.families.bundled import BUNDLED_WEIGHTS
 from lib.errors import InputError
-
-_BLOCK = 1 << 20
+from lib.files import file_digest
 
 
 def refine(options: RefineOptions) -> str:
@@ -50,27 +48,13 @@ def refine(options: RefineOptions) -> str:
 def _inputs(options: RefineOptions, device: str) -> dict[str, str]:
     """What the results depend on, by what messages call it. Images are taken for the same."""
     return {
-        "results": _digest(options.results),
-        "annotations": _digest(options.annotations),
-        "weights": _digest(options.weights or BUNDLED_WEIGHTS),
+        "results": file_digest(options.results),
+        "annotations": file_digest(options.annotations),
+        "weights": file_digest(options.weights or BUNDLED_WEIGHTS),
         "images": str(options.images.absolute()),
         "device": device,
         "precision": options.precision,
     }
-
-
-def _digest(path: Path) -> str:
-    """A fingerprint of a file's content."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror or error}); check the path"
-        ) from error
-    return digest.hexdigest()
 
 
 def _summary(out: Path, total: int, before: int, counts: Counts, seconds: float) -> str:

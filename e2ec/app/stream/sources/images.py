@@ -43,7 +43,7 @@ class ImageSource:
         self.report = Report(strict=True)
         self.is_stream = times is not None
         self.fps = None if times is None else SEQUENCE_FPS
-        self._root = _common_folder(self.paths) if root is None else root
+        self.root = _common_folder(self.paths) if root is None else root
         self._times = times
 
     @property
@@ -58,7 +58,7 @@ class ImageSource:
                 self.report.skip(str(error))
                 continue
             time_s = self._times[index] if self._times else 0.0
-            yield Frame(path.relative_to(self._root).as_posix(), index, time_s, image)
+            yield Frame(path.relative_to(self.root).as_posix(), index, time_s, image)
 
     def close(self) -> None:
         pass

@@ -1,0 +1,1 @@
+"""What predictions are written to, and what of it is there already."""
