@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from dataset.transforms.test_transform import TestView
+    from e2ec.app.commands.report import report
     from e2ec.app.stream.stream import stream
     from e2ec.engine.predict.predictor import Predictor, load_model
     from e2ec.results.contours import Contours
     from lib.errors import InputError
 
-__all__ = ["Contours", "InputError", "Predictor", "TestView", "load_model", "stream"]
+__all__ = ["Contours", "InputError", "Predictor", "TestView", "load_model", "report", "stream"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 _NEIGHBOURS = ("network", "dataset", "lib", "configs")
@@ -35,6 +36,7 @@ _HOMES = {
     "Predictor": "e2ec.engine.predict.predictor",
     "TestView": "dataset.transforms.test_transform",
     "load_model": "e2ec.engine.predict.predictor",
+    "report": "e2ec.app.commands.report",
     "stream": "e2ec.app.stream.stream",
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from e2ec.app.commands.command_line import run
 from e2ec.app.commands.options import parse_options, usage_error
+from e2ec.app.commands.report_options import report_command
 from lib.nearest import nearest
 
 
@@ -94,6 +95,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "check": ("find what is wrong with images and labels before training", _check),
     "convert": ("convert labels from one format to another", _convert),
     "refine": ("move the masks of anybody's results to the boundaries in the images", _refine),
+    "report": ("one HTML file of an evaluation or a training run, or of two", report_command),
 }
 
 

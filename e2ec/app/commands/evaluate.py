@@ -8,6 +8,7 @@ from pathlib import Path
 from dataset.index.fraction_split import DEFAULT_FRACTION
 from dataset.loading.sample import InstanceDataset
 from e2ec.app.commands.command_line import EvaluationOptions
+from e2ec.app.report.stage_file import write_stages
 from e2ec.config import Config, EvalConfig
 from e2ec.engine.data.open_data import build_dataset, validation_share
 from e2ec.engine.evaluate.choose_threshold import Threshold, choose_threshold, known_threshold
@@ -59,8 +60,9 @@ class Evaluated:
 def evaluate_split(config: Config, options: EvaluationOptions) -> str:
     """Evaluate weights, or results made before; returns what to print.
 
-    Writes config.json, results.json (COCO results, where a network made them), metrics.json where
-    the data has labels, and, where the data set has a test server, results/ for it.
+    Writes config.json, results.json (COCO results) and stages.json (those of other stages) where a
+    network made them, metrics.json where the data has labels, and, where the data set has a test
+    server, results/ for it.
 
     Raises:
         InputError: data, weights, results or output folder are unusable, or do not fit each other.
@@ -132,6 +134,7 @@ def _predict(config: Config, options: EvaluationOptions, dataset: InstanceDatase
         progress=True,
     )
     atomic_write_json(out / "results.json", by_stage[chosen])
+    write_stages(out, by_stage, chosen, dataset.image_ids)
     return Evaluated(config, out, by_stage[chosen], by_stage, chosen, note, threshold)
 
 
