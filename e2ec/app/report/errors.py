@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 
@@ -173,7 +174,7 @@ def side(entry: dict[str, float]) -> float:
 
 
 def _by_side(title: str, sides: dict[str, list[float]]) -> Markup:
-    names = [f"{a}-{b}" for a, b in zip(_EDGES, _EDGES[1:], strict=False)] + [f"{_EDGES[-1]}+"]
+    names = [f"{a}-{b}" for a, b in pairwise(_EDGES)] + [f"{_EDGES[-1]}+"]
     counts = {name: _binned(values) for name, values in sides.items()}
     used = [n for n in range(len(names)) if any(row[n] for row in counts.values())] or [0]
     span = slice(used[0], used[-1] + 1)

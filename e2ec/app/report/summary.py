@@ -186,7 +186,7 @@ def curves(evaluations: dict[str, Evaluation]) -> Markup:
         )
     ]
     first = next(iter(evaluations.values()))
-    if not two and 1 < len(first.class_names):
+    if not two and len(first.class_names) > 1:
         drawings.append(_class_curves(first))
     note = (
         "Going down the scores, more objects are found (recall) and more finds are wrong "

@@ -52,7 +52,6 @@ def draw_tile(
         (`_SIDE`, `_SIDE`, 3) uint8 RGB; grey where the image ends.
     """
     x, y, side = place
-    height, width = image.shape[:2]
     canvas = np.full((side, side, 3), 128, np.uint8)
     top, left = max(0, y), max(0, x)
     piece = image[top : max(top, y + side), left : max(left, x + side)]
