@@ -36,7 +36,7 @@ def bars(
             axes.barh(places, lengths, thickness * 0.92, color=color, label=shortened(name))
             for place, value in zip(places, values, strict=True):
                 text = "-" if value is None else f"{value:.1f}"
-                axes.text((value or 0.0) + 1.5, place, text, va="center", fontsize=10.5)
+                axes.text((value or 0.0) + 1.5, place, text, va="center", fontsize=11.5)
         axes.set_yticks(range(len(rows)), [shortened(row) for row in rows], color=INK)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlim(0, 112)
@@ -68,7 +68,7 @@ def stacked(
         for color, (name, values) in zip((SERIES[2], SERIES[1]), series.items(), strict=False):
             axes.bar(range(len(columns)), values, 0.86, bottom=bottom, color=color, label=name)
             bottom += values
-        axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", fontsize=10)
+        axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", fontsize=11)
         axes.set_xlabel(below)
         axes.grid(axis="x", visible=False)
         axes.yaxis.get_major_locator().set_params(integer=True)
@@ -152,10 +152,10 @@ def heat(title: str, names: Sequence[str], counts: np.ndarray, *, alt: str) -> M
                           linewidth=0) if counts[row, column] else None  # fmt: skip
                 if size <= 8:
                     text = str(int(counts[row, column])) if (row, column) != (size - 1,) * 2 else ""
-                    axes.text(column, row, text, ha="center", va="center", fontsize=10.5)
+                    axes.text(column, row, text, ha="center", va="center", fontsize=11.5)
         short = [shortened(name, 14) for name in names]
-        axes.set_xticks(range(size), short, rotation=45, ha="right", fontsize=10)
-        axes.set_yticks(range(size), short, fontsize=10)
+        axes.set_xticks(range(size), short, rotation=45, ha="right", fontsize=11)
+        axes.set_yticks(range(size), short, fontsize=11)
         axes.set_xlim(-0.5, size - 0.5)
         axes.set_ylim(size - 0.5, -0.5)
         axes.set_xlabel("found as")

@@ -36,7 +36,7 @@ def calibration_section(evaluations: dict[str, Evaluation]) -> Markup:
         metrics, rows = found
         error, over = metrics["calibration/error"], metrics["calibration/overconfidence"]
         if error is None or over is None:
-            said.append(f"{name}: no detections" if name else "no detections")
+            said.append(f"{name}: no detections" if name else "No detections")
             continue
         series[name or "detections"] = (
             [row["mean_score"] for row in rows],
@@ -51,7 +51,7 @@ def calibration_section(evaluations: dict[str, Evaluation]) -> Markup:
         tables.append(table(head, cells, caption=name))
         sign = "above" if over > 0 else "below"
         said.append(
-            f"{name + ': ' if name else ''}calibration error {100 * error:.1f} points; on average "
+            f"{name + ': c' if name else 'C'}alibration error {100 * error:.1f} points; on average "
             f"scores lie {100 * abs(over):.1f} points {sign} the share that is right"
         )
     drawing = None
@@ -78,11 +78,11 @@ def calibration_section(evaluations: dict[str, Evaluation]) -> Markup:
 def measured_calibration(evaluation: Evaluation) -> tuple[Metrics, list[dict[str, float]]] | str:
     """Of `e2ec.metrics.calibration`, or why there is none."""
     if not evaluation.has_masks:
-        return "calibration compares masks, and not every result has one"
+        return "Calibration compares masks, and not every result has one"
     try:
         return calibration(image_overlaps(evaluation.inputs))
     except InputError:
-        return "no calibration: scores lie outside of 0 to 1"
+        return "No calibration: scores lie outside of 0 to 1"
 
 
 def confusion(evaluation: Evaluation) -> np.ndarray:

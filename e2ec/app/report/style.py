@@ -37,7 +37,7 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem; margin: 8px 0;
 caption { text-align: left; padding-bottom: 4px; }
 th, td { padding: 4px 6px; border-bottom: 1px solid var(--rule); text-align: right;
   vertical-align: top; }
-th:first-child { text-align: left; font-weight: 500; }
+th:first-child { text-align: left; font-weight: 500; min-width: 5rem; }
 thead th { color: var(--soft); font-weight: 500; overflow-wrap: normal; }
 td { min-width: 2.6rem; }
 .words td { text-align: left; }

@@ -47,8 +47,10 @@ _SETTINGS = {
     "grid.linewidth": 0.6,
     "xtick.color": SOFT,
     "ytick.color": SOFT,
-    "font.size": 11.5,
-    "legend.fontsize": 11,
+    "font.size": 12.5,
+    "legend.fontsize": 12,
+    "xtick.labelsize": 11.5,
+    "ytick.labelsize": 11.5,
     "legend.frameon": False,
     "lines.linewidth": 1.8,
 }
