@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from e2ec.app.report import errors, summary
 from e2ec.app.report.evaluation import Evaluation
 from e2ec.app.report.examples import Gallery, iou
-from e2ec.app.report.html import Markup, section, table, tag
+from e2ec.app.report.html import Markup, folded, section, settings_table, tag
 from e2ec.app.report.tiles import FOUND, LABEL, draw_tile, tile, window
 from e2ec.named_settings import flat
 from lib.errors import InputError
@@ -59,8 +59,11 @@ def _heads(both: dict[str, Evaluation]) -> Markup:
                                     f"{summary.stage_name(one) or 'of its origin'}"))
         for name, one in both.items()
     ]  # fmt: skip
-    every = summary.metrics_table(*both.values(), names=list(both))
     first, second = both.values()
+    names = [*both]
+    main = [
+        key for key in first.metrics if key.startswith(f"{first.iou_type}/") and key.count("/") == 1
+    ]
     counts = [
         f"{name} finds {len(one.matches.found)} of "
         f"{len(one.matches.found) + len(one.matches.missed)} objects, with "
@@ -81,7 +84,8 @@ def _heads(both: dict[str, Evaluation]) -> Markup:
         warning,
         tag("p", "; ".join(counts), "."),
         tag("p", summary.WHAT_AP_IS, class_="note"),
-        every,
+        summary.metrics_table(first, second, names=names, keys=main),
+        folded("All metrics", summary.metrics_table(first, second, names=names)),
     )
 
 
@@ -146,11 +150,10 @@ def different_settings(settings: dict[str, dict[str, object]]) -> Markup:
     """The settings of two runs that are not the same."""
     first, second = (flat(one) for one in settings.values())
     rows = [
-        [key, str(first.get(key, "-")), str(second.get(key, "-"))]
+        [key, first.get(key, "-"), second.get(key, "-")]
         for key in dict.fromkeys((*first, *second))
         if first.get(key, "-") != second.get(key, "-")
     ]
     if not rows:
         return section("Settings", "", tag("p", "The settings are the same."))
-    shown = tag("div", table(["setting", *settings], rows), class_="words")
-    return section("Settings that differ", "", shown)
+    return section("Settings that differ", "", settings_table(["setting", *settings], rows))

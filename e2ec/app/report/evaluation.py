@@ -12,7 +12,7 @@ from dataset.loading.sample import InstanceDataset
 from e2ec.app.report.stage_file import StageFile, read_stages
 from e2ec.config import Config, DataConfig, EvalConfig
 from e2ec.engine.data.open_data import build_dataset
-from e2ec.metrics.coco import COCO_THRESHOLDS
+from e2ec.metrics.coco import COCO_THRESHOLDS, distinct_names
 from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs
 from e2ec.metrics.matches import Matches, match_detections
 from e2ec.metrics.precision_recall import IouType, PrecisionRecall, precision_recall
@@ -79,8 +79,8 @@ class Evaluation:
 
     @cached_property
     def class_names(self) -> dict[int, str]:
-        """By category id."""
-        return {int(c["id"]): str(c["name"]) for c in self.inputs.categories}
+        """By category id, as metrics.json has them: no two are the same."""
+        return {int(key): str(name) for key, name in distinct_names(self.inputs.categories).items()}
 
     @cached_property
     def precision_recall(self) -> PrecisionRecall:

@@ -71,6 +71,16 @@ def folded(title: str, *children: object) -> Markup:
     return tag("details", tag("summary", title), *children)
 
 
+def settings_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:
+    """A table of settings, by name: their values are words as well as numbers and lists."""
+    shown = [[row[0], *map(_setting, row[1:])] for row in rows]
+    return tag("div", table(head, shown), class_="words")
+
+
+def _setting(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
 def section(title: str, explanation: str, *children: object) -> Markup:
     """A part of the page with what a reader must know to read it."""
     note = tag("p", explanation, class_="note") if explanation else None

@@ -8,7 +8,7 @@ from e2ec.app.report import errors, summary
 from e2ec.app.report.comparison import comparison_sections
 from e2ec.app.report.evaluation import load_evaluation
 from e2ec.app.report.examples import examples_section
-from e2ec.app.report.html import Markup, folded, section, table, tag
+from e2ec.app.report.html import Markup, folded, section, settings_table, tag
 from e2ec.app.report.style import STYLE
 from e2ec.app.report.training import load_training, training_sections
 from e2ec.named_settings import flat
@@ -50,8 +50,8 @@ def report_page(
         return _page(f"Evaluations: {names}", sections)
     one = found[0]
     whole = {"": one}
-    rows = [[key, str(value)] for key, value in flat(one.settings).items()]
-    shown = tag("div", table(["setting", "value"], rows), class_="words")
+    rows = [*flat(one.settings).items()]
+    shown = settings_table(["setting", "value"], rows)
     return _page(
         f"Evaluation: {names}",
         [

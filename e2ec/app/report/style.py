@@ -29,7 +29,7 @@ svg text { font-family: inherit !important; }
 .big { display: grid; gap: 10px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
 .big div { background: var(--card); border-radius: 8px; padding: 10px; font-size: .9rem; }
 .big strong { display: block; font-size: 1.6rem; line-height: 1.2; }
-.facts { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: 2px 12px;
+.facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 2px 12px;
   margin: 8px 0 16px; }
 .facts dd { margin: 0; min-width: 0; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; margin: 8px 0;
@@ -39,8 +39,9 @@ th, td { padding: 4px 6px; border-bottom: 1px solid var(--rule); text-align: rig
   vertical-align: top; }
 th:first-child { text-align: left; font-weight: 500; min-width: 5rem; }
 thead th { color: var(--soft); font-weight: 500; overflow-wrap: normal; }
-td { min-width: 2.6rem; }
-.words td { text-align: left; }
+td { white-space: nowrap; }
+.words table { table-layout: fixed; }
+.words td, .words th { text-align: left; white-space: normal; }
 details { margin: 6px 0; }
 summary { cursor: pointer; padding: 6px 0; font-size: .9rem; }
 .examples { display: grid; gap: 12px;

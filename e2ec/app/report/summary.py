@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from e2ec.app.report.charts import Line, bars, hundred, lines, number
 from e2ec.app.report.evaluation import Evaluation
 from e2ec.app.report.html import Markup, cards, folded, section, table, tag
-from e2ec.engine.evaluate.evaluator import main_metric
+from e2ec.metrics.main_metric import main_metric
 
 _MOST_BARS = 16
 _MOST_LINES = 8
@@ -66,9 +66,12 @@ def headline(evaluation: Evaluation) -> Markup:
     )
 
 
-def metrics_table(*evaluations: Evaluation, names: Sequence[str] = ()) -> Markup:
-    """Everything in metrics.json; of two evaluations side by side, with the difference."""
-    keys = dict.fromkeys(key for one in evaluations for key in one.metrics)
+def metrics_table(
+    *evaluations: Evaluation, names: Sequence[str] = (), keys: Iterable[str] = ()
+) -> Markup:
+    """What metrics.json has of `keys`, without them everything; of two evaluations side by side,
+    with the difference."""
+    keys = keys or dict.fromkeys(key for one in evaluations for key in one.metrics)
     rows = []
     for key in keys:
         values = [one.metrics.get(key) for one in evaluations]
@@ -86,30 +89,33 @@ def metrics_table(*evaluations: Evaluation, names: Sequence[str] = ()) -> Markup
 
 def by_stage(evaluations: dict[str, Evaluation]) -> Markup | None:
     """AP at every stage of the contour; None where no evaluation has stages."""
-    first = next(iter(evaluations.values()))
-    series: dict[str, dict[str, float | None]] = {}
+    groups: dict[str, dict[str, dict[str, float | None]]] = {}
     for name, one in evaluations.items():
-        for prefix, kind in (
-            ("stages/", main_metric(one.config)),
-            ("stages_boundary/", "boundary/AP"),
-        ):
-            title = kind.replace("/", " ").replace("segm", "mask")
+        main = main_metric(one.config).replace("/", " ").replace("segm", "mask")
+        for prefix, kind in (("stages/", main), ("stages_boundary/", "boundary AP")):
             found = {
                 key.removeprefix(prefix): hundred(value)
                 for key, value in one.metrics.items()
                 if key.startswith(prefix)
             }
             if found:
-                series[f"{name} {title}".strip()] = found
-    stages = [*dict.fromkeys(stage for values in series.values() for stage in values)]
-    if not stages:
+                groups.setdefault(kind, {})[name] = found
+    if not groups:
         return None
-    values = {name: [found.get(stage) for stage in stages] for name, found in series.items()}
+    first = next(iter(evaluations.values()))
     note = (
         "A contour is drawn in stages, each starting from the one before. Where a later stage is "
-        f"no better than an earlier one, it does not pay. Evaluated above: {stage_name(first)}."
+        "no better than an earlier one, it does not pay."
     )
-    return section("By stage", note, cards(bars("AP by stage", stages, values, alt="AP by stage")))
+    if len(evaluations) == 1:
+        note += f" Evaluated above: {stage_name(first)}."
+    drawings = []
+    for kind, runs in groups.items():
+        stages = [*dict.fromkeys(stage for values in runs.values() for stage in values)]
+        values = {name or kind: [own.get(s) for s in stages] for name, own in runs.items()}
+        title = f"{kind[0].upper()}{kind[1:]} by stage"
+        drawings.append(bars(title, stages, values, alt=title))
+    return section("By stage", note, cards(drawings))
 
 
 def by_size(evaluations: dict[str, Evaluation]) -> Markup | None:
@@ -123,7 +129,7 @@ def by_size(evaluations: dict[str, Evaluation]) -> Markup | None:
     names = ["small", "medium", "large"]
     note = f"COCO's sizes by the area of an object: {'; '.join(_SIZES.values())}."
     first = next(iter(evaluations.values()))
-    counts = Counter(_size(entry["area"]) for entry in first.inputs.annotations)
+    counts = Counter(_size(e["area"]) for e in first.inputs.annotations if not e["iscrowd"])
     note += " Objects here: " + ", ".join(f"{counts[name]} {name}" for name in names) + "."
     return section("By size", note, cards(bars("AP by size", names, values, alt="AP by size")))
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import cv2
 
-from e2ec.app.report.charts import Line, lines, number
+from e2ec.app.report.charts import Line, bars, lines, number
 from e2ec.app.report.comparison import NAMES, different_settings
-from e2ec.app.report.html import Markup, cards, folded, section, table, tag
+from e2ec.app.report.html import Markup, cards, folded, section, settings_table, table, tag
 from e2ec.app.report.tiles import picture
 from e2ec.named_settings import flat
 from lib.errors import InputError
@@ -88,7 +88,7 @@ def _learning_rate(folder: Path) -> Line:
     return [event.step for event in found], [event.value for event in found]
 
 
-def training_sections(runs: list[TrainingRun], *, main: str = "AP") -> list[Markup | None]:
+def training_sections(runs: list[TrainingRun]) -> list[Markup | None]:
     """All sections of a report of one run or two."""
     named = dict(zip(NAMES if len(runs) > 1 else ("",), runs, strict=True))
     sections: list[Markup | None] = [_head(named), _losses(named), *_metrics(named), _rate(named)]
@@ -96,8 +96,8 @@ def training_sections(runs: list[TrainingRun], *, main: str = "AP") -> list[Mark
     if len(runs) > 1:
         sections.append(different_settings({name: run.settings for name, run in named.items()}))
     for name, run in named.items():
-        rows = [[key, str(value)] for key, value in flat(run.settings).items()]
-        shown = tag("div", table(["setting", "value"], rows), class_="words")
+        rows = [*flat(run.settings).items()]
+        shown = settings_table(["setting", "value"], rows)
         title = f"Settings of {name}" if name else "Settings"
         sections.append(section(title, "", folded(f"All {len(rows)} settings", shown)))
     return sections
@@ -161,12 +161,22 @@ def _metrics(runs: dict[str, TrainingRun]) -> list[Markup]:
                 curve = _curve([(x, None if y is None else 100 * y) for x, y in points])
                 if curve[0]:
                     series[f"{name} {short}".strip()] = curve
-        if series:
+        if series and all(len(x) == 1 for x, _ in series.values()):
+            drawings.append(_once(title, series))
+        elif series:
             drawings.append(_drawing(title, series, points=True, up="percent"))
     if not drawings:
         return []
     note = "On the validation images, in percent; the best weights are chosen by them."
     return [section("Metrics", note, cards(drawings))]
+
+
+def _once(title: str, series: dict[str, Line]) -> Markup:
+    """Metrics of a single evaluation."""
+    epochs = sorted({int(x[0]) for x, _ in series.values()})
+    values: dict[str, list[float | None]] = {title: [y[0] for _, y in series.values()]}
+    after = f"{title}, after epoch {' and '.join(map(str, epochs))}"
+    return bars(after, [*series], values, alt=after)
 
 
 def _rate(runs: dict[str, TrainingRun]) -> Markup:
