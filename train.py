@@ -19,9 +19,13 @@ def main() -> int:
         "trace of some steps (--train.profile); --resume auto continues a run, or starts it where "
         "nothing has been saved (--resume-or-start).",
     )
+    from e2ec.app.commands.report import report_training
+
+    report = report_training(config)
     from e2ec.engine.train.run import train
 
     train(config)
+    report()
     return 0
 
 

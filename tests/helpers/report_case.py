@@ -43,7 +43,8 @@ def write_data(folder: Path, names: tuple[str, str], files: tuple[str, str]) -> 
     labels = [(1, 1, (4, 4, 20)), (1, 2, (36, 4, 20)), (2, 1, (4, 4, 20)), (2, 1, (40, 40, 10))]
     truth = {
         "images": [
-            {"id": i, "file_name": name, "width": 64, "height": 64} for i, name in enumerate(files, 1)
+            {"id": i, "file_name": name, "width": 64, "height": 64}
+            for i, name in enumerate(files, 1)
         ],
         "categories": [{"id": i, "name": name} for i, name in enumerate(names, 1)],
         "annotations": [
@@ -103,6 +104,7 @@ def write_evaluation(
         "preset": "nuclei", "source": "weights.safetensors", "split": "val", "stage": "final",
         "images": 2, "max_detections": 100, "metrics": metrics | errors, "calibration": rows,
     }  # fmt: skip
+    scored = {"iou_types": ["segm"], "protocol": "coco", "max_detections": 100, "stage": "final"}
     settings = {
         "data": {
             "format": "coco", "root": str(data), "train_images": "images", "val_images": "images",
@@ -110,7 +112,7 @@ def write_evaluation(
             "val_annotations": "instances_val.json",
         },
         "train": {"seed": 0},
-        "eval": {"iou_types": ["segm"], "protocol": "coco", "max_detections": 100, "stage": "final"},
+        "eval": scored,
     }  # fmt: skip
     atomic_write_json(folder / "metrics.json", summary)
     atomic_write_json(folder / "config.json", settings)

@@ -8,6 +8,7 @@ from pathlib import Path
 from dataset.index.fraction_split import DEFAULT_FRACTION
 from dataset.loading.sample import InstanceDataset
 from e2ec.app.commands.command_line import EvaluationOptions
+from e2ec.app.commands.report import report, require_report
 from e2ec.app.report.stage_file import write_stages
 from e2ec.config import Config, EvalConfig
 from e2ec.engine.data.open_data import build_dataset, validation_share
@@ -67,6 +68,8 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
     Raises:
         InputError: data, weights, results or output folder are unusable, or do not fit each other.
     """
+    if options.report:
+        require_report()  # found out before the work, not after it
     dataset = build_dataset(config, options.split)
     given = options.results
     done = _predict(config, options, dataset) if given is None else _read(config, options, given)
@@ -100,6 +103,8 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
         table += "\n\n" + format_stages(metrics, main_metric(config.eval), done.stage)
     if extra.text:
         table += f"\n\n{extra.text}"
+    if options.report:
+        lines.append(f"report: {report(done.out)}")
     return "\n".join([table, *lines, f"details: {done.out}"])
 
 

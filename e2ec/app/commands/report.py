@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+from collections.abc import Callable
 from pathlib import Path
 
+from e2ec.config import Config
 from lib.errors import InputError
 from lib.files import atomic_write_text
 
@@ -37,8 +40,7 @@ def report(
         InputError: matplotlib is missing, a folder is not what it should be, its data is missing,
             both are not of one kind or data set, or the file cannot be written.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise InputError('reports need matplotlib: pip install "e2ec[report]"')
+    require_report()
     from e2ec.app.report.page import report_page
 
     page = report_page(
@@ -51,3 +53,22 @@ def report(
     path = Path(folder) / FILE if out is None else Path(out)
     atomic_write_text(path, page)
     return path
+
+
+def report_training(config: Config) -> Callable[[], None]:
+    """What writes and names the report of a run once it has ended, where `train.report` asks for
+    it; of several processes the first writes.
+
+    Raises:
+        InputError: matplotlib is missing: told before the work, not after it.
+    """
+    if not config.train.report or int(os.environ.get("RANK", "0")) > 0:
+        return lambda: None
+    require_report()
+    return lambda: print(f"report: {report(config.out / config.name)}")
+
+
+def require_report() -> None:
+    """Raise InputError where the package of the extra `report` is missing."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InputError('reports need matplotlib: pip install "e2ec[report]"')

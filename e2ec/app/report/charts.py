@@ -12,6 +12,7 @@ from e2ec.app.report.svg import INK, RULE, SERIES, SOFT, chart, shortened
 
 Line = tuple[Sequence[float], Sequence[float]]
 _BAR = 26  # points of height
+_LONGEST = 18  # characters of names in a legend of two columns
 
 
 def bars(
@@ -69,6 +70,7 @@ def stacked(
             axes.bar(range(len(columns)), values, 0.86, bottom=bottom, color=color, label=name)
             bottom += values
         axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", fontsize=11)
+        axes.set_xlim(-0.6, max(len(columns), 4) - 0.4)
         axes.set_xlabel(below)
         axes.grid(axis="x", visible=False)
         axes.yaxis.get_major_locator().set_params(integer=True)
@@ -176,7 +178,7 @@ def legend(axes: Axes, columns: int) -> None:
         names,
         loc="lower left",
         bbox_to_anchor=(0, 1.0),
-        ncols=min(columns, 2),
+        ncols=min(columns, 2) if max(map(len, names)) <= _LONGEST else 1,
         borderaxespad=0.2,
         handlelength=1.6,
         columnspacing=1.0,

@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterable, Sequence
 
 _EMPTY = ("br", "img", "meta")
+_LONGEST_HEAD = 11  # characters
 
 
 class Markup(str):
@@ -61,9 +62,15 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], *, caption: 
     return tag(
         "table",
         tag("caption", caption) if caption else None,
-        tag("thead", tag("tr", [tag("th", cell, scope="col") for cell in head])),
+        tag("thead", tag("tr", [_head(cell) for cell in head])),
         tag("tbody", body),
     )
+
+
+def _head(cell: object) -> Markup:
+    """Our own words stay whole; names from outside may be of any length."""
+    long = len(str(cell)) > _LONGEST_HEAD
+    return tag("th", cell, scope="col", class_="long" if long else None)
 
 
 def folded(title: str, *children: object) -> Markup:

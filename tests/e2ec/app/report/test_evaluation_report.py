@@ -83,9 +83,7 @@ def test_metrics_are_those_of_the_file(page: Page, folder: Path) -> None:
 def test_classes(evaluation: Evaluation, page: Page) -> None:
     """AP by class is that of `--eval.per-class`."""
     measured = {evaluation.class_names[k]: v for k, v in class_ap(evaluation).items()}
-    assert measured == {
-        name: evaluation.metrics[f"segm/AP/{name}"] for name in ("cat", "dog")
-    }
+    assert measured == {name: evaluation.metrics[f"segm/AP/{name}"] for name in ("cat", "dog")}
     assert ["cat", "3", f"{100 * CATS_AP50:.1f}"] in page.rows  # at every IoU: found exactly
 
 
@@ -172,7 +170,9 @@ def test_two_side_by_side(tmp_path: Path) -> None:
     first = write_evaluation(tmp_path / "a")
     second = write_evaluation(tmp_path / "b", first_width=12)
     page = Page(report(first, second, out=tmp_path / "r.html").read_text())
-    ap = [json.loads((f / "metrics.json").read_text())["metrics"]["segm/AP"] for f in (first, second)]
+    ap = [
+        json.loads((f / "metrics.json").read_text())["metrics"]["segm/AP"] for f in (first, second)
+    ]
     a, b = (100 * value for value in ap)
     assert a > b
     assert ["segm/AP", f"{a:.1f}", f"{b:.1f}", f"{b - a:+.1f}"] in page.rows
