@@ -121,7 +121,10 @@ def _side_by_side(galleries: Sequence[Gallery], label_id: int) -> Markup:
     for one in evaluations:
         matches = [m for m in one.matches.found if m.annotation == label_id]
         found.append(one.detections[matches[0].detection] if matches else None)
-    name, image = galleries[0].image(label["image_id"])
+    try:
+        name, image = galleries[0].image(label["image_id"])
+    except InputError as error:
+        return tag("figure", tag("figcaption", f"no picture: {error}"))
     entries = [label, *(entry for entry in found if entry is not None)]
     place = window(entries, image.shape[:2])
     class_name = evaluations[0].class_names[label["category_id"]]

@@ -16,6 +16,7 @@ from e2ec.app.report.html import Markup, section, tag
 from e2ec.app.report.tiles import FOUND, LABEL, draw_tile, tile, window
 from e2ec.metrics.coco_masks import compressed_mask
 from e2ec.metrics.matches import Match
+from lib.errors import InputError
 
 Entry = dict[str, Any]
 NEAR = 0.1
@@ -95,10 +96,13 @@ class Gallery:
         return {**entry, "segmentation": mask}
 
     def example(self, label: Entry | None, detection: Entry | None) -> Markup:
-        """A label and what was found of it, or one of both alone."""
+        """A label and what was found of it, or one of both alone; says so where the image cannot
+        be read: results of any origin are evaluated without images."""
         both = [entry for entry in (label, detection) if entry is not None]
-        image_id = both[0]["image_id"]
-        name, image = self.image(image_id)
+        try:
+            name, image = self.image(both[0]["image_id"])
+        except InputError as error:
+            return tag("figure", tag("figcaption", f"no picture: {error}"))
         place = window(both, image.shape[:2])
         class_name = self.evaluation.class_names[both[0]["category_id"]]
         tiles = []

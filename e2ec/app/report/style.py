@@ -4,7 +4,7 @@ from __future__ import annotations
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --card: #f5f6f8; --ink: #1b1f24;
-  --soft: #565d66; --rule: #d5d9de; --c0: #1f6fb4; --c1: #b05000; --c2: #1c8260; --c3: #9a4fa3;
+  --soft: #565d66; --rule: #d5d9de; --c0: #1f6fb4; --c1: #b05000; --c2: #17734f; --c3: #9a4fa3;
   --c4: #8a6d00; --c5: #b8304a; --c6: #4d6472; --c7: #5b55c4; }
 @media (prefers-color-scheme: dark) { :root { --paper: #14171a; --card: #1e2226; --ink: #e8eaed;
   --soft: #a5adb6; --rule: #3b4249; --c0: #62aef0; --c1: #f2994a; --c2: #4cc79a; --c3: #d08ddb;

@@ -232,6 +232,17 @@ def test_data_that_has_moved(tmp_path: Path) -> None:
     assert report(folder, root=moved).is_file()
 
 
+def test_images_that_are_gone(tmp_path: Path) -> None:
+    """Numbers need none; in place of pictures stands which file is missing."""
+    folder = write_evaluation(tmp_path / "e")
+    (tmp_path / "data" / "images" / "one.png").unlink()
+    for other in (None, write_evaluation(tmp_path / "b", first_width=12)):
+        text = report(folder, other, out=tmp_path / "r.html").read_text()
+        assert "no picture: " in text and "one.png" in text
+        alts = [attributes["alt"] for tag, attributes in Page(text).tags if tag == "img"]
+        assert not any("one.png" in str(alt) for alt in alts)
+
+
 def test_results_of_other_origin(tmp_path: Path) -> None:
     """No stage: the results are the file that was evaluated."""
     folder = write_evaluation(tmp_path / "e")

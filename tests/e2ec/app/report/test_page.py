@@ -108,6 +108,7 @@ def test_tiles_show_the_outline_where_it_is() -> None:
     assert small.shape == (208, 208, 3)
 
 
+@pytest.mark.slow
 def test_in_a_browser(hostile: Path, tmp_path: Path) -> None:
     """At a phone's width nothing has to be moved sideways, letters are not tiny, every picture has
     a text and every image is whole; in light and dark; and no name has become a program."""
