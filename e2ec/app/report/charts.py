@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from e2ec.app.report.html import Markup, table
 from e2ec.app.report.svg import INK, RULE, SERIES, SOFT, chart, shortened
@@ -73,7 +74,7 @@ def stacked(
         axes.set_xlim(-0.6, max(len(columns), 4) - 0.4)
         axes.set_xlabel(below)
         axes.grid(axis="x", visible=False)
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         legend(axes, 2)
 
     rows = [[c, *(str(values[i]) for values in series.values())] for i, c in enumerate(columns)]

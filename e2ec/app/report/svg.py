@@ -12,6 +12,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
@@ -32,7 +33,7 @@ _PAGE = dict(zip(SERIES, (f"var(--c{number})" for number in range(8)), strict=Tr
 }
 _WIDTH, _HEIGHT = 360, 250  # of the drawing; a phone's width is 390
 _POINTS = 72
-_SETTINGS = {
+_SETTINGS: Any = {  # matplotlib names every setting in its type
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
     "text.parse_math": False,
