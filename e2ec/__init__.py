@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
     from dataset.transforms.test_transform import TestView
+    from e2ec.app.commands.report import report
     from e2ec.app.stream.stream import stream
     from e2ec.app.verbs import check, convert, demo, predict, refine, test, train
     from e2ec.engine.predict.predictor import Predictor, load_model
@@ -38,6 +39,7 @@ __all__ = [
     "load_model",
     "predict",
     "refine",
+    "report",
     "stream",
     "test",
     "train",
@@ -54,6 +56,7 @@ _HOMES = {
     "Predictor": "e2ec.engine.predict.predictor",
     "TestView": "dataset.transforms.test_transform",
     "load_model": "e2ec.engine.predict.predictor",
+    "report": "e2ec.app.commands.report",
     "stream": "e2ec.app.stream.stream",
     **dict.fromkeys(_VERBS, "e2ec.app.verbs"),
 }

@@ -165,6 +165,12 @@ def _refine(arguments: list[str]) -> int:
     return 0
 
 
+def _report(arguments: list[str]) -> int:
+    from e2ec.app.commands.report_options import report_command
+
+    return report_command(arguments, _program("report"))
+
+
 _COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "bench": ("train and compare ways of training", _bench),
     "card": ("show and change what a weights file says of itself", _card),
@@ -173,6 +179,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "demo": ("see it: pictures, a video, a camera, or a page in the browser", _demo),
     "predict": ("outline the objects of many images, in the format you need", _predict),
     "refine": ("move the masks of anybody's results to the boundaries in the images", _refine),
+    "report": ("write one page of an evaluation or a training run, or of two", _report),
     "test": ("measure how good weights, or anybody's results, are on labelled images", _test),
     "train": ("train a network on your images, or on a public data set", _train),
 }

@@ -49,6 +49,8 @@ class TrainConfig:
     profile: int = 0
     """Number of steps, after the first three, that are traced by torch into trace.json in the run's
     folder; 0 writes none."""
+    report: bool = False
+    """Also write report.html into the run's folder at the end: curves and settings."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "eval_every", "save_every"):

@@ -66,7 +66,7 @@ def train(preset: str | Config, settings: Settings | None = None, **top: Any) ->
     else:
         with usage_errors_raised():
             config = parse_train([preset, *words(changes)])
-    from e2ec.engine.train.run import train as run
+    from e2ec.app.commands.train import train as run
 
     run(config)
     return config.out / config.name

@@ -115,14 +115,14 @@ def class_summary(
     found: PrecisionRecall, name: str, categories: Sequence[Mapping[str, Any]]
 ) -> Metrics:
     """The AP of every class as "<name>/<class name>"."""
-    names = _distinct_names(categories)
+    names = distinct_names(categories)
     return {
         f"{name}/{names[category]}": found.average_precision(category=category)
         for category in found.category_ids
     }
 
 
-def _distinct_names(categories: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+def distinct_names(categories: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """By category id the class's name, with the id behind it where several share the name."""
     uses = Counter(category["name"] for category in categories)
     return {

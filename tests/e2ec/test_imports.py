@@ -50,7 +50,16 @@ ALLOWED_IN_E2EC = {
     "convert": {"config", "results"},
     "families": {"config", "named_settings", "presets", "losses", "results"},
     "engine": {"config", "named_settings", "presets", "families", "results", "metrics"},
-    "app": {"config", "presets", "families", "engine", "results", "metrics", "convert"},
+    "app": {
+        "config",
+        "named_settings",
+        "presets",
+        "families",
+        "engine",
+        "results",
+        "metrics",
+        "convert",
+    },
     "named_settings": set(),
 }
 # Measures all of the others.

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tyro.conf import FlagCreatePairsOff
+
 from e2ec.app.commands.memory_line import LESS_MEMORY, memory_line
 from e2ec.app.commands.options import parse_known_options, parse_options, usage_error
 from e2ec.app.commands.typed_options import keep_typed, typed_settings
@@ -40,6 +42,8 @@ class EvaluationOptions:
     """Folder for metrics.json and results.json."""
     preset: str
     """Name of the preset."""
+    report: bool = False
+    """Write report.html as well."""
     stage_in_out: bool = False
     """The stage that the weights name is to be put behind the folder's name."""
 
@@ -53,6 +57,7 @@ class _OwnOptions:
     split: Literal["val", "test"] = "val"
     stage: str | None = None
     out: Path | None = None
+    report: FlagCreatePairsOff[bool] = False
 
 
 def parse_config(arguments: Sequence[str], *, program: str, purpose: str) -> Config:
@@ -113,7 +118,7 @@ def parse_evaluation(
         program=program,
         purpose="Evaluate weights: --weights FILE [--stage NAME] (--eval.stage; without: the one "
         "that the weights name), or COCO results of any origin: --results FILE; "
-        "[--split val|test] [--out DIR]",
+        "[--split val|test] [--out DIR] [--report] (report.html beside the metrics)",
     )
     preset = rest[0]
     run_folder = config.out / config.name
@@ -129,6 +134,7 @@ def parse_evaluation(
         split=options.split,
         out=out,
         preset=preset,
+        report=options.report,
         stage_in_out=options.out is None and what is None,
     )
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from dataset.index.fraction_split import DEFAULT_FRACTION
 from dataset.loading.sample import InstanceDataset
 from e2ec.app.commands.command_line import EvaluationOptions
+from e2ec.app.commands.report import report, require_report
+from e2ec.app.report.stage_file import write_stages
 from e2ec.config import Config, EvalConfig
 from e2ec.engine.data.open_data import build_dataset, validation_share
 from e2ec.engine.evaluate.choose_threshold import Threshold, choose_threshold, known_threshold
@@ -86,12 +88,15 @@ def evaluate_split(config: Config, options: EvaluationOptions) -> str:
 def evaluation(config: Config, options: EvaluationOptions) -> Evaluation:
     """Evaluate weights, or results made before.
 
-    Writes config.json, results.json (COCO results, where a network made them), metrics.json where
-    the data has labels, and, where the data set has a test server, results/ for it.
+    Writes config.json, results.json (COCO results) and stages.json (those of other stages) where a
+    network made them, metrics.json where the data has labels, and, where the data set has a test
+    server, results/ for it.
 
     Raises:
         InputError: data, weights, results or output folder are unusable, or do not fit each other.
     """
+    if options.report:
+        require_report()  # found out before the work, not after it
     dataset = build_dataset(config, options.split)
     given = options.results
     done = _predict(config, options, dataset) if given is None else _read(config, options, given)
@@ -126,6 +131,8 @@ def evaluation(config: Config, options: EvaluationOptions) -> Evaluation:
         table += "\n\n" + format_stages(metrics, main_metric(config.eval), done.stage)
     if extra.text:
         table += f"\n\n{extra.text}"
+    if options.report:
+        lines.append(f"report: {report(done.out)}")
     text = "\n".join([table, *lines, f"details: {done.out}"])
     return Evaluation(text, done.out, summary["metrics"])
 
@@ -161,6 +168,7 @@ def _predict(config: Config, options: EvaluationOptions, dataset: InstanceDatase
         progress=True,
     )
     atomic_write_json(out / "results.json", by_stage[chosen])
+    write_stages(out, by_stage, chosen, dataset.image_ids)
     return Evaluated(config, out, by_stage[chosen], by_stage, chosen, note, threshold)
 
 

@@ -16,12 +16,12 @@ def train_door(arguments: Sequence[str], program: str = "train.py") -> int:
         program: that name, for help and messages.
 
     Raises:
-        InputError: see `e2ec.engine.train.run.train`.
+        InputError: see `e2ec.app.commands.train.train`.
     """
     from e2ec.app.commands.train_options import parse_train
 
     config = parse_train(arguments, program)
-    from e2ec.engine.train.run import train
+    from e2ec.app.commands.train import train
 
     train(config)
     return 0

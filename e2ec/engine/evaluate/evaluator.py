@@ -12,6 +12,7 @@ from e2ec.config import EvalConfig
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.metrics.coco import Metrics, coco_metrics
 from e2ec.metrics.coco_inputs import EvaluationInputs, prepare_inputs, with_results
+from e2ec.metrics.main_metric import main_metric
 from e2ec.metrics.precision_recall import IouType
 from e2ec.metrics.sbd import sbd_metrics
 from e2ec.results.contours import Contours
@@ -167,9 +168,3 @@ def _score(inputs: EvaluationInputs, config: EvalConfig, iou_types: Sequence[Iou
         max_detections=config.max_detections,
         per_class=config.per_class,
     )
-
-
-def main_metric(config: EvalConfig) -> str:
-    """The name of the metric that tells the best weights."""
-    sbd = config.protocol == "sbd" and config.iou_types[0] != "boundary"
-    return f"{config.iou_types[0]}/{'APvol' if sbd else 'AP'}"

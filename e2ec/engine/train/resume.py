@@ -25,7 +25,7 @@ _FREE = (
     "data.format", "data.root", "data.train_images", "data.train_annotations", "data.val_images",
     "data.val_annotations", "data.val_limit", "data.synthetic_val", "data.workers", "data.view",
     "train.epochs", "train.eval_every", "train.eval_iou_types", "train.keep", "train.save_every",
-    "train.profile",
+    "train.profile", "train.report",
 )  # fmt: skip
 
 
