@@ -12,7 +12,7 @@ from e2ec.results.formats.options import FormatOptions
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """Write labels in another format; all parts, holes and classes are kept unless told otherwise."""
+    """Write labels in another format; parts, holes and classes are kept unless told otherwise."""
 
     source: Path
     """Labels to convert: a file or a folder."""
