@@ -69,7 +69,7 @@ def format_files(
 
     Raises:
         InputError: there is no such format, a package that it needs is not installed, two images
-            would share a file, or the contours do not fit the format.
+            would share a file, their classes differ, or the contours do not fit the format.
     """
     if name not in FILE_WRITERS:
         raise InputError(f"{name!r}: no format; {nearest(name, FILE_WRITERS)}")
@@ -103,10 +103,15 @@ def write_results(
 
 
 def _checked(name: str, items: Iterable[ImageResult]) -> Iterator[ImageResult]:
-    """The images; of a format of a file an image no two may share it."""
+    """The images; all have the same classes, and no two share a file that is for one."""
     record = OUTPUT_FORMATS[name]
     seen: dict[str, str] = {}
+    classes = None
     for item in items:
+        own = (item.contours.class_names, item.contours.category_ids)
+        classes = classes or own
+        if own != classes:
+            raise InputError(f"{item.name}: has other classes than the images before it")
         if record.per == "image":
             path = record.path(item.name)
             if path in seen:
