@@ -175,9 +175,15 @@ def _imagej(folder: Path, items: Sequence[ImageResult]) -> Iterator[Objects]:
         # Without regions the file holds nothing, which roifile does not open.
         rois = roifile.roiread(folder / f"{item.stem}.zip") if len(item.contours) else []
         yield [
-            (r.name.split("-")[1], _even_odd([*map(np.asarray, r.coordinates(multi=True))], item))
+            (r.name.split("-")[1], _even_odd([*map(_as_written, r.coordinates(multi=True))], item))
             for r in rois
         ]
+
+
+def _as_written(ring: np.ndarray) -> np.ndarray:
+    """32 bit floats as the decimal numbers that were written: COCO's tools round to fifths of a
+    pixel, and 0.3 does not lie on the same side of such a place in 32 and in 64 bits."""
+    return np.round(ring.astype(np.float64), 2)
 
 
 def _svg(folder: Path, items: Sequence[ImageResult]) -> Iterator[Objects]:
