@@ -119,8 +119,9 @@ def clipped(
         if x0 <= left and y0 <= top and right <= x1 and bottom <= y1:
             kept.append(index)
         elif mask is not None:
-            runs[index] = encode_mask(decode_mask(mask, instances.height, instances.width) & inside)
-            kept += [index] if runs[index][1::2].any() else []
+            cut_mask = decode_mask(mask, instances.height, instances.width) & inside
+            runs[index] = encode_mask(cut_mask)
+            kept += [index] if cut_mask.any() else []
         else:
             components = list(zip(parts[index], holes[index], strict=True))
             cut = shapely.intersection(mend(components).geometry, shapely.box(x0, y0, x1, y1))

@@ -28,7 +28,9 @@ def geo_data_frame(instances: Instances, *, decimals: int | None = None) -> Any:
         from geopandas import GeoDataFrame
     except ModuleNotFoundError as error:
         raise missing_package("Data frames of geometries", "geo", error) from error
-    options, places, found = FormatOptions(decimals=decimals), [], []
+    options = FormatOptions(decimals=decimals)
+    places: list[int] = []
+    found: list[dict[str, Any]] = []
     for index in range(len(instances)):
         for row in rows(ImageResult("", instances[index]), options, Notes()):
             places.append(index)
