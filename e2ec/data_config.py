@@ -10,10 +10,25 @@ from dataset.contour.target_settings import TargetSettings
 from dataset.transforms.augmentation_settings import AugmentationSettings
 from dataset.transforms.test_transform import TestView
 
-LabelFormat = Literal["coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks"]
+LabelFormat = Literal[
+    "coco", "sbd", "kins", "cityscapes", "yolo", "labelme", "masks", "cvat", "voc"
+]
 """Formats of labels on disk, as `dataset.formats` knows them."""
 Format = Literal["auto", LabelFormat, "synthetic"]
-ConversionTarget = Literal["coco", "yolo", "labelme", "masks", "geojson"]
+ConversionTarget = Literal[
+    "coco",
+    "yolo",
+    "labelme",
+    "masks",
+    "cvat",
+    "voc",
+    "geojson",
+    "qupath",
+    "imagej",
+    "svg",
+    "csv",
+    "geoparquet",
+]
 """Formats that `e2ec.convert` writes."""
 Split = Literal["train", "val", "test"]
 

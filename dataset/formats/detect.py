@@ -7,15 +7,27 @@ from pathlib import Path
 
 from dataset.formats.cityscapes import CITYSCAPES
 from dataset.formats.coco.read import COCO
+from dataset.formats.cvat import CVAT
 from dataset.formats.format import Format
 from dataset.formats.kins import KINS
 from dataset.formats.labelme.read import LABELME
 from dataset.formats.mask_folder import MASKS
 from dataset.formats.sbd.read import SBD
+from dataset.formats.voc import VOC
 from dataset.formats.yolo.read import YOLO
 from lib.errors import InputError
 
-FORMATS: tuple[Format, ...] = (CITYSCAPES, SBD, KINS, YOLO, COCO, LABELME, MASKS)
+FORMATS: tuple[Format, ...] = (
+    CITYSCAPES,
+    SBD,
+    KINS,
+    YOLO,
+    VOC,
+    CVAT,
+    COCO,
+    LABELME,
+    MASKS,
+)
 """The first that recognises a path is its format: what others are made of comes after them."""
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from dataset.formats.format import SplitName
 from e2ec.config import ConversionTarget
-from e2ec.convert.job import Job
+from e2ec.convert.job import EXACT, Job
 from e2ec.convert.source import Source
 from e2ec.convert.writers import WRITERS, Writer
+from e2ec.results.formats.options import FormatOptions
 from lib.errors import InputError
 
 
@@ -44,6 +45,7 @@ def convert_labels(
     *,
     copy_images: bool = False,
     overwrite: bool = False,
+    options: FormatOptions = EXACT,
 ) -> Written:
     """Write labels in another format.
 
@@ -54,6 +56,7 @@ def convert_labels(
         out: folder to write; new or empty, unless `overwrite`.
         copy_images: copy the images too.
         overwrite: replace the labels of the same images in `out`; other files stay.
+        options: how outlines are changed on the way; not at all without.
 
     Raises:
         InputError: `out` cannot be written, holds something, labels of other images in the same
@@ -64,14 +67,15 @@ def convert_labels(
     writer = next(writer for writer in WRITERS if writer.name == target)
     divided = len(sources) > 1
     if divided and not writer.divides:
-        raise InputError(f"{out}: GeoJSON has no splits; leave out --val-fraction")
+        title = "GeoJSON" if target == "geojson" else target
+        raise InputError(f"{out}: {title} has no splits; leave out --val-fraction")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
             made = Path(folder) / "out"
             made.mkdir()
             jobs = [
-                Job(source, made, out, split, copy_images, divided)
+                Job(source, made, out, split, copy_images, divided, options=options)
                 for split, source in sources.items()
             ]
             for job in jobs:

@@ -5,16 +5,26 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from dataset.formats.format import SplitName
 from dataset.index.records import AnnotationRecord, ImageRecord
+from dataset.masks.run_lengths import run_lengths
 from e2ec.convert.source import Source
+from e2ec.results.formats.item import ImageResult
+from e2ec.results.formats.measurements import measured_pixels
+from e2ec.results.formats.notes import Notes
+from e2ec.results.formats.options import FormatOptions
+from e2ec.results.formats.prepare import prepare
+from e2ec.results.formats.rounding import rounded
 from e2ec.results.instances import Instances
+from e2ec.results.masks import compressed_masks
 from lib.errors import InputError
+
+EXACT = FormatOptions(decimals=None)
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,7 @@ class Job:
         left_out: counts, by reason, of what the format cannot hold; writers add to it.
         mended: of every object whose outline had to be changed to be valid, by how much its area
             changed, in percent; writers add to it.
+        options: how outlines are changed before they are written; by default not at all.
     """
 
     source: Source
@@ -42,17 +53,60 @@ class Job:
     divided: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     mended: list[float] = field(default_factory=list)
+    options: FormatOptions = EXACT
 
     @property
     def folder(self) -> str:
         """The split's own folder with a "/" behind it; empty where the split is alone."""
         return f"{self.split}/" if self.divided else ""
 
+    @property
+    def notes(self) -> Notes:
+        """What writers of `e2ec.results.formats` add to: `left_out` and `mended`."""
+        return Notes(self.left_out, self.mended)
+
+    @property
+    def changes(self) -> bool:
+        """Whether outlines are written otherwise than they are."""
+        return self.options.changes_outlines or self.options.decimals is not None
+
     def images(self) -> Iterator[tuple[int, str, ImageRecord, list[AnnotationRecord]]]:
-        """Position, file name, record and annotations of every image."""
+        """Position, file name, record and annotations of every image, changed as asked for."""
         index = self.source.index
         for position, name in enumerate(self.source.names):
-            yield position, name, index.image(position), index.annotations(position)
+            image, found = index.image(position), index.annotations(position)
+            if self.changes:
+                categories = index.categories
+                found = [
+                    changed
+                    for record in found
+                    for changed in changed_record(record, image, categories, self)
+                ]
+            yield position, name, image, found
+
+    def items(self) -> Iterator[ImageResult]:
+        """The labels of every image for a writer of `e2ec.results.formats`, changed as asked for;
+        coordinates are not yet rounded. Objects without an outline are left out."""
+        for item in self.given_items():
+            yield prepare(item, self.options, self.notes)
+
+    def given_items(self) -> Iterator[ImageResult]:
+        """The labels of every image as they are, without objects that have no outline."""
+        index, source = self.source.index, self.source
+        for position, name in enumerate(source.names):
+            image, found = index.image(position), self.outlined(index.annotations(position))
+
+            def pixels(position: int = position) -> np.ndarray:
+                return measured_pixels(source.image_path(position))
+
+            yield ImageResult(
+                name,
+                as_instances(found, image, name, index.categories),
+                image.id,
+                labels=True,
+                crowd=tuple(a.crowd for a in found) if any(a.crowd for a in found) else (),
+                pixels=pixels if source.images is not None else None,
+            )
 
     def outlined(self, annotations: list[AnnotationRecord]) -> list[AnnotationRecord]:
         """The annotations that cover anything; the others are left out."""
@@ -117,4 +171,41 @@ def as_instances(
         category_ids=tuple(categories),
         source=name,
         runs=[a.runs for a in annotations],
+    )
+
+
+def changed_record(
+    record: AnnotationRecord, image: ImageRecord, categories: dict[int, str], job: Job
+) -> Iterator[AnnotationRecord]:
+    """An annotation with the outline that a job asks for; none where nothing is left of it.
+
+    Crowd regions stay as they are. An outline with holes is given as the mask that it fills.
+    """
+    if record.crowd or not (record.polygons if record.runs is None else record.runs[1::2].any()):
+        yield record
+        return
+    item = ImageResult(image.name, as_instances([record], image, image.name, categories))
+    contours = prepare(item, job.options, job.notes).contours
+    if not len(contours):
+        return
+    if contours.runs[0] is not None:
+        yield record
+        return
+    decimals = job.options.decimals
+    contours = replace(
+        contours,
+        parts=[[rounded(part, decimals) for part in contours.parts[0]]],
+        holes=[[[rounded(hole, decimals) for hole in inner] for inner in contours.holes[0]]],
+    )
+    x0, y0, x1, y1 = contours.boxes()[0].tolist()
+    runs = None
+    if any(contours.holes[0]):
+        (counts,) = compressed_masks(contours)
+        runs = run_lengths(counts, image.height, image.width)
+    yield replace(
+        record,
+        polygons=contours.parts[0],
+        runs=runs,
+        area=float(contours.areas()[0]) if runs is None else float(runs[1::2].sum()),
+        bbox=(x0, y0, x1 - x0, y1 - y0),
     )

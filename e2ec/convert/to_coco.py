@@ -13,6 +13,10 @@ def write_coco(job: Job) -> None:
     Where the data set is divided, `instances_train.json` and `instances_val.json`.
     """
     document = job.source.index.ground_truth()
+    if job.changes:
+        document["annotations"] = [
+            annotation.to_coco(image) for _, _, image, found in job.images() for annotation in found
+        ]
     for entry, name in zip(document["images"], job.source.names, strict=True):
         entry["file_name"] = name
     for position, name in enumerate(job.source.names):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from e2ec.convert.job import Job, as_instances, label_names
+from e2ec.convert.job import Job, label_names
 from e2ec.results.formats.geojson import collection, feature
 
 
@@ -17,24 +17,22 @@ def write_geojson(job: Job) -> None:
     Raises:
         InputError: two images would share a file.
     """
-    categories = job.source.index.categories
     labels = label_names(job.source.names, ".geojson")
-    for (position, name, image, found), label in zip(job.images(), labels, strict=True):
-        job.place_image(position, name)
-        objects = job.outlined(found)
-        instances = as_instances(objects, image, name, categories)
+    for (position, item), label in zip(enumerate(job.items()), labels, strict=True):
+        job.place_image(position, item.name)
+        contours = item.contours
         features = []
-        for instance, annotation in zip(instances, objects, strict=True):
-            made = feature(instance, decimals=None)
+        for index, instance in enumerate(contours):
+            made = feature(instance, decimals=job.options.decimals)
             if made is None:
                 job.left_out["objects without any area"] += 1
                 continue
             properties = made["properties"]
             if properties.get("mended"):
                 job.mended.append(properties["area_change_percent"])
-            properties["category_id"] = annotation.category_id
-            if annotation.crowd:
+            properties["category_id"] = contours.category_ids[instance.label]
+            if item.is_crowd(index):
                 properties["crowd"] = True
             features.append(made)
-        document = collection(instances, features)
+        document = collection(contours, features)
         job.write(label, json.dumps(document, allow_nan=False).encode())

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import yaml
 
 from dataset.formats.yolo.layout import label_name
-from dataset.index.records import AnnotationRecord, ImageRecord
-from dataset.masks.rings import Component, join_rings
 from e2ec.convert.job import Job, label_names
-from e2ec.results.shapes import trace_runs
+from e2ec.results.formats.yolo import yolo_lines
 from lib.errors import InputError
 from lib.files import read_text
-from lib.polygons.geometry import area, clip_to_box
 
 _SPLITS = ("train", "val", "test")
 
@@ -27,15 +23,10 @@ def write_yolo(job: Job) -> None:
         InputError: an image is missing, or the folder holds a split with other classes.
     """
     label_names(job.source.names, ".txt")
-    classes = {key: number for number, key in enumerate(job.source.index.categories)}
     _write_yaml(job)
-    for position, name, image, found in job.images():
-        placed = f"images/{job.split}/{name}"
-        lines = [
-            f"{classes[annotation.category_id]} {text}\n"
-            for annotation in found
-            if (text := _coordinates(job, annotation, image))
-        ]
+    for position, item in enumerate(job.items()):
+        placed = f"images/{job.split}/{item.name}"
+        lines = yolo_lines(item, job.options, job.notes)
         job.write(label_name(placed), "".join(lines).encode())
         job.place_image(position, placed, link=True)
 
@@ -65,23 +56,3 @@ def yolo_places(job: Job) -> dict[str, str]:
     there = [s for s in _SPLITS if s == job.split or any((f / s).is_dir() for f in folders)]
     named = [s for s in _SPLITS if s in there or s != "test"]
     return {split: split if split in there else there[0] for split in named}
-
-
-def _coordinates(job: Job, annotation: AnnotationRecord, image: ImageRecord) -> str:
-    """The numbers of a line, with all digits: bridges are walked back exactly. Empty for none."""
-    if annotation.crowd:
-        job.left_out["crowd regions"] += 1
-        return ""
-    components: list[Component] = [(polygon, []) for polygon in annotation.polygons]
-    if annotation.runs is not None:
-        components = trace_runs(annotation.runs, image.height)
-    visible = [
-        (clip_to_box(outer, image.width, image.height), holes) for outer, holes in components
-    ]
-    visible = [(outer, holes) for outer, holes in visible if area(outer) > 0]
-    if not visible:
-        job.left_out["objects without any area in the image"] += 1
-        return ""
-    size = np.array([image.width, image.height])
-    divided = [(outer / size, [hole / size for hole in holes]) for outer, holes in visible]
-    return " ".join(map(repr, join_rings(divided).ravel().tolist()))

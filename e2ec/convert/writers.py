@@ -14,6 +14,7 @@ from e2ec.convert.to_coco import write_coco
 from e2ec.convert.to_geojson import write_geojson
 from e2ec.convert.to_labelme import write_labelme
 from e2ec.convert.to_masks import write_masks
+from e2ec.convert.to_results_format import results_writer
 from e2ec.convert.to_yolo import write_yolo, yolo_places
 
 Names = set[str]
@@ -92,5 +93,18 @@ WRITERS: tuple[Writer, ...] = (
         replaced=_old_layers,
         images="found if divided",
     ),
-    Writer("geojson", write_geojson, divides=False),  # is not read
+    Writer("cvat", results_writer("cvat"), images="found if divided", divides=False),
+    Writer(
+        "voc",
+        results_writer("voc"),
+        labels=lambda job: _below(job.final / "SegmentationObject", "*.png", job.final),
+        divides=False,
+    ),
+    # What is not read.
+    Writer("geojson", write_geojson, divides=False),
+    Writer("qupath", results_writer("qupath"), divides=False),
+    Writer("imagej", results_writer("imagej"), divides=False),
+    Writer("svg", results_writer("svg"), divides=False),
+    Writer("csv", results_writer("csv"), divides=False),
+    Writer("geoparquet", results_writer("geoparquet"), divides=False),
 )

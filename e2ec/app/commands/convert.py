@@ -37,6 +37,7 @@ def convert(options: ConvertOptions) -> str:
         options.out,
         copy_images=options.copy_images,
         overwrite=options.overwrite,
+        options=options.format_options,
     )
     facts = _facts(options, format.name, sources, done)
     if skipped:

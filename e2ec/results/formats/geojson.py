@@ -8,7 +8,7 @@ import numpy as np
 
 from e2ec.results.formats.rounding import SCORE_DECIMALS, rounded
 from e2ec.results.instances import ContourInstance, Instances
-from e2ec.results.postprocess.valid_polygons import Component, Mended, mend
+from e2ec.results.postprocess.valid_polygons import Component, mend, polygon_rings
 from lib.polygons.geometry import signed_area
 
 
@@ -52,7 +52,7 @@ def feature(instance: ContourInstance, *, decimals: int | None = 2) -> dict[str,
     if mended.geometry.is_empty:
         return None
     if mended.changed:
-        components = _components(mended)
+        components = list(polygon_rings(mended.geometry))
     polygons = [
         # An interior ring runs against the exterior one.
         [_closed_ring(outer, decimals), *(_closed_ring(hole, decimals)[::-1] for hole in inner)]
@@ -73,18 +73,6 @@ def feature(instance: ContourInstance, *, decimals: int | None = 2) -> dict[str,
         properties["area_change"] = round(mended.area_change, 2)
         properties["area_change_percent"] = round(mended.area_change_percent, 2)
     return {"type": "Feature", "geometry": geometry, "properties": properties}
-
-
-def _components(mended: Mended) -> list[Component]:
-    """The rings of a geometry, none of them closed."""
-    polygons = getattr(mended.geometry, "geoms", [mended.geometry])
-    return [
-        (
-            np.array(polygon.exterior.coords)[:-1],
-            [np.array(ring.coords)[:-1] for ring in polygon.interiors],
-        )
-        for polygon in polygons
-    ]
 
 
 def _closed_ring(part: np.ndarray, decimals: int | None) -> list[list[float]]:

@@ -84,6 +84,18 @@ def mend(components: Sequence[Component], *, decimals: int | None = None) -> Men
     return Mended(mended, True, before)
 
 
+def polygon_rings(geometry: Polygon | MultiPolygon) -> list[tuple[np.ndarray, list[np.ndarray]]]:
+    """Every part of a geometry with its holes, (N, 2), the first point not repeated."""
+    return [
+        (
+            np.array(polygon.exterior.coords)[:-1, :2],
+            [np.array(ring.coords)[:-1, :2] for ring in polygon.interiors],
+        )
+        for polygon in getattr(geometry, "geoms", [geometry])
+        if not polygon.is_empty
+    ]
+
+
 def _united(components: Iterable[Component]) -> shapely.Geometry:
     """Every ring made valid by itself, holes taken out, parts united."""
     parts = []
