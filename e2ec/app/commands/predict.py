@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from tqdm import tqdm
@@ -16,7 +16,6 @@ from e2ec.app.commands.detection_options import change_detection
 from e2ec.app.commands.load_detector import load_detector
 from e2ec.app.commands.predict_options import PredictOptions
 from e2ec.app.limited_view import LimitedView
-from e2ec.app.predict.formats import FORMATS, ImageFormat
 from e2ec.app.predict.image_list import ListedImage, list_images
 from e2ec.app.predict.made_by import made_by
 from e2ec.app.predict.outputs.open import open_output, result_folder
@@ -24,6 +23,7 @@ from e2ec.app.predict.outputs.output import Output, State, Unfit
 from e2ec.app.predict.predict_paths import Predict, predict_paths
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.results.contours import Contours
+from e2ec.results.formats.catalogue import OUTPUT_FORMATS
 from e2ec.results.one_line import one_line
 from lib.errors import InputError
 from lib.images import IMAGE_SUFFIXES
@@ -45,6 +45,7 @@ class Predicted:
         kept: so many have a file that a person has made or changed, which stays.
         other: so many have one of other weights or settings, which stays.
         failed: what was wrong with each of the others, by path: a line that names it.
+        notes: what was left out of files, or mended, in words; "" for nothing.
         seconds: from the first image to the last.
     """
 
@@ -56,6 +57,7 @@ class Predicted:
     kept: int
     other: int
     failed: dict[Path, str]
+    notes: str
     seconds: float
 
     def text(self) -> str:
@@ -71,6 +73,8 @@ class Predicted:
             facts.append(f"{self.done} were done before")
         if self.kept:
             facts.append(f"{self.kept} kept, which a person has made or changed")
+        if self.notes:
+            facts.append(self.notes)
         return f"{self.place}: {'; '.join(facts)}"
 
 
@@ -116,10 +120,17 @@ def predict(
         precision=options.precision,
         score=options.score,
         stage=options.stage,
+        outlines=options.format_options,
     )
     classes = dict(zip(model.card.category_ids, model.class_names, strict=True))
     output = open_output(
-        options.to, options.out, images, made, classes, overwrite=options.overwrite
+        options.to,
+        options.out,
+        images,
+        made,
+        classes,
+        options.format_options,
+        overwrite=options.overwrite,
     )
     with output:
         states = {image.name: output.state(image) for image in images}
@@ -182,6 +193,7 @@ class _Run:
             kept=states["kept"] + self._kept,
             other=states["other"],
             failed=self._failed,
+            notes=self._output.notes.line(),
             seconds=seconds,
         )
 
@@ -204,10 +216,8 @@ def _own_folder(options: PredictOptions, folder: Path | None) -> Path | None:
     Raises:
         InputError: the images to predict lie there too.
     """
-    format = FORMATS[options.to]
-    if folder is None or not isinstance(format, ImageFormat):
-        return None
-    if format.suffix not in IMAGE_SUFFIXES:
+    suffix = PurePosixPath(OUTPUT_FORMATS[options.to].file).suffix
+    if folder is None or suffix not in IMAGE_SUFFIXES:
         return None
     if Path(options.source).is_dir() and Path(options.source).resolve() == folder.resolve():
         raise InputError(f"{folder}: holds the images to predict; choose another --out")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from dataset.transforms.test_transform import ViewMode
-from e2ec.app.predict.formats import FORMATS, FormatName
 from e2ec.config import ContourSmoothing, Precision
 from e2ec.presets import load_preset
 from e2ec.results.default_score import DEFAULT_SCORE
+from e2ec.results.formats.catalogue import OUTPUT_FORMATS, FormatName
+from e2ec.results.formats.options import FormatOptions
 
-_FORMATS = "; ".join(f"{format.name}: {format.about}" for format in FORMATS.values())
+_FORMATS = "; ".join(f"{format.name}: {format.line}" for format in OUTPUT_FORMATS.values())
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,18 @@ class PredictOptions:
     """Contours that are much more jagged than those of the stage before fall back to it."""
     contour_smoothing: ContourSmoothing | None = None
     """resample: vertices at equal distances; smooth: without small ripples, corners stay."""
+    simplify: float = 0.0
+    """Leave out vertices that lie at most this far from the outline without them, in pixels."""
+    valid: FlagCreatePairsOff[bool] = False
+    """Mend outlines that cross themselves; GeoJSON and GeoParquet always do."""
+    keep: Literal["all", "largest"] = "all"
+    """All parts of an object, or the largest one alone."""
+    holes: bool = True
+    """Keep holes; --no-holes fills them."""
+    decimals: int | None = 2
+    """Digits after the point of coordinates in pixels; None keeps all."""
+    pixel_size: float | None = None
+    """Side of a pixel in micrometres: measurements (csv) are given in these too."""
     batch_size: int = 8
     """Images read at a time; neighbours of one input size go through the network together."""
     device: str = "auto"
@@ -67,7 +80,15 @@ class PredictOptions:
     cuda_graphs: FlagCreatePairsOff[bool] = False
     """Replay recorded kernels on a CUDA device: for images of few sizes."""
 
+    @property
+    def format_options(self) -> FormatOptions:
+        """How outlines are changed before they are written."""
+        return FormatOptions(
+            self.simplify, self.valid, self.keep, self.holes, self.decimals, self.pixel_size
+        )
+
     def __post_init__(self) -> None:
+        _ = self.format_options  # raises ValueError
         if not self.source:
             raise ValueError("SOURCE is empty; name an image, a folder, a pattern or a list")
         if not 0 <= self.score <= 1:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from e2ec.engine.predict.predictor import Predictor
 from e2ec.engine.weights.card_edit import flat_card
 from e2ec.families.bundled import BUNDLED_WEIGHTS
+from e2ec.results.formats.options import FormatOptions
 from lib.files import file_digest
 
 MadeBy = Mapping[str, str]
@@ -18,7 +20,13 @@ _SAID = ("class_names", "category_ids", "stage", "score_threshold")
 
 
 def made_by(
-    model: Predictor, weights: Path | None, *, precision: str, score: float, stage: str | None
+    model: Predictor,
+    weights: Path | None,
+    *,
+    precision: str,
+    score: float,
+    stage: str | None,
+    outlines: FormatOptions,
 ) -> dict[str, str]:
     """What the results of a model depend on; images and the device are taken for the same.
 
@@ -28,6 +36,7 @@ def made_by(
         precision: of the convolutions.
         score: the lowest that is written.
         stage: which contour; None is the model's own.
+        outlines: how they are changed before they are written.
 
     Raises:
         InputError: the weights cannot be read.
@@ -38,6 +47,7 @@ def made_by(
         "score": f"{score:g}",
         "stage": stage or model.card.stage,
         "precision": precision,
+        **{name.replace("_", " "): str(value) for name, value in asdict(outlines).items()},
         "settings": json.dumps(card, default=str, sort_keys=True),
     }
 

@@ -37,6 +37,13 @@ def _native(folder: Path, items: Sequence[ImageResult]) -> Iterator[Objects]:
         yield list(zip(names, contours.to_masks() > 0, strict=True))
 
 
+def _native_each(folder: Path, items: Sequence[ImageResult]) -> Iterator[Objects]:
+    for item in items:
+        (contours,) = read_document(read_json(folder / f"{item.stem}.json"))
+        names = [instance.class_name for instance in contours]
+        yield list(zip(names, contours.to_masks() > 0, strict=True))
+
+
 def _coco(folder: Path, items: Sequence[ImageResult]) -> Iterator[Objects]:
     with contextlib.redirect_stdout(None):  # it says what it does
         labels = COCO(str(folder / "annotations.json"))
@@ -216,6 +223,7 @@ def _even_odd(rings: Sequence[np.ndarray], item: ImageResult) -> np.ndarray:
 
 
 READERS: dict[str, tuple[str, Reader]] = {
+    "json": ("this project", _native_each),
     "contours": ("this project", _native),
     "coco": ("pycocotools", _coco),
     "coco-results": ("pycocotools", _coco_results),

@@ -29,12 +29,8 @@ def annotation_files(
     document: dict[str, list[dict[str, Any]]] = {"images": [], "categories": [], "annotations": []}
     for item in items:
         contours = item.contours
-        size = {"height": contours.height, "width": contours.width}
-        document["images"].append({"id": item.image_id, "file_name": item.name, **size})
-        document["categories"] = document["categories"] or [
-            {"id": key, "name": name}
-            for key, name in zip(contours.category_ids, contours.class_names, strict=True)
-        ]
+        document["images"].append(_image(item))
+        document["categories"] = document["categories"] or _categories(contours)
         for index, entry in enumerate(_entries(contours, item.image_id, options)):
             if item.labels:
                 del entry["score"]
@@ -47,15 +43,33 @@ def annotation_files(
 def result_files(
     items: Iterable[ImageResult], options: FormatOptions, notes: Notes
 ) -> Iterator[tuple[str, bytes]]:
-    """`results.json`: the list that COCO's evaluators read, masks as run lengths."""
-    results = [
-        entry
-        for item in items
-        for entry in coco_results(
+    """`results.json`: the list that COCO's evaluators read, masks as run lengths; `images.json`
+    says which image and which class its numbers mean, as COCO annotations without objects."""
+    found: list[bytes] = []  # as text, which is smaller than the values
+    images: list[dict[str, Any]] = []
+    categories: list[dict[str, Any]] = []
+    for item in items:
+        images.append(_image(item))
+        categories = categories or _categories(item.contours)
+        entries = coco_results(
             item.contours, item.image_id, segmentation="rle", decimals=_digits(options)
         )
+        found += [json.dumps(entry, allow_nan=False).encode() for entry in entries]
+    yield "results.json", b"[" + b",\n".join(found) + b"]"
+    document = {"images": images, "categories": categories, "annotations": []}
+    yield "images.json", json.dumps(document).encode()
+
+
+def _image(item: ImageResult) -> dict[str, Any]:
+    size = {"height": item.contours.height, "width": item.contours.width}
+    return {"id": item.image_id, "file_name": item.name, **size}
+
+
+def _categories(contours: Instances) -> list[dict[str, Any]]:
+    return [
+        {"id": key, "name": name}
+        for key, name in zip(contours.category_ids, contours.class_names, strict=True)
     ]
-    yield "results.json", json.dumps(results, allow_nan=False).encode()
 
 
 def _entries(

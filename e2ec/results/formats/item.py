@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -26,6 +26,10 @@ class ImageResult:
         pixels: gives the (H, W) or (H, W, C) image, for measurements; None where there is none.
         path: path of the image relative to the file that is written, for formats that name it
             (LabelMe); without, the file name alone.
+        result_stem: what the files of the image are called, without a suffix, where that is not the
+            name without its own: two images may differ by their suffixes alone.
+        others: stems of all images that are written into the same folder, where they are known:
+            further files of this one (layers of masks) are not called like theirs.
 
     Raises:
         InputError: the name leads out of its folder.
@@ -38,6 +42,8 @@ class ImageResult:
     crowd: tuple[bool, ...] = ()
     pixels: Callable[[], np.ndarray] | None = None
     path: str | None = None
+    result_stem: str | None = None
+    others: Container[str] = ()
 
     def __post_init__(self) -> None:
         if leads_out(self.name):
@@ -45,7 +51,9 @@ class ImageResult:
 
     @property
     def stem(self) -> str:
-        """The name without its suffix."""
+        """What the files of the image are called, without a suffix."""
+        if self.result_stem is not None:
+            return self.result_stem
         return PurePosixPath(self.name).with_suffix("").as_posix()
 
     @property

@@ -16,12 +16,21 @@ from e2ec.results.formats.options import FormatOptions
 _ALL_DIGITS = 15
 
 
+def image_document_files(
+    items: Iterable[ImageResult], options: FormatOptions, notes: Notes
+) -> Iterator[tuple[str, bytes]]:
+    """`NAME.json` for every image, docs/contours.md."""
+    for item in items:
+        value = document([item.contours], decimals=_digits(options))
+        yield f"{item.stem}.json", _text(value) + b"\n"
+
+
 def native_files(
     items: Iterable[ImageResult], options: FormatOptions, notes: Notes
 ) -> Iterator[tuple[str, bytes]]:
     """`contours.json`, docs/contours.md."""
-    decimals = _ALL_DIGITS if options.decimals is None else options.decimals
-    yield "contours.json", _text(document([item.contours for item in items], decimals=decimals))
+    value = document([item.contours for item in items], decimals=_digits(options))
+    yield "contours.json", _text(value)
 
 
 def labelme_files(
@@ -60,6 +69,10 @@ def geojson_files(
         properties = [feature["properties"] for feature in value["features"]]
         notes.mended += [p["area_change_percent"] for p in properties if p.get("mended")]
         yield f"{item.stem}.geojson", _text(value)
+
+
+def _digits(options: FormatOptions) -> int:
+    return _ALL_DIGITS if options.decimals is None else options.decimals
 
 
 def _text(value: Any) -> bytes:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -90,12 +91,24 @@ def mask_files(
                 paint(layers, mask, number, item.is_crowd(index))
             else:
                 notes.left_out["objects that cover no pixel of the image"] += 1
-        for layer, file in zip(layers, layer_names(item.name, ()), strict=False):
+        files = layer_names(f"{item.stem}.png", item.others)
+        for layer, file in zip(layers, files, strict=False):
             if file in written:
                 raise InputError(f"{item.name}: its masks need {file}, which another image has")
             written.add(file)
             yield f"masks/{file}", png(layer.numbers)
     yield "masks/classes.json", json.dumps(names, ensure_ascii=False, indent=1).encode()
+
+
+def further_layers(stem: str, others: Container[str]) -> Iterator[str]:
+    """The files that hold an image's objects where they overlap those of the first, without end.
+
+    Args:
+        stem: what the files of the image are called, without a suffix.
+        others: those of all images of the folder.
+    """
+    names = layer_names(f"{stem}.png", others)
+    return (f"masks/{name}" for name in islice(names, 1, None))
 
 
 def png(numbers: np.ndarray) -> bytes:

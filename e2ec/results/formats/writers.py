@@ -14,7 +14,12 @@ from e2ec.results.formats.cvat import cvat_files
 from e2ec.results.formats.geoparquet import geoparquet_files
 from e2ec.results.formats.imagej import imagej_files
 from e2ec.results.formats.item import ImageResult
-from e2ec.results.formats.json_files import geojson_files, labelme_files, native_files
+from e2ec.results.formats.json_files import (
+    geojson_files,
+    image_document_files,
+    labelme_files,
+    native_files,
+)
 from e2ec.results.formats.mask_layers import mask_files
 from e2ec.results.formats.measurements import measurement_files
 from e2ec.results.formats.notes import Notes
@@ -35,6 +40,7 @@ Images are taken one by one; a format of a file an image gives its file before i
 one. Files that all images share come last."""
 
 FILE_WRITERS: dict[str, FileWriter] = {
+    "json": image_document_files,
     "contours": native_files,
     "coco": annotation_files,
     "coco-results": result_files,
@@ -113,7 +119,7 @@ def _checked(name: str, items: Iterable[ImageResult]) -> Iterator[ImageResult]:
         if own != classes:
             raise InputError(f"{item.name}: has other classes than the images before it")
         if record.per == "image":
-            path = record.path(item.name)
+            path = record.file.format(item.stem)
             if path in seen:
                 raise InputError(
                     f"{item.name}: its file would have the same name as that of {seen[path]}; "

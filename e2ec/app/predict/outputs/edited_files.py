@@ -15,12 +15,16 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
-from e2ec.app.predict.formats import EditedFormat
 from e2ec.app.predict.image_list import ListedImage
 from e2ec.app.predict.made_by import MadeBy, short_digest
 from e2ec.app.predict.outputs.image_files import is_newer
 from e2ec.app.predict.outputs.output import State
 from e2ec.results.contours import Contours
+from e2ec.results.formats.catalogue import OutputFormat
+from e2ec.results.formats.item import ImageResult
+from e2ec.results.formats.notes import Notes
+from e2ec.results.formats.one_by_one import image_files
+from e2ec.results.formats.options import FormatOptions
 from lib.errors import InputError
 from lib.files import atomic_write_json, read_json
 
@@ -31,17 +35,26 @@ class EditedFiles:
     """A file an image, beside it or in a folder of their own."""
 
     def __init__(
-        self, format: EditedFormat, folder: Path | None, made: MadeBy, *, overwrite: bool
+        self,
+        format: OutputFormat,
+        folder: Path | None,
+        made: MadeBy,
+        options: FormatOptions,
+        *,
+        overwrite: bool,
     ) -> None:
         """
         Args:
-            format: what is written.
+            format: what is written: a JSON document an image.
             folder: where to; None writes beside the images.
             made: what the results depend on.
+            options: how outlines are changed before they are written.
             overwrite: write over files of ours that were made in another way, or are done.
         """
         self.place = "beside the images" if folder is None else str(folder)
+        self.notes = Notes()
         self._format = format
+        self._options = options
         self._folder = folder
         self._made = short_digest(made)
         self._overwrite = overwrite
@@ -75,7 +88,10 @@ class EditedFiles:
         # Somebody may have saved it while the network was at work.
         if os.path.lexists(path) and made_by_us(path) is None:
             return False
-        document = self._format.document(contours, _relative(image.path, path.parent))
+        shown = _relative(image.path, path.parent)
+        item = ImageResult(image.name, contours, path=shown, result_stem=image.stem)
+        (data,) = image_files(self._format.name, item, self._options, self.notes).values()
+        document = json.loads(data)
         mark = {"content": content_digest(document), "made_by": self._made}
         atomic_write_json(path, {**document, MARK: mark})
         return True
@@ -84,7 +100,7 @@ class EditedFiles:
         pass
 
     def _file(self, image: ListedImage) -> Path:
-        name = f"{image.stem}{self._format.suffix}"
+        (name,) = self._format.paths(image.stem)
         if self._folder is not None:
             return self._folder / name
         return image.path.parent / PurePosixPath(name).name

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Protocol
 
 from e2ec.app.predict.image_list import ListedImage
 from e2ec.results.contours import Contours
+from e2ec.results.formats.notes import Notes
 from lib.errors import InputError
 
+Classes = Mapping[int, str]
+"""Class names by category id."""
 State = Literal["open", "done", "kept", "other"]
 """Of an image: to be predicted; done, by the same model and settings; or a file of its name is
 there that stays: one that a person has made or changed, or that was predicted in another way."""
@@ -24,6 +27,8 @@ class Output(Protocol):
 
     place: str
     """Where they are, for people."""
+    notes: Notes
+    """What this run left out or changed on the way into files."""
 
     def __enter__(self) -> Output:
         """

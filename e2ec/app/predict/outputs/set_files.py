@@ -9,21 +9,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from e2ec.app.predict.formats import Classes, Result, SetFormat
 from e2ec.app.predict.image_list import ListedImage
 from e2ec.app.predict.made_by import MadeBy
 from e2ec.app.predict.outputs.folder import ResultFolder
-from e2ec.app.predict.outputs.output import State
+from e2ec.app.predict.outputs.output import Classes, State
 from e2ec.app.stream.outputs.line_file import LineFile
 from e2ec.results.contours import Contours
+from e2ec.results.formats.catalogue import OutputFormat
+from e2ec.results.formats.item import ImageResult
+from e2ec.results.formats.measurements import measured_pixels
+from e2ec.results.formats.notes import Notes
+from e2ec.results.formats.one_by_one import check_writable
+from e2ec.results.formats.options import FormatOptions
+from e2ec.results.formats.writers import format_files
 from lib.errors import InputError
-from lib.files import atomic_write_chunks
+from lib.files import atomic_write_bytes
 
 _EXACT = 15
 """Decimals of coordinates that are read back as they were."""
@@ -42,25 +49,29 @@ class SetFiles:
 
     def __init__(
         self,
-        format: SetFormat,
+        format: OutputFormat,
         folder: Path,
         made: MadeBy,
         classes: Classes,
+        options: FormatOptions,
         *,
         overwrite: bool,
     ) -> None:
         self.place = str(folder)
+        self.notes = Notes()
         self._format = format
         self._folder = ResultFolder(folder, format.name, made)
         self._path = folder / f".predict-{format.name}.jsonl"
         self._classes = classes
+        self._options = options
         self._overwrite = overwrite
         self._places: dict[str, _Place] = {}
         self._size = 0
         self._lines: LineFile | None = None
 
     def __enter__(self) -> SetFiles:
-        results = [self._folder.folder / name for name, _ in self._format.files([], self._classes)]
+        names = check_writable(self._format.name, self._classes)
+        results = [self._folder.folder / name for name in names]
         self._folder.open([*results, self._path], overwrite=self._overwrite)
         try:
             self._read()
@@ -104,8 +115,8 @@ class SetFiles:
         assert self._lines is not None
         self._lines.to_disk()
         results = _Results(self._path, images, self._places)
-        for name, chunks in self._format.files(results, self._classes):
-            atomic_write_chunks(self._folder.folder / name, chunks)
+        for name, data in format_files(self._format.name, results, self._options, self.notes):
+            atomic_write_bytes(self._folder.folder / name, data)
 
     def _read(self) -> None:
         """Find the whole lines that are there."""
@@ -128,7 +139,7 @@ class _Results:
     ) -> None:
         self._path, self._images, self._places = path, images, places
 
-    def __iter__(self) -> Iterator[Result]:
+    def __iter__(self) -> Iterator[ImageResult]:
         with self._path.open("rb") as file:
             for number, image in enumerate(self._images, start=1):
                 if image.name not in self._places:
@@ -137,7 +148,9 @@ class _Results:
                 entry = _entry(file.readline())
                 if entry is None:
                     raise InputError(f"{self._path}: is damaged; give --overwrite to begin anew")
-                yield Result(number, image.name, image.stem, _contours(entry, str(self._path)))
+                found = _contours(entry, str(self._path))
+                pixels = partial(measured_pixels, image.path)
+                yield ImageResult(image.name, found, number, pixels=pixels)
 
 
 def _contours(entry: dict[str, Any], name: str) -> Contours:
