@@ -1,4 +1,4 @@
-"""Formats of a file an image, written as the images come: what is an image's, and what all share."""
+"""Formats of a file an image, written as the images come: what is one's, and what all share."""
 
 from __future__ import annotations
 

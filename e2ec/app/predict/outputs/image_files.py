@@ -91,9 +91,9 @@ class ImageFiles:
         return True
 
     def finish(self, images: Sequence[ListedImage]) -> None:
-        self._write_shared(
-            (image.stem for image in images if self._first(image).exists()), again=True
-        )
+        stems = [image.stem for image in images if self._first(image).is_file()]
+        if stems:
+            self._write_shared(stems, again=True)
 
     def _write_shared(self, stems: Iterable[str], *, again: bool) -> None:
         """What all images share; what is there already is written `again`, or stays."""

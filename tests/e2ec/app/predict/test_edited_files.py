@@ -11,9 +11,10 @@ import pytest
 from stand_in_predict import squares, write_scene
 
 from dataset.formats.labelme.read import read_labelme
-from e2ec.app.predict.formats import FORMATS, EditedFormat
 from e2ec.app.predict.image_list import ListedImage, list_images
 from e2ec.app.predict.outputs.edited_files import EditedFiles, made_by_us
+from e2ec.results.formats.catalogue import OUTPUT_FORMATS
+from e2ec.results.formats.options import FormatOptions
 
 MADE = {"weights": "abc", "score": "0.3"}
 
@@ -21,9 +22,7 @@ MADE = {"weights": "abc", "score": "0.3"}
 def files(
     folder: Path | None = None, made: dict[str, str] = MADE, *, over: bool = False
 ) -> EditedFiles:
-    format = FORMATS["labelme"]
-    assert isinstance(format, EditedFormat)
-    return EditedFiles(format, folder, made, overwrite=over)
+    return EditedFiles(OUTPUT_FORMATS["labelme"], folder, made, FormatOptions(), overwrite=over)
 
 
 @pytest.fixture

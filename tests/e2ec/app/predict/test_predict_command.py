@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -14,12 +16,16 @@ from stand_in_predict import CATEGORIES, Squares, squares, use_squares, write_sc
 
 import e2ec
 from dataset.formats.mask_folder import read_mask_folder
-from e2ec.app.predict.formats import FORMATS
 from e2ec.results.contours import Contours
+from e2ec.results.formats.item import ImageResult
+from e2ec.results.formats.writers import FILE_WRITERS
+from lib.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 COUNTS = {"a.png": 3, "b/c.png": 0, "b/d.jpg": 1, "e.png": 2}
 ENTRY = "e2ec/__main__.py"
+# One of each way of writing: a file an image, several, edited ones, and one for all images.
+KINDS = ("json", "masks", "voc", "labelme", "coco-results")
 
 
 @pytest.fixture
@@ -58,9 +64,9 @@ def test_json_holds_what_was_found(model: Squares, scenes: Path) -> None:
         ))  # fmt: skip
 
 
-def test_coco_is_read_by_its_own_tools(model: Squares, scenes: Path) -> None:
+def test_coco_results_are_read_by_its_own_tools(model: Squares, scenes: Path) -> None:
     """By the id of an image its size and its results, whose masks are those of the contours."""
-    assert call(ENTRY, "predict", scenes, "--to", "coco", "--out", "o").status == 0
+    assert call(ENTRY, "predict", scenes, "--to", "coco-results", "--out", "o").status == 0
     assert set(written(Path("o"))) == {"images.json", "results.json"}
     coco = COCO("o/images.json")
     results = coco.loadRes("o/results.json")
@@ -77,17 +83,33 @@ def test_coco_is_read_by_its_own_tools(model: Squares, scenes: Path) -> None:
 
 
 def test_masks_are_read_as_labels(model: Squares, scenes: Path) -> None:
-    """The better one lies on top: of the second square, what the first one leaves."""
+    """The second square overlaps the others, and is whole in a layer of its own."""
     assert call(ENTRY, "predict", scenes, "--to", "masks", "--out", "o").status == 0
-    numbers = cv2.imread("o/a.png", cv2.IMREAD_UNCHANGED)
-    first, second, third = squares(48, 64, 3).to_masks().astype(bool)
-    assert np.array_equal(numbers == 3000, first) and np.array_equal(
-        numbers == 7000, second & ~first
+    numbers, further = (
+        cv2.imread(f"o/masks/{name}.png", cv2.IMREAD_UNCHANGED) for name in ("a", "a.1")
     )
-    assert np.array_equal(numbers == 3001, third & ~second & ~first)
-    assert json.loads(Path("o/classes.json").read_text()) == {"3": "cell", "7": "other"}
-    index = read_mask_folder(scenes, Path("o"))
+    first, second, third = squares(48, 64, 3).to_masks().astype(bool)
+    assert np.array_equal(numbers == 3000, first) and np.array_equal(numbers == 3001, third)
+    assert np.array_equal(further == 7000, second) and set(np.unique(further)) == {0, 7000}
+    assert json.loads(Path("o/masks/classes.json").read_text()) == {"3": "cell", "7": "other"}
+    index = read_mask_folder(scenes, Path("o/masks"))
     assert index.annotation_count() == 6 and index.categories == {3: "cell", 7: "other"}
+
+
+def test_layers_of_what_an_image_was_before_go(model: Squares, scenes: Path) -> None:
+    """`a.1.png` is not the second layer of a.png where there is an image `a.1.jpg`."""
+    write_scene(scenes / "a.1.jpg", 1)
+    words = ["predict", scenes, "--to", "masks", "--out", "o"]
+    assert call(ENTRY, *words).status == 0
+    own, second = Path("o/masks/a.1.png").read_bytes(), Path("o/masks/a.2.png")
+    assert cv2.imread(str(second), cv2.IMREAD_UNCHANGED).max() == 7000
+    later = write_scene(scenes / "a.png", 1).stat().st_mtime + 10
+    os.utime(scenes / "a.png", (later, later))
+    assert "1 instance in 1 image" in call(ENTRY, *words).out
+    assert not second.exists() and Path("o/masks/a.1.png").read_bytes() == own
+    # Layers go with --overwrite too, where an image has become another since.
+    second.write_bytes(own)
+    assert call(ENTRY, *words, "--overwrite").status == 0 and not second.exists()
 
 
 def test_geojson_and_labelme(model: Squares, scenes: Path) -> None:
@@ -99,15 +121,15 @@ def test_geojson_and_labelme(model: Squares, scenes: Path) -> None:
     assert json.loads((scenes / "b/d.json").read_text())["imagePath"] == "d.jpg"
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", KINDS)
 def test_a_stopped_run_goes_on_and_ends_the_same(format: str, model: Squares, scenes: Path) -> None:
     words = ["predict", scenes, "--to", format, "--batch-size", "1"]
     assert call(ENTRY, *words, "--out", "whole").status == 0
     model.seen, model.stop_after = 0, 2
     ending = call(ENTRY, *words, "--out", "o")
     assert ending.status == 130 and "interrupted" in ending.err
-    if format == "coco":  # a power cut may also tear the last line
-        with Path("o/.predict-coco.jsonl").open("ab") as lines:
+    if format == "coco-results":  # a power cut may also tear the last line
+        with Path("o/.predict-coco-results.jsonl").open("ab") as lines:
             lines.write(b'{"name": "e.png", "sco')
     model.seen, model.stop_after = 0, None
     assert call(ENTRY, *words, "--out", "o").status == 0
@@ -117,7 +139,7 @@ def test_a_stopped_run_goes_on_and_ends_the_same(format: str, model: Squares, sc
     assert model.seen == 2 and "4 were done before" in ending.out
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", KINDS)
 def test_results_of_other_settings_are_not_taken_for_these(
     format: str, model: Squares, scenes: Path
 ) -> None:
@@ -132,7 +154,7 @@ def test_results_of_other_settings_are_not_taken_for_these(
     assert call(ENTRY, *words, "--score", "0.5").status == 0 and model.seen == 8
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", KINDS)
 def test_bad_images_are_listed_at_the_end(format: str, model: Squares, scenes: Path) -> None:
     """All others are written; the bad ones are tried again the next time."""
     (scenes / "b" / "bad.png").write_text("no image")
@@ -147,12 +169,10 @@ def test_bad_images_are_listed_at_the_end(format: str, model: Squares, scenes: P
     assert "1 instance in 1 image" in ending.out and "4 were done before" in ending.out
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", KINDS)
 def test_an_image_that_was_replaced_is_predicted_again(
     format: str, model: Squares, scenes: Path
 ) -> None:
-    import os
-
     words = ["predict", scenes, "--to", format, "--out", "o"]
     assert call(ENTRY, *words).status == 0
     later = (write_scene(scenes / "e.png", 4)).stat().st_mtime + 10
@@ -180,10 +200,17 @@ def test_masks_never_go_where_the_images_are(model: Squares, scenes: Path) -> No
 def test_what_a_format_cannot_hold_is_listed(
     model: Squares, scenes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("e2ec.app.predict.label_image.CLASS_STEP", 1)
-    ending = call(ENTRY, "predict", scenes, "--to", "masks", "--out", "o")
+    def narrow(items: Iterable[ImageResult], *_: object) -> Iterator[tuple[str, bytes]]:
+        for item in items:
+            if len(item.contours) > 2:
+                raise InputError(f"{item.name}: more than 2 objects")
+            yield f"{item.stem}.svg", b"fits"
+
+    monkeypatch.setitem(FILE_WRITERS, "svg", narrow)
+    ending = call(ENTRY, "predict", scenes, "--to", "svg", "--out", "o")
     assert_one_line_error(ending, "1 of 4 images")
-    assert "a.png: more than 1 objects of a class" in ending.out
+    assert "a.png: more than 2 objects" in ending.out
+    assert set(written(Path("o"))) == {"b/c.svg", "b/d.svg", "e.svg"}
 
 
 @pytest.mark.parametrize(
@@ -191,6 +218,8 @@ def test_what_a_format_cannot_hold_is_listed(
     [
         ((), "SOURCE"),
         (("in", "--to", "labelm"), "did you mean 'labelme'?"),
+        (("in", "--simplify", "-1"), "simplify must be"),
+        (("in", "--keep", "biggest"), "--keep"),
         (("in", "--score", "2"), "--score must lie in [0, 1]"),
         (("in", "--nms-iou", "0"), "--nms-iou must lie in (0, 1]"),
         (("in", "--batch-size", "0"), "--batch-size must be positive"),
