@@ -1,4 +1,4 @@
-"""`e2ec predict` writes what the catalogue's writers do of all images at once, with their options."""
+"""`e2ec predict` writes what the writers of formats do of all images at once."""
 
 from __future__ import annotations
 
