@@ -64,7 +64,7 @@ def from_masks(
 
 def _each(values: object, count: int, dtype: type) -> np.ndarray:
     """(count,) values; a single number stands for all."""
-    array = np.asarray(values, dtype)
+    array: np.ndarray = np.asarray(values, dtype)
     return np.full(count, array) if array.ndim == 0 else _of_length(array, count)
 
 
