@@ -79,7 +79,7 @@ def _image(
 ) -> ElementTree.Element:
     contours = item.contours
     size = {"width": str(contours.width), "height": str(contours.height)}
-    image = ElementTree.Element("image", id=str(number), name=xml_text(item.name), **size)
+    image = ElementTree.Element("image", {"id": str(number), "name": xml_text(item.name), **size})
     groups = 0
     for index, instance in enumerate(contours):
         common = {
@@ -93,14 +93,15 @@ def _image(
             if not mask.any():
                 notes.left_out["objects that cover no pixel of the image"] += 1
                 continue
-            shapes.append(ElementTree.SubElement(image, "mask", **common, **_mask(mask)))
+            shapes.append(ElementTree.SubElement(image, "mask", common | _mask(mask)))
         else:
             if len(instance.parts) > 1:
                 groups += 1
                 common["group_id"] = str(groups)
             for part in instance.parts:
                 points = _points(part, options.decimals)
-                shapes.append(ElementTree.SubElement(image, "polygon", **common, points=points))
+                attributes = {**common, "points": points}
+                shapes.append(ElementTree.SubElement(image, "polygon", attributes))
         for shape in shapes:
             shape.set("z_order", "0")
             if not item.labels:
