@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -164,11 +165,11 @@ def sizes_section(evaluations: dict[str, Evaluation]) -> Markup:
     return section("Misses and false finds", note, cards(drawings))
 
 
-def side(entry: dict[str, float]) -> float:
+def side(entry: dict[str, Any]) -> float:
     """The side in pixels of a square of the same area: of the mask or, without, of the box."""
     area = entry.get("mask_area", entry.get("area"))
     if area is None:
-        _, _, width, height = entry["bbox"]  # type: ignore[misc]
+        _, _, width, height = entry["bbox"]
         area = width * height
     return float(area) ** 0.5
 

@@ -133,12 +133,12 @@ def examples_section(evaluation: Evaluation, *, count: int, seed: int) -> Markup
     chosen = choose(evaluation, gallery.images, count=count, seed=seed)
     labels, found = evaluation.annotations, evaluation.detections
     parts: list[object] = []
-    for title, matches in (
+    for title, pairs in (
         ("Best", chosen["best"]),
         ("Worst of what was found", chosen["worst"]),
         (f"At random (seed {seed})", chosen["random"]),
     ):
-        made = [gallery.example(labels[m.annotation], found[m.detection]) for m in matches]
+        made = [gallery.example(labels[m.annotation], found[m.detection]) for m in pairs]
         parts += _group(title, made)
     matches = evaluation.matches
     missed = [labels[id] for id in matches.missed if labels[id]["image_id"] in gallery.images]

@@ -55,7 +55,9 @@ def command_of(options: AblationOptions) -> str:
     words += [f"--table {options.table} --seeds {options.seeds} --epochs {options.length}"]
     words += [f"--rows {shlex.join(options.rows)}"] if options.rows else []
     words += [f"--extra {shlex.quote(options.extra)}"] if options.extra else []
-    words += [f"--results {options.results.name} --known"] if options.known else []
+    if options.known:
+        words += [] if options.results is None else [f"--results {options.results.name}"]
+        words.append("--known")
     return " ".join([*words, *["--times"] * options.times])
 
 

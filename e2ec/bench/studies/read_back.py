@@ -180,7 +180,8 @@ def _imagej(folder: Path, items: Sequence[ImageResult]) -> Iterator[Objects]:
 
     for item in items:
         # Without regions the file holds nothing, which roifile does not open.
-        rois = roifile.roiread(folder / f"{item.stem}.zip") if len(item.contours) else []
+        read = roifile.roiread(folder / f"{item.stem}.zip") if len(item.contours) else []
+        rois = read if isinstance(read, list) else [read]
         yield [
             (r.name.split("-")[1], _even_odd([*map(_as_written, r.coordinates(multi=True))], item))
             for r in rois
