@@ -15,7 +15,7 @@ from lib.files import atomic_write_text, read_json
 
 
 class KeptResults:
-    """AP and boundary AP by stage of every run that has ended, by its name and its options."""
+    """What was found by stage of every run that has ended, by its name and its options."""
 
     def __init__(self, path: Path | None) -> None:
         """Read them; None keeps nothing.
@@ -49,7 +49,7 @@ class KeptResults:
         """Keep what a run found; the file is written at once, as a whole."""
         if self.path is None:
             return
-        stages = {stage: [round(value, 3) for value in pair] for stage, pair in found.items()}
+        stages = {stage: [round(value, 3) for value in values] for stage, values in found.items()}
         self.runs[name] = {"options": list(options), "stages": stages}
         self.runs = dict(sorted(self.runs.items(), key=lambda item: _natural(item[0])))
         # A line a run: it lies well in a repository.
@@ -58,7 +58,10 @@ class KeptResults:
 
 
 def _stages(run: dict[str, Any]) -> Found:
-    return {stage: (float(ap), float(boundary)) for stage, (ap, boundary) in run["stages"].items()}
+    found = {stage: tuple(map(float, values)) for stage, values in run["stages"].items()}
+    if any(len(values) not in (2, 3) for values in found.values()):
+        raise ValueError("two or three numbers a stage")
+    return found
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

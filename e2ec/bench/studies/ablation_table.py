@@ -16,9 +16,13 @@ from lib.files import atomic_write_text, read_text
 DOCUMENT = Path(__file__).parents[3] / "docs" / "ablation.md"
 
 Found = dict[str, tuple[float, ...]]
-"""AP and boundary AP, %, by stage in order; the last refinement is the result."""
+"""AP, boundary AP and, where it is known, the IoU at labelled centres, %, by stage in order; the
+last refinement is the result."""
 
-_HEADER = ("row", "seeds", "AP", "boundary AP", "AP by stage", "boundary AP by stage", "paper")
+_HEADER = (
+    "row", "seeds", "AP", "boundary AP", "IoU at centres",
+    "AP by stage", "boundary AP by stage", "IoU by stage", "paper",
+)  # fmt: skip
 
 
 def to_markdown(rows: Sequence[Row], found: Mapping[str, Sequence[Found]]) -> str:
@@ -31,15 +35,29 @@ def to_markdown(rows: Sequence[Row], found: Mapping[str, Sequence[Found]]) -> st
     lines = []
     for row in rows:
         runs = found[row.name]
-        stages = list(runs[0])
-        result = [mean_and_spread(run[stages[-1]][i] for run in runs) for i in (0, 1)]
-        by_stage = [
-            " / ".join(f"{sum(run[s][i] for run in runs) / len(runs):.1f}" for s in stages)
-            for i in (0, 1)
-        ]
+        result = [_last(runs, i) for i in range(3)]
+        by_stage = [_by_stage(runs, i) for i in range(3)]
         paper = "" if row.paper is None else " / ".join(f"{value:.1f}" for value in row.paper)
         lines.append([row.name, str(len(runs)), *result, *by_stage, paper])
     return table(_HEADER, lines)
+
+
+def _with(runs: Sequence[Found], place: int) -> list[Found]:
+    """The runs that know a value of every stage."""
+    return [run for run in runs if all(len(values) > place for values in run.values())]
+
+
+def _last(runs: Sequence[Found], place: int) -> str:
+    """Mean and spread of a value of the last stage."""
+    known = _with(runs, place)
+    return mean_and_spread(run[list(run)[-1]][place] for run in known) if known else ""
+
+
+def _by_stage(runs: Sequence[Found], place: int) -> str:
+    """Its means by stage."""
+    known = _with(runs, place)
+    means = (sum(run[s][place] for run in known) / len(known) for s in runs[0]) if known else ()
+    return " / ".join(f"{mean:.1f}" for mean in means)
 
 
 def stage_table(milliseconds: Mapping[str, float]) -> str:

@@ -164,7 +164,7 @@ def test_usage(clean: Path) -> None:
         ("nuclei --images x", "--data.train-images"),
         ("nuclei --format yolo", "--data.format"),
         (f"{clean} --data.targets.vertices many", "--data.targets.vertices"),
-        (f"{clean} --format voc", "labelme"),
+        (f"{clean} --format dota", "labelme"),
         (f"{clean} --formatt coco", "did you mean --format"),
     ]:
         assert_usage_error(check(*wrong.split()), said)

@@ -111,8 +111,11 @@ class Trainer:
 
 @pytest.fixture
 def trainer(monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    """Contours of all stages fit by 70 % at labelled centres."""
     trainer = Trainer()
     monkeypatch.setattr(subprocess, "run", trainer)
+    monkeypatch.setattr(study.boundary_study, "run_data", lambda run: (None, None))
+    monkeypatch.setattr(study, "center_iou", lambda *_: dict.fromkeys(STAGES, 70.0))
     return trainer
 
 
@@ -173,7 +176,7 @@ def test_what_runs_found_outlives_their_folders(
     assert study.ablation(kept) == text and len(trainer.calls) == 6
     runs = json.loads((tmp_path / "kept.json").read_text())
     run = next(run for name, run in runs.items() if name.endswith("smooth_L1-1"))
-    assert run["stages"]["init"] == [10.0, 50.0] and "smooth_l1" in run["options"]
+    assert run["stages"]["init"] == [10.0, 50.0, 70.0] and "smooth_l1" in run["options"]
     with pytest.raises(InputError, match=r"kept.json: .* was made with other options"):
         study.ablation(replace(kept, epochs=5))
     study.ablation(replace(kept, rows=("both flips at test time",), seeds=1))
@@ -187,11 +190,28 @@ def test_the_table_has_means_and_spreads(trainer: Trainer, options: AblationOpti
     """Seeds 0 and 1 end at 3 and 13 %: 8 on average, 10 apart."""
     text = study.ablation(replace(options, table="matching", rows=("smooth L1",)))
     assert text.splitlines()[2] == (
-        "| smooth L1 | 2 | 8.00 (10.00) | 50.00 (0.00) | 5.0 / 6.0 / 7.0 / 8.0 "
-        "| 50.0 / 50.0 / 50.0 / 50.0 | 58.8 / 18.0 |"
+        "| smooth L1 | 2 | 8.00 (10.00) | 50.00 (0.00) | 70.00 (0.00) | 5.0 / 6.0 / 7.0 / 8.0 "
+        "| 50.0 / 50.0 / 50.0 / 50.0 | 70.0 / 70.0 / 70.0 / 70.0 | 58.8 / 18.0 |"
     )
     one = {"a": [{"init": (1.0, 2.0)}]}
-    assert to_markdown([Row("a")], one).splitlines()[2] == "| a | 1 | 1.00 | 2.00 | 1.0 | 2.0 |  |"
+    assert (
+        to_markdown([Row("a")], one).splitlines()[2]
+        == "| a | 1 | 1.00 | 2.00 |  | 1.0 | 2.0 |  |  |"
+    )
+
+
+def test_runs_from_before_are_measured_at_the_labels_centres(
+    trainer: Trainer, options: AblationOptions
+) -> None:
+    """Where their weights still lie there; nothing is trained again."""
+    kept = replace(options, results=options.out / "kept.json", rows=("as it is",), seeds=1)
+    study.ablation(kept)
+    text = (options.out / "kept.json").read_text()
+    (options.out / "kept.json").write_text(text.replace(", 70.0]", "]"))
+    assert "70.0" not in (options.out / "kept.json").read_text()
+    assert " 70.00 |" not in study.ablation(replace(kept, known=True))
+    assert " 70.00 |" in study.ablation(kept) and len(trainer.calls) == 1
+    assert json.loads((options.out / "kept.json").read_text()) == json.loads(text)
 
 
 def test_a_table_of_what_is_known(trainer: Trainer, options: AblationOptions) -> None:
@@ -281,5 +301,5 @@ def test_one_row_is_trained_for_real(tmp_path: Path) -> None:
     )
     text = study.ablation(replace(options, times=True))
     assert text.splitlines()[2].startswith("| baseline, octagon | ")
-    assert text.count(" / ") == 2 * 2 + 1  # init, refine1, refine2; AP and boundary AP; the paper
+    assert text.count(" / ") == 3 * 2 + 1  # init, refine1, refine2 of three measures; the paper
     assert "| refine2 | " in text and "| coarse | " not in text
