@@ -104,7 +104,9 @@ def with_center_iou(found: Found, run: Path) -> Found:
     if not (run / CENTERS).is_file():
         atomic_write_json(run / CENTERS, center_iou(_weights(run), boundary_study.run_data(run)[1]))
     ious = read_json(run / CENTERS)
-    return {stage: (*values[:2], ious[stage]) for stage, values in found.items() if stage in ious}
+    # The stage sharp is made on demand, and is not measured there.
+    third = {stage: (ious[stage],) if stage in ious else () for stage in found}
+    return {stage: (*values[:2], *third[stage]) for stage, values in found.items()}
 
 
 def _tested(

@@ -34,9 +34,10 @@ def center_iou(weights: Path, dataset: InstanceDataset) -> dict[str, float]:
     """
     network, card = load_weights(weights)
     assert isinstance(network, E2EC)
+    network.eval()
     found: dict[str, list[float]] = {}
     for number in range(len(dataset)):
-        for stage, ious in _of_image(network.eval(), card.view, dataset[number]).items():
+        for stage, ious in _of_image(network, card.view, dataset[number]).items():
             found.setdefault(stage, []).extend(ious)
     return {stage: 100 * float(np.mean(ious)) for stage, ious in found.items()}
 
